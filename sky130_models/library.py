@@ -44,8 +44,8 @@ def assignments(text: str) -> list[tuple[str, str]]:
     # Quoted expressions may hold a comparison or spaces: blank them out while looking for the names.
     masked = _QUOTED.sub(lambda match: "#" * len(match.group()), text)
     found = list(_ASSIGNMENT.finditer(masked))
-    ends = [match.start() for match in found[1:]] + [len(text)]
-    return [(match[1].lower(), text[match.end() : end].strip()) for match, end in zip(found, ends, strict=True)]
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    return [(match[1].lower(), text[match.end() : end].strip()) for match, end in zip(found, ends, strict=False)]
 
 
 @dataclass(frozen=True)

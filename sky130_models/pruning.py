@@ -30,7 +30,7 @@ from sky130_models.library import (
 )
 from sky130_models.pdk import Pdk
 
-_VERSION = 1  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_VERSION = 2  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _MISMATCH_SWITCH = "mc_mm_switch"
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
@@ -118,7 +118,8 @@ def _switched(item: Definition, mismatch: bool) -> Definition:
 def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[Definition]:
     """The dependency closure of `uses`, in the library's order, with the bins in use only.
 
-    Options stay, and so does every parameter that draws a random number: leaving one out would shift the draws of all others.
+    Options stay, and so does every parameter that draws a random number: leaving one out would shift the draws of all others. So
+    does every parameter that names such a one, for ngspice makes it a function that draws again at each use.
     """
     sizes: dict[str, list[DeviceUse]] = defaultdict(list)
     for use in uses:
@@ -128,7 +129,8 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[De
         by_name[item.name].append(index)
     for name in sizes.keys() - by_name.keys():
         raise LibraryError(f"{name}: not a device of this model set")
-    roots = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & _RANDOM)]
+    random = _RANDOM | {item.name for item in library if item.is_parameter and item.names & _RANDOM}
+    roots = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & random)]
     pending = roots + [index for name in sizes for index in by_name[name]] + by_name[_MISMATCH_SWITCH]
     kept: dict[int, Definition] = {}
     while pending:
