@@ -1,0 +1,30 @@
+"""Decks in, waveforms out: ngspice through PySpice in worker processes, typed errors, a result store."""
+
+from cosim.simulator.batch import simulate
+from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, SolverOptions, Transient
+from cosim.simulator.errors import Reason, SimulationError
+from cosim.simulator.points import Extract, Outcome, Point, Row
+from cosim.simulator.store import Store
+from cosim.simulator.waveforms import Waveforms
+from cosim.simulator.workers import WorkerPool, ngspice_version
+
+__all__ = [
+    "SPICEINIT",
+    "Analysis",
+    "DcSweep",
+    "Deck",
+    "Extract",
+    "OperatingPoint",
+    "Outcome",
+    "Point",
+    "Reason",
+    "Row",
+    "SimulationError",
+    "SolverOptions",
+    "Store",
+    "Transient",
+    "Waveforms",
+    "WorkerPool",
+    "ngspice_version",
+    "simulate",
+]

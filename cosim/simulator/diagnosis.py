@@ -1,0 +1,60 @@
+"""What ngspice's messages mean. Its return codes are 0 for almost every failure, so the text has to be read.
+
+PySpice takes any line with the word "error" for one, so a node of that name ends a run; the patterns below match what ngspice
+itself writes, at the start of a line and in its own capitals (it echoes netlists in lower case).
+"""
+
+from __future__ import annotations
+
+import re
+
+from cosim.simulator.errors import Reason
+
+_LOAD_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
+    (re.compile(r"^Undefined parameter \[(?P<what>.*)\]"), Reason.UNDEFINED_PARAMETER),
+    (re.compile(r"^Error: unknown subckt: (?P<what>.*)"), Reason.UNKNOWN_SUBCIRCUIT),
+    (re.compile(r"^Error: Could not find (?:include|library) file (?P<what>.*)"), Reason.MISSING_INCLUDE),
+    (re.compile(r"^ERROR, library file (?P<what>.*) not found"), Reason.MISSING_INCLUDE),
+    (re.compile(r"^could not find a valid modelname(?P<what>.*)"), Reason.UNKNOWN_MODEL),
+    (re.compile(r"^(?P<what>Too (?:many|few) parameters for subcircuit type .*)"), Reason.LOAD),
+    (re.compile(r"^Expression err: (?P<what>.*)"), Reason.LOAD),
+    (re.compile(r"^(?:Fatal e|E)rror(?::| on line) *(?P<what>.*)"), Reason.LOAD),
+)
+_RUN_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
+    (re.compile(r"^doAnalyses: (?P<what>.*[Tt]imestep too small.*)"), Reason.NO_CONVERGENCE),
+    (re.compile(r"^doAnalyses: (?P<what>.*[Ii]teration limit.*)"), Reason.NO_CONVERGENCE),
+    (re.compile(r"^doAnalyses: (?P<what>.*[Mm]atrix is singular.*)"), Reason.SINGULAR_MATRIX),
+    (re.compile(r"^Error: (?P<what>no data saved .*)"), Reason.MISSING_VECTOR),
+    (re.compile(r"^Fatal error: (?P<what>.*)"), Reason.LOAD),
+    (re.compile(r"^Error: (?P<what>circuit not parsed.*|there aren't any circuits loaded.*)"), Reason.LOAD),
+    (re.compile(r"^(?P<what>run simulation\(s\) aborted|run simulation not started)"), Reason.NO_CONVERGENCE),
+)
+
+Finding = tuple[Reason, str]
+
+
+def load_failure(lines: list[str]) -> Finding | None:
+    """The most telling failure in what ngspice wrote while it read a deck, with its own words."""
+    return _first(_LOAD_FAILURES, lines)
+
+
+def run_failure(lines: list[str]) -> Finding | None:
+    """The most telling failure in what ngspice wrote while it ran; what fails to converge on a singular matrix is singular."""
+    finding = _first(_RUN_FAILURES, lines)
+    if finding is None or finding[0] is not Reason.NO_CONVERGENCE:
+        return finding
+    singular = _last_singular(lines)
+    return (Reason.SINGULAR_MATRIX, singular) if singular else finding
+
+
+def _first(patterns: tuple[tuple[re.Pattern[str], Reason], ...], lines: list[str]) -> Finding | None:
+    for pattern, reason in patterns:
+        for line in lines:
+            if match := pattern.match(line):
+                return reason, (match["what"].strip() or line.strip())
+    return None
+
+
+def _last_singular(lines: list[str]) -> str | None:
+    found = [line for line in lines if "singular matrix:" in line]
+    return found[-1].partition("Warning: ")[2].strip() if found else None

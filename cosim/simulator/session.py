@@ -1,0 +1,197 @@
+"""ngspice inside a worker process: one deck in, waveforms out, and nothing left behind for the next deck.
+
+Import this module in worker processes only: libngspice may end or spoil the process it lives in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
+
+from cosim.simulator.deck import SPICEINIT, DcSweep, Deck, OperatingPoint, Transient
+from cosim.simulator.diagnosis import load_failure, run_failure
+from cosim.simulator.errors import Reason, SimulationError
+from cosim.simulator.waveforms import FloatArray, Waveforms
+
+LIBRARY_NAMES = ("libngspice.so", "libngspice.so.0", "libngspice.dylib")
+_NOT_FOUND = (
+    "libngspice was not found; install it (Debian, Ubuntu: apt install libngspice0; Fedora: dnf install libngspice; "
+    "macOS: brew install libngspice) or set NGSPICE_LIBRARY_PATH to the file"
+)
+
+
+class _Shared(NgSpiceShared):  # type: ignore[misc]
+    """PySpice's shared library with every line that ngspice writes kept in `lines`, stripped of the stream's name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        super().__init__()
+
+    def send_char(self, message: str, ngspice_id: int) -> int:
+        stream, _, content = str(message).partition(" ")
+        self.lines.append(content if stream in ("stdout", "stderr") else str(message))
+        return 0
+
+
+class NgspiceSession:
+    """The one ngspice of this process.
+
+    After any `SimulationError` from `run` the process should be replaced: an undefined parameter leaves libngspice unusable, and
+    which other failures do is not documented.
+    """
+
+    def __init__(self) -> None:
+        # PySpice logs every line of ngspice's stderr as an error; diagnosis.py judges them instead.
+        logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)
+        # ngspice sets its own thread count, only this limit holds; threads make small circuits 20 times slower.
+        os.environ["OMP_THREAD_LIMIT"] = "1"
+        self._shared = _start_shared()
+        self._runs = 0
+
+    @property
+    def version(self) -> str:
+        return str(self._shared.ngspice_version)
+
+    def run(self, deck: Deck) -> Waveforms:
+        """Simulate. Raises `SimulationError` unless every saved vector came back complete, finite and from this very deck."""
+        self._clear()
+        self._shared.lines.clear()
+        try:
+            return self._run(deck)
+        except SimulationError as error:
+            raise SimulationError(error.reason, str(error), deck.text(), "\n".join(self._shared.lines)) from None
+        finally:
+            self._clear()
+
+    def _run(self, deck: Deck) -> Waveforms:
+        # A deck that fails to load would leave the previous circuit in place and run it again: hence the unique title.
+        self._runs += 1
+        title = f"{deck.title} #{self._runs}"
+        if deck.seed is not None:
+            self._command(f"setseed {deck.seed}")
+        self._load(title + deck.text().removeprefix(deck.title))
+        if finding := load_failure(self._shared.lines):
+            raise SimulationError(finding[0], f"{deck.title}: {_NAMES.get(finding[0], 'cannot be loaded')}: {finding[1]}")
+        loaded = len(self._shared.lines)
+        self._command("run")
+        if finding := run_failure(self._shared.lines[loaded:]):
+            raise SimulationError(finding[0], f"{deck.title}: {_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
+        return self._read(deck, title)
+
+    def _read(self, deck: Deck, title: str) -> Waveforms:
+        self._command("echo $curplottitle")
+        if self._shared.lines[-1].strip().lower() != " ".join(title.split()).lower():
+            raise SimulationError(Reason.STALE, f"{deck.title}: ngspice holds no result of this deck")
+        plot = ffi.string(self._shared._ngspice_shared.ngSpice_CurPlot()).decode()
+        vectors = {name: self._vector(plot, name, deck) for name in deck.save}
+        axis = self._axis(plot, deck, len(next(iter(vectors.values()))))
+        _check_complete(deck, axis, vectors)
+        return Waveforms(axis, vectors, _outer_axis(deck.analysis))
+
+    def _axis(self, plot: str, deck: Deck, points: int) -> FloatArray:
+        match deck.analysis:
+            case OperatingPoint():
+                return np.zeros(points)
+            case Transient():
+                return self._vector(plot, "time", deck)
+            case DcSweep(source=source):
+                kind = {"v": "v-sweep", "i": "i-sweep", "r": "res-sweep", "t": "temp-sweep"}.get(source[0].lower(), "v-sweep")
+                return self._vector(plot, kind, deck)
+
+    def _vector(self, plot: str, name: str, deck: Deck) -> FloatArray:
+        """A copy of one vector: ngspice frees its own when the plot is destroyed."""
+        info = self._shared._ngspice_shared.ngGet_Vec_Info(f"{plot}.{_vector_name(name)}".encode())
+        if info == ffi.NULL:
+            raise SimulationError(Reason.MISSING_VECTOR, f"{deck.title}: the circuit has no {name}")
+        if info.v_length == 0 or info.v_realdata == ffi.NULL:
+            raise SimulationError(Reason.EMPTY, f"{deck.title}: {name} has no points")
+        return np.frombuffer(ffi.buffer(info.v_realdata, 8 * info.v_length), dtype=np.float64).copy()
+
+    def _load(self, text: str) -> None:
+        with contextlib.suppress(NameError):  # PySpice's verdict, see diagnosis.py
+            self._shared.load_circuit(text)
+
+    def _command(self, command: str) -> None:
+        with contextlib.suppress(NameError):
+            self._shared.exec_command(command)
+
+    def _clear(self) -> None:
+        for command in ("destroy all", "remcirc"):
+            kept = len(self._shared.lines)
+            self._command(command)
+            del self._shared.lines[kept:]
+
+
+_NAMES = {
+    Reason.UNDEFINED_PARAMETER: "undefined parameter",
+    Reason.UNKNOWN_SUBCIRCUIT: "unknown sub-circuit",
+    Reason.UNKNOWN_MODEL: "unknown model",
+    Reason.MISSING_INCLUDE: "missing file",
+    Reason.NO_CONVERGENCE: "no convergence",
+    Reason.SINGULAR_MATRIX: "singular matrix",
+    Reason.MISSING_VECTOR: "missing vector",
+}
+
+
+def _start_shared() -> _Shared:
+    """Load libngspice with our settings only. Raises `SimulationError` (LIBRARY_MISSING)."""
+    _Shared.LIBRARY_PATH = _find_library()
+    # The .spiceinit of the current folder wins over the one at home: put ours there while ngspice starts.
+    with tempfile.TemporaryDirectory(prefix="cosim-") as folder, contextlib.chdir(folder):
+        Path(".spiceinit").write_text(SPICEINIT, encoding="ascii")
+        shared = _Shared()
+    for line in SPICEINIT.splitlines():
+        if line.startswith("set "):
+            with contextlib.suppress(NameError):
+                shared.exec_command(line)
+    return shared
+
+
+def _find_library() -> str:
+    """The first name that the dynamic linker finds: distributions install `.so.0` alone, PySpice looks for `.so`."""
+    configured = os.environ.get("NGSPICE_LIBRARY_PATH")
+    for name in (configured,) if configured else LIBRARY_NAMES:
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(name)
+            return name
+    raise SimulationError(Reason.LIBRARY_MISSING, _NOT_FOUND)
+
+
+def _vector_name(name: str) -> str:
+    """ngspice's name of a vector within a plot: v(a) is `a`, i(vdd) is `vdd#branch`."""
+    name = name.lower()
+    if name.startswith("v("):
+        return name[2:-1]
+    if name.startswith("i("):
+        return f"{name[2:-1]}#branch"
+    return name
+
+
+def _outer_axis(analysis: object) -> FloatArray | None:
+    if not (isinstance(analysis, DcSweep) and analysis.outer):
+        return None
+    outer = analysis.outer
+    return np.repeat(outer.start + outer.step * np.arange(outer.points), analysis.points)
+
+
+def _check_complete(deck: Deck, axis: FloatArray, vectors: dict[str, FloatArray]) -> None:
+    """A run that does not converge returns code 0 and what it had until then."""
+    for name, values in vectors.items():
+        if len(values) != len(axis):
+            raise SimulationError(Reason.PARTIAL, f"{deck.title}: {name} has {len(values)} points, its axis {len(axis)}")
+        if not np.isfinite(values).all():
+            raise SimulationError(Reason.NOT_FINITE, f"{deck.title}: {name} is not finite")
+    match deck.analysis:
+        case Transient(stop_s=stop) if axis[-1] < stop * (1 - 1e-9):
+            raise SimulationError(Reason.PARTIAL, f"{deck.title}: ended at {axis[-1]:.6g} s of {stop:.6g} s")
+        case DcSweep(points=points, outer=outer):
+            expected = points * (outer.points if outer else 1)
+            if len(axis) != expected:
+                raise SimulationError(Reason.PARTIAL, f"{deck.title}: {len(axis)} of {expected} points of the sweep")

@@ -1,0 +1,158 @@
+"""The result store: one SQLite file of rows, keyed by the content of what was simulated."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import enum
+import functools
+import hashlib
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from cosim.errors import InputError
+from cosim.simulator.points import Extract, Outcome, Point, Row
+
+SCHEMA_VERSION = 1
+# Raise when this room itself changes what a deck gives.
+SIMULATOR_VERSION = 1
+
+_COLUMNS = {
+    "key": "TEXT PRIMARY KEY", "title": "TEXT", "condition": "TEXT", "seed": "INTEGER", "extractor": "TEXT", "row": "TEXT",
+    "reason": "TEXT", "message": "TEXT", "log": "TEXT", "deck": "TEXT",
+    "cpu_s": "REAL", "wall_s": "REAL", "peak_memory_mb": "REAL", "finished_unix_s": "REAL",
+}  # fmt: skip
+_SCHEMA = f"CREATE TABLE IF NOT EXISTS points ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})"
+# A failure never replaces a result: two runs may meet at one point.
+_PUT = (
+    f"INSERT INTO points VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+    + " WHERE excluded.row IS NOT NULL OR points.row IS NULL"
+)
+
+
+class Store:
+    """Rows of simulated points in one file; a context manager.
+
+    Every `put` is a transaction of its own in WAL mode: a run killed at any moment loses nothing that was put, and two runs may
+    use the file at once. Failures are kept as rows without a result, so that they can be looked at and are tried again.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open or create. Raises `InputError` if the file is not a result store or is of a newer version."""
+        self.path = Path(path)
+        with self._explained():
+            self._database = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
+            self._prepare()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _prepare(self) -> None:
+        version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            raise InputError(f"{self.path}: is a result store of version {version}, newer than {SCHEMA_VERSION}; update cosim")
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.execute(_SCHEMA)
+        self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def key(self, point: Point, ngspice_version: str) -> str:
+        """SHA-256 of all that decides a row: the deck, the extraction with its arguments and version, ngspice, this room."""
+        parts = [point.deck.digest(), extractor_identity(point.extract), ngspice_version, str(SIMULATOR_VERSION)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def get(self, key: str) -> Row | None:
+        """The row of a point that succeeded, else None."""
+        with self._explained():
+            found = self._database.execute("SELECT row FROM points WHERE key = ? AND row IS NOT NULL", (key,)).fetchone()
+        return json.loads(found[0], object_hook=_decode) if found else None
+
+    def put(self, key: str, outcome: Outcome) -> None:
+        """Keep an outcome; a failure never replaces a result."""
+        point, error = outcome.point, outcome.error
+        values = (
+            key, point.deck.title, json.dumps(dict(point.condition), default=_encode), point.deck.seed,
+            extractor_identity(point.extract), json.dumps(outcome.row, default=_encode) if outcome.row is not None else None,
+            error and str(error.reason), error and str(error), error and error.log, error and error.deck,
+            outcome.cpu_s, outcome.wall_s, outcome.peak_memory_mb, time.time(),
+        )  # fmt: skip
+        with self._explained():
+            self._database.execute(_PUT, values)
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Points whose last run failed: condition, seed, reason, message, log, deck."""
+        with self._explained():
+            cursor = self._database.execute(
+                "SELECT title, condition, seed, reason, message, log, deck FROM points WHERE row IS NULL ORDER BY finished_unix_s"
+            )
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, values, strict=True)) for values in cursor]
+        return [{**row, "condition": json.loads(row["condition"], object_hook=_decode)} for row in rows]
+
+    def count(self) -> int:
+        """Points that succeeded."""
+        with self._explained():
+            return int(self._database.execute("SELECT count(*) FROM points WHERE row IS NOT NULL").fetchone()[0])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{self.path}: cannot be used as a result store: {error}; delete it to simulate afresh") from error
+
+
+def extractor_identity(extract: Extract) -> str:
+    """Qualified name, version and bound arguments as JSON. Raises `InputError` for arguments that have no stable text.
+
+    The version is the function's attribute `version`, else EXTRACTOR_VERSION of its module, else 1: whoever changes what an
+    extraction gives raises it.
+    """
+    function: Any = extract
+    arguments: list[Any] = []
+    if isinstance(extract, functools.partial):
+        function, arguments = extract.func, [list(extract.args), dict(extract.keywords)]
+    version = getattr(function, "version", getattr(sys.modules.get(function.__module__), "EXTRACTOR_VERSION", 1))
+    name = f"{function.__module__}.{function.__qualname__}"
+    try:
+        return json.dumps([name, version, arguments], sort_keys=True, default=_encode)
+    except TypeError as error:
+        raise InputError(f"extract {name}: an argument cannot be part of the key of a result: {error}") from error
+
+
+def _encode(value: object) -> object:
+    """What JSON lacks; arrays are kept bit by bit."""
+    if isinstance(value, np.ndarray):
+        array = np.ascontiguousarray(value, dtype="<f8")
+        return {"__float64__": base64.b64encode(array.tobytes()).decode("ascii"), "shape": list(array.shape)}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {type(value).__qualname__: {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}}
+    raise TypeError(f"{type(value).__name__} is not a number, text, list, array or dataclass")
+
+
+def _decode(value: dict[str, Any]) -> Any:
+    if "__float64__" not in value:
+        return value
+    return np.frombuffer(base64.b64decode(value["__float64__"]), dtype="<f8").reshape(value["shape"]).copy()
