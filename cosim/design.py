@@ -6,29 +6,24 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from cosim.errors import InputError
+from netlists.dimensions import (
+    CurrentSourceDimensions,
+    NeuronDimensions,
+    ResistiveDimensions,
+    Second,
+    Section,
+    Timing,
+    Volt,
+)
 from sky130_models.corners import Corner, ModelSet
 
-Volt = Annotated[float, Field(ge=-5.0, le=5.0)]
-Second = Annotated[float, Field(gt=0.0, le=1.0)]
-Micrometre = Annotated[float, Field(gt=0.0, le=10_000.0)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class FetSize(_Section):
-    """Drawn size of a transistor."""
-
-    width_um: Micrometre
-    length_um: Micrometre
-
-
-class Process(_Section):
+class Process(Section):
     """Which devices, at which corner."""
 
     model_set: ModelSet = ModelSet.CONTINUOUS
@@ -37,78 +32,7 @@ class Process(_Section):
     supply_v: Volt = 1.8
 
 
-class CurrentSourceSynapse(_Section):
-    """Memory transistor at the membrane, selector at the rail; an NMOS pair for w >= 0 and a PMOS pair for w < 0."""
-
-    kind: Literal["current_source"] = "current_source"
-    nmos: FetSize = FetSize(width_um=1.0, length_um=0.25)
-    pmos: FetSize = FetSize(width_um=1.0, length_um=0.25)
-    nmos_bias_v: tuple[Volt, Volt] = Field(default=(0.40, 0.68), description="weakest, strongest gate bias of the NMOS memory")
-    pmos_bias_v: tuple[Volt, Volt] = Field(default=(1.30, 1.00), description="weakest, strongest gate bias of the PMOS memory")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> CurrentSourceSynapse:
-        if self.nmos_bias_v[0] >= self.nmos_bias_v[1]:
-            raise ValueError("nmos_bias_v must rise from the weakest to the strongest bias")
-        if self.pmos_bias_v[0] <= self.pmos_bias_v[1]:
-            raise ValueError("pmos_bias_v must fall from the weakest to the strongest bias")
-        return self
-
-
-class ResistiveSynapse(_Section):
-    """A high-resistance poly resistor at the membrane and a switch at either rail; the resistor's length sets the weight."""
-
-    kind: Literal["resistive"] = "resistive"
-    nmos: FetSize = FetSize(width_um=1.0, length_um=0.15)
-    pmos: FetSize = FetSize(width_um=2.0, length_um=0.15)
-    resistor_width_um: Literal[0.35, 0.69, 1.41, 2.85, 5.73] = 0.35
-    resistor_length_um: tuple[Micrometre, Micrometre] = Field(
-        default=(1500.0, 40.0), description="weakest (longest), strongest (shortest) resistor"
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ResistiveSynapse:
-        if self.resistor_length_um[0] <= self.resistor_length_um[1]:
-            raise ValueError("resistor_length_um must fall from the weakest to the strongest resistor")
-        return self
-
-
-class NeuronCell(_Section):
-    """Membrane capacitor, reset, discharger, sensing inverter and output logic."""
-
-    membrane_capacitor_um: tuple[Micrometre, Micrometre] = Field(default=(7.0, 7.0), description="drawn MIM plate, W and L")
-    wire_capacitance_f: float = Field(default=32e-15, ge=0.0, le=1e-9, description="membrane wire to ground, a lumped stand-in for layout")
-    rest_v: Volt = 1.3
-    pullup_bias_v: Volt = Field(default=0.95, description="gate of the PMOS that starves the sensing inverter")
-    discharger: FetSize = FetSize(width_um=1.0, length_um=0.5)
-    discharger_switch: FetSize = FetSize(width_um=1.0, length_um=0.15)
-    pullup: FetSize = FetSize(width_um=1.0, length_um=0.47)
-    header: FetSize = FetSize(width_um=1.0, length_um=0.15)
-    sensing_pmos: FetSize = FetSize(width_um=1.0, length_um=0.35)
-    sensing_nmos: FetSize = FetSize(width_um=1.0, length_um=0.15)
-    output_clear: FetSize = FetSize(width_um=0.42, length_um=0.15)
-    reset_nmos: FetSize = FetSize(width_um=0.42, length_um=0.15)
-    reset_pmos: FetSize = FetSize(width_um=0.42, length_um=0.15)
-    logic_nmos: FetSize = FetSize(width_um=0.42, length_um=0.15)
-    logic_pmos: FetSize = FetSize(width_um=0.84, length_um=0.15)
-    spike_nmos: FetSize = FetSize(width_um=1.0, length_um=0.15)
-    spike_pmos: FetSize = FetSize(width_um=2.0, length_um=0.15)
-
-
-class Timing(_Section):
-    """Three phases of one length; the layers run one phase apart."""
-
-    phase_s: Second = 1e-6
-    edge_s: Second = Field(default=1e-9, description="rise and fall time of control and input lines")
-
-    @model_validator(mode="after")
-    def _edges_fit(self) -> Timing:
-        if self.edge_s > self.phase_s / 50:
-            raise ValueError("edge_s must be at most a fiftieth of phase_s")
-        return self
-
-
-class Accuracy(_Section):
+class Accuracy(Section):
     """How ngspice integrates. `reltol` decides for current sources, the step for R-C charging."""
 
     reltol: float = Field(default=3e-6, gt=0.0, le=1e-2)
@@ -116,7 +40,7 @@ class Accuracy(_Section):
     timeout_s: float = Field(default=300.0, gt=0.0, description="wall time after which one simulation is given up")
 
 
-class Characterization(_Section):
+class Characterization(Section):
     """How finely the cells are swept."""
 
     codes: int = Field(default=15, ge=4, le=200, description="gate biases (or resistors) per sign")
@@ -124,17 +48,18 @@ class Characterization(_Section):
     firing_points: int = Field(default=36, ge=8, le=1000, description="membrane levels of the firing-phase sweep")
 
 
-class Network(_Section):
+class Network(Section):
     """What is computed. The input layer is not counted: two layers of neurons."""
 
     dataset: Literal["iris"] = "iris"
+    inputs: Literal[5] = Field(default=5, description="four features and a bias spike")
     hidden: Annotated[int, Field(ge=1, le=64)] = 5
     outputs: Annotated[int, Field(ge=3, le=64)] = 5
     test_samples: Annotated[int, Field(ge=1, le=100)] = 50
     split_seed: int = 0
 
 
-class Training(_Section):
+class Training(Section):
     """The published recipe (PHYSICS.md, section 6) and its seed."""
 
     epochs: Count = 2000
@@ -150,7 +75,7 @@ class Training(_Section):
     conventional_reversal: float = Field(default=100.0, gt=1.0, description="|E| of the conventional network")
 
 
-class GainSearch(_Section):
+class GainSearch(Section):
     """The two-gain search in SPICE that the conventional mapping needs."""
 
     samples: Annotated[int, Field(ge=1, le=10)] = 10
@@ -158,7 +83,7 @@ class GainSearch(_Section):
     reltol: float = Field(default=1e-4, gt=0.0, le=1e-2)
 
 
-class Validation(_Section):
+class Validation(Section):
     """What is simulated at transistor level."""
 
     samples: Annotated[int, Field(ge=1, le=100)] = 50
@@ -169,7 +94,7 @@ class Validation(_Section):
     gain_search: GainSearch = GainSearch()
 
 
-class Limit(_Section):
+class Limit(Section):
     """Pass or fail of one metric. At least one of min and max."""
 
     min: float | None = None
@@ -183,14 +108,14 @@ class Limit(_Section):
         return self
 
 
-class Design(_Section):
+class Design(Section):
     """One design, from devices to limits."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
     process: Process = Process()
-    synapse: CurrentSourceSynapse | ResistiveSynapse = Field(default=CurrentSourceSynapse(), discriminator="kind")
-    neuron: NeuronCell = NeuronCell()
+    synapse: CurrentSourceDimensions | ResistiveDimensions = Field(default=CurrentSourceDimensions(), discriminator="kind")
+    neuron: NeuronDimensions = NeuronDimensions()
     timing: Timing = Timing()
     accuracy: Accuracy = Accuracy()
     characterization: Characterization = Characterization()

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
 SCHEMA_VERSION = 1
 
@@ -52,7 +52,10 @@ class Quantity(_Record):
 
 
 class Curve(_Record):
-    """A one-dimensional curve, interpolated monotonically (PCHIP) between its points; it raises outside them."""
+    """A one-dimensional curve through its points; it raises outside them.
+
+    The interpolant is monotone (`pchip`) or, for dense points of a smooth curve, the more accurate `cubic` spline.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -60,6 +63,7 @@ class Curve(_Record):
     x_unit: str
     y_name: str
     y_unit: str
+    interpolant: Literal["pchip", "cubic"] = "pchip"
     log_x: bool = Field(default=False, description="interpolate against ln x")
     log_y: bool = Field(default=False, description="interpolate ln y")
     standard_error: float = 0.0
@@ -87,7 +91,8 @@ class Curve(_Record):
             )
         x = np.clip(x, self.x[0], self.x[-1])
         grid, values = np.asarray(self.x), np.asarray(self.y)
-        result = PchipInterpolator(np.log(grid) if self.log_x else grid, np.log(values) if self.log_y else values)(
+        interpolant = PchipInterpolator if self.interpolant == "pchip" else CubicSpline
+        result = interpolant(np.log(grid) if self.log_x else grid, np.log(values) if self.log_y else values)(
             np.log(x) if self.log_x else x
         )
         return np.exp(result) if self.log_y else np.asarray(result)
@@ -100,7 +105,7 @@ class Curve(_Record):
         order = slice(None) if steps[0] > 0 else slice(None, None, -1)
         return Curve(
             x=self.y[order], y=self.x[order], x_name=self.y_name, x_unit=self.y_unit, y_name=self.x_name,
-            y_unit=self.x_unit, log_x=self.log_y, log_y=self.log_x, source=self.source,
+            y_unit=self.x_unit, interpolant=self.interpolant, log_x=self.log_y, log_y=self.log_x, source=self.source,
         )  # fmt: skip
 
 

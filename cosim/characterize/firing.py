@@ -1,0 +1,66 @@
+"""The firing phase: output spike time against the membrane's displacement when the phase starts.
+
+Testbench: a column whose membrane an ideal current charges during accumulation; no synapse takes part. The curve holds the discharger's
+finite resistance, the switching threshold, the delay of the output logic and the start-up of the firing phase all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cosim.characterize.bench import Bench
+from cosim.simulator import Point, Transient, Waveforms
+from netlists.crossbar import Cells
+from netlists.stimulus import PhaseWindow
+from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
+
+FIRE_PHASES = 1.25
+"""The testbench fires this long, so that the curve runs on past the end of a real phase."""
+
+
+def points(
+    bench: Bench, cells: Cells, synapses: int, charges_c: np.ndarray, static_threshold_v: float
+) -> Iterator[Point]:
+    """One firing phase per charge (C, positive towards the threshold) put on the membrane before."""
+    phase = cells.timing.phase_s
+    window = PhaseWindow(0.1 * phase, 1.1 * phase, (1.1 + FIRE_PHASES) * phase)
+    start, end = window.accumulate_s + 0.1 * phase, window.fire_s - 0.2 * phase
+    for charge in charges_c:
+        injection = Injection(float(charge) / (end - start), start, end)
+        stop = window.end_s - 0.02 * phase
+        netlist = column(cells, [None] * synapses, [None] * synapses, window, stop, injection)
+        condition = {"measurement": "firing", "charge_c": float(charge)}
+        deck = bench.deck(
+            f"firing phase after a charge of {charge:.6e} C",
+            netlist,
+            Transient(stop, phase / 100, bench.design.accuracy.max_step_s),
+            [MEMBRANE, SPIKE],
+        )
+        extract = partial(
+            first_spike, fire_s=window.fire_s, level_v=cells.supply_v / 2, static_threshold_v=static_threshold_v
+        )
+        yield Point(condition, deck, extract)
+
+
+def charge_grid_c(full_swing_c: float, count: int) -> np.ndarray:
+    """Charges from a little above rest to beyond the threshold, denser where the firing phase starts up."""
+    coarse = count * 3 // 5
+    grid = np.concatenate([np.linspace(-0.15, 0.85, coarse, endpoint=False), np.linspace(0.85, 1.3, count - coarse)])
+    return grid * full_swing_c
+
+
+def first_spike(waveforms: Waveforms, fire_s: float, level_v: float, static_threshold_v: float = 0.0) -> dict[str, Any]:
+    """Spike time after the start of the firing phase (s, NaN if none), when the membrane passed its static threshold (s, NaN if it
+    did not in this phase), and the membrane before the phase and at the spike (V)."""
+    spikes = waveforms.crossings(SPIKE, level_v, rising=True, after=fire_s)
+    passed = waveforms.crossings(MEMBRANE, static_threshold_v, rising=False, after=fire_s)
+    return {
+        "before_v": float(waveforms.at(MEMBRANE, fire_s - 5e-9)),
+        "spike_s": float(spikes[0] - fire_s) if len(spikes) else float("nan"),
+        "passed_s": float(passed[0] - fire_s) if len(passed) else float("nan"),
+        "at_spike_v": float(waveforms.at(MEMBRANE, spikes[0])) if len(spikes) else float("nan"),
+    }

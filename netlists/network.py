@@ -1,0 +1,67 @@
+"""The whole network at transistor level: layers one phase apart, input spikes in, output spikes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import Circuit
+
+from netlists.crossbar import Cells, Settings, Sources, SpikeLine, attach_layer, attach_supplies, netlist_text
+from netlists.stimulus import PhaseWindow, control_lines, line_pair
+
+SETTLE_PHASES = 0.1
+"""Length of the first and last reset (in phases): the operating point is already the reset state."""
+
+LAYERS = ("hidden", "output")
+
+
+@dataclass(frozen=True)
+class NetworkBench:
+    """A netlist of the whole network for one sample, and where to look in it."""
+
+    netlist: str
+    windows: tuple[PhaseWindow, ...]
+    stop_s: float
+    membranes: tuple[tuple[str, ...], ...]
+    spikes: tuple[tuple[str, ...], ...]
+    sources: Sources
+
+
+def network_bench(cells: Cells, settings: Sequence[Settings], input_times: Sequence[float]) -> NetworkBench:
+    """Build the network of `settings` (one per layer) for one sample.
+
+    Args:
+        settings: synapse settings per layer, [layer][out][in].
+        input_times: arrival of each input in phases after the start of accumulation; 1 or more never arrives.
+    """
+    timing, sources = cells.timing, Sources()
+    phase = timing.phase_s
+    start = SETTLE_PHASES * phase
+    windows = tuple(PhaseWindow.regular(start + k * phase, timing) for k in range(len(settings)))
+    stop = windows[-1].end_s + SETTLE_PHASES * phase
+    circuit = Circuit("network")
+    attach_supplies(circuit, cells, sources)
+    lines = _input_lines(circuit, cells, input_times, windows[0], sources)
+    membranes, spikes = [], []
+    for layer, rows, window in zip(LAYERS, settings, windows, strict=True):
+        sources.control += control_lines(circuit, layer, cells.supply_v, window, timing, stop)
+        lines = attach_layer(circuit, layer, cells, rows, lines, sources)
+        membranes.append(tuple(f"v({layer}_membrane_{k})" for k in range(len(rows))))
+        spikes.append(tuple(f"v({line.true})" for line in lines))
+    return NetworkBench(netlist_text(circuit), windows, stop, tuple(membranes), tuple(spikes), sources)
+
+
+def _input_lines(
+    circuit: Circuit, cells: Cells, input_times: Sequence[float], window: PhaseWindow, sources: Sources
+) -> list[SpikeLine]:
+    """Input spikes: a line rises at its spike and falls at the end of accumulation."""
+    phase, edge = cells.timing.phase_s, cells.timing.edge_s
+    lines = []
+    for j, time in enumerate(input_times):
+        rise = window.accumulate_s + time * phase
+        # a pulse shorter than its own edges cannot be drawn: the spike never arrives
+        high = [(rise, window.fire_s)] if rise < window.fire_s - edge else []
+        sources.spike_lines += line_pair(circuit, f"input_{j}", cells.supply_v, high, edge)
+        lines.append(SpikeLine(f"input_{j}", f"input_{j}_bar"))
+    return lines

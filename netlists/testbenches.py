@@ -1,0 +1,82 @@
+"""Testbenches of the cells: circuits that a characterisation runs. None holds a trained weight or a data sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import Circuit
+
+from netlists.crossbar import Cells, Sources, SpikeLine, attach_layer, attach_supplies, netlist_text
+from netlists.neuron import neuron_subcircuit
+from netlists.stimulus import PhaseWindow, control_lines, current_pulse, line_pair
+from netlists.synapse import SynapseNodes, SynapseSetting
+
+COLUMN = "column"
+MEMBRANE = "v(column_membrane_0)"
+SPIKE = "v(column_spike_0)"
+
+
+@dataclass(frozen=True)
+class Injection:
+    """A known charge put on a membrane: an ideal current (A, positive towards ground) from start to end."""
+
+    current_a: float
+    start_s: float
+    end_s: float
+
+
+def synapse_iv(cells: Cells, setting: SynapseSetting) -> str:
+    """One synapse switched on, its membrane held by the source `Vmembrane` (swept)."""
+    circuit = Circuit("synapse_iv")
+    circuit.V("supply", "supply", 0, cells.supply_v)
+    circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
+    circuit.V("spike", "spike", 0, cells.supply_v)
+    circuit.V("spike_bar", "spike_bar", 0, 0.0)
+    cells.synapse.attach(circuit, "synapse", SynapseNodes("membrane", "spike", "spike_bar", "supply"), setting)
+    return netlist_text(circuit)
+
+
+def discharger_iv(cells: Cells) -> str:
+    """A neuron in its firing phase, its membrane held by the source `Vmembrane` (swept)."""
+    circuit = Circuit("discharger_iv")
+    circuit.subcircuit(neuron_subcircuit(cells.neuron))
+    attach_supplies(circuit, cells, Sources())
+    circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
+    for name, high in (("phase", True), ("reset", False)):
+        circuit.V(name, name, 0, cells.supply_v if high else 0.0)
+        circuit.V(f"{name}_bar", f"{name}_bar", 0, 0.0 if high else cells.supply_v)
+    lines = ("phase", "phase_bar", "reset", "reset_bar", "spike", "spike_bar")
+    circuit.X("neuron", "neuron", "membrane", "rest", "pullup_bias", "discharger_bias", *lines, "supply")
+    return netlist_text(circuit)
+
+
+def column(
+    cells: Cells,
+    settings: Sequence[SynapseSetting | None],
+    spikes: Sequence[tuple[float, float] | None],
+    window: PhaseWindow,
+    stop_s: float,
+    injection: Injection | None = None,
+) -> str:
+    """One neuron with its column of synapses, through reset, accumulation and firing.
+
+    Args:
+        settings: one per synapse; None is off.
+        spikes: (on, off) times of each synapse's spike line in seconds, None for a line that stays low.
+        injection: a known charge on the membrane.
+    """
+    circuit = Circuit("column")
+    sources, edge_s = Sources(), cells.timing.edge_s
+    attach_supplies(circuit, cells, sources)
+    control_lines(circuit, COLUMN, cells.supply_v, window, cells.timing, stop_s)
+    lines = []
+    for j, on_off in enumerate(spikes):
+        line_pair(circuit, f"input_{j}", cells.supply_v, [on_off] if on_off else [], edge_s)
+        lines.append(SpikeLine(f"input_{j}", f"input_{j}_bar"))
+    attach_layer(circuit, COLUMN, cells, [settings], lines, sources)
+    if injection is not None:
+        current_pulse(
+            circuit, "injection", f"{COLUMN}_membrane_0", injection.current_a, injection.start_s, injection.end_s, edge_s
+        )
+    return netlist_text(circuit)
