@@ -35,7 +35,7 @@ def mosfet(
 ) -> Any:
     """Add a single-finger transistor to a PySpice Circuit or SubCircuit and return the element.
 
-    Diffusion areas (um^2) and perimeters (um) are those of a finger with one contact row: W * 0.29 and 2 (W + 0.29). Without them a
+    Diffusion areas (um^2) and perimeters (um) are those of a finger with one contact row: 0.29 W and 2 (W + 0.29). Without them a
     membrane lacks some percent of its capacitance. Raises `GeometryError` outside the process's sizes.
     """
     _within(name, flavour, "W", width_um, _NARROWEST_UM, _LARGEST_UM)
@@ -48,7 +48,8 @@ def mosfet(
 def mim_capacitor(circuit: Any, name: str, top: str, bottom: str, width_um: float, length_um: float) -> Any:
     """Add a MIM capacitor between met5 (`top`) and met4 (`bottom`), about 2 fF/um^2, and return the element.
 
-    `top` is the pin c0, as layout extraction orders them. Raises `GeometryError` for a side outside 1 .. 30 um or an aspect above 20.
+    `top` is the pin c0, as layout extraction orders them. Raises `GeometryError` for a side outside 1 .. 30 um or an aspect
+    ratio above 20.
     """
     device = "sky130_fd_pr__cap_mim_m3_2"
     _within(name, device, "W", width_um, *_MIM_SIDE_UM)

