@@ -1,0 +1,187 @@
+"""A layer of RC-Spike neurons with the nonidealities of a hardware model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.hardware import FloatArray, NormalisedModel
+from training.solvers import dstd, event_walk
+from training.synapse_table import SynapseTable, WeightRange
+
+Solver = Literal["exact", "dstd"]
+
+
+class LayerOutput(NamedTuple):
+    """What a layer computed, each [batch, out]: spike times (1: silent), v(1) before and after the synapses switch off."""
+
+    spike_times: Tensor
+    membrane: Tensor
+    switched_membrane: Tensor
+
+
+class Synapses(NamedTuple):
+    """Effective synapses of a layer, each [out, in]."""
+
+    weight: Tensor
+    beta: Tensor
+    kick_on: Tensor
+    kick_off: Tensor
+    kick_off_tail: Tensor
+
+
+class RCSpikeLayer(nn.Module):
+    """`outputs` neurons behind a crossbar of `inputs` columns (equations: `training.hardware.NormalisedModel`).
+
+    The only parameter, and the whole state dict, is `weight` [out, in]: the hardware enters as buffers that are not saved, so
+    the same weights load under another model.
+
+    Args:
+        inputs, outputs: size of the crossbar.
+        model: the neuron equation's numbers.
+        weight_range: what the cell can do, sign by sign; the model's own grid where None.
+        solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact.
+        steps, random_offset: grid of DSTD (see `training.solvers.dstd`).
+        leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0 and a silent
+            neuron could never learn to fire; the forward value is not touched.
+        spike_time_noise: rms noise of the spike times in training, in phases; also in evaluation if `noise_in_evaluation`.
+    """
+
+    knots: Tensor
+    table: Tensor
+    idle: Tensor
+    firing_v: Tensor
+    firing_t: Tensor
+    firing_slope: Tensor
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        model: NormalisedModel,
+        *,
+        weight_range: WeightRange | None = None,
+        solver: Solver = "exact",
+        steps: int = 10,
+        random_offset: bool = False,
+        leak: float = 0.1,
+        spike_time_noise: float = 0.0,
+        noise_in_evaluation: bool = False,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+        self.solver, self.steps, self.random_offset = solver, steps, random_offset
+        self.leak = leak
+        self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
+        self.bind(model, weight_range)
+
+    def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
+        """Put the layer on another hardware model; the weights stay."""
+        self.model = model
+        self.weight_range = weight_range or WeightRange.of(model)
+        table = SynapseTable.of(model)
+        self._hold("knots", table.weight)
+        self._hold("table", table.values)
+        self._hold("idle", table.idle)
+        self._hold("firing_v", model.firing_v)
+        self._hold("firing_t", model.firing_t)
+        self._hold("firing_slope", np.diff(model.firing_t) / np.diff(model.firing_v))
+        self._t_min = model.t_min
+        self._has_kick_on = bool(np.any(table.values[:, 1]) or table.idle[1])
+        self._has_kick_off = bool(np.any(table.values[:, 2]) or table.idle[2])
+        self._has_tail = bool(np.any(table.values[:, 3]))
+
+    def _hold(self, name: str, values: FloatArray) -> None:
+        self.register_buffer(name, torch.as_tensor(values.copy()).to(self.weight), persistent=False)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the weights: uniform, mostly positive (a membrane below rest never fires), smaller for more inputs."""
+        scale = 5.0 / self.weight.shape[1]
+        with torch.no_grad():
+            self.weight.uniform_(-0.4 * scale, 0.8 * scale, generator=generator)
+            self.project()
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring the stored weights back into the range of the cell (projected gradient descent)."""
+        self.weight.clamp_(-self.weight_range.minus[1], self.weight_range.plus[1])
+
+    def effective_weight(self) -> Tensor:
+        """What the cell does with the stored weights, [out, in]: clipped sign by sign, off below the smallest code.
+
+        The gradient is straight through.
+        """
+        with torch.no_grad():
+            clipped = self.weight.clamp(-self.weight_range.minus[1], self.weight_range.plus[1])
+            off = (clipped > -self.weight_range.minus[0]) & (clipped < self.weight_range.plus[0])
+            clipped.masked_fill_(off, 0.0)
+        return clipped + (self.weight - self.weight.detach())
+
+    def synapses(self) -> Synapses:
+        """Effective weights and what the hardware model says of each; linear between its points, differentiable."""
+        weight = self.effective_weight()
+        with torch.no_grad():
+            below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
+            start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)
+            low = self.table[below]
+            rise = self.table[below + 1] - low
+        fraction = ((weight - start) / width).clamp(0.0, 1.0)
+        values = torch.where((weight == 0.0)[..., None], self.idle, low + fraction[..., None] * rise)
+        return Synapses(weight, *values.unbind(-1))
+
+    def fire(self, v: Tensor) -> Tensor:
+        """Spike time of a membrane v (any shape): the firing curve, continued at its ends and clipped to [t_min, 1].
+
+        Gradient: the curve's slope, but never flatter than `leak`.
+        """
+        with torch.no_grad():
+            cell = (torch.searchsorted(self.firing_v, v, right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
+            slope = self.firing_slope[cell]
+            value = self.firing_t[cell] + slope * (v - self.firing_v[cell])
+            inside = (value > self._t_min) & (value < 1.0)
+            value = value.clamp_(self._t_min, 1.0)
+            slope = torch.where(inside, slope, 0.0).clamp_max_(-self.leak)
+        return value + slope * (v - v.detach())
+
+    def forward(self, t: Tensor, generator: torch.Generator | None = None) -> LayerOutput:
+        """Input spike times [batch, in] (t >= 1: none) to output spike times and membranes.
+
+        `generator` draws the spike-time noise and the grid offset of DSTD.
+        """
+        synapses = self.synapses()
+        membrane = self._accumulate(t, synapses, generator)
+        arrived = (t < 1.0).to(t.dtype)
+        switched = membrane + arrived @ synapses.kick_off.T if self._has_kick_off else membrane
+        spike_times = self.fire(switched)
+        if self._has_tail:
+            reference = self.model.tail_reference
+            tail = arrived @ synapses.kick_off_tail.T
+            spike_times = self.fire(switched + tail * (spike_times.clamp_min(1e-3) / reference).log())
+        if self.spike_time_noise and (self.training or self.noise_in_evaluation):
+            spike_times = self._jitter(spike_times, generator)
+        return LayerOutput(spike_times, membrane, switched)
+
+    def _accumulate(self, t: Tensor, synapses: Synapses, generator: torch.Generator | None) -> Tensor:
+        kick = synapses.kick_on if self._has_kick_on else None
+        arguments, v_reset = (t, synapses.weight, synapses.beta, kick), self.model.v_reset
+        if self.solver == "exact" or not self.training:
+            return event_walk.accumulate(*arguments, v_reset=v_reset)
+        offset = float(torch.rand((), generator=generator)) / self.steps if self.random_offset else 0.0
+        return dstd.accumulate(*arguments, v_reset=v_reset, steps=self.steps, offset=offset)
+
+    def _jitter(self, spike_times: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Noise on the spikes there are: a silent neuron stays silent, and no spike leaves its phase."""
+        noise = self.spike_time_noise * torch.randn(spike_times.shape, generator=generator, dtype=spike_times.dtype)
+        with torch.no_grad():
+            moved = (spike_times + noise).clamp_(0.0, 1.0)
+            noise = torch.where(spike_times < 1.0, moved - spike_times, 0.0)
+        return spike_times + noise
+
+    def _apply(self, fn: Any, recurse: bool = True) -> RCSpikeLayer:
+        """Rebuild the buffers in full precision after a change of dtype or device."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.bind(self.model, self.weight_range)
+        return self

@@ -1,0 +1,59 @@
+"""A stack of RC-Spike layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from training.hardware import NormalisedModel
+from training.layer import LayerOutput, RCSpikeLayer
+from training.synapse_table import WeightRange
+
+
+class RCSpikeNetwork(nn.Module):
+    """Fully connected layers, one phase apart; the spikes of a layer are the input of the next.
+
+    Args:
+        sizes: neurons from the input spikes to the outputs, e.g. (5, 5, 5).
+        model: hardware of every layer.
+        options: keyword arguments of `RCSpikeLayer`.
+    """
+
+    def __init__(self, sizes: Sequence[int], model: NormalisedModel, **options: Any) -> None:
+        super().__init__()
+        if len(sizes) < 2:
+            raise ValueError(f"sizes: {tuple(sizes)} has no layer; give the number of inputs and of neurons, e.g. (5, 5, 5)")
+        self.sizes = tuple(sizes)
+        self.layers = nn.ModuleList(RCSpikeLayer(inputs, outputs, model, **options) for inputs, outputs in pairwise(sizes))
+
+    def __iter__(self) -> Iterator[RCSpikeLayer]:
+        return cast(Iterator[RCSpikeLayer], iter(self.layers))
+
+    def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
+        """Put every layer on another hardware model; the weights stay."""
+        for layer in self:
+            layer.bind(model, weight_range)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        for layer in self:
+            layer.reset_parameters(generator)
+
+    def project(self) -> None:
+        for layer in self:
+            layer.project()
+
+    def effective_weights(self) -> list[Tensor]:
+        """What the cells do, one [out, in] per layer: the weights to map."""
+        return [layer.effective_weight().detach() for layer in self]
+
+    def forward(self, t: Tensor, generator: torch.Generator | None = None) -> list[LayerOutput]:
+        """Input spike times [batch, inputs] to the output of every layer, the last one last."""
+        outputs = []
+        for layer in self:
+            outputs.append(layer(t, generator))
+            t = outputs[-1].spike_times
+        return outputs

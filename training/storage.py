@@ -1,0 +1,96 @@
+"""Networks and checkpoints on disk: safetensors and JSON, never pickle; a file is either whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from training.network import RCSpikeNetwork
+
+FORMAT_VERSION = 1
+
+
+class NetworkFileError(ValueError):
+    """A network file cannot be read or does not fit. One line: file, tensor, what is wrong."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
+    """Write a safetensors file; returns the sha256 of its content."""
+    content = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, dict(metadata or {}))
+    write_atomically(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file. Raises `NetworkFileError`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise NetworkFileError(f"{path}: cannot be read as safetensors: {error}") from error
+
+
+def save_networks(path: Path, networks: Mapping[str, RCSpikeNetwork], metadata: Mapping[str, Any]) -> None:
+    """Write weights to `path` (network.safetensors) and everything else to the JSON file of the same name beside it.
+
+    Tensors are named `<network>.layers.<i>.weight`, [out, in]. `metadata` is anything JSON can hold (normalisation of the
+    inputs, recipe, history). The JSON carries the digest of the weights, so a pair of which one was replaced is found out.
+    """
+    tensors = {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
+    digest = write_tensors(path, tensors)
+    description: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "weights_sha256": digest,
+        "sizes": {name: list(network.sizes) for name, network in networks.items()},
+        **metadata,
+    }
+    text = json.dumps(description, indent=1, allow_nan=False) + "\n"
+    write_atomically(path.with_suffix(".json"), text.encode())
+
+
+def load_description(path: Path) -> dict[str, Any]:
+    """The JSON beside the weights at `path`. Raises `NetworkFileError` where it is missing, newer, or of other weights."""
+    file = path.with_suffix(".json")
+    try:
+        description: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:
+        raise NetworkFileError(f"{file}: cannot be read: {error}; run the training again") from error
+    version = description.get("format_version") if isinstance(description, dict) else None
+    if not isinstance(version, int):
+        raise NetworkFileError(f"{file}: format_version: missing; this is not a network description")
+    if version > FORMAT_VERSION:
+        raise NetworkFileError(f"{file}: format_version: {version} is newer than {FORMAT_VERSION}, the newest this version reads")
+    if description.get("weights_sha256") != digest:
+        raise NetworkFileError(f"{file}: weights_sha256: does not belong to {path.name}; run the training again")
+    return description
+
+
+def load_weights(path: Path, name: str, network: RCSpikeNetwork) -> None:
+    """Load the weights called `name` into `network`, whatever its hardware. Raises `NetworkFileError` where they do not fit."""
+    tensors, _ = read_tensors(path)
+    wanted = network.state_dict()
+    for key, parameter in wanted.items():
+        stored = tensors.get(f"{name}.{key}")
+        if stored is None:
+            raise NetworkFileError(f"{path}: {name}.{key}: missing; the file holds {', '.join(sorted(tensors)) or 'nothing'}")
+        if stored.shape != parameter.shape:
+            raise NetworkFileError(
+                f"{path}: {name}.{key}: has shape {list(stored.shape)}, the network needs {list(parameter.shape)}"
+            )
+        if not stored.isfinite().all():
+            raise NetworkFileError(f"{path}: {name}.{key}: holds values that are not finite")
+    network.load_state_dict({key: tensors[f"{name}.{key}"] for key in wanted})

@@ -1,0 +1,55 @@
+"""Both signs of a normalised synapse as one table over the signed weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.hardware import FloatArray, NormalisedModel, OutOfRange
+
+
+@dataclass(frozen=True)
+class WeightRange:
+    """What a cell can do, sign by sign: smallest and largest |w|. Below the smallest a synapse is off."""
+
+    plus: tuple[float, float]
+    minus: tuple[float, float]
+
+    @classmethod
+    def of(cls, model: NormalisedModel) -> WeightRange:
+        return cls((model.plus.smallest, model.plus.largest), (model.minus.smallest, model.minus.largest))
+
+
+@dataclass(frozen=True)
+class SynapseTable:
+    """Linear interpolation of the synapse over the signed weight.
+
+    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 4] are beta,
+    kick_on, kick_off and kick_off_tail. `idle` [4] holds them for a synapse that is off.
+    """
+
+    weight: FloatArray
+    values: FloatArray
+    idle: FloatArray
+
+    @classmethod
+    def of(cls, model: NormalisedModel) -> SynapseTable:
+        columns = [np.stack([s.beta, s.kick_on, s.kick_off, s.kick_off_tail], axis=1) for s in (model.minus, model.plus)]
+        return cls(
+            weight=np.concatenate([-model.minus.magnitude[::-1], model.plus.magnitude]),
+            values=np.concatenate([columns[0][::-1], columns[1]]),
+            idle=np.array([0.0, model.idle_kick_on, model.idle_kick_off, 0.0]),
+        )
+
+    def __call__(self, weight: FloatArray) -> FloatArray:
+        """beta, kick_on, kick_off, kick_off_tail of weights of any shape, stacked in front: [4, ...].
+
+        Raises `OutOfRange` for a weight that the cell cannot do.
+        """
+        weight = np.asarray(weight, dtype=float)
+        low, high = self.weight[0], self.weight[-1]
+        if np.any(weight < low * (1 + 1e-6)) or np.any(weight > high * (1 + 1e-6)):
+            raise OutOfRange(f"weight: {weight.min():.6g} .. {weight.max():.6g} lies outside {low:.6g} .. {high:.6g}")
+        looked_up = np.stack([np.interp(weight, self.weight, column) for column in self.values.T])
+        return np.where(weight == 0.0, self.idle.reshape((4,) + (1,) * weight.ndim), looked_up)
