@@ -45,7 +45,7 @@ def _sorted(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 class _EventWalk(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor, v_reset: float) -> Tensor:  # noqa: PLR0917
+    def forward(ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor, v_reset: float) -> Tensor:
         outputs, inputs = weight.shape
         synapses = torch.cat([weight, conductance, kick]).T.contiguous()
         times, order, arrived = _sorted(t)

@@ -1,0 +1,168 @@
+"""Data, loss, trainer and files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from realistic import model
+
+from training.data import SpikeData, iris
+from training.evaluation import evaluate
+from training.hardware import NormalisedModel
+from training.layer import LayerOutput
+from training.network import RCSpikeNetwork
+from training.recipe import Recipe, loss
+from training.storage import NetworkFileError, load_description, load_weights, save_networks, write_tensors
+from training.synapse_table import WeightRange
+from training.trainer import train
+
+SHORT = Recipe(epochs=4)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def data() -> SpikeData:
+    return iris()
+
+
+def test_iris_split_is_stratified_and_scaled_on_the_training_set(data: SpikeData) -> None:
+    assert data.train_t.shape == (100, 5)
+    assert data.test_t.shape == (50, 5)
+    assert sorted(data.train_rows + data.test_rows) == list(range(150))
+    assert set(torch.bincount(data.test_labels).tolist()) <= {16, 17}
+    assert data.train_t[:, :4].amin(0).tolist() == [0.0] * 4
+    assert data.train_t[:, :4].amax(0).tolist() == [1.0] * 4
+    assert float(data.test_t.min()) >= 0.0 and float(data.test_t.max()) <= 1.0
+    assert float(data.test_t[:, 4].max()) == 0.0
+    assert iris(split_seed=1).test_rows != data.test_rows
+
+
+def test_iris_refuses_a_split_without_a_class() -> None:
+    with pytest.raises(ValueError, match="test_samples: 149"):
+        iris(test_samples=149)
+
+
+def test_loss_is_the_published_sum() -> None:
+    t_hidden, t_out = torch.tensor([[0.06, 0.5]]), torch.tensor([[0.3, 0.5, 0.8, 1.0]])
+    outputs = [LayerOutput(t, t, t) for t in (t_hidden, t_out)]
+    weights = [torch.tensor([[2.0]]), torch.tensor([[1.0]])]
+    recipe = Recipe(temporal_target=0.9)
+    scores = np.exp(-np.array([0.3, 0.5, 0.8]) / 0.07)
+    expected = (
+        -np.log(scores[1] / scores.sum()) + 0.1 * (0.6**2 + 0.4**2 + 0.1**2 + 0.1**2) + 0.2 * (1 - 0.06 / 0.12) + 1e-2 * 5.0
+    )
+    assert float(loss(outputs, weights, torch.tensor([1]), 3, recipe)) == pytest.approx(expected, rel=1e-5)
+
+
+def trained(data: SpikeData, recipe: Recipe, **options: object) -> tuple[RCSpikeNetwork, list[object]]:
+    network = RCSpikeNetwork((5, 5, 5), model())
+    return network, list(train(network, data, recipe, **options))  # type: ignore[arg-type]
+
+
+def test_same_seed_gives_the_same_bits_and_another_seed_another_network(data: SpikeData) -> None:
+    first, history = trained(data, SHORT)
+    second, again = trained(data, SHORT)
+    other, _ = trained(data, replace(SHORT, seed=1))
+    assert history == again
+    assert torch.equal(first.layers[1].weight, second.layers[1].weight)
+    assert not torch.equal(first.layers[1].weight, other.layers[1].weight)
+    assert history[-1].loss < history[0].loss  # type: ignore[attr-defined]
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_an_interrupted_training_ends_in_the_same_bits(data: SpikeData, tmp_path: Path) -> None:
+    recipe, checkpoint = replace(SHORT, epochs=7), tmp_path / "checkpoint.safetensors"
+
+    def interrupt(row: object) -> None:
+        if row.epoch == 5:  # type: ignore[attr-defined]
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        trained(data, recipe, progress=interrupt, checkpoint=checkpoint, checkpoint_every=2)
+    epochs: list[int] = []
+    resumed, history = trained(data, recipe, progress=lambda row: epochs.append(row.epoch), checkpoint=checkpoint)  # type: ignore[attr-defined]
+    straight, expected = trained(data, recipe)
+    assert epochs == [5, 6, 7]
+    assert history == expected
+    for a, b in zip(resumed.parameters(), straight.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_checkpoint_of_another_recipe_is_left_aside(data: SpikeData, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    trained(data, SHORT, checkpoint=checkpoint)
+    other = replace(SHORT, learning_rate=1e-2)
+    network, history = trained(data, other, checkpoint=checkpoint)
+    expected, _ = trained(data, other)
+    assert len(history) == 4
+    assert torch.equal(network.layers[0].weight, expected.layers[0].weight)
+
+
+def test_a_network_survives_the_round_trip_under_another_hardware(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    network = RCSpikeNetwork((5, 5, 3), model())
+    network.reset_parameters(torch.Generator().manual_seed(3))
+    save_networks(path, {"ode": network}, {"note": "x"})
+    other = RCSpikeNetwork((5, 5, 3), NormalisedModel.constant(100, -100))
+    load_weights(path, "ode", other)
+    assert torch.equal(other.layers[1].weight, network.layers[1].weight)
+    assert load_description(path)["sizes"] == {"ode": [5, 5, 3]}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["network.json", "network.safetensors"]
+
+
+def test_network_files_that_do_not_fit_give_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    network = RCSpikeNetwork((5, 5, 5), model())
+    with pytest.raises(NetworkFileError, match="cannot be read"):
+        load_weights(path, "ode", network)
+    save_networks(path, {"ode": network}, {})
+    with pytest.raises(NetworkFileError, match=r"ode\.layers\.1\.weight: has shape \[5, 5\], the network needs \[3, 5\]"):
+        load_weights(path, "ode", RCSpikeNetwork((5, 5, 3), model()))
+    with pytest.raises(NetworkFileError, match=r"conventional\.layers\.0\.weight: missing"):
+        load_weights(path, "conventional", network)
+    write_tensors(path, {"ode.layers.0.weight": torch.full((5, 5), torch.nan)})
+    with pytest.raises(NetworkFileError, match="not finite"):
+        load_weights(path, "ode", network)
+    with pytest.raises(NetworkFileError, match="does not belong to"):
+        load_description(path)
+    path.write_bytes(b"no tensors")
+    with pytest.raises(NetworkFileError, match="cannot be read as safetensors"):
+        load_weights(path, "ode", network)
+    path.with_suffix(".json").write_text(json.dumps({"format_version": 99}))
+    with pytest.raises(NetworkFileError, match="99 is newer"):
+        load_description(path)
+
+
+def test_hardware_model_imports_no_torch() -> None:
+    code = "import sys, training.hardware, training.trajectory; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("aware", [True, False])
+def test_iris_is_learnt_within_the_circuits_limits(data: SpikeData, aware: bool) -> None:
+    hardware, span = model(), WeightRange.of(model())
+    network = RCSpikeNetwork((5, 5, 5), hardware if aware else NormalisedModel.constant(100, -100), weight_range=span)
+    history = train(network, data, Recipe())
+    result = evaluate(network, data.test_t, data.test_labels)
+    assert result.accuracy * 50 >= 47
+    assert history[-1].test_accuracy == result.accuracy
+    assert result.firing_share >= 0.6
+    assert result.early_share <= 0.02
+    assert result.drive[0] > 0.3 if aware else result.drive[0] < 0.1
+    for weight in network.effective_weights():
+        assert -span.minus[1] <= float(weight.min()) < 0 < float(weight.max()) <= span.plus[1]
