@@ -3,6 +3,7 @@
 from cosim.simulator.batch import simulate
 from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, SolverOptions, Transient
 from cosim.simulator.errors import Reason, SimulationError
+from cosim.simulator.netlist_guard import check_cell_netlist
 from cosim.simulator.points import Extract, Outcome, Point, Row
 from cosim.simulator.store import Store
 from cosim.simulator.waveforms import Waveforms
@@ -25,6 +26,7 @@ __all__ = [
     "Transient",
     "Waveforms",
     "WorkerPool",
+    "check_cell_netlist",
     "ngspice_version",
     "simulate",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
 
@@ -16,12 +17,14 @@ def simulate(
     jobs: int = 2,
     timeout_s: float = 300.0,
     on_outcome: Callable[[Outcome], None] | None = None,
+    pool: WorkerPool | None = None,
 ) -> list[Outcome]:
     """Outcomes in the order of the points.
 
     Each outcome is in the store before the next is waited for, so an interrupted batch resumes where it stopped; failures are
-    stored too, and tried again the next time. `on_outcome` hears of every outcome as it ends. Raises `SimulationError` only if
-    no simulation can run at all; the error of one point is in its outcome.
+    stored too, and tried again the next time. `on_outcome` hears of every outcome as it ends. With `pool` its running workers are
+    used (`jobs` and `timeout_s` are then its own), which saves their start when many small batches follow each other.
+    Raises `SimulationError` only if no simulation can run at all; the error of one point is in its outcome.
     """
     points = list(points)
     outcomes: dict[int, Outcome] = {}
@@ -36,8 +39,8 @@ def simulate(
         if store is not None and (row := store.get(keys[index])) is not None:
             settle(Outcome(point=point, row=row, error=None, cached=True, index=index))
     open_indices = [index for index in range(len(points)) if index not in outcomes]
-    with WorkerPool(jobs=jobs, timeout_s=timeout_s) as pool:
-        for outcome in pool.map([points[index] for index in open_indices]):
+    with contextlib.nullcontext(pool) if pool else WorkerPool(jobs=jobs, timeout_s=timeout_s) as workers:
+        for outcome in workers.map([points[index] for index in open_indices]):
             index = open_indices[outcome.index]
             if store is not None:
                 store.put(keys[index], outcome)

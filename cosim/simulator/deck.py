@@ -17,8 +17,11 @@ set ng_nomodcheck
 set num_threads=1
 """
 
+# Without a seed ngspice goes on drawing where the deck before it in the same process stopped.
+DEFAULT_SEED = 1
+
 # The node or source inside v() and i() may be hierarchical; @device[parameter] reads a device.
-_SAVE = re.compile(r"[vi]\([^\s(),]+\)|@[^\s\[\]]+\[\w+\]", re.IGNORECASE)
+_SAVE = re.compile(r"[vi]\([\w.#:+/!%~-]+\)|@[\w.#:+/!%~-]+\[\w+\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ class Deck:
     """One simulation.
 
     `netlist` holds the circuit's cards without title, analysis and `.end`; `library` the model text it needs; `save` the vectors
-    to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` starts ngspice's own random numbers.
+    to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` (1 or more) starts ngspice's own random
+    numbers (`agauss`, ...); without one every deck draws the same.
     """
 
     title: str
@@ -119,14 +123,16 @@ class Deck:
         for name in self.save:
             if not _SAVE.fullmatch(name):
                 raise InputError(f"deck {self.title}: save: {name!r} is not v(node), i(source) or @device[parameter]")
+        if self.seed is not None and self.seed < 1:
+            raise InputError(f"deck {self.title}: seed: must be 1 or more, not {self.seed}")
         if not self.save:
             raise InputError(f"deck {self.title}: save: name at least one vector")
 
-    def _body(self) -> str:
+    def cards(self) -> str:
         """All lines but the title."""
         cards = [
             self.options.cards(),
-            f".option seed={self.seed}" if self.seed is not None else "",
+            f".option seed={DEFAULT_SEED if self.seed is None else self.seed}",
             self.library.strip("\n"),
             self.netlist.strip("\n"),
             ".save " + " ".join(self.save),
@@ -137,8 +143,8 @@ class Deck:
 
     def text(self) -> str:
         """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside a .spiceinit that holds `SPICEINIT`."""
-        return f"{self.title}\n{self._body()}"
+        return f"{self.title}\n{self.cards()}"
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the result; the title does not."""
-        return hashlib.sha256((SPICEINIT + self._body()).encode()).hexdigest()
+        return hashlib.sha256((SPICEINIT + self.cards()).encode()).hexdigest()

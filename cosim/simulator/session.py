@@ -72,11 +72,10 @@ class NgspiceSession:
 
     def _run(self, deck: Deck) -> Waveforms:
         # A deck that fails to load would leave the previous circuit in place and run it again: hence the unique title.
+        # The deck's own title stays out: ngspice would substitute variables and commands in it when it is echoed.
         self._runs += 1
-        title = f"{deck.title} #{self._runs}"
-        if deck.seed is not None:
-            self._command(f"setseed {deck.seed}")
-        self._load(title + deck.text().removeprefix(deck.title))
+        title = f"cosim {self._runs}"
+        self._load(f"{title}\n{deck.cards()}")
         if finding := load_failure(self._shared.lines):
             raise SimulationError(finding[0], f"{deck.title}: {_NAMES.get(finding[0], 'cannot be loaded')}: {finding[1]}")
         loaded = len(self._shared.lines)
@@ -87,7 +86,7 @@ class NgspiceSession:
 
     def _read(self, deck: Deck, title: str) -> Waveforms:
         self._command("echo $curplottitle")
-        if self._shared.lines[-1].strip().lower() != " ".join(title.split()).lower():
+        if self._shared.lines[-1].strip() != title:
             raise SimulationError(Reason.STALE, f"{deck.title}: ngspice holds no result of this deck")
         plot = ffi.string(self._shared._ngspice_shared.ngSpice_CurPlot()).decode()
         vectors = {name: self._vector(plot, name, deck) for name in deck.save}

@@ -87,7 +87,7 @@ class Store:
         """Keep an outcome; a failure never replaces a result."""
         point, error = outcome.point, outcome.error
         values = (
-            key, point.deck.title, json.dumps(dict(point.condition), default=_encode), point.deck.seed,
+            key, point.deck.title, json.dumps(dict(point.condition), default=_encode_or_text), point.deck.seed,
             extractor_identity(point.extract), json.dumps(outcome.row, default=_encode) if outcome.row is not None else None,
             error and str(error.reason), error and str(error), error and error.log, error and error.deck,
             outcome.cpu_s, outcome.wall_s, outcome.peak_memory_mb, time.time(),
@@ -150,6 +150,13 @@ def _encode(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {type(value).__qualname__: {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}}
     raise TypeError(f"{type(value).__name__} is not a number, text, list, array or dataclass")
+
+
+def _encode_or_text(value: object) -> object:
+    try:
+        return _encode(value)
+    except TypeError:
+        return str(value)
 
 
 def _decode(value: dict[str, Any]) -> Any:

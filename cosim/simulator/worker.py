@@ -69,13 +69,14 @@ def work(connection: Connection, recycle_after: int, memory_limit_mb: float) -> 
 
 def _serve(session: Any, deck: Deck, extract: Extract, last: bool, memory_limit_mb: float) -> Reply:
     wall, cpu = time.perf_counter(), time.process_time()
-    row, error = None, None
+    row, error, spoiled = None, None, True
     try:
-        row = _extract(session.run(deck), deck, extract)
+        waveforms = session.run(deck)
+        spoiled = False
+        row = _extract(waveforms, deck, extract)
     except SimulationError as failure:
         error = failure
     memory = _peak_memory_mb()
-    spoiled = error is not None and error.reason is not Reason.EXTRACTION
     return Reply(
         row=row,
         error=error,
@@ -106,7 +107,9 @@ def _plain_value(name: str, value: Any) -> Any:
         return value.item()
     if isinstance(value, np.ndarray):
         return np.asarray(value, dtype=np.float64)
-    if isinstance(value, bool | int | float | str | list | type(None)):
+    if isinstance(value, list | tuple):
+        return [_plain_value(name, each) for each in value]
+    if isinstance(value, bool | int | float | str | type(None)):
         return value
     raise TypeError(f"{name}: a row holds numbers, strings, lists and arrays, not {type(value).__name__}")
 

@@ -97,13 +97,17 @@ class WorkerPool:
         wanted = min(self._jobs, len(points)) if isinstance(points, Sized) else self._jobs
         tasks = enumerate(points)
         pending = next(tasks, None)
-        while pending or any(worker.task for worker in self._workers):
-            if pending:
-                self._hire(wanted)
-            while pending and (worker := self._free()):
-                worker.give(pending)
-                pending = next(tasks, None)
-            yield from self._listen()
+        try:
+            while pending or any(worker.task for worker in self._workers):
+                if pending:
+                    self._hire(wanted)
+                while pending and (worker := self._free()):
+                    worker.give(pending)
+                    pending = next(tasks, None)
+                yield from self._listen()
+        finally:
+            for worker in [worker for worker in self._workers if worker.task]:
+                self._dismiss(worker)
 
     def _hire(self, wanted: int) -> None:
         while len(self._workers) < wanted:

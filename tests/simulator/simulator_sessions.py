@@ -1,0 +1,75 @@
+"""What must be seen from inside one simulating process. Run through a spawned process only."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+from collections.abc import Callable
+from typing import Any
+
+from simulator_decks import broken, divider, fets, rc, resident_mb, threads
+
+from cosim.simulator import Deck, SimulationError
+
+
+def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        return executor.submit(function, *arguments).result()
+
+
+def broken_between_good(names: list[str]) -> list[tuple[str, bytes | str]]:
+    """Reasons of broken decks and bits of good ones, all in one session."""
+    from cosim.simulator.session import NgspiceSession
+
+    session = NgspiceSession()
+    results: list[tuple[str, bytes | str]] = []
+    for name in names:
+        try:
+            session.run(broken()[name][0])
+        except SimulationError as error:
+            results.append((name, str(error.reason)))
+        for deck in (divider(), rc(stop_s=1e-6)):
+            results.append((deck.title, _bits(session.run(deck), deck)))
+    return results
+
+
+def _bits(waveforms: Any, deck: Deck) -> bytes:
+    return b"".join(waveforms[name].tobytes() for name in deck.save)
+
+
+def growth_mb(simulations: int) -> float:
+    """Resident memory that so many simulations leave behind."""
+    from cosim.simulator.session import NgspiceSession
+
+    session = NgspiceSession()
+    for _ in range(20):
+        session.run(rc())
+    before = resident_mb()
+    for _ in range(simulations):
+        session.run(rc())
+    return resident_mb() - before
+
+
+def threads_of_session() -> int:
+    """Threads that a simulation adds to its process."""
+    from cosim.simulator.session import NgspiceSession
+
+    session = NgspiceSession()
+    before = threads()
+    session.run(fets())
+    return threads() - before
+
+
+def threads_of_bare_ngspice() -> int:
+    """The same without our settings."""
+    from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+
+    from cosim.simulator.session import _find_library
+
+    NgSpiceShared.LIBRARY_PATH = _find_library()
+    shared = NgSpiceShared()
+    before = threads()
+    shared.load_circuit(fets().text())
+    shared.run()
+    return threads() - before

@@ -1,0 +1,211 @@
+"""Workers that hang or die, batches that are interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simulator_batch
+from simulator_decks import broken, divider, endless, everything, kills_worker, rc
+
+from cosim.simulator import Outcome, Point, Reason, SimulationError, Store, WorkerPool, ngspice_version, simulate
+
+pytestmark = pytest.mark.slow
+
+GOOD = Point({"deck": "rc"}, rc(), everything)
+
+
+def reasons(outcomes: list[Outcome]) -> list[Reason | None]:
+    return [outcome.error.reason if outcome.error else None for outcome in outcomes]
+
+
+def waveform_bits(outcomes: list[Outcome]) -> list[bytes]:
+    return [outcome.row["v(out)"].tobytes() for outcome in outcomes if outcome.row]
+
+
+def test_time_out_costs_one_point() -> None:
+    started = time.monotonic()
+    outcomes = simulate([GOOD, Point({"deck": "endless"}, endless(), everything), GOOD, GOOD], jobs=1, timeout_s=1.0)
+    assert reasons(outcomes) == [None, Reason.TIMEOUT, None, None]
+    assert 1.0 < outcomes[1].wall_s < 3.0
+    assert time.monotonic() - started < 15
+    assert len(set(waveform_bits(outcomes))) == 1
+
+
+def test_killed_worker_costs_one_point() -> None:
+    outcomes = simulate([GOOD, Point({}, rc(), kills_worker), GOOD], jobs=1)
+    assert reasons(outcomes) == [None, Reason.WORKER_DIED, None]
+    assert "exit code -9" in str(outcomes[1].error)
+    assert len(set(waveform_bits(outcomes))) == 1
+
+
+def test_worker_killed_from_outside_in_the_middle_of_a_simulation() -> None:
+    def kill_soon() -> None:
+        time.sleep(1.5)
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    killer = threading.Thread(target=kill_soon)
+    killer.start()
+    outcomes = simulate([Point({"deck": "endless"}, endless(), everything), GOOD], jobs=1)
+    killer.join()
+    assert reasons(outcomes) == [Reason.WORKER_DIED, None]
+
+
+def test_results_do_not_depend_on_the_number_of_workers_nor_on_their_age() -> None:
+    points = [Point({"k": k}, rc(1e3 + 10 * k), everything) for k in range(12)]
+    one, two = simulate(points, jobs=1), simulate(points, jobs=2)
+    with WorkerPool(jobs=1, recycle_after=2) as pool:
+        young = simulate(points, pool=pool)
+    assert waveform_bits(one) == waveform_bits(two) == waveform_bits(young)
+    assert len(set(waveform_bits(one))) == 12
+    assert [len({outcome.row["pid"] for outcome in batch if outcome.row}) for batch in (one, young)] == [1, 6]
+    assert [outcome.point.condition["k"] for outcome in two] == list(range(12))
+    assert all(outcome.cpu_s > 0 and outcome.peak_memory_mb > 10 for outcome in one)
+
+
+def test_workers_are_replaced_when_they_have_grown() -> None:
+    with WorkerPool(jobs=1, memory_limit_mb=1.0) as pool:
+        outcomes = list(pool.map([GOOD, GOOD]))
+    assert len({outcome.row["pid"] for outcome in outcomes if outcome.row}) == 2
+
+
+def test_points_are_taken_only_when_a_worker_is_free() -> None:
+    taken = []
+
+    def stream() -> Iterator[Point]:
+        for k in range(20):
+            taken.append(k)
+            yield GOOD
+
+    with WorkerPool(jobs=1) as pool:
+        outcomes = pool.map(stream())
+        for done in range(1, 6):
+            next(outcomes)
+            assert len(taken) <= done + 2
+        assert len(list(outcomes)) == 15
+
+
+def test_pool_survives_a_batch_that_is_given_up() -> None:
+    with WorkerPool(jobs=2) as pool:
+        first = pool.map([GOOD, Point({"deck": "endless"}, endless(), everything)])
+        next(first)
+        first.close()
+        assert waveform_bits(simulate([GOOD], pool=pool)) == waveform_bits(simulate([GOOD]))
+
+
+def test_worker_is_ready_within_a_second_or_so() -> None:
+    started = time.monotonic()
+    with WorkerPool(jobs=1) as pool:
+        assert int(pool.start()) >= 36
+    assert time.monotonic() - started < 3
+
+
+def test_missing_library_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", "/nowhere/libngspice.so")
+    with pytest.raises(SimulationError, match=r"apt install libngspice0") as raised:
+        simulate([GOOD])
+    assert raised.value.reason is Reason.LIBRARY_MISSING
+    assert raised.value.exit_code == 3
+
+
+def test_failures_are_stored_and_tried_again(tmp_path: Path) -> None:
+    bad = Point({"deck": "bad", "level": np.float64(0.5)}, broken()["undefined_parameter"][0], everything)
+    with Store(tmp_path / "points.sqlite") as store:
+        first, second = simulate([GOOD, bad], store), simulate([GOOD, bad], store)
+        assert [outcome.cached for outcome in first + second] == [False, False, True, False]
+        assert waveform_bits(first) == waveform_bits(second)
+        (failure,) = store.failures()
+    assert failure["condition"] == {"deck": "bad", "level": 0.5}
+    assert failure["reason"] == Reason.UNDEFINED_PARAMETER
+    assert "nosuch" in failure["log"]
+    assert failure["deck"] == bad.deck.text()
+
+
+def test_everything_cached_needs_no_worker(tmp_path: Path) -> None:
+    points = [Point({"k": k}, divider(title=f"divider {k}"), everything) for k in range(3)]
+    with Store(tmp_path / "points.sqlite") as store:
+        simulate(points, store)
+        assert store.count() == 1, "titles do not decide results"
+        heard: list[Outcome] = []
+        outcomes = simulate(points, store, on_outcome=heard.append)
+    assert [outcome.cached for outcome in outcomes] == [True] * 3
+    assert heard == outcomes
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
+def test_interrupted_batch_stops_at_once_and_resumes(signal_number: int, tmp_path: Path) -> None:
+    count = 30
+    path = tmp_path / "points.sqlite"
+    process = _start_batch(path, count)
+    pids = _wait_for_rows(path, 4)
+    # Ctrl-C reaches the whole group, kill -9 the parent alone.
+    (os.killpg if signal_number == signal.SIGINT else os.kill)(process.pid, signal_number)
+    _, stderr = process.communicate(timeout=10)
+    _wait_until_gone(pids)
+    assert stderr.count("Traceback") == (1 if signal_number == signal.SIGINT else 0), stderr
+    points = simulator_batch.points(count)
+    with Store(path) as store:
+        kept = store.count()
+        assert 4 <= kept < count
+        resumed = simulate(points, store)
+    assert sum(outcome.cached for outcome in resumed) == kept
+    assert waveform_bits(resumed[:6]) == waveform_bits(simulate(points[:6]))
+
+
+def test_two_batches_at_once_share_a_store(tmp_path: Path) -> None:
+    path = tmp_path / "points.sqlite"
+    for process in [_start_batch(path, 10), _start_batch(path, 10)]:
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, stderr
+    with Store(path) as store:
+        assert store.count() == 10
+        assert waveform_bits(simulate(simulator_batch.points(10), store)) == waveform_bits(simulate(simulator_batch.points(10)))
+
+
+def _start_batch(path: Path, count: int) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(Path(__file__).parent)])}
+    command = [sys.executable, simulator_batch.__file__, str(path), str(count), "2"]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def _wait_for_rows(path: Path, rows: int) -> set[int]:
+    """Process ids of the workers, once so many rows are in the store."""
+    version = ngspice_version()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        if path.exists():
+            with Store(path) as store:
+                found = [store.get(store.key(point, version)) for point in simulator_batch.points(rows + 4)]
+            pids = {int(row["pid"]) for row in found if row}
+            if sum(row is not None for row in found) >= rows:
+                return pids
+    raise AssertionError("the batch did not get going")
+
+
+def _wait_until_gone(pids: set[int]) -> None:
+    assert pids
+    deadline = time.monotonic() + 3
+    while pids and time.monotonic() < deadline:
+        time.sleep(0.05)
+        pids = {pid for pid in pids if _alive(pid)}
+    assert pids == set()
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
