@@ -23,7 +23,7 @@ class Evaluation:
         layers: everything the layers computed.
         firing_share: share of all output spikes in (0, 0.98).
         early_share: share of all spikes before 0.1, where the firing law of the circuit does not hold.
-        late_share: share of all spikes in (0.97, 1), which reach the next layer as it ends its accumulation.
+        late_share: share of the hidden neurons' spikes in (0.97, 1), which reach the next layer as it ends its accumulation.
         nonlinear_share: share of the membranes at the end of accumulation outside the model's linear range.
         drive: largest sum|w|/|E| of a neuron, one per layer: says whether DSTD's grid is fine enough.
     """
@@ -56,6 +56,7 @@ def evaluate(network: RCSpikeNetwork, t: Tensor, labels: Tensor, classes: int | 
     wrong = class_times.scatter(1, labels[:, None], torch.inf).min(1).values
     margins = wrong - right[:, 0]
     every_spike = torch.cat([layer.spike_times.flatten() for layer in layers])
+    hidden = every_spike[: every_spike.numel() - spike_times.numel()]
     return Evaluation(
         accuracy=_share(margins > 0),
         predicted=class_times.argmin(1),
@@ -64,7 +65,7 @@ def evaluate(network: RCSpikeNetwork, t: Tensor, labels: Tensor, classes: int | 
         layers=layers,
         firing_share=_share((spike_times > 0) & (spike_times < 0.98)),
         early_share=_share(every_spike < 0.1),
-        late_share=_share((every_spike > 0.97) & (every_spike < 1.0)),
+        late_share=_share((hidden > 0.97) & (hidden < 1.0)) if len(layers) > 1 else 0.0,
         nonlinear_share=_nonlinear_share(network, layers),
         drive=drive(network),
     )

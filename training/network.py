@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.hardware import NormalisedModel
+from training.hardware import FloatArray, NormalisedModel
 from training.layer import LayerOutput, RCSpikeLayer
 from training.synapse_table import WeightRange
 
@@ -46,9 +47,9 @@ class RCSpikeNetwork(nn.Module):
         for layer in self:
             layer.project()
 
-    def effective_weights(self) -> list[Tensor]:
-        """What the cells do, one [out, in] per layer: the weights to map."""
-        return [layer.effective_weight().detach() for layer in self]
+    def effective_weights(self) -> list[FloatArray]:
+        """What the cells do, one [out, in] per layer in float64: the weights to map, all of them 0 or within the cell's range."""
+        return [_within(layer.effective_weight().detach().double().numpy(), layer.weight_range) for layer in self]
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> list[LayerOutput]:
         """Input spike times [batch, inputs] to the output of every layer, the last one last."""
@@ -57,3 +58,9 @@ class RCSpikeNetwork(nn.Module):
             outputs.append(layer(t, generator))
             t = outputs[-1].spike_times
         return outputs
+
+
+def _within(weight: FloatArray, span: WeightRange) -> FloatArray:
+    """Take off what single precision left beyond the range."""
+    clipped = np.where(weight > 0, weight.clip(*span.plus), -(-weight).clip(*span.minus))
+    return np.where(weight == 0, 0.0, clipped)

@@ -26,7 +26,7 @@ class Recipe:
     law does not hold for spikes before about a tenth of a phase, which the early-spike penalty keeps away from.
     """
 
-    epochs: int = 2000
+    epochs: int = 1200
     batch: int = 50
     learning_rate: float = 1e-3
     seed: int = 0

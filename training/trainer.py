@@ -45,6 +45,7 @@ def train(
     The result is bitwise the same for the same seed, with or without interruptions: every `checkpoint_every` epochs the
     weights, the optimiser and the random generator go to `checkpoint` (safetensors), from which a later call goes on. A
     checkpoint of another recipe, network, hardware or data set is not used; more epochs may be asked for than it was made with.
+    A layer of a few neurons is too small for threads: call torch.set_num_threads(1) before.
     """
     run = _Run(network, data, recipe)
     if checkpoint is not None:

@@ -117,6 +117,17 @@ def test_earliest_spike_bounds_the_output() -> None:
     assert 0.04 < model().t_min < 0.05
 
 
+def test_weights_to_map_lie_in_the_range_to_the_last_bit() -> None:
+    network, span = RCSpikeNetwork((4, 1), model()), WeightRange.of(model())
+    with torch.no_grad():
+        network.layers[0].weight.copy_(torch.tensor([[9.0, -9.0, span.plus[0], -span.minus[0]]]))
+    weight = network.effective_weights()[0][0]
+    assert weight.dtype == np.float64
+    assert span.plus[1] * (1 - 1e-6) < weight[0] <= span.plus[1]
+    assert span.minus[1] * (1 - 1e-6) < -weight[1] <= span.minus[1]
+    assert np.all((weight == 0) | (np.abs(weight) >= np.array([span.plus[0], span.minus[0]] * 2)))
+
+
 def test_state_dict_holds_no_hardware_and_loads_under_another() -> None:
     network = RCSpikeNetwork((5, 4, 3), model())
     assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == {

@@ -65,6 +65,22 @@ def test_loss_is_the_published_sum() -> None:
     assert float(loss(outputs, weights, torch.tensor([1]), 3, recipe)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_evaluation_counts_what_the_circuit_would_show(data: SpikeData) -> None:
+    network = RCSpikeNetwork((5, 3), NormalisedModel.constant(2.8, -1.5))
+    silent = evaluate(network, data.test_t, data.test_labels)
+    assert silent.accuracy == 0.0  # a tie is no answer
+    assert silent.firing_share == 0.0
+    assert float(silent.margins.abs().max()) == 0.0
+    with torch.no_grad():
+        network.layers[0].weight.copy_(torch.tensor([[0.0, 0, 0, 0, 0.5], [0, 0, 0, 0, 0.3], [0, 0, 0, 0, 2.0]]))
+    result = evaluate(network, data.test_t, data.test_labels)
+    assert result.accuracy == float((data.test_labels == 2).double().mean())
+    assert result.early_share == pytest.approx(1 / 3)
+    assert result.drive == pytest.approx([2.0 / 2.8])
+    v = 2.8 * (1 - np.exp(-np.array([0.5, 0.3]) / 2.8))
+    np.testing.assert_allclose(result.spike_times[0, :2], 1 - v, atol=1e-6)
+
+
 def trained(data: SpikeData, recipe: Recipe, **options: object) -> tuple[RCSpikeNetwork, list[object]]:
     network = RCSpikeNetwork((5, 5, 5), model())
     return network, list(train(network, data, recipe, **options))  # type: ignore[arg-type]
