@@ -24,8 +24,8 @@ class Fet(StrEnum):
 
 
 _SHORTEST_UM = {Fet.NFET: 0.15, Fet.NFET_LVT: 0.15, Fet.PFET: 0.15, Fet.PFET_LVT: 0.35, Fet.PFET_HVT: 0.15}
-_NARROWEST_UM = 0.42
-_LARGEST_UM = 100.0
+_LONGEST_UM = 20.0
+_WIDTH_UM = (0.42, 100.0)  # what both model sets cover
 POLY_WIDTHS_UM = (0.35, 0.69, 1.41, 2.85, 5.73)
 """The drawn widths that precision poly resistors come in."""
 
@@ -38,8 +38,8 @@ def mosfet(
     Diffusion areas (um^2) and perimeters (um) are those of a finger with one contact row: 0.29 W and 2 (W + 0.29). Without them a
     membrane lacks some percent of its capacitance. Raises `GeometryError` outside the process's sizes.
     """
-    _within(name, flavour, "W", width_um, _NARROWEST_UM, _LARGEST_UM)
-    _within(name, flavour, "L", length_um, _SHORTEST_UM[flavour], _LARGEST_UM)
+    _within(name, flavour, "W", width_um, *_WIDTH_UM)
+    _within(name, flavour, "L", length_um, _SHORTEST_UM[flavour], _LONGEST_UM)
     area, perimeter = width_um * _DIFFUSION_UM, 2 * (width_um + _DIFFUSION_UM)
     sizes = {"w": width_um, "l": length_um, "ad": area, "as": area, "pd": perimeter, "ps": perimeter}
     return _add(circuit, name, flavour, (drain, gate, source, bulk), sizes)
