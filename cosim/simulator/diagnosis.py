@@ -15,10 +15,11 @@ _LOAD_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile(r"^Error: unknown subckt: (?P<what>.*)"), Reason.UNKNOWN_SUBCIRCUIT),
     (re.compile(r"^Error: Could not find (?:include|library) file (?P<what>.*)"), Reason.MISSING_INCLUDE),
     (re.compile(r"^ERROR, library file (?P<what>.*) not found"), Reason.MISSING_INCLUDE),
-    (re.compile(r"^could not find a valid modelname(?P<what>.*)"), Reason.UNKNOWN_MODEL),
+    (re.compile(r"^Error on line \d+ .*?: (?P<what>.*): could not find a valid modelname"), Reason.UNKNOWN_MODEL),
+    (re.compile(r"^Error on line \d+ .*?: (?P<what>.*)"), Reason.LOAD),
     (re.compile(r"^(?P<what>Too (?:many|few) parameters for subcircuit type .*)"), Reason.LOAD),
     (re.compile(r"^Expression err: (?P<what>.*)"), Reason.LOAD),
-    (re.compile(r"^(?:Fatal e|E)rror(?::| on line) *(?P<what>.*)"), Reason.LOAD),
+    (re.compile(r"^(?:Fatal e|E)rror: *(?P<what>.*)"), Reason.LOAD),
 )
 _RUN_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile(r"^doAnalyses: (?P<what>.*[Tt]imestep too small.*)"), Reason.NO_CONVERGENCE),
@@ -35,7 +36,7 @@ Finding = tuple[Reason, str]
 
 def load_failure(lines: list[str]) -> Finding | None:
     """The most telling failure in what ngspice wrote while it read a deck, with its own words."""
-    return _first(_LOAD_FAILURES, lines)
+    return _first(_LOAD_FAILURES, _with_their_cards(lines))
 
 
 def run_failure(lines: list[str]) -> Finding | None:
@@ -45,6 +46,16 @@ def run_failure(lines: list[str]) -> Finding | None:
         return finding
     singular = _last_singular(lines)
     return (Reason.SINGULAR_MATRIX, singular) if singular else finding
+
+
+def _with_their_cards(lines: list[str]) -> list[str]:
+    """ngspice says "Error on line N or its substitute:", then the card, then what is wrong with it: one line of the three."""
+    return [
+        f"{line} {': '.join(part.strip() for part in lines[number + 1 : number + 3])}"
+        if line.startswith("Error on line")
+        else line
+        for number, line in enumerate(lines)
+    ]
 
 
 def _first(patterns: tuple[tuple[re.Pattern[str], Reason], ...], lines: list[str]) -> Finding | None:

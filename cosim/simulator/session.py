@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
-from cosim.simulator.deck import SPICEINIT, DcSweep, Deck, OperatingPoint, Transient
+from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, Transient
 from cosim.simulator.diagnosis import load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.waveforms import FloatArray, Waveforms
 
 LIBRARY_NAMES = ("libngspice.so", "libngspice.so.0", "libngspice.dylib")
+# A behavioural source may complain at every iteration.
+LOG_END_LINES = 1000
 _NOT_FOUND = (
     "libngspice was not found; install it (Debian, Ubuntu: apt install libngspice0; Fedora: dnf install libngspice; "
     "macOS: brew install libngspice) or set NGSPICE_LIBRARY_PATH to the file"
@@ -28,7 +30,7 @@ _NOT_FOUND = (
 
 
 class _Shared(NgSpiceShared):  # type: ignore[misc]
-    """PySpice's shared library with every line that ngspice writes kept in `lines`, stripped of the stream's name."""
+    """PySpice's shared library; what ngspice writes is kept in `lines` without the stream's name, of a long log both ends."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -37,6 +39,8 @@ class _Shared(NgSpiceShared):  # type: ignore[misc]
     def send_char(self, message: str, ngspice_id: int) -> int:
         stream, _, content = str(message).partition(" ")
         self.lines.append(content if stream in ("stdout", "stderr") else str(message))
+        if len(self.lines) > 4 * LOG_END_LINES:
+            del self.lines[LOG_END_LINES:-LOG_END_LINES]
         return 0
 
 
@@ -54,6 +58,7 @@ class NgspiceSession:
         os.environ["OMP_THREAD_LIMIT"] = "1"
         self._shared = _start_shared()
         self._runs = 0
+        self._log: list[str] = []
 
     @property
     def version(self) -> str:
@@ -62,11 +67,11 @@ class NgspiceSession:
     def run(self, deck: Deck) -> Waveforms:
         """Simulate. Raises `SimulationError` unless every saved vector came back complete, finite and from this very deck."""
         self._clear()
-        self._shared.lines.clear()
+        self._log.clear()
         try:
             return self._run(deck)
         except SimulationError as error:
-            raise SimulationError(error.reason, str(error), deck.text(), "\n".join(self._shared.lines)) from None
+            raise SimulationError(error.reason, f"{deck.title}: {error}", deck.text(), "\n".join(self._log)) from None
         finally:
             self._clear()
 
@@ -76,41 +81,40 @@ class NgspiceSession:
         self._runs += 1
         title = f"cosim {self._runs}"
         self._load(f"{title}\n{deck.cards()}")
-        if finding := load_failure(self._shared.lines):
-            raise SimulationError(finding[0], f"{deck.title}: {_NAMES.get(finding[0], 'cannot be loaded')}: {finding[1]}")
-        loaded = len(self._shared.lines)
+        if finding := load_failure(self._hear()):
+            raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be loaded')}: {finding[1]}")
         self._command("run")
-        if finding := run_failure(self._shared.lines[loaded:]):
-            raise SimulationError(finding[0], f"{deck.title}: {_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
+        if finding := run_failure(self._hear()):
+            raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
         return self._read(deck, title)
 
     def _read(self, deck: Deck, title: str) -> Waveforms:
         self._command("echo $curplottitle")
-        if self._shared.lines[-1].strip() != title:
-            raise SimulationError(Reason.STALE, f"{deck.title}: ngspice holds no result of this deck")
+        if [line.strip() for line in self._hear()] != [title]:
+            raise SimulationError(Reason.STALE, "ngspice holds no result of this deck")
         plot = ffi.string(self._shared._ngspice_shared.ngSpice_CurPlot()).decode()
-        vectors = {name: self._vector(plot, name, deck) for name in deck.save}
-        axis = self._axis(plot, deck, len(next(iter(vectors.values()))))
-        _check_complete(deck, axis, vectors)
+        vectors = {name: self._vector(plot, name) for name in deck.save}
+        axis = self._axis(plot, deck.analysis, len(next(iter(vectors.values()))))
+        _check_complete(deck.analysis, axis, vectors)
         return Waveforms(axis, vectors, _outer_axis(deck.analysis))
 
-    def _axis(self, plot: str, deck: Deck, points: int) -> FloatArray:
-        match deck.analysis:
+    def _axis(self, plot: str, analysis: Analysis, points: int) -> FloatArray:
+        match analysis:
             case OperatingPoint():
                 return np.zeros(points)
             case Transient():
-                return self._vector(plot, "time", deck)
+                return self._vector(plot, "time")
             case DcSweep(source=source):
                 kind = {"v": "v-sweep", "i": "i-sweep", "r": "res-sweep", "t": "temp-sweep"}.get(source[0].lower(), "v-sweep")
-                return self._vector(plot, kind, deck)
+                return self._vector(plot, kind)
 
-    def _vector(self, plot: str, name: str, deck: Deck) -> FloatArray:
+    def _vector(self, plot: str, name: str) -> FloatArray:
         """A copy of one vector: ngspice frees its own when the plot is destroyed."""
         info = self._shared._ngspice_shared.ngGet_Vec_Info(f"{plot}.{_vector_name(name)}".encode())
         if info == ffi.NULL:
-            raise SimulationError(Reason.MISSING_VECTOR, f"{deck.title}: the circuit has no {name}")
+            raise SimulationError(Reason.MISSING_VECTOR, f"the circuit has no {name}")
         if info.v_length == 0 or info.v_realdata == ffi.NULL:
-            raise SimulationError(Reason.EMPTY, f"{deck.title}: {name} has no points")
+            raise SimulationError(Reason.EMPTY, f"{name} has no points")
         return np.frombuffer(ffi.buffer(info.v_realdata, 8 * info.v_length), dtype=np.float64).copy()
 
     def _load(self, text: str) -> None:
@@ -121,11 +125,17 @@ class NgspiceSession:
         with contextlib.suppress(NameError):
             self._shared.exec_command(command)
 
+    def _hear(self) -> list[str]:
+        """What ngspice wrote since this was last asked."""
+        lines, self._shared.lines = self._shared.lines, []
+        self._log += lines
+        return lines
+
     def _clear(self) -> None:
-        for command in ("destroy all", "remcirc"):
-            kept = len(self._shared.lines)
-            self._command(command)
-            del self._shared.lines[kept:]
+        """Leave neither results nor a circuit behind."""
+        self._command("destroy all")
+        self._command("remcirc")
+        self._shared.lines.clear()
 
 
 _NAMES = {
@@ -173,24 +183,24 @@ def _vector_name(name: str) -> str:
     return name
 
 
-def _outer_axis(analysis: object) -> FloatArray | None:
+def _outer_axis(analysis: Analysis) -> FloatArray | None:
     if not (isinstance(analysis, DcSweep) and analysis.outer):
         return None
     outer = analysis.outer
     return np.repeat(outer.start + outer.step * np.arange(outer.points), analysis.points)
 
 
-def _check_complete(deck: Deck, axis: FloatArray, vectors: dict[str, FloatArray]) -> None:
+def _check_complete(analysis: Analysis, axis: FloatArray, vectors: dict[str, FloatArray]) -> None:
     """A run that does not converge returns code 0 and what it had until then."""
     for name, values in vectors.items():
         if len(values) != len(axis):
-            raise SimulationError(Reason.PARTIAL, f"{deck.title}: {name} has {len(values)} points, its axis {len(axis)}")
+            raise SimulationError(Reason.PARTIAL, f"{name} has {len(values)} points, its axis {len(axis)}")
         if not np.isfinite(values).all():
-            raise SimulationError(Reason.NOT_FINITE, f"{deck.title}: {name} is not finite")
-    match deck.analysis:
-        case Transient(stop_s=stop) if axis[-1] < stop * (1 - 1e-9):
-            raise SimulationError(Reason.PARTIAL, f"{deck.title}: ended at {axis[-1]:.6g} s of {stop:.6g} s")
-        case DcSweep(points=points, outer=outer):
-            expected = points * (outer.points if outer else 1)
-            if len(axis) != expected:
-                raise SimulationError(Reason.PARTIAL, f"{deck.title}: {len(axis)} of {expected} points of the sweep")
+            raise SimulationError(Reason.NOT_FINITE, f"{name} is not finite")
+    match analysis:
+        case Transient(stop_s=stop) if abs(axis[-1] - stop) > 1e-9 * stop:
+            raise SimulationError(Reason.PARTIAL, f"ended at {axis[-1]:.6g} s of {stop:.6g} s")
+        case DcSweep(points=inner, outer=outer) if len(axis) != inner * (outer.points if outer else 1):
+            raise SimulationError(Reason.PARTIAL, f"{len(axis)} of {inner * (outer.points if outer else 1)} points of the sweep")
+        case OperatingPoint() if len(axis) != 1:
+            raise SimulationError(Reason.PARTIAL, f"{len(axis)} points instead of one operating point")

@@ -74,11 +74,17 @@ def broken() -> dict[str, tuple[Deck, Reason]]:
         "bad_option": (good + "\n.options vntol=abc", Reason.LOAD),
         "loop_of_sources": ("v1 b 0 1\nv2 b 0 2\nr1 b 0 1k", Reason.SINGULAR_MATRIX),
         "no_solution": ("v1 a 0 1\nr1 a b 1\nb1 b 0 i=v(b)>0.5 ? 1e9 : -1e9", Reason.NO_CONVERGENCE),
+        "overflows": ("v1 a 0 1\ne1 b 0 a 0 1e400", Reason.NOT_FINITE),
+        "another_analysis": (good + "\n.tran 1n 10n", Reason.PARTIAL),
+        "another_title": (good + "\n.title other", Reason.STALE),
         "quits": (good + "\n.control\nquit\n.endc", Reason.LOAD),
     }
     decks = {name: (Deck(name, netlist, "", STEP, ("v(b)",)), reason) for name, (netlist, reason) in netlists.items()}
+    autostop = "v1 a 0 1\nr1 a b 1k\nc1 b 0 1p ic=0\n.options autostop\n.meas tran half when v(b)=0.5"
+    stops_unnoticed = Deck("stops_unnoticed", autostop, "", Transient(1e-6, 1e-9, 1e-9, use_initial_conditions=True), ("v(b)",))
     stops_early = Deck("stops_early", f"v1 a 0 1\nr1 a b 1\n{jump}", "", Transient(5e-6, 1e-8, 1e-8), ("v(b)",))
     return decks | {
+        "stops_unnoticed": (stops_unnoticed, Reason.PARTIAL),
         "stops_early": (stops_early, Reason.NO_CONVERGENCE),
         "missing_vector": (Deck("missing_vector", good, "", STEP, ("v(b)", "v(nosuch)")), Reason.MISSING_VECTOR),
         "only_missing_vectors": (Deck("only_missing_vectors", good, "", STEP, ("v(nosuch)",)), Reason.MISSING_VECTOR),

@@ -1,0 +1,128 @@
+"""User cells: what is admitted stays as it is, everything else is refused with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosim.errors import InputError
+from cosim.simulator import check_cell_netlist
+
+CELL = """\
+* a synapse
+.param bias=0.5 ; comment
+.subckt synapse mem gate sel vss
+xmem mem gate
++ mid vss nfet w=1 l=0.25
+m1 mid sel vss vss n w=1u
++ l=0.25u
+r1 mem 0 {1k*bias}
+.model n nmos (level=14 version=4.5)
+.ends synapse
+"""
+ADMITTED = [
+    ".param bias=0.5",
+    ".subckt synapse mem gate sel vss",
+    "xmem mem gate mid vss nfet w=1 l=0.25",
+    "m1 mid sel vss vss n w=1u l=0.25u",
+    "r1 mem 0 {1k*bias}",
+    ".model n nmos (level=14 version=4.5)",
+    ".ends synapse",
+]
+HOSTILE = {
+    ".control": "not allowed",
+    "  .CONTROL": "not allowed",
+    ".endc": "not allowed",
+    ".exec rm -rf /": "not allowed",
+    ".end": "not allowed",
+    ".options reltol=1": "not allowed",
+    ".tran 1n 1u": "not allowed",
+    ".csparam x=1": "not allowed",
+    "shell id": "needs at least|not a device",
+    "a1 [1] [2] code": "not a device",
+    "a1 1 2 reader\n+ \n.model reader filesource (x=1)": "not a device",
+    ".model reader filesource (x=1)": "type 'filesource' is not allowed",
+    ".model runner d_process(process_file=1)": "reads no files|not allowed",
+    'v1 a 0 pwl file="/etc/passwd"': "reads no files",
+    "v1 a 0 pwl\n+ FILE = x": "reads no files",
+    "r1 a b `id`": "runs no commands",
+    ".include /etc/passwd": "outside the folders",
+    ".inc '/etc/passwd'": "outside the folders",
+    ".lib /etc/passwd tt": "outside the folders",
+    ".include ../../../../../../etc/passwd": "outside the folders",
+    ".include nosuch.spice": "is not a file",
+    ".include": "needs a file",
+    ".lib x": "needs a file and a section",
+    "r1 a": "has 2 words; it needs at least 4",
+    ".subckt open a": "not closed",
+    ".ends\n.ends": "without a .subckt",
+    "r1 a b \x07": "control character",
+}
+
+
+def test_a_cell_is_admitted_without_its_comments() -> None:
+    assert check_cell_netlist(CELL, []).splitlines() == ADMITTED
+
+
+def test_admitting_twice_changes_nothing() -> None:
+    once = check_cell_netlist(CELL, [])
+    assert check_cell_netlist(once, []) == once
+
+
+@given(hostile=st.sampled_from(sorted(HOSTILE)), place=st.sampled_from([0, 1, 2, 3, 5, 7, 8, 9, 10]))
+def test_one_hostile_card_anywhere_is_refused_with_its_line(hostile: str, place: int) -> None:
+    lines = CELL.splitlines()
+    lines[place:place] = hostile.split("\n")
+    with pytest.raises(InputError, match=HOSTILE[hostile]) as raised:
+        check_cell_netlist("\n".join(lines), [Path("/nonexistent/cells")], source="cell.spice")
+    message = str(raised.value)
+    assert message.startswith("cell.spice:")
+    assert "\n" not in message
+    if hostile not in (".ends\n.ends", ".subckt open a"):
+        assert message.startswith(f"cell.spice:{place + 1}:")
+
+
+def test_hidden_commands_in_comments_are_dropped() -> None:
+    assert check_cell_netlist("*# shell id\n$ x\nr1 a b 1k ; .control\n", []) == "r1 a b 1k\n"
+
+
+def test_includes_below_an_allowed_folder_are_put_in_place_and_held_to_the_rules(tmp_path: Path) -> None:
+    cells, outside = tmp_path / "cells", tmp_path / "outside"
+    (cells / "parts").mkdir(parents=True)
+    outside.mkdir()
+    (cells / "parts" / "r.spice").write_text("r1 a b 1k\n.include c.spice\n")
+    (cells / "parts" / "c.spice").write_text("c1 a b 1p\n")
+    (cells / "all.lib").write_text(".lib tt\n.param x=1\n.endl tt\n.lib ff\n.param x=2\n.endl\n")
+    (cells / "loop.spice").write_text(".include loop.spice\n")
+    (cells / "bad.spice").write_text("r1 a b 1k\n.control\n")
+    (outside / "secret.spice").write_text("r9 a b 9k\n")
+    (cells / "link.spice").symlink_to(outside / "secret.spice")
+
+    def check(text: str) -> str:
+        return check_cell_netlist(text, [cells])
+
+    assert check(".include 'parts/r.spice'\nr2 b 0 2k") == "r1 a b 1k\nc1 a b 1p\nr2 b 0 2k\n"
+    assert check('.lib "all.lib" FF') == ".param x=2\n"
+    for text, message in [
+        (".lib all.lib ss", "no section ss"),
+        (".include loop.spice", "includes itself"),
+        (".include bad.spice", r"bad.spice:2: .control is not allowed"),
+        (".include link.spice", "lies outside"),
+        (f".include {outside / 'secret.spice'}", "lies outside"),
+        (".include parts", "is not a file"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            check(text)
+
+
+def test_relative_includes_start_at_the_cell_itself(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "part.spice").write_text("r1 a b 1k\n")
+    cell = tmp_path / "deep" / "cell.spice"
+    cell.write_text(".include part.spice\n")
+    assert check_cell_netlist(cell.read_text(), [tmp_path], cell) == "r1 a b 1k\n"
+    with pytest.raises(InputError, match="is not a file"):
+        check_cell_netlist(cell.read_text(), [tmp_path])

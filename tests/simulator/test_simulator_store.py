@@ -1,0 +1,117 @@
+"""The result store: what decides a key, what survives, what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from simulator_decks import divider, everything, last_value, random_divider
+
+from cosim.errors import InputError
+from cosim.simulator import Outcome, Point, Reason, SimulationError, Store
+from cosim.simulator.store import extractor_identity
+
+POINT = Point({"corner": "tt"}, divider(), everything)
+
+rows = st.dictionaries(
+    st.text(max_size=8).filter(lambda name: name != "__float64__"),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(), st.text(max_size=20),
+        st.lists(st.floats(), max_size=4),
+        arrays(np.float64, array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=4)),
+    ),
+    max_size=5,
+)  # fmt: skip
+
+
+def same(one: object, other: object) -> bool:
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and one.shape == other.shape and one.tobytes() == other.tobytes()
+    return repr(one) == repr(other)
+
+
+@given(row=rows)
+def test_rows_come_back_bit_by_bit(row: dict[str, object]) -> None:
+    with Store(":memory:") as store:
+        assert store.get("key") is None
+        store.put("key", Outcome(POINT, row, None))
+        back = store.get("key")
+    assert back is not None
+    assert back.keys() == row.keys()
+    assert all(same(row[name], back[name]) for name in row)
+
+
+def test_key_depends_on_deck_extraction_arguments_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(":memory:") as store:
+        extracts = [everything, last_value, partial(last_value, name="v(a)"), partial(last_value, name="v(b)")]
+        keys = {store.key(dataclasses.replace(POINT, extract=extract), "39") for extract in extracts}
+        keys |= {store.key(POINT, "42"), store.key(dataclasses.replace(POINT, deck=random_divider(1)), "39")}
+        keys |= {store.key(dataclasses.replace(POINT, deck=random_divider(2)), "39")}
+        assert len(keys) == 7
+        assert store.key(dataclasses.replace(POINT, condition={"corner": "named otherwise"}), "39") in keys
+        monkeypatch.setattr(everything, "version", 2, raising=False)
+        assert store.key(POINT, "39") not in keys
+
+
+def test_module_version_counts_where_a_function_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = extractor_identity(everything)
+    monkeypatch.setattr("simulator_decks.EXTRACTOR_VERSION", 5, raising=False)
+    assert extractor_identity(everything) != before
+    monkeypatch.setattr(everything, "version", 1, raising=False)
+    assert extractor_identity(everything) == before
+
+
+def test_arguments_without_a_stable_text_are_refused() -> None:
+    with pytest.raises(InputError, match="last_value: an argument cannot be part of the key"):
+        extractor_identity(partial(last_value, name=object()))
+
+
+def test_a_failure_never_replaces_a_result_and_a_result_replaces_a_failure(tmp_path: Path) -> None:
+    failure = Outcome(POINT, None, SimulationError(Reason.TIMEOUT, "too long", "deck", "log"))
+    with Store(tmp_path / "points.sqlite") as store:
+        store.put("a", failure)
+        assert store.get("a") is None
+        assert store.failures()[0] == {
+            "title": "divider", "condition": {"corner": "tt"}, "seed": None,
+            "reason": "timeout", "message": "too long", "log": "log", "deck": "deck",
+        }  # fmt: skip
+        store.put("a", Outcome(POINT, {"value": 1.5}, None))
+        store.put("a", failure)
+    with Store(tmp_path / "points.sqlite") as store:
+        assert store.get("a") == {"value": 1.5}
+        assert store.failures() == []
+        assert store.count() == 1
+
+
+def test_store_that_cannot_be_used_is_one_clear_error(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.sqlite"
+    garbage.write_bytes(b"this is no database" * 100)
+    with pytest.raises(InputError, match=r"garbage.sqlite: cannot be used as a result store: .*; delete it"):
+        Store(garbage)
+    with pytest.raises(InputError, match="cannot be used as a result store"):
+        Store(tmp_path / "no" / "folder.sqlite")
+    newer = tmp_path / "newer.sqlite"
+    with sqlite3.connect(newer) as database:
+        database.execute("PRAGMA user_version=999")
+    with pytest.raises(InputError, match="version 999, newer than"):
+        Store(newer)
+
+
+def test_store_damaged_in_the_middle_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "points.sqlite"
+    with Store(path) as store:
+        for k in range(200):
+            store.put(str(k), Outcome(POINT, {"value": np.arange(100.0) + k}, None))
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be used as a result store"), Store(path) as store:
+        for k in range(200):
+            store.get(str(k))
