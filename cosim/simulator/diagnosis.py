@@ -68,4 +68,4 @@ def _first(patterns: tuple[tuple[re.Pattern[str], Reason], ...], lines: list[str
 
 def _last_singular(lines: list[str]) -> str | None:
     found = [line for line in lines if "singular matrix:" in line]
-    return found[-1].partition("Warning: ")[2].strip() if found else None
+    return found[-1].partition("singular matrix:")[2].strip() if found else None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from cosim.simulator.deck import Deck
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.points import Extract, Row
 from cosim.simulator.waveforms import Waveforms
+
+if TYPE_CHECKING:
+    from cosim.simulator.session import NgspiceSession
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,8 @@ class Reply:
 def work(connection: Connection, recycle_after: int, memory_limit_mb: float) -> None:
     """Serve tasks (deck, extract) until the parent hangs up, or until this process has had enough."""
     _die_with_parent()
-    from cosim.simulator.session import NgspiceSession
-
     try:
-        session = NgspiceSession()
+        session = _start_session()
     except SimulationError as error:
         connection.send(Ready(error=error))
         return
@@ -67,7 +68,17 @@ def work(connection: Connection, recycle_after: int, memory_limit_mb: float) -> 
     os._exit(0)
 
 
-def _serve(session: Any, deck: Deck, extract: Extract, last: bool, memory_limit_mb: float) -> Reply:
+def _start_session() -> NgspiceSession:
+    """Raises `SimulationError` (LIBRARY_MISSING). The import is late because it loads PySpice, for workers only."""
+    try:
+        from cosim.simulator.session import NgspiceSession
+    except ModuleNotFoundError as error:
+        message = f"the Python package {error.name} is missing; install it with: pip install 'cosim[simulation]'"
+        raise SimulationError(Reason.LIBRARY_MISSING, message) from None
+    return NgspiceSession()
+
+
+def _serve(session: NgspiceSession, deck: Deck, extract: Extract, last: bool, memory_limit_mb: float) -> Reply:
     wall, cpu = time.perf_counter(), time.process_time()
     row, error, spoiled = None, None, True
     try:

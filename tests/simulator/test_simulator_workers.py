@@ -119,6 +119,14 @@ def test_missing_library_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> 
     assert raised.value.exit_code == 3
 
 
+def test_missing_pyspice_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "PySpice.py").write_text("raise ModuleNotFoundError('of purpose', name='PySpice')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SimulationError, match=r"package PySpice is missing; .* 'cosim\[simulation\]'") as raised:
+        simulate([GOOD])
+    assert raised.value.reason is Reason.LIBRARY_MISSING
+
+
 def test_failures_are_stored_and_tried_again(tmp_path: Path) -> None:
     bad = Point({"deck": "bad", "level": np.float64(0.5)}, broken()["undefined_parameter"][0], everything)
     with Store(tmp_path / "points.sqlite") as store:
