@@ -1,6 +1,6 @@
 """The functions of the exponential step: phi1(x) = (1 - e^-x)/x and phi2(x) = (x - 1 + e^-x)/x^2.
 
-A membrane under constant drive g and conductance f moves by d phi1(f d) (g - f v) in a time d (PHYSICS of the RC-Spike neuron),
+A membrane under constant drive g and conductance f moves by d phi1(f d) (g - f v) in a time d,
 and phi1 = 1 - x phi2, d phi1/dx = phi2 - phi1.
 """
 
