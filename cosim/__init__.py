@@ -1,0 +1,61 @@
+"""Co-design of analog in-memory computing around SPICE: from a design file to a report of how far the model is from the circuit.
+
+    import cosim
+
+    result = cosim.run("designs/iris_5_5_5.toml", out="runs/mine", samples=10)
+    result.metrics["validation.ode.output_spike_rmse_s"]
+    characterised = cosim.run("designs/iris_5_5_5.toml", until="characterize")
+    hardware = cosim.HardwareModel.load(characterised.directory / "hardware.json")
+
+The names below are the stable interface. Each is imported when it is first used, so that `import cosim` costs nothing.
+A script that simulates needs the usual `if __name__ == "__main__":`, because simulations run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cosim.design import Design, load_design
+    from cosim.errors import CosimError, InputError
+    from cosim.network_training import load_networks
+    from cosim.pipeline import RunResult, run
+    from cosim.stages import StageName
+    from training.hardware import HardwareModel
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CosimError",
+    "Design",
+    "HardwareModel",
+    "InputError",
+    "RunResult",
+    "StageName",
+    "load_design",
+    "load_networks",
+    "run",
+]
+
+_HOME = {
+    "CosimError": "cosim.errors",
+    "Design": "cosim.design",
+    "HardwareModel": "training.hardware",
+    "InputError": "cosim.errors",
+    "RunResult": "cosim.pipeline",
+    "StageName": "cosim.stages",
+    "load_design": "cosim.design",
+    "load_networks": "cosim.network_training",
+    "run": "cosim.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'cosim' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,312 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that `cosim --help` answers at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import cosim
+from cosim.errors import CosimError, InputError
+
+if TYPE_CHECKING:
+    from cosim.pipeline import RunResult
+    from cosim.progress import Monitor
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="cosim",
+    help="Co-design of analog in-memory computing around SPICE: from transistors to a trained network and back.\n\n"
+    "Exit codes: 0 done, 1 a limit of the design failed, 2 bad input, 3 a simulation failed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file (TOML), e.g. designs/iris_5_5_5.toml.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory; runs/NAME OF THE DESIGN unless given.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Simulator processes; one per processor unless given.")]
+Samples = Annotated[int | None, typer.Option("--samples", help="Test samples to simulate, instead of validation.samples.")]
+Dies = Annotated[int | None, typer.Option("--dies", help="Mismatch dies to simulate, instead of validation.mismatch_dies.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else to standard output.")]
+Pdf = Annotated[bool, typer.Option("--pdf/--no-pdf", help="Also write report.pdf.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Where there is no terminal: a log line every few seconds.")]
+
+
+def main() -> None:
+    """Entry point of the `cosim` command."""
+    app(prog_name="cosim")
+
+
+@contextlib.contextmanager
+def _clear_errors(resume: str = "") -> Iterator[None]:
+    """An error that the user can set right is one line on standard error and its exit code; anything else is a bug."""
+    try:
+        yield
+    except CosimError as error:
+        typer.echo(f"cosim: {error}", err=True)
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt:
+        typer.echo(f"\ncosim: interrupted{resume}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        typer.echo(f"cosim {cosim.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    design: DesignFile,
+    out: Out = None,
+    jobs: Jobs = None,
+    samples: Samples = None,
+    dies: Dies = None,
+    as_json: AsJson = False,
+    pdf: Pdf = True,
+    verbose: Verbose = False,
+) -> None:
+    """All stages: characterize, train, map, validate, report. Resumes where it stopped; does nothing twice.
+
+    Example: cosim run designs/iris_5_5_5.toml --samples 10 --out runs/short
+    """
+    _run_until("report", design, out, jobs, samples, dies, as_json, pdf, verbose)
+
+
+@app.command()
+def characterize(
+    design: DesignFile,
+    out: Out = None,
+    jobs: Jobs = None,
+    samples: Samples = None,
+    dies: Dies = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Sweep the cells of a design and extract its hardware model.
+
+    Example: cosim characterize designs/iris_5_5_5.toml --jobs 2
+    """
+    _run_until("characterize", design, out, jobs, samples, dies, as_json, True, verbose)
+
+
+@app.command()
+def train(
+    design: DesignFile,
+    out: Out = None,
+    jobs: Jobs = None,
+    samples: Samples = None,
+    dies: Dies = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train both networks on the hardware model (and characterize first where needed).
+
+    Example: cosim train designs/iris_5_5_5.toml --json
+    """
+    _run_until("train", design, out, jobs, samples, dies, as_json, True, verbose)
+
+
+@app.command(name="map")
+def map_weights(
+    design: DesignFile,
+    out: Out = None,
+    jobs: Jobs = None,
+    samples: Samples = None,
+    dies: Dies = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Turn the trained weights into gate biases (and do what comes before where needed).
+
+    Example: cosim map designs/iris_5_5_5.toml
+    """
+    _run_until("map", design, out, jobs, samples, dies, as_json, True, verbose)
+
+
+@app.command()
+def validate(
+    design: DesignFile,
+    out: Out = None,
+    jobs: Jobs = None,
+    samples: Samples = None,
+    dies: Dies = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Simulate the mapped network transistor by transistor beside its model (and do what comes before where needed).
+
+    Example: cosim validate designs/iris_5_5_5.toml --samples 10 --dies 0
+    """
+    _run_until("validate", design, out, jobs, samples, dies, as_json, True, verbose)
+
+
+@app.command()
+def report(
+    design: DesignFile,
+    out: Out = None,
+    jobs: Jobs = None,
+    samples: Samples = None,
+    dies: Dies = None,
+    as_json: AsJson = False,
+    pdf: Pdf = True,
+    verbose: Verbose = False,
+) -> None:
+    """Write report.html and report.pdf (and do what comes before where needed).
+
+    Example: cosim report designs/iris_5_5_5.toml --no-pdf
+    """
+    _run_until("report", design, out, jobs, samples, dies, as_json, pdf, verbose)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what is missing, and how to get it.
+
+    Example: cosim doctor
+    """
+    from cosim.doctor import examine
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            typer.echo(finding.line())
+    raise typer.Exit(0 if all(finding.fine for finding in findings) else InputError.exit_code)
+
+
+@app.command()
+def cells(as_json: AsJson = False) -> None:
+    """List the cells, corners and model sets that a design can use.
+
+    Example: cosim cells
+    """
+    from cosim.cells import catalogue
+
+    found = catalogue()
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    for kind, entries in found.items():
+        typer.echo(f"{kind}")
+        for name, what in entries.items():
+            typer.echo(f"  {name:<22} {what}")
+
+
+@app.command()
+def diff(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="The run directory to compare with.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run directory that may have got worse.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs: metrics, hardware parameters, limits. Exit code 1 if RUN_B fails a limit that RUN_A passes.
+
+    Example: cosim diff runs/before runs/after
+    """
+    from cosim.rundiff import compare
+
+    with _clear_errors():
+        comparison = compare(run_a, run_b)
+    typer.echo(json.dumps(comparison.as_dict(), indent=1) if as_json else "\n".join(comparison.lines()))
+    raise typer.Exit(1 if comparison.regressions else 0)
+
+
+def _run_until(
+    until: str,
+    design: Path,
+    out: Path | None,
+    jobs: int | None,
+    samples: int | None,
+    dies: int | None,
+    as_json: bool,
+    pdf: bool,
+    verbose: bool,
+) -> None:
+    resume = "; the same command goes on from here"
+    with _clear_errors(resume):
+        from cosim.pipeline import run as run_pipeline
+
+        result = run_pipeline(
+            design,
+            out,
+            until=until,
+            jobs=jobs,
+            samples=samples,
+            dies=dies,
+            pdf=pdf,
+            monitor=_monitor(verbose),
+            command=_command(),
+        )
+    if as_json:
+        typer.echo(json.dumps(result.metrics, indent=1))
+    else:
+        _say(result)
+    raise typer.Exit(result.exit_code)
+
+
+def _monitor(verbose: bool) -> Monitor:
+    from cosim.progress import LogMonitor, Monitor, TerminalMonitor
+
+    if sys.stderr.isatty():
+        return TerminalMonitor()
+    if not verbose:
+        return Monitor()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    return LogMonitor()
+
+
+def _command() -> str:
+    """The command line for provenance, without the folders of this machine."""
+    return shlex.join(["cosim", *(Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])])
+
+
+HEADLINE = (
+    ("output spike-time error, ODE-aware", "validation.ode.output_spike_rmse_s", 1e9, "ns"),
+    ("output spike-time error, conventional", "validation.conventional.output_spike_rmse_s", 1e9, "ns"),
+    ("conventional / ODE-aware", "validation.error_ratio", 1.0, ""),
+    ("numerical error of the validation", "validation.numerical_error_s", 1e9, "ns"),
+    ("test accuracy, model", "training.test_accuracy", 100.0, "%"),
+    ("test accuracy, circuit", "circuit.test_accuracy", 100.0, "%"),
+    ("time, all stages", "time.total_s", 1.0, "s"),
+    ("time, simulations", "time.simulate_s", 1.0, "s"),
+)
+
+
+def _say(result: RunResult) -> None:
+    """The result in a few lines."""
+    for what, name, scale, unit in HEADLINE:
+        if name in result.metrics:
+            typer.echo(f"{what:<40} {result.metrics[name] * scale:8.4g} {unit}".rstrip())
+    for verdict in result.verdicts:
+        if not verdict.passed:
+            allowed = f"{_number(verdict.min)} .. {_number(verdict.max)}"
+            typer.echo(f"limit failed: {verdict.name} = {_number(verdict.value)}, allowed {allowed}")
+    if result.verdicts:
+        typer.echo(f"{'limits passed':<40} {sum(v.passed for v in result.verdicts)} of {len(result.verdicts)}")
+    if result.failed_points:
+        typer.echo(f"{result.failed_points} simulations failed; see the failures tables, and run again to retry them")
+    report_file = result.directory / "report.html"
+    typer.echo(
+        f"{'report' if report_file.exists() else 'run directory':<40} {report_file if report_file.exists() else result.directory}"
+    )
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    main()

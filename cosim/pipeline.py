@@ -1,0 +1,346 @@
+"""Runs the stages of a design in order, and none that is up to date.
+
+A stage is up to date if the design sections that decide it, the code, its input files, the device models and ngspice are what
+they were, and its outputs are as it left them. As soon as one is not, its results and those of every later stage are deleted
+before it starts, so that a run directory never mixes two designs. Simulated points stay in points.sqlite: what is the same is not
+simulated again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cosim import provenance
+from cosim.design import Design, load_design
+from cosim.errors import InputError
+from cosim.limits import Verdict, judge
+from cosim.progress import Monitor
+from cosim.run_directory import DESIGN, PROVENANCE, RunDirectory
+from cosim.stages import STAGES, Effort, Stage, StageName, Workspace
+
+METRICS, LIMITS = "metrics.json", "limits.json"
+
+ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
+EXTRAS = {
+    "PySpice": "simulation", "platformdirs": "simulation", "torch": "training", "safetensors": "training", "sklearn": "training",
+    "jinja2": "reports", "markupsafe": "reports", "matplotlib": "reports", "weasyprint": "reports", "schemdraw": "reports",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run has come to. `ran` are the stages that were not up to date; `verdicts` is empty before validation."""
+
+    directory: Path
+    ran: tuple[StageName, ...]
+    metrics: dict[str, float]
+    verdicts: tuple[Verdict, ...]
+    failed_points: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 a limit failed, 3 a simulation failed."""
+        if self.failed_points:
+            return 3
+        return 0 if all(verdict.passed for verdict in self.verdicts) else 1
+
+
+def run(
+    design: Path | str,
+    out: Path | str | None = None,
+    *,
+    until: StageName | str = StageName.REPORT,
+    jobs: int | None = None,
+    samples: int | None = None,
+    dies: int | None = None,
+    pdf: bool = True,
+    monitor: Monitor | None = None,
+    command: str = "",
+) -> RunResult:
+    """Bring a run directory up to date, as far as the stage `until`.
+
+    Args:
+        design: the TOML file.
+        out: the run directory; runs/<name of the design> where None.
+        jobs: simulator processes; one per processor where None.
+        samples, dies: instead of validation.samples and validation.mismatch_dies of the design.
+        pdf: also write report.pdf.
+        monitor: hears of the progress.
+        command: recorded in provenance.json.
+
+    Raises:
+        InputError: bad input, an unwritable folder, a missing PDK, simulator or package; one line.
+        CosimError: a stage could not give its result.
+    """
+    path, last = Path(design), StageName(until)
+    loaded = load_design(path)
+    asked = {"samples": samples, "mismatch_dies": dies}
+    overrides = {key: value for key, value in asked.items() if value is not None}
+    effective = _override(loaded, overrides)
+    directory = RunDirectory(Path(out) if out is not None else Path("runs") / loaded.name)
+    with directory.open(loaded.name), monitor or Monitor() as watching:
+        directory.write(DESIGN, _design_text(path, overrides))
+        space = Workspace(effective, directory, watching, jobs or processors(), pdf)
+        ran = tuple(_bring_up_to_date(space, last, command))
+        return _result(space, last, ran)
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _override(design: Design, overrides: dict[str, int]) -> Design:
+    content = design.model_dump()
+    content["validation"].update(overrides)
+    try:
+        effective = Design.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "design"
+        raise InputError(f"command line: {field}: {first['msg']}, not {first['input']!r}") from error
+    validation, available = effective.validation, effective.network.test_samples
+    if validation.samples > available:
+        raise InputError(f"validation.samples: {validation.samples} is more than the {available} of network.test_samples")
+    return effective
+
+
+def _design_text(path: Path, overrides: dict[str, int]) -> bytes:
+    comments = [f"# on the command line: validation.{key} = {value}\n" for key, value in overrides.items()]
+    return path.read_bytes() + "".join(comments).encode()
+
+
+def _bring_up_to_date(space: Workspace, last: StageName, command: str) -> Iterator[StageName]:
+    """Run what has to be run; yields the stages that were."""
+    wanted = STAGES[: list(StageName).index(last) + 1]
+    records = space.run.read_json(PROVENANCE).get("stages", {})
+    current = _current_count(space, records)
+    for stage in STAGES[:current]:
+        space.monitor.skip(stage.name)
+    _forget(space.run, STAGES[current:])
+    _check_packages(wanted[current:])
+    for stage in wanted[current:]:
+        _run_stage(space, stage, command)
+        yield stage.name
+
+
+def _current_count(space: Workspace, records: dict[str, Any]) -> int:
+    """How many stages, from the first, are up to date."""
+    for count, stage in enumerate(STAGES):
+        record = records.get(stage.name)
+        if record is None or record["failed_points"] or not _is_current(space, stage, record, records):
+            return count
+    return len(STAGES)
+
+
+def _is_current(space: Workspace, stage: Stage, record: dict[str, Any], records: dict[str, Any]) -> bool:
+    return (
+        record["inputs_sha256"] == _inputs_digest(space, stage, records)
+        and record["outputs_sha256"] == space.run.digest(_outputs(space, stage))
+        and _tools_unchanged(space, stage, record)
+    )
+
+
+def _inputs_digest(space: Workspace, stage: Stage, records: dict[str, Any]) -> str:
+    """Over everything that decides the result of a stage, the tools apart."""
+    before = [
+        records[name]["outputs_sha256"] for name in StageName if name in records and list(StageName).index(name) < _place(stage)
+    ]
+    return provenance.content_digest(
+        [
+            space.design.model_dump(mode="json", include=stage.sections),
+            provenance.code_digest(stage.code),
+            space.run.digest(stage.inputs),
+            before if stage.name == StageName.REPORT else [],
+        ]
+    )
+
+
+def _place(stage: Stage) -> int:
+    return list(StageName).index(stage.name)
+
+
+def _outputs(space: Workspace, stage: Stage) -> tuple[str, ...]:
+    return tuple(name for name in stage.outputs if space.pdf or name != "report.pdf")
+
+
+def _tools_unchanged(space: Workspace, stage: Stage, record: dict[str, Any]) -> bool:
+    """Whether PDK and ngspice are what they were. Where they are missing a finished run can still be read and reported."""
+    if not stage.simulates:
+        return True
+    try:
+        now = {"device_models": _device_models(space.design), "ngspice": _ngspice()}
+    except InputError:
+        return True
+    return all(record[name] == value for name, value in now.items())
+
+
+def _device_models(design: Design) -> str:
+    """What the device models are: their origin, and a digest of the folder's place and date. No path of the machine."""
+    from sky130_models.pdk import find_pdk
+
+    with one_line_errors():
+        pdk = find_pdk(design.process.model_set)
+    place = f"{pdk.library.resolve()} {pdk.library.stat().st_mtime_ns}"
+    return f"{pdk.source}, {pdk.model_set}, {hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+
+def _ngspice() -> str:
+    from cosim.simulator import ngspice_version
+
+    with one_line_errors():
+        return ngspice_version()
+
+
+def _forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
+    """Delete the results of stages, their records first: whatever is interrupted here is run again."""
+    names = {stage.name for stage in stages}
+    record = directory.read_json(PROVENANCE)
+    if names & set(record.get("stages", {})):
+        record["stages"] = {name: content for name, content in record["stages"].items() if name not in names}
+        directory.write_json(PROVENANCE, record)
+    prefixes = tuple(prefix for stage in stages for prefix in stage.metrics)
+    metrics = directory.read_json(METRICS)
+    kept = {name: value for name, value in metrics.items() if not name.startswith(prefixes)} if prefixes else metrics
+    if kept != metrics:
+        directory.write_json(METRICS, kept)
+    directory.remove([*(name for stage in stages for name in stage.outputs), LIMITS] if stages else [])
+
+
+def _run_stage(space: Workspace, stage: Stage, command: str) -> None:
+    space.effort = Effort()
+    space.monitor.begin(stage.name)
+    started, wall, cpu = datetime.now(UTC), time.monotonic(), time.process_time()
+    inputs = _inputs_digest(space, stage, space.run.read_json(PROVENANCE).get("stages", {}))
+    if stage.name == StageName.REPORT:
+        _write_limits(space)
+    with one_line_errors():
+        metrics = stage.work(space)
+    record = {
+        "started": started.isoformat(timespec="seconds"),
+        "wall_s": round(time.monotonic() - wall, 3),
+        "cpu_s": round(time.process_time() - cpu + space.effort.simulate_cpu_s, 3),
+        **space.effort.record(),
+        "inputs_sha256": inputs,
+        "outputs_sha256": space.run.digest(_outputs(space, stage)),
+        "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
+        **({"git_revision": revision} if (revision := provenance.git_revision()) else {}),
+        **({"device_models": _device_models(space.design), "ngspice": _ngspice()} if stage.simulates else {}),
+    }
+    _record(space, stage, metrics, record, command)
+    space.monitor.end()
+
+
+def _record(space: Workspace, stage: Stage, metrics: dict[str, float], record: dict[str, Any], command: str) -> None:
+    """Metrics first, the stage's record last: only what is complete counts as done."""
+    content = space.run.read_json(PROVENANCE)
+    stages = {**content.get("stages", {}), stage.name: record}
+    own = {name: value for name, value in space.run.read_json(METRICS).items() if not name.startswith(("time.", "simulation."))}
+    space.run.write_json(METRICS, {**own, **metrics, **_totals(stages)})
+    space.run.write_json(PROVENANCE, {**_origin(space, command), "stages": stages})
+
+
+def _totals(stages: dict[str, Any]) -> dict[str, float]:
+    """Times and points over the stages, each as it last ran."""
+
+    def total(name: str) -> float:
+        return float(sum(record[name] for record in stages.values()))
+
+    return {
+        "time.total_s": total("wall_s"),
+        "time.simulate_s": total("simulate_s"),
+        "time.simulate_cpu_s": total("simulate_cpu_s"),
+        **{f"time.{name}_s": record["wall_s"] for name, record in stages.items()},
+        "simulation.points": total("points"),
+        "simulation.cached_points": total("cached_points"),
+        "simulation.failed_points": total("failed_points"),
+    }
+
+
+def _origin(space: Workspace, command: str) -> dict[str, Any]:
+    """What holds for the whole run; stage by stage stands in the records of the stages."""
+    design = space.design
+    hardware = space.run.read_json("hardware.json")
+    return {
+        "design": design.name,
+        "command": command,
+        "corner": str(design.process.corner),
+        "temperature_c": design.process.temperature_c,
+        "model_set": str(design.process.model_set),
+        "model_library_sha256": hardware.get("model_digest"),
+        "seeds": {
+            "split": design.network.split_seed, "training": design.training.seed, "mismatch": design.validation.mismatch_seed,
+        },
+        "processors": processors(),
+        "jobs": space.jobs,
+    }  # fmt: skip
+
+
+def _write_limits(space: Workspace) -> list[Verdict]:
+    verdicts = judge(space.design.limits, space.run.read_json(METRICS))
+    space.run.write_json(LIMITS, [asdict(verdict) for verdict in verdicts])
+    return verdicts
+
+
+def _result(space: Workspace, last: StageName, ran: tuple[StageName, ...]) -> RunResult:
+    validated = last in (StageName.VALIDATE, StageName.REPORT)
+    records = space.run.read_json(PROVENANCE).get("stages", {})
+    return RunResult(
+        directory=space.run.path,
+        ran=ran,
+        metrics=space.run.read_json(METRICS),
+        verdicts=tuple(_write_limits(space)) if validated else (),
+        failed_points=int(sum(record["failed_points"] for record in records.values())),
+    )
+
+
+def _check_packages(stages: Sequence[Stage]) -> None:
+    """Before hours of simulation, not after them. Raises `InputError`."""
+    for stage in stages:
+        for package in stage.packages:
+            if importlib.util.find_spec(package) is None:
+                raise InputError(_missing(package, stage.name))
+
+
+def _missing(package: str, what: str) -> str:
+    extra = EXTRAS.get(package)
+    how = f"pip install 'cosim[{extra}]'" if extra else f"pip install {package}"
+    return f"{what} needs the Python package {package}, which is not installed: {how}"
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What a user can set right leaves as `InputError`: errors of the rooms, a missing package, simulator, or full disk."""
+    from cosim.simulator.errors import Reason, SimulationError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package in ("", *ROOMS):
+            raise
+        raise InputError(_missing(package, "this stage")) from error
+    except SimulationError as error:
+        if error.reason is not Reason.LIBRARY_MISSING:
+            raise
+        raise InputError(str(error)) from error
+    except ValueError as error:
+        # The rooms' own errors are ValueErrors with one line for the user; any other ValueError is a bug and shows itself.
+        if type(error).__module__.split(".")[0] not in ROOMS:
+            raise
+        raise InputError(str(error)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise InputError(f"{error.filename}: {error.strerror}") from error

@@ -1,0 +1,147 @@
+"""What a run says of itself while it works: a bar on a terminal, a line now and then in a log, or nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosim.simulator.points import Outcome
+
+LOG_EVERY_S = 5.0
+
+log = logging.getLogger("cosim")
+
+
+class Monitor:
+    """Hears of stages, steps and simulated points. This one counts and says nothing; a context manager."""
+
+    def __init__(self) -> None:
+        self.stage_name = ""
+        self.doing = ""
+        self.expected = self.done = self.cached = self.failed = 0
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def begin(self, stage: str) -> None:
+        """A stage starts."""
+        self.stage_name, self.doing = stage, ""
+        self.expected = self.done = self.cached = self.failed = 0
+        self._started = time.monotonic()
+        self._show()
+
+    def skip(self, stage: str) -> None:
+        """A stage is up to date."""
+
+    def end(self) -> None:
+        """The stage is done."""
+
+    def activity(self, what: str) -> None:
+        """What the stage is at, in words."""
+        self.doing = what
+        self._show()
+
+    def expect(self, steps: int) -> None:
+        """So many more points or epochs will come."""
+        self.expected += steps
+        self._show()
+
+    def outcome(self, outcome: Outcome) -> None:
+        """A simulated point has ended."""
+        self.cached += outcome.cached
+        self.failed += outcome.error is not None
+        self.step()
+
+    def step(self) -> None:
+        """One point or epoch is done."""
+        self.done += 1
+        self._show()
+
+    def close(self) -> None:
+        """The run is over, whatever the reason."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the stage started."""
+        return time.monotonic() - self._started
+
+    def summary(self) -> str:
+        """The state of the stage in one line."""
+        counts = [f"{self.done}/{self.expected}"] if self.expected else []
+        counts += [f"{count} {what}" for count, what in ((self.cached, "cached"), (self.failed, "failed")) if count]
+        return " ".join(
+            [f"{self.stage_name}:", *([self.doing] if self.doing else []), *([f"({', '.join(counts)})"] if counts else [])]
+        )
+
+    def _show(self) -> None:
+        pass
+
+
+class LogMonitor(Monitor):
+    """A log line every few seconds, and one for every stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = 0.0
+
+    def skip(self, stage: str) -> None:
+        log.info("%s: up to date", stage)
+
+    def end(self) -> None:
+        log.info("%s done in %.1f s", self.summary(), self.elapsed_s)
+
+    def _show(self) -> None:
+        if time.monotonic() - self._said >= LOG_EVERY_S:
+            self._said = time.monotonic()
+            log.info("%s", self.summary())
+
+
+class TerminalMonitor(Monitor):
+    """A progress bar with counts and the time to go (of the batch of points that is known so far)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+            TextColumn("{task.fields[counts]}"), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._task = self._progress.add_task("", total=None, counts="")
+        self._progress.start()
+
+    def begin(self, stage: str) -> None:
+        self._progress.reset(self._task, total=None)
+        super().begin(stage)
+
+    def skip(self, stage: str) -> None:
+        self._progress.console.print(f"  {stage}: up to date", highlight=False)
+
+    def end(self) -> None:
+        self._progress.console.print(f"  {self.summary()} {self.elapsed_s:.1f} s", highlight=False, markup=False)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+    def _show(self) -> None:
+        counts = " ".join(f"{count} {what}" for count, what in ((self.cached, "cached"), (self.failed, "failed")) if count)
+        description = f"{self.stage_name}: {self.doing}" if self.doing else self.stage_name
+        total = self.expected or None
+        self._progress.update(self._task, description=description, total=total, completed=self.done, counts=counts)

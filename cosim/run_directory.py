@@ -1,0 +1,128 @@
+"""A run directory: a lock that dies with the process, files that are whole or absent, digests of what is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from cosim.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOCK, DESIGN, PROVENANCE = ".lock", "design.toml", "provenance.json"
+
+
+class RunDirectory:
+    """The folder of one run. Paths given to its methods are relative to it, with `/` between the parts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @contextlib.contextmanager
+    def open(self, design_name: str) -> Iterator[RunDirectory]:
+        """Create and lock it. Raises `InputError`: not writable, in use, or not the run directory of this design."""
+        self._check_owner(design_name)
+        with self._locked():
+            for leftover in self.path.rglob("*.partial"):
+                leftover.unlink(missing_ok=True)
+            yield self
+
+    def _check_owner(self, design_name: str) -> None:
+        """Results of an earlier stage replace those of later ones here, so never touch a folder that is something else."""
+        try:
+            names = {entry.name for entry in self.path.iterdir()}
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be used as run directory: {error.strerror}; choose another with --out"
+            ) from error
+        if names - {LOCK} and LOCK not in names and PROVENANCE not in names:
+            raise InputError(f"{self.path}: not empty and not a run directory; choose another with --out")
+        if DESIGN in names:
+            owner = tomllib.loads((self / DESIGN).read_text(encoding="utf-8")).get("name")
+            if owner != design_name:
+                raise InputError(
+                    f"{self.path}: holds a run of the design {owner!r}, not {design_name!r}; choose another with --out"
+                )
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock_file() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InputError(
+                    f"{self.path}: another cosim is at work in this run directory; wait for it, or use --out"
+                ) from error
+            yield
+
+    def _lock_file(self) -> IO[str]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return (self / LOCK).open("a")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}; choose another folder with --out") from error
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole or not at all. Raises `InputError` where that is impossible."""
+        path = self / name
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(content)
+            partial.replace(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def write_json(self, name: str, content: Any) -> None:
+        self.write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """A parquet file."""
+        self.write(name, table.to_parquet(index=False))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of a JSON file; empty where there is none. Raises `InputError` for one that is damaged."""
+        try:
+            content = json.loads((self / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self / name}: cannot be read: {error}; delete it, and cosim makes it anew") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{self / name}: holds no named values; delete it, and cosim makes it anew")
+        return content
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete files and folders; what is not there is left so."""
+        for name in names:
+            path = self / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def digest(self, names: Iterable[str]) -> str | None:
+        """SHA-256 over the names and the contents of files and folders; None if one of them is missing."""
+        digest = hashlib.sha256()
+        for name in names:
+            path = self / name
+            if not path.exists():
+                return None
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file():
+                    digest.update(f"{file.relative_to(self.path)}\n".encode() + file.read_bytes())
+        return digest.hexdigest()
