@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from PySpice.Spice.Netlist import Circuit
 
 from netlists.dimensions import NeuronDimensions, Timing
-from netlists.neuron import neuron_subcircuit
+from netlists.neuron import neuron_subcircuit, spike_driver_subcircuit
+from netlists.stimulus import digital_line
 from netlists.synapse import SynapseCell, SynapseNodes, SynapseSetting
 
 Settings = Sequence[Sequence[SynapseSetting | None]]
@@ -17,13 +18,15 @@ Settings = Sequence[Sequence[SynapseSetting | None]]
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of a circuit, the bias of its dischargers, and its timing."""
+    """The cells of a circuit, their timing, and what characterisation sets: the bias of the dischargers, and how long before a
+    spike an input's ideal edge comes, so that a spike time is that of the spike line."""
 
     synapse: SynapseCell
     neuron: NeuronDimensions
     timing: Timing
     supply_v: float
     discharger_bias_v: float
+    input_lead_s: float = 0.0
 
 
 @dataclass
@@ -52,8 +55,7 @@ def attach_layer(
 
     The layer's membranes are `<layer>_membrane_<k>`; it needs the control lines `<layer>_phase`, `<layer>_reset` and their `_bar`.
     """
-    if "neuron" not in {cell.name for cell in circuit.subcircuits}:
-        circuit.subcircuit(neuron_subcircuit(cells.neuron))
+    define_neuron(circuit, cells.neuron)
     outputs = []
     for k, row in enumerate(settings):
         if len(row) != len(inputs):
@@ -67,6 +69,31 @@ def attach_layer(
             sources.bias += cells.synapse.attach(circuit, f"{layer}_synapse_{k}_{j}", nodes, setting)
         outputs.append(line)
     return outputs
+
+
+def define_neuron(circuit: Circuit, dimensions: NeuronDimensions) -> None:
+    """Make the neuron and its spike driver known to the circuit, once."""
+    if "neuron" not in {cell.name for cell in circuit.subcircuits}:
+        circuit.subcircuit(spike_driver_subcircuit(dimensions))
+        circuit.subcircuit(neuron_subcircuit(dimensions))
+
+
+def attach_input(
+    circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple[float, float]], sources: Sources
+) -> SpikeLine:
+    """An input of the network: an ideal source behind the same driver as a neuron's, on a supply of its own.
+
+    `high` holds the (rise, fall) times: the rise that of the spike line, the fall that of the control edge that ends the phase.
+    """
+    if not sources.spike_lines:
+        circuit.V("spike_supply", "spike_supply", 0, cells.supply_v)
+        sources.spike_lines.append("Vspike_supply")
+    define_neuron(circuit, cells.neuron)
+    line = SpikeLine(name, f"{name}_bar")
+    driven = [(rise - cells.input_lead_s, fall) for rise, fall in high]
+    sources.spike_lines.append(digital_line(circuit, f"{name}_drive", cells.supply_v, driven, cells.timing.edge_s))
+    circuit.X(f"{name}_driver", "spike_driver", f"{name}_drive", "spike_supply", line.true, line.bar, "spike_supply")
+    return line
 
 
 def attach_supplies(circuit: Circuit, cells: Cells, sources: Sources) -> None:

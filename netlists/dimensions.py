@@ -69,7 +69,7 @@ class NeuronDimensions(Section):
 
     membrane_capacitor_um: tuple[Micrometre, Micrometre] = Field(default=(7.0, 7.0), description="drawn MIM plate, W and L")
     wire_capacitance_f: float = Field(
-        default=32e-15, ge=0.0, le=1e-9, description="membrane wire to ground, a lumped stand-in for layout"
+        default=28.5e-15, ge=0.0, le=1e-9, description="membrane wire to ground, a lumped stand-in for layout"
     )
     rest_v: Volt = 1.3
     pullup_bias_v: Volt = Field(default=0.95, description="gate of the PMOS that starves the sensing inverter")

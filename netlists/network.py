@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import Circuit
 
-from netlists.crossbar import Cells, Settings, Sources, SpikeLine, attach_layer, attach_supplies, netlist_text
-from netlists.stimulus import PhaseWindow, control_lines, line_pair
+from netlists.crossbar import Cells, Settings, Sources, SpikeLine, attach_input, attach_layer, attach_supplies, netlist_text
+from netlists.stimulus import PhaseWindow, control_lines
 
 SETTLE_PHASES = 0.1
 """Length of the first and last reset (in phases): the operating point is already the reset state."""
@@ -62,6 +62,5 @@ def _input_lines(
         rise = window.accumulate_s + time * phase
         # a pulse shorter than its own edges cannot be drawn: the spike never arrives
         high = [(rise, window.fire_s)] if rise < window.fire_s - edge else []
-        sources.spike_lines += line_pair(circuit, f"input_{j}", cells.supply_v, high, edge)
-        lines.append(SpikeLine(f"input_{j}", f"input_{j}_bar"))
+        lines.append(attach_input(circuit, cells, f"input_{j}", high, sources))
     return lines

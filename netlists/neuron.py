@@ -12,8 +12,30 @@ NEURON_NODES = (
 )  # fmt: skip
 
 
+DRIVER_NODES = ("trigger", "enable", "spike", "spike_bar", "supply")
+
+
+def spike_driver_subcircuit(dimensions: NeuronDimensions) -> SubCircuit:
+    """The stage that drives a spike line: NAND(trigger, enable) is the complement, its inverse the true line.
+
+    Inputs of the network are driven by the same stage as the neurons' outputs: what a synapse does when it switches depends on
+    how fast its lines move.
+    """
+    cell, d = SubCircuit("spike_driver", *DRIVER_NODES), dimensions
+    _pfet(cell, "nand_p_trigger", "spike_bar", "trigger", "supply", d.logic_pmos)
+    _pfet(cell, "nand_p_enable", "spike_bar", "enable", "supply", d.logic_pmos)
+    _nfet(cell, "nand_n_trigger", "spike_bar", "trigger", "nand_middle", d.logic_nmos)
+    _nfet(cell, "nand_n_enable", "nand_middle", "enable", "0", d.logic_nmos)
+    _pfet(cell, "spike_p", "spike", "spike_bar", "supply", d.spike_pmos)
+    _nfet(cell, "spike_n", "spike", "spike_bar", "0", d.spike_nmos)
+    return cell
+
+
 def neuron_subcircuit(dimensions: NeuronDimensions) -> SubCircuit:
-    """The neuron as a sub-circuit with the nodes `NEURON_NODES`; `phase` is high while the neuron may fire."""
+    """The neuron as a sub-circuit with the nodes `NEURON_NODES`; `phase` is high while the neuron may fire.
+
+    It calls the spike driver (`spike_driver_subcircuit`).
+    """
     cell = SubCircuit("neuron", *NEURON_NODES)
     mim_capacitor(cell, "membrane", "membrane", "0", *dimensions.membrane_capacitor_um)
     if dimensions.wire_capacitance_f > 0:
@@ -21,7 +43,8 @@ def neuron_subcircuit(dimensions: NeuronDimensions) -> SubCircuit:
     _reset(cell, dimensions)
     _discharger(cell, dimensions)
     _sensing_inverter(cell, dimensions)
-    _output_logic(cell, dimensions)
+    # the spike lasts to the end of the firing phase
+    cell.X("driver", "spike_driver", "out", "phase", "spike", "spike_bar", "supply")
     return cell
 
 
@@ -43,16 +66,6 @@ def _sensing_inverter(cell: SubCircuit, d: NeuronDimensions) -> None:
     _pfet(cell, "sensing_p", "out", "membrane", "header_drain", d.sensing_pmos, Fet.PFET_HVT)
     _nfet(cell, "sensing_n", "out", "membrane", "0", d.sensing_nmos, Fet.NFET_LVT)
     _nfet(cell, "output_clear", "out", "reset", "0", d.output_clear)
-
-
-def _output_logic(cell: SubCircuit, d: NeuronDimensions) -> None:
-    """NAND(out, phase) is the complement spike line, its inverse the true one: the spike lasts to the end of the phase."""
-    _pfet(cell, "nand_p_out", "spike_bar", "out", "supply", d.logic_pmos)
-    _pfet(cell, "nand_p_phase", "spike_bar", "phase", "supply", d.logic_pmos)
-    _nfet(cell, "nand_n_out", "spike_bar", "out", "nand_middle", d.logic_nmos)
-    _nfet(cell, "nand_n_phase", "nand_middle", "phase", "0", d.logic_nmos)
-    _pfet(cell, "spike_p", "spike", "spike_bar", "supply", d.spike_pmos)
-    _nfet(cell, "spike_n", "spike", "spike_bar", "0", d.spike_nmos)
 
 
 def _nfet(cell: SubCircuit, name: str, drain: str, gate: str, source: str, size: FetSize, kind: Fet = Fet.NFET) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import Circuit
 
-from netlists.crossbar import Cells, Sources, SpikeLine, attach_layer, attach_supplies, netlist_text
-from netlists.neuron import neuron_subcircuit
-from netlists.stimulus import PhaseWindow, control_lines, current_pulse, line_pair
+from netlists.crossbar import Cells, Sources, SpikeLine, attach_input, attach_layer, attach_supplies, define_neuron, netlist_text
+from netlists.stimulus import PhaseWindow, control_lines, current_pulse
 from netlists.synapse import SynapseNodes, SynapseSetting
 
 COLUMN = "column"
@@ -40,7 +39,7 @@ def synapse_iv(cells: Cells, setting: SynapseSetting) -> str:
 def discharger_iv(cells: Cells) -> str:
     """A neuron in its firing phase, its membrane held by the source `Vmembrane` (swept)."""
     circuit = Circuit("discharger_iv")
-    circuit.subcircuit(neuron_subcircuit(cells.neuron))
+    define_neuron(circuit, cells.neuron)
     attach_supplies(circuit, cells, Sources())
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
     for name, high in (("phase", True), ("reset", False)):
@@ -58,6 +57,7 @@ def column(
     window: PhaseWindow,
     stop_s: float,
     injection: Injection | None = None,
+    fan_out: int = 0,
 ) -> str:
     """One neuron with its column of synapses, through reset, accumulation and firing.
 
@@ -65,6 +65,7 @@ def column(
         settings: one per synapse; None is off.
         spikes: (on, off) times of each synapse's spike line in seconds, None for a line that stays low.
         injection: a known charge on the membrane.
+        fan_out: synapses that the output line drives, and with an active input line its other synapses; they hang on the rest level.
     """
     circuit = Circuit("column")
     sources, edge_s = Sources(), cells.timing.edge_s
@@ -72,11 +73,19 @@ def column(
     control_lines(circuit, COLUMN, cells.supply_v, window, cells.timing, stop_s)
     lines = []
     for j, on_off in enumerate(spikes):
-        line_pair(circuit, f"input_{j}", cells.supply_v, [on_off] if on_off else [], edge_s)
-        lines.append(SpikeLine(f"input_{j}", f"input_{j}_bar"))
-    attach_layer(circuit, COLUMN, cells, [settings], lines, sources)
+        line = attach_input(circuit, cells, f"input_{j}", [on_off] if on_off else [], sources)
+        if on_off:
+            _load(circuit, cells, f"input_{j}", line, fan_out - 1)
+        lines.append(line)
+    (output,) = attach_layer(circuit, COLUMN, cells, [settings], lines, sources)
+    _load(circuit, cells, "output", output, fan_out)
     if injection is not None:
         current_pulse(
             circuit, "injection", f"{COLUMN}_membrane_0", injection.current_a, injection.start_s, injection.end_s, edge_s
         )
     return netlist_text(circuit)
+
+
+def _load(circuit: Circuit, cells: Cells, name: str, line: SpikeLine, count: int) -> None:
+    for k in range(count):
+        cells.synapse.attach(circuit, f"{name}_load_{k}", SynapseNodes("rest", line.true, line.bar, "supply"), None)

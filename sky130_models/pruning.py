@@ -30,7 +30,7 @@ from sky130_models.library import (
 )
 from sky130_models.pdk import Pdk
 
-_VERSION = 2  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_VERSION = 3  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _MISMATCH_SWITCH = "mc_mm_switch"
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
@@ -163,6 +163,10 @@ class _Bin:
     width_um: tuple[float, float]
     length_um: tuple[float, float]
 
+    def begins(self, width_um: float, length_um: float) -> bool:
+        """Whether a size in or on the edge of this bin is below its upper edges."""
+        return width_um < self.width_um[1] * (1 - 1e-9) and length_um < self.length_um[1] * (1 - 1e-9)
+
     def nearest(self, width_um: float, length_um: float) -> tuple[float, float]:
         """The size in this bin next to the given one."""
         return min(max(width_um, self.width_um[0]), self.width_um[1]), min(max(length_um, self.length_um[0]), self.length_um[1])
@@ -177,7 +181,8 @@ def _bin(model: Statement) -> _Bin | None:
 
 
 def _covering(use: DeviceUse, bins: Sequence[_Bin]) -> list[_Bin]:
-    """The bins that hold a size. A size on a common edge keeps both: which one is taken is ngspice's choice, by their order."""
+    """The bin that holds a size. On a common edge it is the one that begins there (min <= size < max, as ngspice chooses);
+    at the end of the outermost bins all that touch stay."""
     if use.width_um is None or use.length_um is None:
         raise GeometryError(f"{use.subckt}: give its w and l in um")
     size = use.width_um / use.fingers, use.length_um
@@ -186,7 +191,7 @@ def _covering(use: DeviceUse, bins: Sequence[_Bin]) -> list[_Bin]:
         width, length = min((one.nearest(*size) for one in bins), key=lambda near: dist(_log_size(near), _log_size(size)))
         wrong, right = f"W = {size[0]:g} um, L = {size[1]:g} um", f"W = {width:g} um, L = {length:g} um"
         raise GeometryError(f"{use.subckt}: no model for {wrong}; the nearest size that has one is {right}")
-    return found
+    return [one for one in found if one.begins(*size)] or found
 
 
 def _log_size(size: tuple[float, float]) -> tuple[float, float]:

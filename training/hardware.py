@@ -76,7 +76,7 @@ class Curve(_Record):
             raise ValueError(f"{self.y_name}: a curve needs two or more points and as many x as y")
         if np.any(np.diff(self.x) <= 0):
             raise ValueError(f"{self.y_name}: x must increase")
-        if self.log_x and self.x[0] <= 0 or self.log_y and min(self.y) <= 0:
+        if (self.log_x and self.x[0] <= 0) or (self.log_y and min(self.y) <= 0):
             raise ValueError(f"{self.y_name}: a logarithmic axis needs positive values")
         return self
 
@@ -144,9 +144,14 @@ class NeuronHardware(_Record):
     discharger_reversal: Quantity = Field(description="displacement at which the discharger's current vanishes (V)")
     firing: Curve = Field(description="displacement at the start of the firing phase (V) -> spike time after it (s)")
     earliest_spike: Quantity = Field(description="spike time of a membrane that is past the threshold (s)")
+    fan_out: int = Field(description="synapses on the output spike line when the firing curve was measured")
+    load_delay: Quantity = Field(description="delay of the output spike per synapse on its line (s)")
     delay: Quantity = Field(description="output spike after the membrane crosses its static threshold (s)")
     idle_charge_on: Quantity = Field(description="charge of the spike arriving at a synapse that is off (C)")
-    idle_charge_off: Quantity = Field(description="charge of its spike line falling again (C)")
+    idle_charge_off: Quantity = Field(description="charge of its spike line falling again, at `tail_reference` after it (C)")
+    idle_charge_off_tail: Quantity = Field(description="further such charge per e-fold of time (C)")
+    discharger_bias: Quantity = Field(description="gate bias of the discharger that fires a resting membrane after one phase (V)")
+    input_delay: Quantity = Field(description="spike line after the ideal edge that drives it, at the inputs of the network (s)")
     linear_range: tuple[float, float] = Field(description="displacements over which the synapse currents are linear (V)")
 
     @property
@@ -250,7 +255,8 @@ class NormalisedModel:
     Accumulation: dv/dt = sum_j w_j (1 - beta(w_j) v) step(t - t_j), v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by
     kick_off(w_j) at t = 1 for every input that arrived before 1. A synapse of weight 0 (off) jumps by `idle_kick_on/off`.
     Firing: t_out = firing curve at v (linear between points, clipped to [t_min, 1] outside them); the tail adds
-    kick_off_tail * ln(t_out / tail_reference) to v for each synapse that was on (one fixed-point step is enough).
+    kick_off_tail * ln(t_out / tail_reference) to v for each synapse that was on (one fixed-point step is enough). The curve was
+    measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`.
     """
 
     plus: NormalisedSynapse
@@ -261,7 +267,10 @@ class NormalisedModel:
     v_reset: float = 0.0
     idle_kick_on: float = 0.0
     idle_kick_off: float = 0.0
+    idle_kick_off_tail: float = 0.0
     tail_reference: float = 0.5
+    fan_out: int = 0
+    load_delay: float = 0.0
     linear_range: tuple[float, float] = (-math.inf, math.inf)
 
     @property
@@ -325,6 +334,9 @@ def normalise(model: HardwareModel, points: int = 129) -> NormalisedModel:
         v_reset=model.neuron.reset_error.value / v_th,
         idle_kick_on=model.neuron.idle_charge_on.value / charge_unit,
         idle_kick_off=model.neuron.idle_charge_off.value / charge_unit,
+        idle_kick_off_tail=model.neuron.idle_charge_off_tail.value / charge_unit,
+        fan_out=model.neuron.fan_out,
+        load_delay=model.neuron.load_delay.value / model.phase_s,
         tail_reference=model.tail_reference_s / model.phase_s,
         linear_range=(low / v_th, high / v_th),
     )

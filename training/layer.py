@@ -43,6 +43,7 @@ class RCSpikeLayer(nn.Module):
         inputs, outputs: size of the crossbar.
         model: the neuron equation's numbers.
         weight_range: what the cell can do, sign by sign; the model's own grid where None.
+        fan_out: synapses on each output line, i.e. neurons of the next layer.
         solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact.
         steps, random_offset: grid of DSTD (see `training.solvers.dstd`).
         leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0 and a silent
@@ -64,6 +65,7 @@ class RCSpikeLayer(nn.Module):
         model: NormalisedModel,
         *,
         weight_range: WeightRange | None = None,
+        fan_out: int = 0,
         solver: Solver = "exact",
         steps: int = 10,
         random_offset: bool = False,
@@ -76,6 +78,7 @@ class RCSpikeLayer(nn.Module):
         self.solver, self.steps, self.random_offset = solver, steps, random_offset
         self.leak = leak
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
+        self.fan_out = fan_out
         self.bind(model, weight_range)
 
     def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
@@ -87,12 +90,13 @@ class RCSpikeLayer(nn.Module):
         self._hold("table", table.values)
         self._hold("idle", table.idle)
         self._hold("firing_v", model.firing_v)
-        self._hold("firing_t", model.firing_t)
+        firing_t = model.firing_t + (self.fan_out - model.fan_out) * model.load_delay
+        self._hold("firing_t", firing_t)
         self._hold("firing_slope", np.diff(model.firing_t) / np.diff(model.firing_v))
-        self._t_min = model.t_min
+        self._t_min = float(firing_t.min())
         self._has_kick_on = bool(np.any(table.values[:, 1]) or table.idle[1])
         self._has_kick_off = bool(np.any(table.values[:, 2]) or table.idle[2])
-        self._has_tail = bool(np.any(table.values[:, 3]))
+        self._has_tail = bool(np.any(table.values[:, 3]) or table.idle[3])
 
     def _hold(self, name: str, values: FloatArray) -> None:
         self.register_buffer(name, torch.as_tensor(values.copy()).to(self.weight), persistent=False)

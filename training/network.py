@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -29,7 +28,10 @@ class RCSpikeNetwork(nn.Module):
         if len(sizes) < 2:
             raise ValueError(f"sizes: {tuple(sizes)} has no layer; give the number of inputs and of neurons, e.g. (5, 5, 5)")
         self.sizes = tuple(sizes)
-        self.layers = nn.ModuleList(RCSpikeLayer(inputs, outputs, model, **options) for inputs, outputs in pairwise(sizes))
+        self.layers = nn.ModuleList(
+            RCSpikeLayer(inputs, outputs, model, fan_out=fan_out, **options)
+            for inputs, outputs, fan_out in zip(sizes, sizes[1:], (*sizes[2:], 0), strict=False)
+        )
 
     def __iter__(self) -> Iterator[RCSpikeLayer]:
         return cast(Iterator[RCSpikeLayer], iter(self.layers))

@@ -39,7 +39,7 @@ class SynapseTable:
         return cls(
             weight=np.concatenate([-model.minus.magnitude[::-1], model.plus.magnitude]),
             values=np.concatenate([columns[0][::-1], columns[1]]),
-            idle=np.array([0.0, model.idle_kick_on, model.idle_kick_off, 0.0]),
+            idle=np.array([0.0, model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail]),
         )
 
     def __call__(self, weight: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from cosim.design import Design
 from cosim.simulator import Deck, Outcome, Point, SolverOptions, Store, simulate
@@ -15,16 +15,45 @@ from netlists.synapse import SynapseSetting, synapse_cell
 from netlists.testbenches import column
 from sky130_models.pdk import Pdk
 from sky130_models.pruning import device_uses, prune
+from training.hardware import HardwareModel
+
+ABSTOL_A = 1e-13
+"""Far below the nanoamperes of the smallest weight; a tighter one makes gate-bias branches fail to converge."""
+
+GMIN_S = 1e-13
+"""ngspice's default of 1e-12 across every junction would leak 0.3 mV off a membrane in a phase; with 1e-14 the operating point of
+a whole network takes twenty times as long."""
+
+
+class ColumnSize(NamedTuple):
+    """Synapses on a membrane, and synapses on a spike line."""
+
+    synapses: int
+    fan_out: int
+
+    @property
+    def idle(self) -> tuple[list[None], list[None]]:
+        """Settings and spikes of a column whose synapses are all off."""
+        return [None] * self.synapses, [None] * self.synapses
+
+
+class Accuracy(NamedTuple):
+    """How accurately ngspice integrates: relative tolerance, charge tolerance (C), longest step (s)."""
+
+    reltol: float
+    chgtol_c: float
+    max_step_s: float
+
 
 Row = dict[str, Any]
 
 
-def design_cells(design: Design, discharger_bias_v: float | None = None) -> Cells:
-    """The cells of a design; without a bias the dischargers sit in the middle of their range."""
-    low, high = design.neuron.discharger_bias_v
-    bias = (low + high) / 2 if discharger_bias_v is None else discharger_bias_v
+def design_cells(design: Design, hardware: HardwareModel | None = None) -> Cells:
+    """The cells of a design, set as characterisation found; before it, the dischargers sit in the middle of their range."""
+    bias = hardware.neuron.discharger_bias.value if hardware else sum(design.neuron.discharger_bias_v) / 2
+    lead = hardware.neuron.input_delay.value if hardware else 0.0
     cell = synapse_cell(design.synapse, design.process.supply_v)
-    return Cells(cell, design.neuron, design.timing, design.process.supply_v, bias)
+    return Cells(cell, design.neuron, design.timing, design.process.supply_v, bias, lead)
 
 
 @dataclass
@@ -39,9 +68,17 @@ class Bench:
     failures: list[Outcome] = field(default_factory=list)
     cpu_s: float = 0.0
 
-    def options(self, reltol: float | None = None) -> SolverOptions:
+    @property
+    def working(self) -> Accuracy:
+        """For whole networks: spike times within 0.1 ns of the tightest settings on the reference circuit."""
         accuracy = self.design.accuracy
-        return SolverOptions(reltol=reltol or accuracy.reltol, temperature_c=self.design.process.temperature_c)
+        return Accuracy(accuracy.reltol, 1e-14, accuracy.max_step_s)
+
+    @property
+    def fine(self) -> Accuracy:
+        """For single columns, whose parameters everything else rests on."""
+        accuracy = self.design.accuracy
+        return Accuracy(accuracy.reltol / 3, 1e-16, accuracy.max_step_s / 4)
 
     def deck(
         self,
@@ -49,13 +86,16 @@ class Bench:
         netlist: str,
         analysis: Analysis,
         save: Iterable[str],
-        reltol: float | None = None,
+        accuracy: Accuracy | None = None,
         mismatch_seed: int | None = None,
     ) -> Deck:
-        """A stand-alone deck: netlist, pruned models of the design's corner, solver options."""
-        process = self.design.process
+        """A stand-alone deck: netlist, pruned models of the design's corner, solver options (`fine` where none are given)."""
+        process, accuracy = self.design.process, accuracy or self.fine
+        options = SolverOptions(
+            reltol=accuracy.reltol, chgtol=accuracy.chgtol_c, abstol=ABSTOL_A, gmin=GMIN_S, temperature_c=process.temperature_c
+        )
         library = prune(self.pdk, process.corner, device_uses(netlist), mismatch=mismatch_seed is not None)
-        return Deck(title, netlist, library.text, analysis, tuple(save), self.options(reltol), mismatch_seed)
+        return Deck(title, netlist, library.text, analysis, tuple(save), options, mismatch_seed)
 
     def run(self, points: Iterable[Point]) -> list[Row | None]:
         """Simulate points (from the store where they are known). A failed point is None and is kept in `failures`."""
@@ -75,8 +115,8 @@ class Bench:
         netlist = column(cells, [setting], [None], window, window.end_s)
         return prune(self.pdk, self.design.process.corner, device_uses(netlist)).digest
 
-    def cells(self, discharger_bias_v: float | None = None) -> Cells:
-        return design_cells(self.design, discharger_bias_v)
+    def cells(self, hardware: HardwareModel | None = None) -> Cells:
+        return design_cells(self.design, hardware)
 
 
 def with_bias(cells: Cells, discharger_bias_v: float) -> Cells:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from cosim.characterize.bench import Bench, with_bias
+from cosim.characterize.bench import Bench, ColumnSize, with_bias
 from cosim.characterize.firing import first_spike
 from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, held_membrane_current
 from cosim.errors import InputError
@@ -24,19 +24,19 @@ LONGEST_PHASES = 4.0
 """A weak bias is followed this long before it counts as not firing."""
 
 
-def bias_points(bench: Bench, synapses: int, biases_v: np.ndarray) -> Iterator[Point]:
+def bias_points(bench: Bench, column_size: ColumnSize, biases_v: np.ndarray) -> Iterator[Point]:
     """A resting column fired at several discharger biases, in a phase that lasts until it fires."""
     phase = bench.design.timing.phase_s
     window = PhaseWindow(0.1 * phase, 1.1 * phase, (1.1 + LONGEST_PHASES) * phase)
     stop = window.end_s - 0.02 * phase
     for bias in biases_v:
         cells = with_bias(bench.cells(), float(bias))
-        netlist = column(cells, [None] * synapses, [None] * synapses, window, stop)
+        netlist = column(cells, *column_size.idle, window, stop, fan_out=column_size.fan_out)
         condition = {"measurement": "discharger_bias", "bias_v": float(bias)}
         deck = bench.deck(
             f"resting column fired with a discharger bias of {bias:.6f} V",
             netlist,
-            Transient(stop, phase / 100, bench.design.accuracy.max_step_s),
+            Transient(stop, phase / 100, bench.fine.max_step_s),
             [MEMBRANE, SPIKE],
         )
         yield Point(condition, deck, partial(first_spike, fire_s=window.fire_s, level_v=cells.supply_v / 2))

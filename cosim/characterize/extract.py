@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
-from cosim.characterize.bench import Bench, with_bias
+from cosim.characterize.bench import Bench, ColumnSize, with_bias
 from cosim.errors import CosimError
 from cosim.simulator import Point
 from netlists.crossbar import Cells
@@ -21,6 +21,9 @@ PUBLISHED_FIT_V = (0.46, 1.36)
 """Range of the published linear fits of lambda (CIRCUITS.md)."""
 
 BIAS_STEPS = 9
+UNLOADED_AT = np.array([0.25, 0.5, 0.75])
+"""Displacements (thresholds) at which the delay of the load on the output line is measured."""
+
 LAW_FROM_PHASES = 0.1
 """Above this spike time the closed firing law holds; below it the neuron is still starting up."""
 
@@ -36,7 +39,6 @@ class Characterization:
     """What characterisation gives: the model and the tables its parameters come from."""
 
     hardware: HardwareModel
-    discharger_bias_v: float
     tables: dict[str, pd.DataFrame]
 
 
@@ -71,18 +73,20 @@ def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None)
 
     Raises `CharacterizationError` if a measurement has lost too many of its points.
     """
-    synapses = _synapses_per_column(bench)
+    size = _column_size(bench)
+    synapses = size.synapses
     progress("synapse currents, membrane charge, discharger bias")
-    static = _static_measurements(bench, synapses)
+    static = _static_measurements(bench, size)
     cells = with_bias(bench.cells(), static.discharger_bias_v)
     progress("firing phase")
-    fired, discharger_iv = _firing_measurements(bench, cells, synapses, static)
+    fired, unloaded, discharger_iv = _firing_measurements(bench, cells, size, static)
     membrane = _membrane(static.charge, fired, synapses, cells.neuron.rest_v, cells.timing.phase_s)
     fits = _fit_synapses(bench, static.iv, membrane)
     progress("switching charges")
-    switching_table, idle = _switching_measurements(bench, cells, synapses, fits, membrane)
+    firing_curve = _firing_curve(fired, membrane)
+    switching_table, idle = _switching_measurements(bench, cells, size, fits, membrane, firing_curve)
     dis_fit = _fit_discharger(discharger_iv, membrane)
-    hardware = _assemble(bench, cells, synapses, static, membrane, fits, switching_table, idle, fired, dis_fit)
+    hardware = _assemble(bench, cells, size, static, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, dis_fit)
     tables = {
         "synapse_iv": _with_fit(static.iv, fits, membrane),
         "synapse_fit": fits.drop(columns="intercept_a"),
@@ -92,12 +96,13 @@ def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None)
         "switching": switching_table,
         "published": published_comparison(bench, hardware, fits, static.iv, discharger_iv),
     }
-    return Characterization(hardware, static.discharger_bias_v, tables)
+    return Characterization(hardware, tables)
 
 
-def _synapses_per_column(bench: Bench) -> int:
-    """Synapses on a membrane: both layers of the network have as many inputs (4 features and a bias spike; the hidden layer)."""
-    return max(bench.design.network.inputs, bench.design.network.hidden)
+def _column_size(bench: Bench) -> ColumnSize:
+    """Columns as in the network; where its layers differ, the larger."""
+    network = bench.design.network
+    return ColumnSize(max(network.inputs, network.hidden), max(network.hidden, network.outputs))
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,12 @@ def _survivors(what: str, points: list[Point], rows: list[dict[str, Any] | None]
     return alive
 
 
-def _static_measurements(bench: Bench, synapses: int) -> _Static:
+def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
     biases = np.linspace(*bench.design.neuron.discharger_bias_v, BIAS_STEPS)
     groups: dict[str, list[Point]] = {
         "iv": list(synapse_current.points(bench)),
-        "charge": list(membrane_charge.points(bench, synapses)),
-        "bias": list(discharger.bias_points(bench, synapses, biases)),
+        "charge": list(membrane_charge.points(bench, size.synapses)),
+        "bias": list(discharger.bias_points(bench, size, biases)),
         "threshold": [discharger.threshold_point(bench, bench.cells())],
     }
     rows = dict(zip(groups, _split(bench.run(sum(groups.values(), [])), groups), strict=True))
@@ -148,16 +153,19 @@ def _split(rows: list[Any], groups: dict[str, list[Point]]) -> list[list[Any]]:
     return [rows[end - len(group) : end] for end, group in zip(ends, groups.values(), strict=True)]
 
 
-def _firing_measurements(bench: Bench, cells: Cells, synapses: int, static: _Static) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _firing_measurements(bench: Bench, cells: Cells, size: ColumnSize, static: _Static) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Firing phases of a loaded column, a few of them without the load on the output line, and the discharger's current."""
     rest = cells.neuron.rest_v
-    swing_c = membrane_charge.capacitance_f(static.charge, synapses, rest, static.threshold_v) * (rest - static.threshold_v)
+    swing_c = membrane_charge.capacitance_f(static.charge, size.synapses, rest, static.threshold_v) * (rest - static.threshold_v)
     charges = firing.charge_grid_c(swing_c, bench.design.characterization.firing_points)
-    fire_points = list(firing.points(bench, cells, synapses, charges, static.threshold_v))
+    fire_points = list(firing.points(bench, cells, size, charges, static.threshold_v))
+    fire_points += firing.points(bench, cells, size._replace(fan_out=0), UNLOADED_AT * swing_c, static.threshold_v)
     iv_point = discharger.iv_point(bench, cells)
     rows = bench.run([*fire_points, iv_point])
     fired = pd.DataFrame(_survivors("firing phase", fire_points, rows[:-1], len(fire_points) // 2)).drop(columns="measurement")
     iv = pd.DataFrame(_survivors("discharger current", [iv_point], rows[-1:], 1)[0])[["membrane_v", "current_a"]]
-    return fired, iv
+    loaded = fired.fan_out > 0
+    return fired[loaded], fired[~loaded], iv
 
 
 def _membrane(charge: pd.DataFrame, fired: pd.DataFrame, synapses: int, rest_v: float, phase_s: float) -> Membrane:
@@ -199,29 +207,49 @@ def _with_fit(iv: pd.DataFrame, fits: pd.DataFrame, membrane: Membrane) -> pd.Da
     return table.assign(fit_a=fit).drop(columns=["intercept_a", "reversal_v"])
 
 
+@dataclass(frozen=True)
+class IdleSynapse:
+    """What a spike does at a synapse that is off (C), and how long its line takes to rise (s)."""
+
+    charge_on_c: float
+    charge_off_c: float
+    charge_off_tail_c: float
+    line_delay_s: float
+
+
 def _switching_measurements(
-    bench: Bench, cells: Cells, synapses: int, fits: pd.DataFrame, membrane: Membrane
-) -> tuple[pd.DataFrame, tuple[float, float]]:
+    bench: Bench, cells: Cells, size: ColumnSize, fits: pd.DataFrame, membrane: Membrane, firing_curve: Curve
+) -> tuple[pd.DataFrame, IdleSynapse]:
     """Charges of each code, and of a synapse that is off."""
-    points = [
-        switching.point(bench, cells, synapses, SynapseSetting(int(fit.sign), float(fit.code)), float(fit.weight))  # type: ignore[arg-type]
-        for fit in fits.itertuples()
+    swing = membrane.capacitance_f * membrane.v_th_v
+    fired_from = firing_curve.inverse()
+    reference = switching.TAIL_REFERENCE_PHASES * cells.timing.phase_s
+
+    def charges(responses: list[dict[str, Any]], current_a: float, reversal_v: float) -> tuple[float, float, float]:
+        return switching.switching_charges(
+            responses,
+            lambda voltage: float(membrane.displacement(voltage)),
+            lambda spike: float(fired_from(spike)),
+            current_a, reversal_v, membrane.capacitance_f, reference,
+        )  # fmt: skip
+
+    swept = [(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight)) for fit in fits.itertuples()]
+    groups = [list(switching.points(bench, cells, size, *one, swing)) for one in [*swept, (None, 0.0)]]
+    rows = bench.run([point for group in groups for point in group])
+    responses = [rows[2 * k : 2 * k + 2] for k in range(len(groups))]
+    table = [
+        [fit.sign, fit.code, fit.current_a, fit.weight, *charges(pair, fit.intercept_a, fit.sign * fit.reversal_v)]
+        for fit, pair in zip(fits.itertuples(), responses[:-1], strict=True)
+        if _both(pair)
     ]
-    idle_point = switching.point(bench, cells, synapses, None, 0.0)
-    rows = bench.run([*points, idle_point])
-    table = []
-    for fit, row in zip(fits.itertuples(), rows[:-1], strict=True):
-        if row is None:
-            continue
-        charges = switching.switching_charges(
-            row, membrane.displacement, fit.intercept_a, fit.sign * fit.reversal_v, membrane.capacitance_f
-        )
-        table.append([fit.sign, fit.code, fit.current_a, fit.weight, *charges])
-    if len(table) < len(points) // 2 or rows[-1] is None:
+    if len(table) < len(fits) // 2 or not _both(responses[-1]):
         raise CharacterizationError("switching charges: more than half of the simulations failed; see the failures table")
-    on, off, _ = switching.switching_charges(rows[-1], membrane.displacement, 0.0, 1.0, membrane.capacitance_f)
     columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
-    return pd.DataFrame(table, columns=columns), (on, off)
+    return pd.DataFrame(table, columns=columns), IdleSynapse(*charges(responses[-1], 0.0, 1.0), responses[-1][0]["rise_s"])
+
+
+def _both(pair: list[dict[str, Any] | None]) -> TypeGuard[list[dict[str, Any]]]:
+    return all(row is not None and np.isfinite(row["spike_s"]) for row in pair)
 
 
 @dataclass(frozen=True)
@@ -244,6 +272,15 @@ def _fit_discharger(iv: pd.DataFrame, membrane: Membrane) -> LineFit:
     return LineFit(intercept, -intercept / slope, abs(intercept / slope**2) * error, residual / intercept)
 
 
+def _firing_curve(fired: pd.DataFrame, membrane: Membrane) -> Curve:
+    """Displacement at the start of firing -> output spike, of the columns that fired."""
+    spiked = fired[np.isfinite(fired.spike_s)].sort_values("before_v", ascending=False)
+    return Curve(
+        x=tuple(membrane.displacement(spiked.before_v.to_numpy())), y=tuple(spiked.spike_s), interpolant="cubic",
+        x_name="displacement at the start of firing", x_unit="V", y_name="output spike", y_unit="s", source="firing",
+    )  # fmt: skip
+
+
 def _firing_table(fired: pd.DataFrame, membrane: Membrane, hardware: HardwareModel) -> pd.DataFrame:
     """Spike time per displacement beside the closed law of a discharger with the extracted reversal (PHYSICS.md, section 1)."""
     u = membrane.displacement(fired.before_v.to_numpy())
@@ -256,13 +293,15 @@ def _firing_table(fired: pd.DataFrame, membrane: Membrane, hardware: HardwareMod
 def _assemble(
     bench: Bench,
     cells: Cells,
-    synapses: int,
+    size: ColumnSize,
     static: _Static,
     membrane: Membrane,
     fits: pd.DataFrame,
     switching_table: pd.DataFrame,
-    idle: tuple[float, float],
+    idle: IdleSynapse,
     fired: pd.DataFrame,
+    unloaded: pd.DataFrame,
+    firing_curve: Curve,
     dis_fit: LineFit,
 ) -> HardwareModel:
     design = bench.design
@@ -277,7 +316,7 @@ def _assemble(
         tail_reference_s=switching.TAIL_REFERENCE_PHASES * design.timing.phase_s,
         plus=_synapse_hardware(1, cells, fits, switching_table),
         minus=_synapse_hardware(-1, cells, fits, switching_table),
-        neuron=_neuron_hardware(cells, synapses, static, membrane, idle, fired, dis_fit),
+        neuron=_neuron_hardware(cells, size, static, membrane, idle, fired, unloaded, firing_curve, dis_fit),
     )
 
 
@@ -315,45 +354,48 @@ def _synapse_hardware(sign: Sign, cells: Cells, fits: pd.DataFrame, switching_ta
 
 def _neuron_hardware(
     cells: Cells,
-    synapses: int,
+    size: ColumnSize,
     static: _Static,
     membrane: Membrane,
-    idle: tuple[float, float],
+    idle: IdleSynapse,
     fired: pd.DataFrame,
+    unloaded: pd.DataFrame,
+    firing_curve: Curve,
     dis_fit: LineFit,
 ) -> NeuronHardware:
     rest, phase = cells.neuron.rest_v, cells.timing.phase_s
     threshold = rest - membrane.v_th_v
     bare = membrane_charge.capacitance_f(static.charge, 0, rest, threshold)
-    u = membrane.displacement(fired.before_v.to_numpy())
-    order = np.argsort(u)
-    order = order[np.isfinite(fired.spike_s.to_numpy()[order])]
+    u_unloaded = membrane.displacement(unloaded.before_v.to_numpy())
+    per_load = (firing_curve(u_unloaded) - unloaded.spike_s.to_numpy()) / size.fan_out
     regular = fired[(fired.spike_s > LAW_FROM_PHASES * phase) & (fired.spike_s < phase)]
-    released = float(static.charge[static.charge.synapses == synapses].set_index("charge_c").membrane_v.loc[0.0])
+    released = float(static.charge[static.charge.synapses == size.synapses].set_index("charge_c").membrane_v.loc[0.0])
     return NeuronHardware(
-        synapses=synapses,
+        synapses=size.synapses,
         rest=Quantity(value=rest, unit="V"),
         threshold=Quantity(value=threshold, unit="V", residual=float(regular.at_spike_v.std()), source="firing"),
         reset_error=Quantity(value=float(membrane.displacement(released)), unit="V", source="membrane"),
         capacitance_neuron=Quantity(value=bare, unit="F", source="membrane"),
-        capacitance_synapse=Quantity(value=(membrane.capacitance_f - bare) / synapses, unit="F", source="membrane"),
+        capacitance_synapse=Quantity(value=(membrane.capacitance_f - bare) / size.synapses, unit="F", source="membrane"),
         membrane=membrane.curve(),
         discharger_current=Quantity(value=dis_fit.current_a, unit="A", source="discharger_iv"),
         discharger_reversal=Quantity(
             value=dis_fit.reversal_v, unit="V", standard_error=dis_fit.reversal_error_v, residual=dis_fit.residual_fraction,
             source="discharger_iv",
         ),
-        firing=Curve(
-            x=tuple(u[order]), y=tuple(fired.spike_s.to_numpy()[order]), x_name="displacement at the start of firing", x_unit="V",
-            y_name="output spike", y_unit="s", source="firing",
-        ),
+        firing=firing_curve,
         earliest_spike=Quantity(value=float(fired.spike_s.min()), unit="s", source="firing"),
         delay=Quantity(
             value=float((regular.spike_s - regular.passed_s).mean()), unit="s",
             residual=float((regular.spike_s - regular.passed_s).std()), source="firing",
         ),
-        idle_charge_on=Quantity(value=idle[0], unit="C", source="switching"),
-        idle_charge_off=Quantity(value=idle[1], unit="C", source="switching"),
+        idle_charge_on=Quantity(value=idle.charge_on_c, unit="C", source="switching"),
+        idle_charge_off=Quantity(value=idle.charge_off_c, unit="C", source="switching"),
+        idle_charge_off_tail=Quantity(value=idle.charge_off_tail_c, unit="C", source="switching"),
+        discharger_bias=Quantity(value=cells.discharger_bias_v, unit="V", source="firing"),
+        fan_out=size.fan_out,
+        load_delay=Quantity(value=float(per_load.mean()), unit="s", residual=float(np.ptp(per_load)), source="firing"),
+        input_delay=Quantity(value=idle.line_delay_s, unit="s", source="switching"),
         linear_range=(-0.4 * membrane.v_th_v, 1.26 * membrane.v_th_v),
     )  # fmt: skip
 
@@ -371,7 +413,7 @@ def published_comparison(
         rows.append((name, "1/V", published_lambda, float(values.median()), remark))
         e = sign * fits[fits.sign == sign].reversal_v / v_th
         rows.append((symbol, "", published_e, float(e.median()), f"{e.iloc[0]:.2f} at the smallest weight to {e.iloc[-1]:.2f} at the largest"))
-    rows.append(("lambda_dis", "1/V", 0.177, lambda_dis, f"at a bias of {bench.cells().discharger_bias_v:.3f} V"))
+    rows.append(("lambda_dis", "1/V", 0.177, lambda_dis, f"at a bias of {hardware.neuron.discharger_bias.value:.3f} V"))
     rows.append(("E_dis", "", 6.44, hardware.neuron.discharger_reversal.value / v_th, ""))
     rows.append(("V_switch", "V", 0.428, hardware.neuron.threshold.value, "membrane at the output spike"))
     rows.append(("membrane capacitance", "F", 140e-15, hardware.neuron.capacitance_f, "as loaded in the array"))

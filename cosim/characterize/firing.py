@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.characterize.bench import Bench
+from cosim.characterize.bench import Bench, ColumnSize
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
@@ -23,7 +23,7 @@ FIRE_PHASES = 1.25
 
 
 def points(
-    bench: Bench, cells: Cells, synapses: int, charges_c: np.ndarray, static_threshold_v: float
+    bench: Bench, cells: Cells, column_size: ColumnSize, charges_c: np.ndarray, static_threshold_v: float
 ) -> Iterator[Point]:
     """One firing phase per charge (C, positive towards the threshold) put on the membrane before."""
     phase = cells.timing.phase_s
@@ -32,12 +32,12 @@ def points(
     for charge in charges_c:
         injection = Injection(float(charge) / (end - start), start, end)
         stop = window.end_s - 0.02 * phase
-        netlist = column(cells, [None] * synapses, [None] * synapses, window, stop, injection)
-        condition = {"measurement": "firing", "charge_c": float(charge)}
+        netlist = column(cells, *column_size.idle, window, stop, injection, column_size.fan_out)
+        condition = {"measurement": "firing", "charge_c": float(charge), "fan_out": column_size.fan_out}
         deck = bench.deck(
             f"firing phase after a charge of {charge:.6e} C",
             netlist,
-            Transient(stop, phase / 100, bench.design.accuracy.max_step_s),
+            Transient(stop, phase / 100, bench.fine.max_step_s),
             [MEMBRANE, SPIKE],
         )
         extract = partial(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cosim.characterize.bench import Bench
+from cosim.characterize.bench import Bench, ColumnSize
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
@@ -42,13 +42,13 @@ def points(bench: Bench, synapses: int) -> Iterator[Point]:
         for direction, span in spans.items():
             current = drawn_capacitance_f(cells) * span / ramp
             netlist = column(
-                cells, [None] * count, [None] * count, window, start + ramp, Injection(current, start, start + 3 * ramp)
+                cells, *ColumnSize(count, 0).idle, window, start + ramp, Injection(current, start, start + 3 * ramp)
             )
             condition = {"measurement": "membrane_charge", "synapses": count, "direction": direction}
             deck = bench.deck(
                 f"membrane charge, {count} synapses, ramp {direction}",
                 netlist,
-                Transient(start + ramp, ramp / 400, min(bench.design.accuracy.max_step_s, ramp / 100)),
+                Transient(start + ramp, ramp / 400, min(bench.fine.max_step_s, ramp / 100)),
                 [MEMBRANE],
             )
             yield Point(condition, deck, partial(ramp_voltage, current_a=current, start_s=start))

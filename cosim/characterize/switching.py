@@ -1,29 +1,31 @@
 """Charge at switch-on and at switch-off of a synapse, as functions of its weight.
 
-Testbench: a column with one active synapse, on for a while and then off. What the membrane shows beyond the integral of the measured
-current is the charge of switching on (its lag included); what it gains after switching off is the charge of the internal node, which
-refills from the membrane with a logarithmic tail.
+Testbench: a column that is charged, pulled on by one active synapse, and fired. What the membrane shows beyond the integral of the
+measured current is the charge of switching on (its lag included); what its output spike shows beyond that is the charge of switching
+off: the internal node refills from the membrane, with a logarithmic tail, while the neuron already fires.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cosim.characterize.bench import Bench
+from cosim.characterize.bench import Bench, ColumnSize
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
-from netlists.testbenches import MEMBRANE, column
+from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
 
-ON_PHASES, LONGEST_ON_PHASES, LARGEST_DISPLACEMENT = 0.05, 0.7, 0.45
-TAIL_PHASES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
+ON_PHASES, LONGEST_ON_PHASES, LARGEST_DISPLACEMENT = 0.3, 0.5, 0.25
 TAIL_REFERENCE_PHASES = 0.5
+FIRING_DISPLACEMENTS = (0.78, 0.25)
+"""Where the membrane is when it starts to fire (thresholds): one early and one late output spike tell the tail."""
+
+ACTIVE_LINE = "v(input_0)"
 
 
 def on_time_s(weight: float, phase_s: float) -> float:
@@ -31,38 +33,52 @@ def on_time_s(weight: float, phase_s: float) -> float:
     return min(LONGEST_ON_PHASES, LARGEST_DISPLACEMENT / max(abs(weight), 1e-12)) * phase_s
 
 
-def point(bench: Bench, cells: Cells, synapses: int, setting: SynapseSetting | None, weight: float) -> Point:
-    """One pulse on the first synapse of a column."""
+def points(
+    bench: Bench, cells: Cells, column_size: ColumnSize, setting: SynapseSetting | None, weight: float, full_swing_c: float
+) -> Iterator[Point]:
+    """One pulse on the first synapse of a column that then fires, once early and once late.
+
+    Args:
+        weight: of the setting, about; it places the membrane.
+        full_swing_c: charge of a membrane from rest to threshold.
+    """
     phase, edge = cells.timing.phase_s, cells.timing.edge_s
-    window = PhaseWindow(0.1 * phase, 4 * phase, 5 * phase)
-    on = window.accumulate_s + ON_PHASES * phase
-    off = on + on_time_s(weight, phase)
-    stop = off + (TAIL_PHASES[-1] + 0.02) * phase
-    settings = [setting] + [None] * (synapses - 1)
-    netlist = column(cells, settings, [(on, off)] + [None] * (synapses - 1), window, stop)
-    condition = {
-        "measurement": "switching",
-        "sign": setting.sign if setting else 0,
-        "code": setting.code if setting else None,
-    }
-    deck = bench.deck(
-        f"synapse switched on and off, sign {condition['sign']:+d}, code {condition['code']}",
-        netlist,
-        Transient(stop, phase / 100, bench.design.accuracy.max_step_s / 4),
-        [MEMBRANE],
-    )
-    return Point(condition, deck, partial(pulse_response, on_s=on, off_s=off, guard_s=4 * edge, phase_s=phase))
+    window = PhaseWindow(0.1 * phase, 1.1 * phase, 2.2 * phase)
+    on = window.fire_s - on_time_s(weight, phase)
+    start, end = window.accumulate_s + 0.05 * phase, window.accumulate_s + 0.25 * phase
+    settings = [setting, *column_size.idle[0][1:]]
+    lines = [(on, window.fire_s), *column_size.idle[1][1:]]
+    stop = window.end_s - 0.02 * phase
+    for displacement in FIRING_DISPLACEMENTS:
+        charge = (displacement - weight * (window.fire_s - on) / phase) * full_swing_c
+        netlist = column(cells, settings, lines, window, stop, Injection(charge / (end - start), start, end), column_size.fan_out)
+        condition = {
+            "measurement": "switching",
+            "sign": setting.sign if setting else 0,
+            "code": setting.code if setting else None,
+            "displacement": displacement,
+        }
+        deck = bench.deck(
+            f"synapse switched on and off, sign {condition['sign']:+d}, code {condition['code']}, fired from {displacement}",
+            netlist,
+            Transient(stop, phase / 100, bench.fine.max_step_s),
+            [MEMBRANE, SPIKE, ACTIVE_LINE],
+        )
+        extract = partial(pulse_response, on_s=on, fire_s=window.fire_s, guard_s=4 * edge, level_v=cells.supply_v / 2)
+        yield Point(condition, deck, extract)
 
 
-def pulse_response(waveforms: Waveforms, on_s: float, off_s: float, guard_s: float, phase_s: float) -> dict[str, Any]:
-    """Membrane (V) before the pulse, at its end and at `TAIL_PHASES` after it, with the on-time (s)."""
-    tail = off_s + np.array(TAIL_PHASES) * phase_s
+def pulse_response(waveforms: Waveforms, on_s: float, fire_s: float, guard_s: float, level_v: float) -> dict[str, Any]:
+    """Membrane (V) before the pulse and at its end, the delay of the line, the on-times (s), and the output spike (s after the phase began)."""
+    rise = float(waveforms.crossings(ACTIVE_LINE, level_v, rising=True, after=on_s - guard_s)[0])
+    spikes = waveforms.crossings(SPIKE, level_v, rising=True, after=fire_s)
     return {
-        "on_time_s": off_s - on_s,
-        "guard_s": guard_s,
         "before_v": float(waveforms.at(MEMBRANE, on_s - guard_s)),
-        "end_v": float(waveforms.at(MEMBRANE, off_s - guard_s)),
-        "tail_v": waveforms.at(MEMBRANE, tail),
+        "end_v": float(waveforms.at(MEMBRANE, fire_s - guard_s)),
+        "rise_s": rise - on_s,
+        "measured_on_s": fire_s - guard_s - rise,
+        "on_s": fire_s - rise,
+        "spike_s": float(spikes[0] - fire_s) if len(spikes) else float("nan"),
     }
 
 
@@ -73,18 +89,29 @@ def charged(displacement_v: float, current_a: float, reversal_v: float, capacita
 
 
 def switching_charges(
-    response: dict[str, Any], displacement: Any, current_a: float, reversal_v: float, capacitance_f: float
+    responses: Sequence[dict[str, Any]],
+    displacement: Callable[[float], float],
+    fired_from: Callable[[float], float],
+    current_a: float,
+    reversal_v: float,
+    capacitance_f: float,
+    reference_s: float,
 ) -> tuple[float, float, float]:
     """Charge of switching on, of switching off (at the reference time), and its tail per e-fold of time (C).
 
     Args:
-        response: what `pulse_response` returned.
-        displacement: function from membrane voltage (V) to displacement (V).
+        responses: what `pulse_response` returned for an early and a late output spike.
+        displacement: membrane voltage (V) to displacement (V).
+        fired_from: output spike time (s) to the displacement that fires then without any synapse (V).
         current_a: signed current at rest (positive towards the threshold); reversal_v has its sign.
     """
-    before, end = float(displacement(response["before_v"])), float(displacement(response["end_v"]))
-    measured = end - charged(before, current_a, reversal_v, capacitance_f, response["on_time_s"] - response["guard_s"])
-    whole = charged(before, current_a, reversal_v, capacitance_f, response["on_time_s"])
-    tail: NDArray[np.float64] = np.asarray(displacement(np.asarray(response["tail_v"]))) - whole - measured
-    slope, at_reference = np.polyfit(np.log(np.array(TAIL_PHASES) / TAIL_REFERENCE_PHASES), tail, 1)
-    return capacitance_f * measured, capacitance_f * float(at_reference), capacitance_f * float(slope)
+    on, off = [], []
+    for response in responses:
+        before = displacement(response["before_v"])
+        measured = charged(before, current_a, reversal_v, capacitance_f, response["measured_on_s"])
+        on.append(displacement(response["end_v"]) - measured)
+        whole = charged(before, current_a, reversal_v, capacitance_f, response["on_s"]) + on[-1]
+        off.append(fired_from(response["spike_s"]) - whole)
+    times = np.log([response["spike_s"] / reference_s for response in responses])
+    slope = (off[1] - off[0]) / (times[1] - times[0])
+    return capacitance_f * float(np.mean(on)), capacitance_f * (off[0] - slope * times[0]), capacitance_f * slope

@@ -20,8 +20,9 @@ from netlists.testbenches import synapse_iv
 EDGE_OF_RAILS_V = 0.15
 """How close to the rails the membrane is swept."""
 
-FIT_RANGE = (-0.25, 1.05)
-"""Membranes over which a line is fitted, in thresholds from rest: where a trained network spends its time."""
+FIT_RANGE = (-0.1, 0.95)
+"""Membranes over which a line is fitted, in thresholds from rest: a membrane that ends beyond
+it fires at once or not at all."""
 
 
 def points(bench: Bench) -> Iterator[Point]:

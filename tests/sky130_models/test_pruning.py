@@ -53,7 +53,7 @@ def _bins(pdk: Pdk, *uses: DeviceUse) -> list[str]:
     return [number for number in ("0", "1") if f".model nmodel.{number}" in prune(pdk, Corner.TT, uses).text]
 
 
-@pytest.mark.parametrize(("width", "bins"), [(0.42, ["0"]), (0.7, ["0"]), (1.0, ["0", "1"]), (10.0, ["1"])])
+@pytest.mark.parametrize(("width", "bins"), [(0.42, ["0"]), (0.7, ["0"]), (1.0, ["1"]), (10.0, ["1"])])
 def test_the_bins_kept_are_those_that_hold_the_size(pdk: Pdk, width: float, bins: list[str]) -> None:
     assert _bins(pdk, DeviceUse(FET, width, 0.15)) == bins
 
