@@ -10,7 +10,7 @@ PIP_TORCH ?=
 DESIGN ?= designs/iris_5_5_5.toml
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q --no-warn-conflicts -c constraints.txt
 
 # The matrices here are small: threads only fight each other, and ngspice's own OpenMP slows a simulation down many times.
 export OMP_NUM_THREADS ?= 1

