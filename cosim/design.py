@@ -35,8 +35,8 @@ class Process(Section):
 class Accuracy(Section):
     """How ngspice integrates. `reltol` decides for current sources, the step for R-C charging."""
 
-    reltol: float = Field(default=3e-6, gt=0.0, le=1e-2)
-    max_step_s: Second = 20e-9
+    reltol: float = Field(default=1e-6, gt=0.0, le=1e-2)
+    max_step_s: Second = 5e-9
     timeout_s: float = Field(default=300.0, gt=0.0, description="wall time after which one simulation is given up")
 
 
@@ -78,9 +78,16 @@ class Training(Section):
 class GainSearch(Section):
     """The two-gain search in SPICE that the conventional mapping needs."""
 
-    samples: Annotated[int, Field(ge=1, le=10)] = 10
-    points: Annotated[int, Field(ge=5, le=15)] = 15
-    reltol: float = Field(default=1e-4, gt=0.0, le=1e-2)
+    samples: Annotated[int, Field(ge=1, le=10)] = Field(default=6, description="training samples per point")
+    gain_plus: tuple[float, float] = Field(default=(0.9, 1.5), description="range of the gain of positive weights")
+    gain_minus: tuple[float, float] = Field(default=(0.5, 1.1), description="range of the gain of negative weights")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GainSearch:
+        for name, (low, high) in (("gain_plus", self.gain_plus), ("gain_minus", self.gain_minus)):
+            if not 0.1 <= low < high <= 10.0:
+                raise ValueError(f"{name} must rise within 0.1 .. 10")
+        return self
 
 
 class Validation(Section):
@@ -136,7 +143,9 @@ def load_design(path: Path) -> Design:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; give the path of a design, e.g. designs/iris_5_5_5.toml") from error
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; give the path of a design, e.g. designs/iris_5_5_5.toml"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     try:
@@ -151,6 +160,9 @@ def _explain(error: ValidationError) -> str:
     field = ".".join(str(part) for part in first["loc"] if part not in ("current_source", "resistive")) or "design"
     if first["type"] == "extra_forbidden":
         return f"{field}: unknown key; see docs/design.md for the keys of this section"
+    if first["type"].startswith("union_tag"):
+        given = repr(first["ctx"]["tag"]) if "tag" in first.get("ctx", {}) else "missing"
+        return f"{field}.kind: must be 'current_source', 'resistive'; it is {given}"
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f", not {given!r}" if isinstance(given, int | float | str) else ""

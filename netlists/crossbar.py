@@ -78,9 +78,7 @@ def define_neuron(circuit: Circuit, dimensions: NeuronDimensions) -> None:
         circuit.subcircuit(neuron_subcircuit(dimensions))
 
 
-def attach_input(
-    circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple[float, float]], sources: Sources
-) -> SpikeLine:
+def attach_input(circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple[float, float]], sources: Sources) -> SpikeLine:
     """An input of the network: an ideal source behind the same driver as a neuron's, on a supply of its own.
 
     `high` holds the (rise, fall) times: the rise that of the spike line, the fall that of the control edge that ends the phase.

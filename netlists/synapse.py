@@ -126,7 +126,5 @@ def synapse_cell(dimensions: CurrentSourceDimensions | ResistiveDimensions, supp
     return ResistiveSynapse(dimensions)
 
 
-def _fet(
-    cell: SubCircuit, name: str, kind: Fet, drain: str, gate: str, source: str, bulk: str, size: FetSize
-) -> None:
+def _fet(cell: SubCircuit, name: str, kind: Fet, drain: str, gate: str, source: str, bulk: str, size: FetSize) -> None:
     mosfet(cell, name, kind, drain, gate, source, bulk, size.width_um, size.length_um)

@@ -70,7 +70,7 @@ class Bench:
 
     @property
     def working(self) -> Accuracy:
-        """For whole networks: spike times within 0.1 ns of the tightest settings on the reference circuit."""
+        """For whole networks: spike times within 0.01 ns of the tightest settings on the reference circuit."""
         accuracy = self.design.accuracy
         return Accuracy(accuracy.reltol, 1e-14, accuracy.max_step_s)
 
@@ -78,7 +78,18 @@ class Bench:
     def fine(self) -> Accuracy:
         """For single columns, whose parameters everything else rests on."""
         accuracy = self.design.accuracy
-        return Accuracy(accuracy.reltol / 3, 1e-16, accuracy.max_step_s / 4)
+        return Accuracy(accuracy.reltol, 1e-16, accuracy.max_step_s)
+
+    @property
+    def judging(self) -> Accuracy:
+        """A tenth of the tolerance: tells the numerical error of `working`."""
+        return self.working._replace(reltol=self.design.accuracy.reltol / 10)
+
+    @property
+    def coarse(self) -> Accuracy:
+        """A third of the time of `working`, within 1 ns of it: for circuits that are tens of nanoseconds off their model."""
+        accuracy = self.design.accuracy
+        return Accuracy(30 * accuracy.reltol, 1e-14, 4 * accuracy.max_step_s)
 
     def deck(
         self,

@@ -61,7 +61,9 @@ def iv_point(bench: Bench, cells: Cells) -> Point:
     steps = bench.design.characterization.membrane_points
     sweep = DcSweep("Vmembrane", low, high, (high - low) / (steps - 1))
     condition: dict[str, Any] = {"measurement": "discharger_iv", "bias_v": cells.discharger_bias_v}
-    return Point(condition, bench.deck("discharger current", discharger_iv(cells), sweep, ["i(vmembrane)"]), held_membrane_current)
+    return Point(
+        condition, bench.deck("discharger current", discharger_iv(cells), sweep, ["i(vmembrane)"]), held_membrane_current
+    )
 
 
 def threshold_point(bench: Bench, cells: Cells) -> Point:

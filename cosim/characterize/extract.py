@@ -86,7 +86,9 @@ def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None)
     firing_curve = _firing_curve(fired, membrane)
     switching_table, idle = _switching_measurements(bench, cells, size, fits, membrane, firing_curve)
     dis_fit = _fit_discharger(discharger_iv, membrane)
-    hardware = _assemble(bench, cells, size, static, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, dis_fit)
+    hardware = _assemble(
+        bench, cells, size, static, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, dis_fit
+    )
     tables = {
         "synapse_iv": _with_fit(static.iv, fits, membrane),
         "synapse_fit": fits.drop(columns="intercept_a"),
@@ -117,7 +119,9 @@ def _survivors(what: str, points: list[Point], rows: list[dict[str, Any] | None]
     """Rows of the points that worked, each with its condition."""
     alive = [{**point.condition, **row} for point, row in zip(points, rows, strict=True) if row is not None]
     if len(alive) < at_least:
-        raise CharacterizationError(f"{what}: {len(points) - len(alive)} of {len(points)} simulations failed; see the failures table")
+        raise CharacterizationError(
+            f"{what}: {len(points) - len(alive)} of {len(points)} simulations failed; see the failures table"
+        )
     return alive
 
 
@@ -153,7 +157,9 @@ def _split(rows: list[Any], groups: dict[str, list[Point]]) -> list[list[Any]]:
     return [rows[end - len(group) : end] for end, group in zip(ends, groups.values(), strict=True)]
 
 
-def _firing_measurements(bench: Bench, cells: Cells, size: ColumnSize, static: _Static) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _firing_measurements(
+    bench: Bench, cells: Cells, size: ColumnSize, static: _Static
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Firing phases of a loaded column, a few of them without the load on the output line, and the discharger's current."""
     rest = cells.neuron.rest_v
     swing_c = membrane_charge.capacitance_f(static.charge, size.synapses, rest, static.threshold_v) * (rest - static.threshold_v)
@@ -407,12 +413,23 @@ def published_comparison(
     v_th = hardware.neuron.v_th_v
     lambda_dis, _ = synapse_current.voltage_slope(discharger_iv, hardware.neuron.rest.value, *PUBLISHED_FIT_V)
     rows = []
-    for sign, name, symbol, published_lambda, published_e in ((1, "lambda_N", "E+", 0.41, 2.80), (-1, "lambda_P", "E-", 0.75, -1.53)):
+    for sign, name, symbol, published_lambda, published_e in (
+        (1, "lambda_N", "E+", 0.41, 2.80),
+        (-1, "lambda_P", "E-", 0.75, -1.53),
+    ):
         values = fits[fits.sign == sign].lambda_per_v
         remark = f"{values.iloc[0]:.3f} at the smallest weight to {values.iloc[-1]:.3f} at the largest"
         rows.append((name, "1/V", published_lambda, float(values.median()), remark))
         e = sign * fits[fits.sign == sign].reversal_v / v_th
-        rows.append((symbol, "", published_e, float(e.median()), f"{e.iloc[0]:.2f} at the smallest weight to {e.iloc[-1]:.2f} at the largest"))
+        rows.append(
+            (
+                symbol,
+                "",
+                published_e,
+                float(e.median()),
+                f"{e.iloc[0]:.2f} at the smallest weight to {e.iloc[-1]:.2f} at the largest",
+            )
+        )
     rows.append(("lambda_dis", "1/V", 0.177, lambda_dis, f"at a bias of {hardware.neuron.discharger_bias.value:.3f} V"))
     rows.append(("E_dis", "", 6.44, hardware.neuron.discharger_reversal.value / v_th, ""))
     rows.append(("V_switch", "V", 0.428, hardware.neuron.threshold.value, "membrane at the output spike"))

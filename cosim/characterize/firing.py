@@ -40,9 +40,7 @@ def points(
             Transient(stop, phase / 100, bench.fine.max_step_s),
             [MEMBRANE, SPIKE],
         )
-        extract = partial(
-            first_spike, fire_s=window.fire_s, level_v=cells.supply_v / 2, static_threshold_v=static_threshold_v
-        )
+        extract = partial(first_spike, fire_s=window.fire_s, level_v=cells.supply_v / 2, static_threshold_v=static_threshold_v)
         yield Point(condition, deck, extract)
 
 

@@ -41,9 +41,7 @@ def points(bench: Bench, synapses: int) -> Iterator[Point]:
     for count in (synapses, 0):
         for direction, span in spans.items():
             current = drawn_capacitance_f(cells) * span / ramp
-            netlist = column(
-                cells, *ColumnSize(count, 0).idle, window, start + ramp, Injection(current, start, start + 3 * ramp)
-            )
+            netlist = column(cells, *ColumnSize(count, 0).idle, window, start + ramp, Injection(current, start, start + 3 * ramp))
             condition = {"measurement": "membrane_charge", "synapses": count, "direction": direction}
             deck = bench.deck(
                 f"membrane charge, {count} synapses, ramp {direction}",
