@@ -132,8 +132,6 @@ def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData) -> dict[st
         "training.test_accuracy": ode.accuracy,
         "training.conventional_test_accuracy": conventional.accuracy,
         "training.firing_share": ode.firing_share,
-        "training.early_share": ode.early_share,
         "training.late_share": ode.late_share,
-        "training.nonlinear_share": ode.nonlinear_share,
-        "training.largest_drive": max(ode.drive),
+        "training.drive": max(ode.drive),
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -247,7 +248,9 @@ def _record(space: Workspace, stage: Stage, metrics: dict[str, float], record: d
     content = space.run.read_json(PROVENANCE)
     stages = {**content.get("stages", {}), stage.name: record}
     own = {name: value for name, value in space.run.read_json(METRICS).items() if not name.startswith(("time.", "simulation."))}
-    space.run.write_json(METRICS, {**own, **metrics, **_totals(stages)})
+    # What could not be measured (a mean of nothing) is absent, and a limit on it fails.
+    measured = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    space.run.write_json(METRICS, {**own, **measured, **_totals(stages)})
     space.run.write_json(PROVENANCE, {**_origin(space, command), "stages": stages})
 
 

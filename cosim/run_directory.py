@@ -115,13 +115,12 @@ class RunDirectory:
             else:
                 path.unlink(missing_ok=True)
 
-    def digest(self, names: Iterable[str]) -> str | None:
-        """SHA-256 over the names and the contents of files and folders; None if one of them is missing."""
+    def digest(self, names: Iterable[str]) -> str:
+        """SHA-256 over the names and the contents of files and folders; one that is missing counts as such."""
         digest = hashlib.sha256()
         for name in names:
             path = self / name
-            if not path.exists():
-                return None
+            digest.update(f"{name} {'is there' if path.exists() else 'is missing'}\n".encode())
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 if file.is_file():
                     digest.update(f"{file.relative_to(self.path)}\n".encode() + file.read_bytes())

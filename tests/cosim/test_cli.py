@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -47,7 +49,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "sys.argv = ['cosim', '--help']\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = {'torch', 'pandas', 'PySpice', 'scipy', 'numpy', 'sklearn', 'matplotlib', 'weasyprint', 'sky130'} & set(sys.modules)\n"
+        "heavy = {'torch', 'pandas', 'PySpice', 'scipy', 'numpy', 'sklearn', 'matplotlib', 'weasyprint'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"
     )
     times = []
@@ -79,12 +81,14 @@ def test_version() -> None:
         ('name = "x"\n[neuron]\nwire_capacitance_ff = 3.0\n', r"neuron\.wire_capacitance_ff: unknown key"),
         ('name = "x"\n[timing]\nphase_s = "1us"\n', r"timing\.phase_s: .*number.*1us"),
         (
-            'name = "x"\n[synapse]\nnmos = { width_um = -1.0, length_um = 0.25 }\n',
+            'name = "x"\n[synapse]\nkind = "current_source"\nnmos = { width_um = -1.0, length_um = 0.25 }\n',
             r"synapse\.nmos\.width_um: .*greater than 0.*-1",
         ),
         ('name = "x"\n[process]\ncorner = "slow"\n', r"process\.corner: .*'tt'.*slow"),
         ('name = "x"\n[validation]\nsamples = 60\n', r"validation\.samples: 60 is more than the 50"),
         ('name = "x"\n[limits]\n"a.b" = { typ = 1.0 }\n', r"limits\.a\.b: a limit needs min or max"),
+        ('name = "x"\n[synapse]\nnmos_bias_v = [0.4, 0.6]\n', r"synapse\.kind: .*current_source.*missing"),
+        ('name = "x"\n[synapse]\nkind = "ideal"\n', r"synapse\.kind: .*'current_source', 'resistive'.*'ideal'"),
         ('title = "no name"\n', r"name: .*required"),
         ("name = \n", "not valid TOML"),
     ],
@@ -140,32 +144,23 @@ def test_a_missing_pdk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_missing_simulator_is_one_line(tmp_path: Path) -> None:
-    code = f"import sys; from cosim.cli import main; sys.argv = ['cosim', 'characterize', {str(REFERENCE)!r}, '--out', {str(tmp_path / 'run')!r}]\n"
+    words = ["cosim", "characterize", str(REFERENCE), "--out", str(tmp_path / "run")]
     script = tmp_path / "script.py"
-    script.write_text(f"if __name__ == '__main__':\n    {code}    main()\n")
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(Path.home()),
-        "NGSPICE_LIBRARY_PATH": "/nowhere/lib.so",
-        "PYTHONPATH": str(ROOT),
-    }
+    script.write_text(
+        f"import sys\nfrom cosim.cli import main\nif __name__ == '__main__':\n    sys.argv = {words!r}\n    main()\n"
+    )
+    environment = {**os.environ, "NGSPICE_LIBRARY_PATH": "/nowhere/lib.so", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1 and "NGSPICE_LIBRARY_PATH" in done.stderr
 
 
 def test_a_missing_extra_is_named_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib_find_spec()
+    found = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "weasyprint" else found(name))
     line = complaint(invoke("run", REFERENCE, "--out", tmp_path / "run"))
     assert "weasyprint" in line and "pip install 'cosim[reports]'" in line
     assert not (tmp_path / "run" / "points.sqlite").exists()
-
-
-def importlib_find_spec():  # type: ignore[no-untyped-def]
-    import importlib.util
-
-    return importlib.util.find_spec
 
 
 def test_cells_come_from_the_schema() -> None:
@@ -192,7 +187,12 @@ def test_doctor_says_what_to_do_about_a_missing_pdk(tmp_path: Path, monkeypatch:
 
 
 def test_the_python_interface_is_lazy_and_complete() -> None:
-    code = "import cosim, sys; assert 'pydantic' not in sys.modules; [getattr(cosim, name) for name in cosim.__all__]; print(cosim.run.__module__)"
+    code = (
+        "import cosim, sys\n"
+        "assert 'pydantic' not in sys.modules\n"
+        "[getattr(cosim, name) for name in cosim.__all__]\n"
+        "print(cosim.run.__module__)\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "cosim.pipeline\n", done.stderr
     with pytest.raises(AttributeError, match="no attribute 'runn'"):
