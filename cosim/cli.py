@@ -264,7 +264,12 @@ def _monitor(verbose: bool) -> Monitor:
         return TerminalMonitor()
     if not verbose:
         return Monitor()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    # Only our own lines: the libraries that typeset the report log every page.
+    log = logging.getLogger("cosim")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
     return LogMonitor()
 
 
@@ -290,6 +295,9 @@ def _say(result: RunResult) -> None:
     for what, name, scale, unit in HEADLINE:
         if name in result.metrics:
             typer.echo(f"{what:<40} {result.metrics[name] * scale:8.4g} {unit}".rstrip())
+    if cached := int(result.metrics.get("simulation.cached_points", 0)):
+        points = int(result.metrics["simulation.points"])
+        typer.echo(f"{cached} of {points} simulated points were known from before; the times do not hold them")
     for verdict in result.verdicts:
         if not verdict.passed:
             allowed = f"{_number(verdict.min)} .. {_number(verdict.max)}"
