@@ -78,7 +78,7 @@ class Training(Section):
 class GainSearch(Section):
     """The two-gain search in SPICE that the conventional mapping needs."""
 
-    samples: Annotated[int, Field(ge=1, le=10)] = Field(default=6, description="training samples per point")
+    samples: Annotated[int, Field(ge=1, le=10)] = Field(default=5, description="training samples per point")
     gain_plus: tuple[float, float] = Field(default=(0.9, 1.5), description="range of the gain of positive weights")
     gain_minus: tuple[float, float] = Field(default=(0.5, 1.1), description="range of the gain of negative weights")
 
@@ -129,7 +129,7 @@ class Design(Section):
     network: Network = Network()
     training: Training = Training()
     validation: Validation = Validation()
-    limits: dict[str, Limit] = {}
+    limits: dict[str, Limit] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _voltages(self) -> Design:

@@ -1,7 +1,7 @@
 """The conventional mapping's two gains, searched in SPICE as published: coarse to fine, on training samples.
 
-The conventional network knows nothing of reversal potentials. One gain for its positive and one for its negative weights bring the
-circuit as near to it as two numbers can. The ODE-aware mapping searches nothing.
+The conventional network knows nothing of reversal potentials. One gain for its positive and one for its negative weights bring
+the circuit as near to it as two numbers can. The ODE-aware mapping searches nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GAIN_HEADROOM = 1.6
 """The conventional network is trained this far below the cell's largest weights, so that a gain has room."""
 
 COARSE_GRID = 3
-REFINEMENTS = 3
+REFINEMENTS = 2
 FINE_STEP = 1.04
 """The last points lie this factor around the optimum: they show that the search has arrived."""
 
@@ -106,7 +106,7 @@ def search_gains(
     data: SpikeData,
     progress: Callable[[str], None] = lambda _: None,
 ) -> GainSearch:
-    """Find the two gains of the conventional mapping: a coarse grid, then minima of a fitted surface, then a last check around it.
+    """Find the two gains of the conventional mapping: a coarse grid, minima of a fitted surface, then a last check around it.
 
     Raises `GainSearchError` if the optimum lies on the edge of the range or the coarse grid could not be simulated.
     """
@@ -153,7 +153,7 @@ def _minimum(search: _Search, plus: tuple[float, float], minus: tuple[float, flo
     weight = 1.0 / (np.sort(distance)[min(5, len(distance) - 1)] ** 2 + distance**2)
     root = np.sqrt(weight)[:, None]
     surface, *_ = np.linalg.lstsq(root * _quadratic(gains - centre), root * errors, rcond=None)
-    p, m = np.meshgrid(*(np.linspace(*np.log(span), 121)[1:-1] for span in (plus, minus)), indexing="ij")
+    p, m = np.meshgrid(*[np.log(np.geomspace(*span, 121))[1:-1] for span in (plus, minus)], indexing="ij")
     candidates = np.column_stack([p.ravel(), m.ravel()])
     predicted = np.square(_quadratic(candidates - centre) @ surface).mean(1)
     found = np.exp(candidates[int(np.argmin(predicted))])

@@ -111,9 +111,11 @@ def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], hardware
             done = weight_of_setting(setting, hardware)
             rows.append(
                 {
-                    "mapping": mapped.name, "layer": layer, "neuron": k, "input": j, "weight": float(weight), "mapped_weight": done,
-                    "sign": setting.sign if setting else 0, "code": setting.code if setting else float("nan"),
-                    "code_unit": hardware.plus.code_unit, "current_a": abs(done) * hardware.unit_current_a,
+                    "mapping": mapped.name, "layer": layer, "neuron": k, "input": j, "weight": float(weight),
+                    "mapped_weight": done, "sign": setting.sign if setting else 0,
+                    "code": setting.code if setting else float("nan"),
+                    "code_unit": hardware.plus.code_unit,
+                    "current_a": abs(done) * hardware.unit_current_a,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -208,7 +208,7 @@ def waveform_table(
     inputs: FloatArray,
     hardware: HardwareModel,
 ) -> pd.DataFrame:
-    """Membranes of the nominal circuits over accumulation and firing (time from the start of accumulation), beside the model's."""
+    """Membranes of the nominal circuits from the start of accumulation to the end of firing, beside the model's."""
     times = np.linspace(0.0, 2.0, WAVEFORM_POINTS)
     frames = []
     for run, layer, k in _alive(runs):
@@ -220,19 +220,9 @@ def waveform_table(
         v = membrane_voltage(trajectory(list(network)[k].model, weights, spikes, times), hardware)
         circuit = run.row[f"{layer}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)  # type: ignore[index]
         for neuron in range(len(weights)):
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "mapping": run.mapping,
-                        "sample": run.sample,
-                        "layer": layer,
-                        "neuron": neuron,
-                        "time_s": times * hardware.phase_s,
-                        "circuit_v": circuit[neuron],
-                        "model_v": v[:, neuron],
-                    }
-                )  # fmt: skip
-            )
+            keys = {"mapping": run.mapping, "sample": run.sample, "layer": layer, "neuron": neuron}
+            columns = {"time_s": times * hardware.phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
+            frames.append(pd.DataFrame({**keys, **columns}))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -53,7 +53,7 @@ def attach_layer(
 ) -> list[SpikeLine]:
     """Add the neurons and synapses of one layer; returns its output spike lines.
 
-    The layer's membranes are `<layer>_membrane_<k>`; it needs the control lines `<layer>_phase`, `<layer>_reset` and their `_bar`.
+    The layer's membranes are `<layer>_membrane_<k>`; it needs the lines `<layer>_phase`, `<layer>_reset` and their `_bar`.
     """
     define_neuron(circuit, cells.neuron)
     outputs = []

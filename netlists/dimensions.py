@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sky130_models.devices import POLY_WIDTHS_UM
+
 Volt = Annotated[float, Field(ge=-5.0, le=5.0)]
 Second = Annotated[float, Field(gt=0.0, le=1.0)]
 Micrometre = Annotated[float, Field(gt=0.0, le=10_000.0)]
@@ -52,13 +54,15 @@ class ResistiveDimensions(Section):
     kind: Literal["resistive"] = "resistive"
     nmos: FetSize = _fet(1.0, 0.15)
     pmos: FetSize = _fet(2.0, 0.15)
-    resistor_width_um: Literal[0.35, 0.69, 1.41, 2.85, 5.73] = 0.35
+    resistor_width_um: float = Field(default=0.35, description=f"one of {POLY_WIDTHS_UM}")
     resistor_length_um: tuple[Micrometre, Micrometre] = Field(
         default=(1000.0, 40.0), description="weakest (longest), strongest (shortest) resistor"
     )
 
     @model_validator(mode="after")
     def _ordered(self) -> ResistiveDimensions:
+        if self.resistor_width_um not in POLY_WIDTHS_UM:
+            raise ValueError(f"resistor_width_um must be one of {POLY_WIDTHS_UM}")
         if self.resistor_length_um[0] <= self.resistor_length_um[1]:
             raise ValueError("resistor_length_um must fall from the weakest to the strongest resistor")
         return self

@@ -8,7 +8,8 @@ from netlists.dimensions import FetSize, NeuronDimensions
 from sky130_models.devices import Fet, mim_capacitor, mosfet
 
 NEURON_NODES = (
-    "membrane", "rest", "pullup_bias", "discharger_bias", "phase", "phase_bar", "reset", "reset_bar", "spike", "spike_bar", "supply",
+    "membrane", "rest", "pullup_bias", "discharger_bias", "phase", "phase_bar", "reset", "reset_bar", "spike", "spike_bar",
+    "supply",
 )  # fmt: skip
 
 

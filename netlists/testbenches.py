@@ -65,7 +65,7 @@ def column(
         settings: one per synapse; None is off.
         spikes: (on, off) times of each synapse's spike line in seconds, None for a line that stays low.
         injection: a known charge on the membrane.
-        fan_out: synapses that the output line drives, and with an active input line its other synapses; they hang on the rest level.
+        fan_out: synapses that the output line and an active input line drive; those of other columns hang on the rest level.
     """
     circuit = Circuit("column")
     sources, edge_s = Sources(), cells.timing.edge_s

@@ -47,8 +47,8 @@ def bias_for_phase(biases_v: np.ndarray, spikes_s: np.ndarray, phase_s: float) -
     fired = np.isfinite(spikes_s)
     if fired.sum() < 2 or not spikes_s[fired].min() < phase_s < spikes_s[fired].max():
         raise InputError(
-            f"neuron.discharger_bias_v: no bias between {biases_v[0]:.3f} and {biases_v[-1]:.3f} V fires a resting membrane after "
-            f"{phase_s * 1e9:.0f} ns; widen the range or resize neuron.discharger"
+            f"neuron.discharger_bias_v: no bias between {biases_v[0]:.3f} and {biases_v[-1]:.3f} V fires a resting membrane "
+            f"after {phase_s * 1e9:.0f} ns; widen the range or resize neuron.discharger"
         )
     order = np.argsort(spikes_s[fired])
     curve = PchipInterpolator(np.log(spikes_s[fired][order]), biases_v[fired][order])

@@ -20,6 +20,9 @@ from training.hardware import Curve, HardwareModel, NeuronHardware, Quantity, Sy
 PUBLISHED_FIT_V = (0.46, 1.36)
 """Range of the published linear fits of lambda (CIRCUITS.md)."""
 
+PUBLISHED_SYNAPSES = ((1, "lambda_N", "E+", 0.41, 2.80), (-1, "lambda_P", "E-", 0.75, -1.53))
+"""Sign, names and published values (arXiv 2412.09010)."""
+
 BIAS_STEPS = 9
 UNLOADED_AT = np.array([0.25, 0.5, 0.75])
 """Displacements (thresholds) at which the delay of the load on the output line is measured."""
@@ -120,7 +123,7 @@ def _survivors(what: str, points: list[Point], rows: list[dict[str, Any] | None]
     alive = [{**point.condition, **row} for point, row in zip(points, rows, strict=True) if row is not None]
     if len(alive) < at_least:
         raise CharacterizationError(
-            f"{what}: {len(points) - len(alive)} of {len(points)} simulations failed; see the failures table"
+            f"{what}: {len(points) - len(alive)} of {len(points)} simulations failed; see characterization/failures.parquet"
         )
     return alive
 
@@ -133,7 +136,7 @@ def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
         "bias": list(discharger.bias_points(bench, size, biases)),
         "threshold": [discharger.threshold_point(bench, bench.cells())],
     }
-    rows = dict(zip(groups, _split(bench.run(sum(groups.values(), [])), groups), strict=True))
+    rows = dict(zip(groups, _split(bench.run([point for group in groups.values() for point in group]), groups), strict=True))
     spikes = _survivors("discharger bias", groups["bias"], rows["bias"], 3)
     threshold = _survivors("static threshold", groups["threshold"], rows["threshold"], 1)[0]["threshold_v"]
     if not np.isfinite(threshold):
@@ -249,7 +252,9 @@ def _switching_measurements(
         if _both(pair)
     ]
     if len(table) < len(fits) // 2 or not _both(responses[-1]):
-        raise CharacterizationError("switching charges: more than half of the simulations failed; see the failures table")
+        raise CharacterizationError(
+            "switching charges: more than half of the simulations failed; see characterization/failures.parquet"
+        )
     columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
     return pd.DataFrame(table, columns=columns), IdleSynapse(*charges(responses[-1], 0.0, 1.0), responses[-1][0]["rise_s"])
 
@@ -413,10 +418,7 @@ def published_comparison(
     v_th = hardware.neuron.v_th_v
     lambda_dis, _ = synapse_current.voltage_slope(discharger_iv, hardware.neuron.rest.value, *PUBLISHED_FIT_V)
     rows = []
-    for sign, name, symbol, published_lambda, published_e in (
-        (1, "lambda_N", "E+", 0.41, 2.80),
-        (-1, "lambda_P", "E-", 0.75, -1.53),
-    ):
+    for sign, name, symbol, published_lambda, published_e in PUBLISHED_SYNAPSES:
         values = fits[fits.sign == sign].lambda_per_v
         remark = f"{values.iloc[0]:.3f} at the smallest weight to {values.iloc[-1]:.3f} at the largest"
         rows.append((name, "1/V", published_lambda, float(values.median()), remark))

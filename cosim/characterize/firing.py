@@ -1,7 +1,7 @@
 """The firing phase: output spike time against the membrane's displacement when the phase starts.
 
-Testbench: a column whose membrane an ideal current charges during accumulation; no synapse takes part. The curve holds the discharger's
-finite resistance, the switching threshold, the delay of the output logic and the start-up of the firing phase all at once.
+Testbench: a column whose membrane an ideal current charges during accumulation; no synapse takes part. The curve holds the
+discharger's finite resistance, the switching threshold, the delay of the output logic and the start-up of the phase all at once.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def charge_grid_c(full_swing_c: float, count: int) -> np.ndarray:
 
 
 def first_spike(waveforms: Waveforms, fire_s: float, level_v: float, static_threshold_v: float = 0.0) -> dict[str, Any]:
-    """Spike time after the start of the firing phase (s, NaN if none), when the membrane passed its static threshold (s, NaN if it
-    did not in this phase), and the membrane before the phase and at the spike (V)."""
+    """Spike time after the start of the firing phase, when the membrane passed its static threshold (s, NaN if they did not), and
+    the membrane before the phase and at the spike (V)."""
     spikes = waveforms.crossings(SPIKE, level_v, rising=True, after=fire_s)
     passed = waveforms.crossings(MEMBRANE, static_threshold_v, rising=False, after=fire_s)
     return {

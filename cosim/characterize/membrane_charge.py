@@ -53,7 +53,7 @@ def points(bench: Bench, synapses: int) -> Iterator[Point]:
 
 
 def ramp_voltage(waveforms: Waveforms, current_a: float, start_s: float) -> dict[str, Any]:
-    """Charge drawn from the membrane (C, positive towards ground) and the voltage it leaves, as far as that stays between the rails."""
+    """Charge drawn from the membrane (C, positive towards ground) and the voltage it leaves."""
     times = np.linspace(start_s, waveforms.axis[-1], RAMP_POINTS)
     return {"charge_c": current_a * (times - start_s), "membrane_v": waveforms.at(MEMBRANE, times)}
 

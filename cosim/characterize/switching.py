@@ -1,8 +1,8 @@
 """Charge at switch-on and at switch-off of a synapse, as functions of its weight.
 
-Testbench: a column that is charged, pulled on by one active synapse, and fired. What the membrane shows beyond the integral of the
-measured current is the charge of switching on (its lag included); what its output spike shows beyond that is the charge of switching
-off: the internal node refills from the membrane, with a logarithmic tail, while the neuron already fires.
+Testbench: a column that is charged, pulled on by one active synapse, and fired. What the membrane shows beyond the integral of
+the measured current is the charge of switching on (its lag included); what its output spike shows beyond that is the charge of
+switching off: the internal node refills from the membrane, with a logarithmic tail, while the neuron already fires.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def points(
 
 
 def pulse_response(waveforms: Waveforms, on_s: float, fire_s: float, guard_s: float, level_v: float) -> dict[str, Any]:
-    """Membrane (V) before the pulse and at its end, the delay of the line, the on-times (s), and the output spike (s after the phase began)."""
+    """Membrane before and at the end of the pulse (V); delay of the line, on-times, output spike from the start of firing (s)."""
     rise = float(waveforms.crossings(ACTIVE_LINE, level_v, rising=True, after=on_s - guard_s)[0])
     spikes = waveforms.crossings(SPIKE, level_v, rising=True, after=fire_s)
     return {

@@ -1,0 +1,78 @@
+"""Weights to codes and back."""
+
+import numpy as np
+import pytest
+from extracted import reference_hardware
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosim.mapping import (
+    MappingError,
+    map_network,
+    mapping_table,
+    setting_of_weight,
+    to_range,
+    weight_of_setting,
+    with_gains,
+)
+
+HARDWARE = reference_hardware()
+
+
+@given(st.sampled_from([1, -1]), st.floats(0.0, 1.0))
+def test_every_weight_of_the_range_comes_back(sign: int, position: float) -> None:
+    low, high = HARDWARE.weight_range(sign)
+    weight = sign * low * (high / low) ** position
+    setting = setting_of_weight(weight, HARDWARE)
+    assert setting is not None
+    assert setting.sign == sign
+    assert weight_of_setting(setting, HARDWARE) == pytest.approx(weight, rel=1e-6)
+
+
+def test_a_stronger_weight_needs_more_gate_drive() -> None:
+    weak, strong = (setting_of_weight(w, HARDWARE) for w in (0.1, 1.0))
+    assert weak and strong and weak.code < strong.code
+    # the PMOS is driven by a lower gate voltage
+    weak, strong = (setting_of_weight(w, HARDWARE) for w in (-0.1, -1.0))
+    assert weak and strong and weak.code > strong.code
+
+
+def test_the_unit_weight_is_near_its_published_bias() -> None:
+    # CIRCUITS: 103 nA at 0.55 V, 316 nA at 0.60 V; w = 1 is 121 nA
+    setting = setting_of_weight(1.0, HARDWARE)
+    assert setting is not None
+    assert 0.55 < setting.code < 0.565
+
+
+def test_zero_is_off() -> None:
+    assert setting_of_weight(0.0, HARDWARE) is None
+    assert weight_of_setting(None, HARDWARE) == 0.0
+
+
+@pytest.mark.parametrize("weight", [0.001, -0.001, 50.0, -1.5])
+def test_an_impossible_weight_names_its_synapse(weight: float) -> None:
+    weights = [np.zeros((2, 3)), np.zeros((2, 2))]
+    weights[1][0, 1] = weight
+    with pytest.raises(MappingError, match="output neuron 0, input 1: weight"):
+        map_network("ode", weights, HARDWARE)
+
+
+def test_clipping_goes_sign_by_sign_and_small_weights_are_off() -> None:
+    clipped = to_range(np.array([100.0, -100.0, 0.001, -0.001, 0.5, -0.5]), HARDWARE)
+    assert clipped[0] == HARDWARE.weight_range(1)[1]
+    assert clipped[1] == -HARDWARE.weight_range(-1)[1]
+    assert list(clipped[2:]) == [0.0, 0.0, 0.5, -0.5]
+
+
+def test_the_two_gains_act_on_their_sign_alone() -> None:
+    (scaled,) = with_gains([np.array([[0.5, -0.5, 0.0]])], 1.2, 0.8, HARDWARE)
+    np.testing.assert_allclose(scaled, [[0.6, -0.4, 0.0]])
+
+
+def test_the_table_has_a_row_a_synapse_with_the_weight_its_code_gives() -> None:
+    weights = [np.array([[0.5, -0.25], [0.0, 1.0]]), np.array([[0.1, 0.2]])]
+    table = mapping_table(map_network("ode", weights, HARDWARE), weights, HARDWARE)
+    assert len(table) == 6
+    np.testing.assert_allclose(table.mapped_weight, table.weight, rtol=1e-6)
+    assert list(table.sign) == [1, -1, 0, 1, 1, 1]
+    np.testing.assert_allclose(table.current_a, table.weight.abs() * HARDWARE.unit_current_a, rtol=1e-6)

@@ -1,0 +1,72 @@
+"""Metrics of model against circuit, from tables whose answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from extracted import reference_hardware
+
+from cosim.validation import error_metrics, firing_pairs, first_spike, margin, membrane_voltage
+
+PHASE = 1e-6
+
+
+def _spikes(mapping: str, error_s: float) -> pd.DataFrame:
+    rows = []
+    for sample in range(2):
+        for layer in ("hidden", "output"):
+            for neuron in range(5):
+                model = 0.1e-6 * (neuron + 1) if neuron < 4 else PHASE
+                circuit = model + error_s if neuron < 4 else PHASE
+                rows.append((mapping, 0, sample, layer, neuron, model, circuit))
+    return pd.DataFrame(rows, columns=["mapping", "die", "sample", "layer", "neuron", "model_spike_s", "circuit_spike_s"])
+
+
+def _tables(ode_error_s: float, conventional_error_s: float) -> dict[str, pd.DataFrame]:
+    spikes = pd.concat([_spikes("ode", ode_error_s), _spikes("conventional", conventional_error_s)])
+    membranes = spikes.assign(model_v=1.0, circuit_v=1.001)
+    labels = pd.DataFrame(
+        [("ode", 0, 0, 1, 1, 1), ("ode", 0, 1, 2, 2, 0), ("conventional", 0, 0, 1, 1, 1), ("conventional", 0, 1, 2, 2, 2)],
+        columns=["mapping", "die", "sample", "label", "model_label", "circuit_label"],
+    )
+    sources = ["supply", "rest", "control", "spike_lines", "bias"]
+    energy = pd.DataFrame([("ode", s, source, 1e-12) for s in range(2) for source in sources],
+                          columns=["mapping", "sample", "source", "energy_j"])  # fmt: skip
+    return {"spikes": spikes, "membranes": membranes, "labels": labels, "energy": energy}
+
+
+def test_rmse_counts_silent_pairs_and_the_firing_one_does_not() -> None:
+    metrics = error_metrics(_tables(1e-9, 40e-9), PHASE)
+    assert metrics["validation.ode.output_spike_rmse_s"] == pytest.approx(1e-9 * np.sqrt(4 / 5))
+    assert metrics["validation.ode.firing_spike_rmse_s"] == pytest.approx(1e-9)
+    assert metrics["validation.firing_share"] == pytest.approx(0.8)
+    assert metrics["validation.error_ratio"] == pytest.approx(40.0)
+    assert metrics["validation.ode.hidden_membrane_rmse_v"] == pytest.approx(1e-3)
+
+
+def test_labels_and_energy() -> None:
+    metrics = error_metrics(_tables(1e-9, 40e-9), PHASE)
+    assert metrics["circuit.test_accuracy"] == 0.5
+    assert metrics["validation.label_agreement"] == 0.5
+    assert metrics["circuit.conventional_test_accuracy"] == 1.0
+    assert metrics["energy.per_inference_j"] == pytest.approx(5e-12)
+
+
+def test_a_pair_fires_if_either_side_does() -> None:
+    pairs = pd.DataFrame({"model_spike_s": [1.0, 0.5, 1.0, 0.99], "circuit_spike_s": [1.0, 1.0, 0.97, 0.985]})
+    assert list(firing_pairs(pairs, 1.0)) == [False, True, True, False]
+
+
+def test_a_tie_has_no_label() -> None:
+    assert first_spike(np.array([0.5, 0.2, 0.9])) == 1
+    assert first_spike(np.array([1.0, 1.0, 1.0])) == -1
+    assert margin(np.array([0.5, 0.2, 0.9])) == pytest.approx(0.3)
+
+
+def test_membrane_voltage_falls_from_rest_to_the_threshold() -> None:
+    hardware = reference_hardware()
+    volts = membrane_voltage(np.array([0.0, 1.0, np.nan]), hardware)
+    assert volts[0] == pytest.approx(hardware.neuron.rest.value, abs=1e-6)
+    assert volts[1] == pytest.approx(hardware.neuron.threshold.value, abs=1e-3)
+    assert np.isnan(volts[2])
+    # beyond what was measured the map goes on instead of raising
+    assert membrane_voltage(np.array([-3.0]), hardware)[0] > volts[0]

@@ -1,0 +1,96 @@
+"""Netlists: what is connected to what. That the circuits work is shown by the characterisation's own tests."""
+
+import re
+
+import numpy as np
+import pytest
+
+from netlists.crossbar import Cells
+from netlists.dimensions import CurrentSourceDimensions, NeuronDimensions, ResistiveDimensions, Timing
+from netlists.network import network_bench
+from netlists.stimulus import PhaseWindow
+from netlists.synapse import CurrentSourceSynapse, ResistiveSynapse, SynapseSetting, synapse_cell
+from netlists.testbenches import Injection, column, synapse_iv
+from sky130_models.pruning import device_uses
+
+
+def cells(resistive: bool = False) -> Cells:
+    dimensions = ResistiveDimensions() if resistive else CurrentSourceDimensions()
+    return Cells(synapse_cell(dimensions, 1.8), NeuronDimensions(), Timing(), 1.8, 0.56)
+
+
+def instances(netlist: str, name: str) -> list[list[str]]:
+    return [line.split() for line in netlist.splitlines() if line.startswith("X") and f" {name}" in line]
+
+
+def test_the_memory_transistor_sits_at_the_membrane_and_the_selector_at_the_rail() -> None:
+    cell = str(CurrentSourceSynapse(CurrentSourceDimensions(), 1.8).subcircuit())
+    pins = {line.split()[0]: line.split()[1:5] for line in cell.splitlines() if line.startswith("X")}
+    assert pins["Xn_memory"] == ["membrane", "n_bias", "n_middle", "0"]
+    assert pins["Xn_selector"] == ["n_middle", "spike", "0", "0"]
+    assert pins["Xp_memory"] == ["membrane", "p_bias", "p_middle", "supply"]
+    assert pins["Xp_selector"] == ["p_middle", "spike_bar", "supply", "supply"]
+
+
+def test_an_off_synapse_has_both_gates_at_their_rails() -> None:
+    netlist = column(cells(), [None], [None], PhaseWindow(1e-7, 1.1e-6, 2.1e-6), 2e-6)
+    assert "Vcolumn_synapse_0_0_n_bias column_synapse_0_0_n_bias 0 0.0" in netlist
+    assert "Vcolumn_synapse_0_0_p_bias column_synapse_0_0_p_bias 0 1.8" in netlist
+
+
+@pytest.mark.parametrize(
+    ("setting", "n_bias", "p_bias"), [(SynapseSetting(1, 0.5), "0.5", "1.8"), (SynapseSetting(-1, 1.1), "0.0", "1.1")]
+)
+def test_a_weight_uses_one_pair(setting: SynapseSetting, n_bias: str, p_bias: str) -> None:
+    netlist = synapse_iv(cells(), setting)
+    assert f"Vsynapse_n_bias synapse_n_bias 0 {n_bias}\n" in netlist
+    assert f"Vsynapse_p_bias synapse_p_bias 0 {p_bias}\n" in netlist
+
+
+def test_a_5_5_5_has_fifty_synapses_and_ten_neurons() -> None:
+    layer = [[SynapseSetting(1, 0.5)] * 5] * 5
+    bench = network_bench(cells(), [layer, layer], [0.0, 0.2, 0.4, 0.6, 1.0])
+    assert len(instances(bench.netlist, "synapse_current_source")) == 50
+    assert len(instances(bench.netlist, "neuron")) == 10
+    assert len(bench.sources.bias) == 2 + 2 * 50
+    # an input that never arrives has no edge
+    assert re.search(r"Vinput_4_drive input_4_drive 0 PWL\(0\.0 0\.0\)", bench.netlist)
+    # the layers run one phase apart
+    assert bench.windows[1].accumulate_s == pytest.approx(bench.windows[0].fire_s)
+
+
+def test_an_input_rises_at_its_spike_time_and_falls_with_the_phase() -> None:
+    layer = [[None] * 1]
+    bench = network_bench(cells(), [layer, layer], [0.25])
+    card = re.search(r"Vinput_0_drive .*PWL\((.*)\)", bench.netlist)
+    assert card is not None
+    points = np.array(card[1].split(), dtype=float).reshape(-1, 2)
+    rise, fall = (float(np.interp(0.9, points[k : k + 2, 1], points[k : k + 2, 0])) for k in (1,)), points[-2:, 0].mean()
+    assert next(iter(rise)) == pytest.approx(bench.windows[0].accumulate_s + 0.25e-6)
+    assert fall == pytest.approx(bench.windows[0].fire_s)
+
+
+def test_injected_charge_is_current_times_time() -> None:
+    netlist = column(cells(), [None], [None], PhaseWindow(1e-7, 1.1e-6, 2.1e-6), 2e-6, Injection(2e-8, 2e-7, 7e-7))
+    card = re.search(r"Iinjection .*PWL\((.*)\)", netlist)
+    assert card is not None
+    time, current = np.array(card[1].split(), dtype=float).reshape(-1, 2).T
+    assert np.trapezoid(current, time) == pytest.approx(2e-8 * 5e-7)
+
+
+def test_a_resistive_weight_is_one_resistor_to_one_rail() -> None:
+    synapse = ResistiveSynapse(ResistiveDimensions())
+    plus, minus = (str(synapse.subcircuit("s", SynapseSetting(sign, 200.0))) for sign in (1, -1))  # type: ignore[arg-type]
+    assert "n_switch switch spike 0 0" in plus
+    assert "p_switch switch spike_bar supply supply" in minus
+    netlist = column(
+        cells(resistive=True), [SynapseSetting(1, 200.0), None], [None, None], PhaseWindow(1e-7, 1.1e-6, 2.1e-6), 2e-6
+    )
+    assert [use.length_um for use in device_uses(netlist) if "res_xhigh" in use.subckt] == [200.0]
+
+
+def test_codes_run_from_the_weakest_to_the_strongest() -> None:
+    synapse = CurrentSourceSynapse(CurrentSourceDimensions(), 1.8)
+    assert synapse.codes(1, 3) == pytest.approx([0.40, 0.525, 0.65])
+    assert synapse.codes(-1, 3) == pytest.approx([1.30, 1.175, 1.05])
+    assert np.all(np.diff(ResistiveSynapse(ResistiveDimensions()).codes(1, 5)) < 0)
