@@ -45,7 +45,7 @@ class Characterization(Section):
 
     codes: int = Field(default=15, ge=4, le=200, description="gate biases (or resistors) per sign")
     membrane_points: int = Field(default=24, ge=6, le=500, description="membrane voltages per I-V curve")
-    firing_points: int = Field(default=36, ge=8, le=1000, description="membrane levels of the firing-phase sweep")
+    firing_points: int = Field(default=36, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
 
 
 class Network(Section):
@@ -60,7 +60,7 @@ class Network(Section):
 
 
 class Training(Section):
-    """The published recipe (PHYSICS.md, section 6) and its seed."""
+    """The published recipe (arXiv 2412.09010) and its seed."""
 
     epochs: Count = 2000
     batch: Count = 50

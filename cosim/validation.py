@@ -333,5 +333,4 @@ def _model_metrics(model: Evaluation) -> dict[str, float]:
     return {
         "validation.early_share": model.early_share,
         "validation.nonlinear_share": model.nonlinear_share,
-        "training.drive": float(max(model.drive)),
     }

@@ -1,4 +1,4 @@
-"""The neuron: membrane capacitor, reset, discharger, sensing inverter and output logic (CIRCUITS: "as built and run here")."""
+"""The neuron: membrane capacitor, reset, discharger, sensing inverter and output logic."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class HardwareModel(_Record):
 
     @property
     def unit_current_a(self) -> float:
-        """Current at rest of the weight 1: C V_th / T (PHYSICS: w = I T / (C V_th))."""
+        """Current at rest of the weight 1: C V_th / T (docs/physics.md, equation 2)."""
         return self.neuron.capacitance_f * self.neuron.v_th_v / self.phase_s
 
     def weight_range(self, sign: int) -> tuple[float, float]:
@@ -250,7 +250,7 @@ class NormalisedSynapse:
 
 @dataclass(frozen=True)
 class NormalisedModel:
-    """The neuron equation's numbers: time in phases, membrane in thresholds (PHYSICS.md, section 1).
+    """The neuron equation's numbers: time in phases, membrane in thresholds (docs/physics.md).
 
     Accumulation: dv/dt = sum_j w_j (1 - beta(w_j) v) step(t - t_j), v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by
     kick_off(w_j) at t = 1 for every input that arrived before 1. A synapse of weight 0 (off) jumps by `idle_kick_on/off`.
@@ -296,7 +296,7 @@ class NormalisedModel:
 
 
 def firing_law(v: FloatArray, e_dis: float) -> FloatArray:
-    """Spike time (phases) of a membrane v under a discharger with reversal e_dis: PHYSICS.md, section 1."""
+    """Spike time (phases) of a membrane v under a discharger with reversal e_dis (docs/physics.md, equation 3)."""
     if math.isinf(e_dis):
         return 1.0 - np.asarray(v)
     b = 1.0 / e_dis

@@ -18,7 +18,7 @@ from netlists.synapse import SIGNS, Sign, SynapseSetting
 from training.hardware import Curve, HardwareModel, NeuronHardware, Quantity, SynapseHardware, firing_law
 
 PUBLISHED_FIT_V = (0.46, 1.36)
-"""Range of the published linear fits of lambda (CIRCUITS.md)."""
+"""Range of the published linear fits of lambda (arXiv 2412.09010)."""
 
 PUBLISHED_SYNAPSES = ((1, "lambda_N", "E+", 0.41, 2.80), (-1, "lambda_P", "E-", 0.75, -1.53))
 """Sign, names and published values (arXiv 2412.09010)."""
@@ -231,14 +231,14 @@ def _switching_measurements(
 ) -> tuple[pd.DataFrame, IdleSynapse]:
     """Charges of each code, and of a synapse that is off."""
     swing = membrane.capacitance_f * membrane.v_th_v
-    fired_from = firing_curve.inverse()
+    fired_from = _inverse(firing_curve)
     reference = switching.TAIL_REFERENCE_PHASES * cells.timing.phase_s
 
     def charges(responses: list[dict[str, Any]], current_a: float, reversal_v: float) -> tuple[float, float, float]:
         return switching.switching_charges(
             responses,
             lambda voltage: float(membrane.displacement(voltage)),
-            lambda spike: float(fired_from(spike)),
+            fired_from,
             current_a, reversal_v, membrane.capacitance_f, reference,
         )  # fmt: skip
 
@@ -292,8 +292,15 @@ def _firing_curve(fired: pd.DataFrame, membrane: Membrane) -> Curve:
     )  # fmt: skip
 
 
+def _inverse(firing_curve: Curve) -> Callable[[float], float]:
+    """Output spike -> displacement it was fired from; read off the curve itself, so that both directions agree."""
+    u = np.linspace(firing_curve.x[0], firing_curve.x[-1], 20001)
+    spikes = firing_curve(u)
+    return lambda spike_s: float(np.interp(-spike_s, -spikes, u))
+
+
 def _firing_table(fired: pd.DataFrame, membrane: Membrane, hardware: HardwareModel) -> pd.DataFrame:
-    """Spike time per displacement beside the closed law of a discharger with the extracted reversal (PHYSICS.md, section 1)."""
+    """Spike time per displacement beside the closed law of a discharger with the extracted reversal (docs/physics.md)."""
     u = membrane.displacement(fired.before_v.to_numpy())
     e_dis = hardware.neuron.discharger_reversal.value / membrane.v_th_v
     law = firing_law(u / membrane.v_th_v, e_dis) * hardware.phase_s

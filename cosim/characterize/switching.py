@@ -83,7 +83,7 @@ def pulse_response(waveforms: Waveforms, on_s: float, fire_s: float, guard_s: fl
 
 
 def charged(displacement_v: float, current_a: float, reversal_v: float, capacitance_f: float, time_s: float) -> float:
-    """Displacement after a current source I (1 - u/E) has acted for a time: PHYSICS.md, section 1, in volts."""
+    """Displacement after a current source I (1 - u/E) has acted for a time (docs/physics.md, equation 1), in volts."""
     rate = current_a / (capacitance_f * reversal_v)
     return float(reversal_v + (displacement_v - reversal_v) * np.exp(-rate * time_s))
 

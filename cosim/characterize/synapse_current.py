@@ -1,6 +1,6 @@
 """Synapse current against membrane voltage, per code: current at rest, slope, reversal.
 
-Testbench: one synapse switched on, its membrane held and swept. PHYSICS.md, section 2: I(V) = I(V0) [1 -+ lambda (V - V0)].
+Testbench: one synapse switched on, its membrane held and swept. docs/physics.md: I(V) = I(V0) [1 -+ lambda (V - V0)].
 """
 
 from __future__ import annotations

