@@ -43,9 +43,9 @@ class Accuracy(Section):
 class Characterization(Section):
     """How finely the cells are swept."""
 
-    codes: int = Field(default=15, ge=4, le=200, description="gate biases (or resistors) per sign")
+    codes: int = Field(default=13, ge=4, le=200, description="gate biases (or resistors) per sign")
     membrane_points: int = Field(default=24, ge=6, le=500, description="membrane voltages per I-V curve")
-    firing_points: int = Field(default=36, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
+    firing_points: int = Field(default=32, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
 
 
 class Network(Section):
@@ -97,7 +97,9 @@ class Validation(Section):
     mismatch_dies: Annotated[int, Field(ge=0, le=1000)] = 4
     mismatch_samples: Annotated[int, Field(ge=1, le=100)] = 10
     mismatch_seed: int = 1
-    accuracy_samples: Annotated[int, Field(ge=0, le=100)] = 3
+    accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=2, description="samples repeated at a tenth of reltol: the numerical error"
+    )
     gain_search: GainSearch = GainSearch()
 
 

@@ -10,7 +10,7 @@ from PySpice.Spice.Netlist import Circuit
 from netlists.crossbar import Cells, Settings, Sources, SpikeLine, attach_input, attach_layer, attach_supplies, netlist_text
 from netlists.stimulus import PhaseWindow, control_lines
 
-SETTLE_PHASES = 0.1
+SETTLE_PHASES = 0.05
 """Length of the first and last reset (in phases): the operating point is already the reset state."""
 
 LAYERS = ("hidden", "output")
