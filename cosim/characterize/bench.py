@@ -78,7 +78,7 @@ class Bench:
     def fine(self) -> Accuracy:
         """For single columns, whose parameters everything else rests on."""
         accuracy = self.design.accuracy
-        return Accuracy(accuracy.reltol, 1e-16, accuracy.max_step_s)
+        return Accuracy(accuracy.reltol, 1e-15, accuracy.max_step_s)
 
     @property
     def judging(self) -> Accuracy:
