@@ -208,7 +208,7 @@ def waveform_table(
     inputs: FloatArray,
     hardware: HardwareModel,
 ) -> pd.DataFrame:
-    """Membranes of the nominal circuits from the start of accumulation to the end of firing, beside the model's."""
+    """Membranes of the nominal circuits over accumulation and firing, beside the model's; time zero is the hidden layer's."""
     times = np.linspace(0.0, 2.0, WAVEFORM_POINTS)
     frames = []
     for run, layer, k in _alive(runs):
@@ -221,7 +221,7 @@ def waveform_table(
         circuit = run.row[f"{layer}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)  # type: ignore[index]
         for neuron in range(len(weights)):
             keys = {"mapping": run.mapping, "sample": run.sample, "layer": layer, "neuron": neuron}
-            columns = {"time_s": times * hardware.phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
+            columns = {"time_s": (times + k) * hardware.phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
             frames.append(pd.DataFrame({**keys, **columns}))
     return pd.concat(frames, ignore_index=True)
 
@@ -281,6 +281,8 @@ def error_metrics(tables: dict[str, pd.DataFrame], phase_s: float) -> dict[str, 
         for layer in LAYERS:
             chosen = (membranes.mapping == name) & (membranes.die == NOMINAL) & (membranes.layer == layer)
             metrics[f"validation.{name}.{layer}_membrane_rmse_v"] = rms(membranes.error_v[chosen])
+        whole = (membranes.mapping == name) & (membranes.die == NOMINAL)
+        metrics[f"validation.{name}.membrane_rmse_v"] = rms(membranes.error_v[whole])
         if name == ODE:
             metrics["validation.firing_share"] = float(fires.mean())
         own = labels[(labels.mapping == name) & (labels.die == NOMINAL)]

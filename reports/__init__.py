@@ -1,0 +1,1 @@
+"""What people read: figures, HTML and PDF, from the files of a run directory only. No physics is computed here."""

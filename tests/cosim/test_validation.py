@@ -41,6 +41,7 @@ def test_rmse_counts_silent_pairs_and_the_firing_one_does_not() -> None:
     assert metrics["validation.firing_share"] == pytest.approx(0.8)
     assert metrics["validation.error_ratio"] == pytest.approx(40.0)
     assert metrics["validation.ode.hidden_membrane_rmse_v"] == pytest.approx(1e-3)
+    assert metrics["validation.ode.membrane_rmse_v"] == pytest.approx(1e-3)
 
 
 def test_labels_and_energy() -> None:

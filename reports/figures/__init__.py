@@ -1,0 +1,1 @@
+"""The figures of the report; each function turns tables into one inline SVG."""

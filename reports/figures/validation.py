@@ -1,0 +1,164 @@
+"""Model against circuit: spike times, membranes, the conventional gain search, energy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, PercentFormatter
+
+from reports.figures.style import (
+    COLOUR,
+    INK,
+    MARKER,
+    MUTED,
+    NAME,
+    NARROW,
+    SHADE,
+    WIDE,
+    axes,
+    legend_above,
+    shades,
+    svg,
+    units,
+)  # fmt: skip
+
+LAYERS = ("hidden", "output")
+SMALLEST_ERROR_S = 1e-12  # errors below the resolution of the simulator count in the first bin
+POINTS_PER_LINE = 400
+
+
+@svg
+def error_histogram(spikes: pd.DataFrame) -> Figure:
+    """Share of output spikes per bin of |circuit - model| (log axis), one outline per mapping."""
+    figure, ((axis,),) = axes(1, 1, WIDE, 2.3)
+    errors = {name: _error(group).abs().clip(lower=SMALLEST_ERROR_S) for name, group in spikes.groupby("mapping")}
+    highest = max(float(error.max()) for error in errors.values())
+    lowest = min(float(error.min()) for error in errors.values())
+    bins = np.geomspace(lowest, max(highest, 2 * lowest), 41)
+    for name, error in errors.items():
+        colour = COLOUR.get(name, MUTED)
+        share = np.full(len(error), 1 / len(error))
+        axis.hist(error, bins, weights=share, histtype="stepfilled", color=colour, alpha=0.25)
+        axis.hist(error, bins, weights=share, histtype="step", color=colour, linewidth=1.2, label=NAME.get(name, name))
+        rms = float(np.sqrt(np.mean(_error(spikes[spikes.mapping == name]) ** 2)))
+        axis.axvline(rms, color=colour, linestyle=":", linewidth=1.2)
+    axis.set(xscale="log", xlabel="|circuit − model| of an output spike", ylabel="share of spikes")
+    axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    units(axis, x="s")
+    legend_above(axis, ncols=2)
+    return figure
+
+
+@svg
+def parity(spikes: pd.DataFrame) -> Figure:
+    """Circuit against model spike time, and the difference below it, one column per mapping."""
+    mappings = _mappings(spikes)
+    figure, grid = axes(2, len(mappings), WIDE, 3.9, sharex=True, gridspec_kw={"height_ratios": [2.2, 1]})
+    for column, name in enumerate(mappings):
+        upper, lower = grid[:, column]
+        for layer, size, shade in (("hidden", 4, "none"), ("output", 9, COLOUR.get(name, MUTED))):
+            part = spikes[(spikes.mapping == name) & (spikes.layer == layer)]
+            style: dict[str, Any] = {
+                "s": size, "marker": MARKER.get(name, "o"), "facecolors": shade, "edgecolors": COLOUR.get(name, MUTED),
+                "linewidths": 0.5, "label": layer,
+            }  # fmt: skip
+            upper.scatter(part.model_spike_s, part.circuit_spike_s, **style)
+            lower.scatter(part.model_spike_s, part.circuit_spike_s - part.model_spike_s, **style)
+        upper.axline((0, 0), slope=1, color=MUTED, linewidth=0.7, zorder=0)
+        upper.set(title=NAME.get(name, name), ylabel="spike of the circuit" if column == 0 else None)
+        lower.set(xlabel="spike of the model", ylabel="circuit − model" if column == 0 else None)
+        units(upper, "s", "s")
+        units(lower, "s", "s")
+        upper.legend(loc="upper left")
+    return figure
+
+
+@svg
+def membrane_overlay(waveforms: pd.DataFrame, samples: dict[str, int], phase_s: float | None) -> Figure:
+    """Membranes of one mapping: a row per layer, a column per sample (`samples`: its rank -> its number)."""
+    layers = [layer for layer in LAYERS if layer in set(waveforms.layer)]
+    figure, grid = axes(len(layers), len(samples), WIDE, 1.75 * len(layers) + 0.35, sharex=True, sharey="row")
+    for column, (rank, sample) in enumerate(samples.items()):
+        for row, layer in enumerate(layers):
+            axis = grid[row, column]
+            chosen = waveforms[(waveforms["sample"] == sample) & (waveforms.layer == layer)]
+            _membranes(axis, chosen)
+            _phases(axis, layer, phase_s, labelled=column == 0)
+            units(axis, "s", "V")
+            if row == 0:
+                axis.set_title(f"{rank}: sample {sample}")
+            if column == 0:
+                axis.set_ylabel(f"{layer} membrane")
+        grid[-1, column].set_xlabel("time")
+    grid[0, -1].plot([], [], color=INK, label="circuit")
+    grid[0, -1].plot([], [], color=INK, linestyle="--", label="model")
+    figure.legend(*grid[0, -1].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+@svg
+def gain_search(points: pd.DataFrame) -> Figure:
+    """The points of the two-gain search, the darker the smaller their error; the optimum is ringed."""
+    figure, ((axis,),) = axes(1, 1, NARROW, 2.7)
+    shade = axis.scatter(
+        points.gain_plus, points.gain_minus, c=points.rmse_s, cmap="viridis", norm="log", s=26, edgecolors="white", linewidths=0.4
+    )
+    best = points.loc[points.rmse_s.idxmin()]
+    axis.scatter(best.gain_plus, best.gain_minus, s=90, facecolors="none", edgecolors=INK, linewidths=1.0)
+    axis.set(xlabel="gain of positive weights", ylabel="gain of negative weights")
+    bar = figure.colorbar(shade, ax=axis, label="output spike-time RMSE", format=EngFormatter("s"))
+    bar.ax.minorticks_off()
+    return figure
+
+
+@svg
+def energy(table: pd.DataFrame) -> Figure:
+    """Mean energy per inference, a bar per source and mapping (`table`: sources x mappings, joule)."""
+    figure, ((axis,),) = axes(1, 1, NARROW, 0.7 + 0.36 * len(table))
+    height = 0.8 / len(table.columns)
+    for place, name in enumerate(table.columns):
+        position = np.arange(len(table)) + (place - (len(table.columns) - 1) / 2) * height
+        axis.barh(position, table[name], height, color=COLOUR.get(name, MUTED), label=NAME.get(name, name))
+    axis.set_yticks(np.arange(len(table)), table.index)
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+    axis.set_xlabel("energy per inference")
+    units(axis, x="J")
+    legend_above(axis, ncols=2)
+    return figure
+
+
+def _error(spikes: pd.DataFrame) -> pd.Series:
+    return spikes.circuit_spike_s - spikes.model_spike_s
+
+
+def _mappings(table: pd.DataFrame) -> list[str]:
+    """The mappings of a table, the conventional one first."""
+    return sorted(table.mapping.unique())
+
+
+def _membranes(axis: Any, waveforms: pd.DataFrame) -> None:
+    neurons = sorted(waveforms.neuron.unique())
+    for neuron, colour in zip(neurons, shades(len(neurons)), strict=True):
+        line = waveforms[waveforms.neuron == neuron].sort_values("time_s")
+        line = line.iloc[:: max(1, len(line) // POINTS_PER_LINE)]
+        axis.plot(line.time_s, line.circuit_v, color=colour, linewidth=0.9)
+        axis.plot(line.time_s, line.model_v, color=colour, linewidth=1.1, linestyle=(0, (3, 2)))
+
+
+def _phases(axis: Any, layer: str, phase_s: float | None, labelled: bool) -> None:
+    """Shade the accumulation of a layer darkly and its firing lightly; the layers run one phase apart."""
+    if phase_s is None:
+        return
+    start = LAYERS.index(layer) * phase_s
+    axis.axvspan(start, start + phase_s, color=SHADE, zorder=0, linewidth=0)
+    axis.axvspan(start + phase_s, start + 2 * phase_s, color="#f7ead2", zorder=0, linewidth=0)
+    if labelled:
+        for place, name in ((start, "accumulate"), (start + phase_s, "fire")):
+            axis.annotate(
+                name, (place + phase_s / 2, 0.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
+                textcoords="offset points", ha="center", color=MUTED, fontsize=6,
+            )  # fmt: skip

@@ -1,0 +1,140 @@
+"""The verdict at a glance, the comparison with the published circuit, and the limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reports.blocks import Block, Cell, Figures, Table, Text
+from reports.formatting import MISSING, engineering, metric, number, percent
+from reports.run import Run
+
+ODE, CONVENTIONAL = "validation.ode.output_spike_rmse_s", "validation.conventional.output_spike_rmse_s"
+RATIO = "validation.error_ratio"
+
+# Sakemi et al. 2025, arXiv 2412.09010, section on the circuit: output spike-time RMSE over 50 Iris samples, T = 1 us.
+PUBLISHED_SPIKES = (
+    (
+        "output spike-time RMSE, conventional mapping",
+        CONVENTIONAL,
+        39.04e-9,
+        "published after a two-gain search in SPICE; here too",
+    ),
+    ("output spike-time RMSE, ODE-aware mapping", ODE, 1.97e-9, "published after a gain search in SPICE; here without any"),
+    ("conventional error / ODE-aware error", RATIO, 19.8, "39.04 / 1.97"),
+)
+
+
+def at_a_glance(run: Run) -> list[Block]:
+    """The five numbers of the headline and the verdict in a sentence."""
+    passed, judged = limit_count(run)
+    accuracy = _circuit_accuracy(run)
+    samples = run.metric("validation.samples")
+    return [
+        Figures([
+            (engineering(run.metric(ODE), "s"), "ODE-aware", "output spike-time RMSE, model against circuit"),
+            (engineering(run.metric(CONVENTIONAL), "s"), "conventional", "the same, after its gain search"),
+            (number(run.metric(RATIO)), "ratio", "conventional over ODE-aware error"),
+            (percent(accuracy), "circuit accuracy", f"{number(samples)} test samples at transistor level"),
+            (f"{passed} / {judged}" if judged else MISSING, "limits passed", "from [limits] of the design"),
+        ]),
+        Text(_verdict(run, passed, judged)),
+    ]  # fmt: skip
+
+
+def against_published(run: Run) -> list[Block]:
+    """Published value, value of this run, and their ratio, quantity by quantity."""
+    rows = [
+        [name, _in_unit(published, unit), _in_unit(measured, unit), _ratio(measured, published), remark]
+        for name, unit, published, measured, remark in _published(run)
+    ]
+    header = ("quantity", "published (post-layout)", "this run (schematic + wire)", "this run / published", "remark")
+    return [
+        Text(
+            "The published values (Sakemi et al. 2025, arXiv 2412.09010) come from a post-layout simulation, with parasitics extracted "
+            f"from a drawn layout. This run simulates the schematic{_wire(run)} on the membrane as a stand-in for wiring."
+        ),
+        Table(header, rows, words=("quantity", "remark")),
+    ]
+
+
+def limits(run: Run) -> list[Block]:
+    """Pass or fail of every limit in the design."""
+    if not run.limits:
+        return [Text("The design sets no limits.")]
+    rows: list[list[str | Cell]] = []
+    for name, limit in run.limits.items():
+        value = run.metric(name)
+        verdict = _passes(value, limit)
+        mark = {True: Cell("✓ pass", "pass"), False: Cell("✗ fail", "fail"), None: Cell("not measured")}[verdict]
+        rows.append([name, *(metric(name, _bound(limit, key)) for key in ("min", "typ", "max")), metric(name, value), mark])
+    return [Table(("metric", "min", "typ", "max", "this run", "verdict"), rows, words=("metric", "verdict"))]
+
+
+def limit_count(run: Run) -> tuple[int, int]:
+    """How many limits passed, and how many there are; one that was not measured has not passed."""
+    verdicts = [_passes(run.metric(name), limit) for name, limit in run.limits.items()]
+    return verdicts.count(True), len(verdicts)
+
+
+def _bound(limit: Any, key: str) -> float | None:
+    value = limit.get(key) if isinstance(limit, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _passes(value: float | None, limit: Any) -> bool | None:
+    if value is None:
+        return None
+    low, high = _bound(limit, "min"), _bound(limit, "max")
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _verdict(run: Run, passed: int, judged: int) -> str:
+    if run.metric(ODE) is None:
+        return "This run has not been validated at transistor level yet; the sections below show what it holds so far."
+    ratio = run.metric(RATIO)
+    comparison = f", {number(ratio)} times closer than the conventional mapping" if ratio else ""
+    numerical = run.metric("validation.numerical_error_s")
+    doubt = f" The simulator's own error is {engineering(numerical, 's')}." if numerical is not None else ""
+    failed = judged - passed
+    outcome = "" if not judged else " All limits pass." if not failed else f" {failed} of {judged} limits do not pass."
+    return (
+        f"The trained ODE model predicts the output spikes of the transistor netlist to {engineering(run.metric(ODE), 's')} rms"
+        f"{comparison}, with every parameter taken from characterisation.{doubt}{outcome}"
+    )
+
+
+def _circuit_accuracy(run: Run) -> float | None:
+    stated = run.metric("circuit.test_accuracy")
+    if stated is not None or "validation/labels" not in run.tables:
+        return stated
+    labels = run.tables["validation/labels"]
+    nominal = labels[(labels.mapping == "ode") & (labels.die == 0)]
+    return float(np.mean(nominal.circuit_label == nominal.label)) if len(nominal) else None
+
+
+def _published(run: Run) -> list[tuple[str, str, float | None, float | None, str]]:
+    """(quantity, unit, published, measured, remark): spike times, then what characterisation wrote."""
+    rows: list[tuple[str, str, float | None, float | None, str]] = [
+        (name, "" if source == RATIO else "s", published, run.metric(source), remark)
+        for name, source, published, remark in PUBLISHED_SPIKES
+    ]
+    table = run.tables.get("characterization/published")
+    if table is not None:
+        rows += [(str(r.quantity), str(r.unit), r.published, r.measured, str(r.remark)) for r in table.itertuples()]
+    return rows
+
+
+def _in_unit(value: float | None, unit: str) -> str:
+    return number(value) if unit in ("", "1") else engineering(value, "/V" if unit == "1/V" else unit, digits=4)
+
+
+def _ratio(measured: float | None, published: float | None) -> str:
+    return number(measured / published) if measured is not None and published else MISSING
+
+
+def _wire(run: Run) -> str:
+    neuron = run.design.get("neuron")
+    wire = neuron.get("wire_capacitance_f") if isinstance(neuron, dict) else None
+    return f" with {engineering(wire, 'F')} of lumped wire capacitance" if wire else " with a lumped wire capacitance"

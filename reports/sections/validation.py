@@ -1,0 +1,221 @@
+"""Model against circuit: membranes, spikes, error budget, gain search, mismatch, labels, energy, failures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from reports.blocks import Block, Plot, Table, Text
+from reports.figures import validation as figures
+from reports.figures.style import NAME
+from reports.formatting import MISSING, engineering, number, percent
+from reports.run import Run
+
+
+def membranes(run: Run) -> list[Block]:
+    """Overlays of the worst, median and best sample of each mapping, by their output spike error."""
+    waveforms = run.tables["validation/waveforms"]
+    blocks: list[Block] = []
+    for mapping, part in waveforms.groupby("mapping"):
+        ranked = _ranked_samples(_outputs(run), str(mapping), set(part["sample"]))
+        if ranked:
+            errors = ", ".join(f"{rank} {engineering(error, 's')}" for rank, (_, error) in ranked.items())
+            svg = figures.membrane_overlay(part, {rank: sample for rank, (sample, _) in ranked.items()}, run.phase_s)
+            blocks.append(
+                Plot(
+                    svg,
+                    f"{_name(mapping)} mapping: circuit solid, model dashed, one colour per neuron; blue shade: accumulation, ochre: "
+                    f"firing. The membrane falls as charge arrives; the closer the dashes lie on the lines, the better the model. "
+                    f"Output spike error, rms: {errors}.",
+                )
+            )
+    return blocks
+
+
+def spikes(run: Run) -> list[Block]:
+    """Histogram of the output errors and parity of all spikes."""
+    nominal = _nominal(run.tables["validation/spikes"])
+    outputs = nominal[nominal.layer == "output"]
+    within = {name: float(np.mean(_error(part).abs() <= 1e-9)) for name, part in outputs.groupby("mapping")}
+    shares = ", ".join(f"{_name(name)} {percent(share)}" for name, share in within.items())
+    return [
+        Plot(
+            figures.error_histogram(outputs),
+            f"Output spike-time errors on a logarithmic axis; dotted: rms. Within 1 ns: {shares}. "
+            f"Errors below {engineering(figures.SMALLEST_ERROR_S, 's')} count in the first bin.",
+        ),
+        Plot(
+            figures.parity(nominal),
+            "Spike time of the circuit against the model's (filled: output layer, open: hidden layer), and their difference. "
+            "A perfect model puts every point on the diagonal; the scales of the two lower panels differ.",
+        ),
+    ]
+
+
+def error_budget(run: Run) -> list[Block]:
+    """RMS and worst errors of spikes and membranes, by mapping and layer."""
+    spike = _rms_by_layer(_nominal(run.tables["validation/spikes"]), "circuit_spike_s", "model_spike_s")
+    membrane = _rms_by_layer(_nominal(run.tables["validation/membranes"]), "circuit_v", "model_v")
+    rows = []
+    for mapping, layer in spike.index.union(membrane.index):
+        pairs, s_rms, s_worst = _row(spike, (mapping, layer))
+        _, v_rms, v_worst = _row(membrane, (mapping, layer))
+        rows.append([
+            _name(mapping), layer, number(pairs), engineering(s_rms, "s"), engineering(s_worst, "s"),
+            engineering(v_rms, "V"), engineering(v_worst, "V"),
+        ])  # fmt: skip
+    header = ("mapping", "layer", "pairs", "spike RMSE", "worst spike", "membrane RMSE", "worst membrane")
+    caption = "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output layer."
+    return [Table(header, rows, caption, words=("mapping", "layer"))]
+
+
+def gain_search(run: Run) -> list[Block]:
+    """Every point of the conventional mapping's search."""
+    points = run.tables["validation/gain_search"]
+    best = points.loc[points.rmse_s.idxmin()]
+    rows = [
+        [str(p.stage), number(p.gain_plus, 4), number(p.gain_minus, 4), engineering(p.rmse_s, "s"), number(p.samples)]
+        for p in points.itertuples()
+    ]
+    return [
+        Text(
+            f"The conventional mapping needs two gains, searched in SPICE on training samples: {len(points)} points; the best, "
+            f"{number(best.gain_plus, 4)} and {number(best.gain_minus, 4)}, leaves {engineering(best.rmse_s, 's')}. "
+            "The ODE-aware mapping has nothing to search."
+        ),
+        Plot(
+            figures.gain_search(points),
+            "Error over the two gains; the ringed optimum should lie inside the cloud of points, not at its rim.",
+            narrow=True,
+        ),
+        Table(("stage", "gain +", "gain −", "RMSE", "samples"), rows, words=("stage",)),
+    ]
+
+
+def mismatch(run: Run) -> list[Block]:
+    """Output error and labels per mismatch die."""
+    spikes_ = run.tables["validation/spikes"]
+    dies = spikes_[(spikes_.die > 0) & (spikes_.layer == "output")]
+    if dies.empty:
+        return [Text("This run simulated no mismatch dies.")]
+    labels = run.tables["validation/labels"]
+    rows = []
+    for (mapping, die), part in dies.groupby(["mapping", "die"]):
+        judged = labels[(labels.mapping == mapping) & (labels.die == die)]
+        agree = np.sum(judged.model_label == judged.circuit_label)
+        right = np.sum(judged.circuit_label == judged.label)
+        rows.append([
+            _name(mapping), number(die), number(part["sample"].nunique()), engineering(_rms(_error(part)), "s"),
+            f"{agree} / {len(judged)}", f"{right} / {len(judged)}",
+        ])  # fmt: skip
+    header = ("mapping", "die", "samples", "output spike RMSE", "labels as the model's", "labels right")
+    caption = (
+        "Each die draws its own device mismatch from the statistics of the foundry's deck, which are not silicon measurements; the model "
+        "stays the nominal one."
+    )
+    return [Table(header, rows, caption, words=("mapping",))]
+
+
+def classification(run: Run) -> list[Block]:
+    """Accuracy of model and circuit, and the samples on which they disagree."""
+    nominal = _nominal(run.tables["validation/labels"])
+    rows = [
+        [_name(mapping), *(f"{np.sum(hits)} / {len(part)}" for hits in _hits(part))]
+        for mapping, part in nominal.groupby("mapping")
+    ]
+    table = Table(("mapping", "model right", "circuit right", "circuit's label is the model's"), rows, words=("mapping",))
+    differing = nominal[nominal.model_label != nominal.circuit_label]
+    if differing.empty:
+        return [table, Text("On every sample the circuit gives the label that its model gives.")]
+    listing = [
+        [_name(r.mapping), number(r.sample), number(r.label), number(r.model_label), number(r.circuit_label),
+         engineering(r.model_margin_s, "s"), engineering(r.circuit_margin_s, "s")]
+        for r in differing.itertuples()
+    ]  # fmt: skip
+    header = ("mapping", "sample", "label", "model's", "circuit's", "model's margin", "circuit's margin")
+    caption = "Samples whose labels differ. The margin is the time between the first and the second class output."
+    return [table, Table(header, listing, caption, words=("mapping",))]
+
+
+def energy(run: Run) -> list[Block]:
+    """Mean energy per inference of each source, by mapping."""
+    table = run.tables["validation/energy"]
+    mean = table.pivot_table(index="source", columns="mapping", values="energy_j", aggfunc="mean")
+    mean = mean.reindex(mean.abs().max(axis=1).sort_values(ascending=False).index)
+    rows = [
+        [str(source), *(engineering(value, "J") for value in values)]
+        for source, values in zip(mean.index, mean.values, strict=True)
+    ]
+    rows.append(["total", *(engineering(value, "J") for value in mean.sum())])
+    samples = table["sample"].nunique()
+    caption = f"Energy delivered by each source, mean over {samples} sample{'s' if samples != 1 else ''}; a negative value was taken up."
+    return [
+        Plot(figures.energy(mean), "Where the energy of an inference comes from.", narrow=True),
+        Table(("source", *map(_name, mean.columns)), rows, caption, words=("source",)),
+    ]
+
+
+def failures(run: Run) -> list[Block]:
+    """Simulations that failed, each with its seed and reason; nothing where none did. The next run tries them again."""
+    table = run.tables.get("validation/failures")
+    if table is None or table.empty:
+        return []
+    header = ("mapping", "die", "sample", "corner", "seed", "reason", "message")
+    rows = [[_word(r[column]) for column in header] for _, r in table.iterrows()]
+    return [
+        Text(f"{len(table)} simulations failed and are missing above; running the same command again tries just these."),
+        Table(header, rows, words=header),
+    ]
+
+
+def _ranked_samples(outputs: pd.DataFrame, mapping: str, drawn: set[int]) -> dict[str, tuple[int, float]]:
+    """Worst, median and best of the samples that have waveforms: rank -> (sample, rms error in seconds)."""
+    part = outputs[(outputs.mapping == mapping) & outputs["sample"].isin(drawn)]
+    if part.empty:
+        return {}
+    errors = _error(part).groupby(part["sample"]).agg(_rms).sort_values(ascending=False)
+    places = {"worst": 0, "median": len(errors) // 2, "best": len(errors) - 1}
+    unique = {place: rank for rank, place in reversed(places.items())}
+    return {rank: (int(errors.index[place]), float(errors.iloc[place])) for place, rank in sorted(unique.items())}
+
+
+def _outputs(run: Run) -> pd.DataFrame:
+    nominal = _nominal(run.tables["validation/spikes"])
+    return nominal[nominal.layer == "output"]
+
+
+def _nominal(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table.die == 0]
+
+
+def _error(table: pd.DataFrame) -> pd.Series:
+    return table.circuit_spike_s - table.model_spike_s
+
+
+def _rms(values: pd.Series) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _rms_by_layer(table: pd.DataFrame, circuit: str, model: str) -> pd.DataFrame:
+    """Rows (pairs, rms, worst) of circuit - model, by mapping and layer."""
+    error = (table[circuit] - table[model]).groupby([table.mapping, table.layer])
+    return pd.DataFrame({"pairs": error.size(), "rms": error.agg(_rms), "worst": error.agg(lambda e: e.abs().max())})
+
+
+def _row(table: pd.DataFrame, key: tuple[str, str]) -> tuple[float | None, float | None, float | None]:
+    if key not in table.index:
+        return None, None, None
+    row = table.loc[key]
+    return float(row.pairs), float(row.rms), float(row.worst)
+
+
+def _hits(part: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    return part.model_label == part.label, part.circuit_label == part.label, part.model_label == part.circuit_label
+
+
+def _name(mapping: object) -> str:
+    return NAME.get(str(mapping), str(mapping))
+
+
+def _word(value: Any) -> str:
+    return MISSING if pd.isna(value) else str(value)
