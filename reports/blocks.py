@@ -48,13 +48,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; columns named in `words` hold text and are set flush left, the others hold numbers."""
+    """A table; columns named in `words` are text, flush left, the others numbers. A `narrow` table may stand beside a plot."""
 
     kind: ClassVar[str] = "table"
     header: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
     caption: str = ""
     words: Sequence[str] = ()
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Figures:
-    """The few numbers of the headline, large: (value, what it is)."""
+    """The few numbers of the headline, large: (value, name, remark)."""
 
     kind: ClassVar[str] = "figures"
     items: Sequence[tuple[str, str, str]]
@@ -93,6 +94,10 @@ class Section:
     anchor: str
     blocks: list[Block] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.blocks and not self.missing
 
 
 def assemble(run: Run, title: str, parts: Sequence[Part]) -> Section:

@@ -30,7 +30,7 @@ def engineering(value: float | None, unit: str, digits: int = 3) -> str:
         return f"{number(value, digits)} {unit}".strip()
     rounded = float(f"{value:.{digits - 1}e}")  # first, so that 999.9e-12 is 1.00 n and not 1000 p
     exponent = 0 if rounded == 0 else 3 * math.floor(math.log10(abs(rounded)) / 3)
-    exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
+    exponent = min(max(exponent, min(_PREFIXES)), 0 if unit == "s" else max(_PREFIXES))  # nobody counts in kiloseconds
     mantissa = rounded / 10.0**exponent
     decimals = 0 if rounded == 0 else max(0, digits - 1 - math.floor(math.log10(abs(mantissa)) + 1e-9))
     return f"{mantissa:.{decimals}f} {_PREFIXES[exponent]}{unit}".replace("-", "\N{MINUS SIGN}")

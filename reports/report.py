@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.blocks import Part, Section, assemble
+from reports.blocks import Part, assemble
 from reports.run import ReportError, Run, read_run
 from reports.sections import background, extraction, headline, validation
 
@@ -30,6 +31,7 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
         (
             Part(extraction.synapse_iv, (f"{_CHARACTERIZATION}synapse_iv",)),
             Part(extraction.synapse_fit, (f"{_CHARACTERIZATION}synapse_fit",)),
+            Part(extraction.code_curve, (f"{_CHARACTERIZATION}synapse_fit",)),
             Part(extraction.membrane, (f"{_CHARACTERIZATION}membrane",)),
             Part(extraction.discharger, (f"{_CHARACTERIZATION}discharger_iv",)),
             Part(extraction.firing, (f"{_CHARACTERIZATION}firing",)),
@@ -73,7 +75,7 @@ def render(run: Run) -> str:
     environment = Environment(
         loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    sections: list[Section] = [assemble(run, title, parts) for title, parts in CONTENTS]
+    sections = [section for title, parts in CONTENTS if not (section := assemble(run, title, parts)).is_empty]
     source, _, _ = PackageLoader("reports").get_source(environment, "report.css")
     return environment.get_template("report.html").render(run=run, sections=sections, style=Markup(source))
 
@@ -86,6 +88,8 @@ def _typeset(html: str) -> bytes:
         raise ReportError(
             f"report.pdf: pango is missing (Debian: apt install libpango-1.0-0 libpangoft2-1.0-0): {reason}"
         ) from error
+    # it warns of every presentation attribute of an inline figure that has no meaning on paper
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)
     document: bytes = HTML(string=html).write_pdf()
     return document
 

@@ -23,6 +23,7 @@ from reports.figures.style import (
     shades,
     svg,
     units,
+    weights,
 )  # fmt: skip
 
 
@@ -58,8 +59,10 @@ def reversal(fit: pd.DataFrame, published: dict[int, float]) -> Figure:
         right.plot(part.weight.abs(), part.reversal_v.abs(), **style)
         if sign in published:
             left.axhline(published[sign], color=SIGN_COLOUR[sign], linestyle=":", label=f"published {published[sign]:g}")
-    left.set(xscale="log", xlabel="|weight|", ylabel="λ, slope over current at rest  (1/V)")
-    right.set(xscale="log", xlabel="|weight|", ylabel="|reversal displacement|")
+    left.set(xlabel="|weight|", ylabel="λ, slope over current at rest  (1/V)")
+    right.set(xlabel="|weight|", ylabel="|reversal displacement|")
+    weights(left)
+    weights(right)
     units(right, y="V")
     legend_above(left, ncols=2)
     return figure
@@ -72,7 +75,8 @@ def code_curve(fit: pd.DataFrame) -> Figure:
     for sign, part in _by_sign(fit):
         axis.plot(part.weight.abs(), part.code, color=SIGN_COLOUR[sign], marker=SIGN_MARKER[sign], label=SIGN_NAME[sign])
     unit = str(fit.code_unit.iloc[0])
-    axis.set(xscale="log", xlabel="|weight|", ylabel="gate bias" if unit == "V" else f"resistor length ({unit})")
+    axis.set(xlabel="|weight|", ylabel="gate bias" if unit == "V" else f"resistor length ({unit})")
+    weights(axis)
     if unit == "V":
         units(axis, y="V")
     legend_above(axis)
@@ -129,7 +133,8 @@ def switching(points: pd.DataFrame) -> Figure:
         for sign, part in _by_sign(points):
             axis.plot(part.weight.abs(), part[column], color=SIGN_COLOUR[sign], marker=SIGN_MARKER[sign], label=SIGN_NAME[sign])
         axis.axhline(0, color=MUTED, linewidth=0.6)
-        axis.set(xscale="log", xlabel="|weight|", title=title)
+        axis.set(xlabel="|weight|", title=title)
+        weights(axis)
         units(axis, y="C")
     row[0].set_ylabel("charge towards the threshold")
     row[0].legend(loc="best")
@@ -164,6 +169,6 @@ def _by_sign(table: pd.DataFrame) -> Iterator[tuple[int, Any]]:
 def _robust_limits(residual: pd.Series) -> tuple[float, float]:
     """Limits that show the bulk of a residual; what leaves the fitted range shoots out of the frame."""
     finite = residual[np.isfinite(residual)].abs()
-    reach = 2.5 * float(finite.quantile(0.8)) if len(finite) else 1.0
+    reach = 5 * float(finite.median()) if len(finite) else 1.0
     reach = min(reach, 1.1 * float(finite.max())) if reach else float(finite.max()) if len(finite) else 1.0
     return (-reach, reach) if reach > 0 else (-1e-15, 1e-15)

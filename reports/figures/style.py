@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -68,6 +68,12 @@ def units(axis: Any, x: str | None = None, y: str | None = None) -> None:
         if unit is not None:
             target.set_major_locator(target.get_major_locator() if _is_log(target) else MaxNLocator(5))
             target.set_major_formatter(EngFormatter(unit=unit, sep="\N{NO-BREAK SPACE}"))
+
+
+def weights(axis: Any) -> None:
+    """A logarithmic axis of weights, ticks as plain numbers."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
 
 
 def _is_log(axis: Any) -> bool:

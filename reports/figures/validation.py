@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, PercentFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, PercentFormatter
 
 from reports.figures.style import (
     COLOUR,
@@ -110,6 +110,7 @@ def gain_search(points: pd.DataFrame) -> Figure:
     axis.scatter(best.gain_plus, best.gain_minus, s=90, facecolors="none", edgecolors=INK, linewidths=1.0)
     axis.set(xlabel="gain of positive weights", ylabel="gain of negative weights")
     bar = figure.colorbar(shade, ax=axis, label="output spike-time RMSE", format=EngFormatter("s"))
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     bar.ax.minorticks_off()
     return figure
 
@@ -122,7 +123,7 @@ def energy(table: pd.DataFrame) -> Figure:
     for place, name in enumerate(table.columns):
         position = np.arange(len(table)) + (place - (len(table.columns) - 1) / 2) * height
         axis.barh(position, table[name], height, color=COLOUR.get(name, MUTED), label=NAME.get(name, name))
-    axis.set_yticks(np.arange(len(table)), table.index)
+    axis.set_yticks(np.arange(len(table)), [str(source).replace("_", " ") for source in table.index])
     axis.invert_yaxis()
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("energy per inference")

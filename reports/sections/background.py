@@ -15,6 +15,10 @@ from reports.formatting import MISSING, engineering, metric, number, percent
 from reports.run import Run
 
 _CLOCKS = ("wall_s", "cpu_s")
+_STAGE_COLUMNS = {
+    "started": "started", "points": "points", "cached_points": "from the store", "failed_points": "failed", "git_revision": "revision",
+}  # fmt: skip
+_NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256")
 
 
 def cells(run: Run) -> list[Block]:
@@ -64,9 +68,15 @@ def times(run: Run) -> list[Block]:
 
 def provenance(run: Run) -> list[Block]:
     """Versions, digests, seeds, options; and every metric by its flat name."""
-    rows = [[name, str(value)] for name, value in _flat(run.provenance) if name.rpartition(".")[2] not in _CLOCKS]
+    stages = {name: record for name, record in _mapping(run.provenance.get("stages")).items() if isinstance(record, Mapping)}
+    general = {name: value for name, value in run.provenance.items() if name != "stages"}
+    rows = [[name, str(value)] for name, value in _flat(general)] + _said_by_stages(stages)
     metrics = [[name, metric(name, run.metric(name)), str(value)] for name, value in run.metrics.items()]
-    blocks: list[Block] = [Table(("what", "value"), rows, words=("what", "value"))] if rows else []
+    blocks: list[Block] = [Table(("what", "value"), rows, words=("value",))] if rows else []
+    if stages:
+        header = ("stage", *_STAGE_COLUMNS.values())
+        counts = [[name, *(str(record.get(key, MISSING)) for key in _STAGE_COLUMNS)] for name, record in stages.items()]
+        blocks.append(Table(header, counts, "Simulated points of each stage and its revision of the code.", words=("stage",)))
     if metrics:
         blocks.append(Table(("metric", "value", "as stored (SI)"), metrics, "Every entry of metrics.json.", words=("metric",)))
     return blocks
@@ -75,6 +85,20 @@ def provenance(run: Run) -> list[Block]:
 def design(run: Run) -> list[Block]:
     """The design file as it was run."""
     return [Listing(run.design_text, "design.toml")]
+
+
+def _said_by_stages(stages: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """What the stages say beyond counts and times, each saying once, with the stages that share it."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for stage, record in stages.items():
+        for name, value in _flat(record):
+            if name not in (*_STAGE_COLUMNS, *_CLOCKS, *_NOT_SHOWN) and value not in ("", None):
+                said.setdefault((name, str(value)), []).append(stage)
+    return [[f"{name} ({', '.join(shared)})", value] for (name, value), shared in said.items()]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _landed(part: pd.DataFrame) -> list[str]:

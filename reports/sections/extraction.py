@@ -41,14 +41,19 @@ def synapse_fit(run: Run) -> list[Block]:
             "Left: the slope λ over the current at rest; right: the displacement at which the current would vanish. Both drift with "
             "the weight; the published model has one constant per sign (dotted).",
         ),
-        Plot(figures.code_curve(fit), "The code of each weight: monotone, so that the mapping has an inverse.", narrow=True),
         Table(header, rows, words=("sign",)),
     ]
 
 
+def code_curve(run: Run) -> list[Block]:
+    """What the mapping inverts."""
+    caption = "The code of each weight: monotone, so that the mapping has an inverse."
+    return [Plot(figures.code_curve(run.tables["characterization/synapse_fit"]), caption, narrow=True)]
+
+
 def discharger(run: Run) -> list[Block]:
     """The current that drives the membrane to the threshold."""
-    caption = "The discharger's current and its linear fit; below, the residual."
+    caption = "The discharger's current and its linear fit; below, the residual on the scale of the range that was fitted."
     return [Plot(figures.discharger(run.tables["characterization/discharger_iv"]), caption, narrow=True)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -10,6 +12,9 @@ from reports.figures import validation as figures
 from reports.figures.style import NAME
 from reports.formatting import MISSING, engineering, number, percent
 from reports.run import Run
+
+# Threshold spread at W/L = 1/0.15 um: 20.4 mV in the continuous set of SKY130 models, 8.7 mV in the binned one.
+_CONTINUOUS = "; the continuous model set of this run overstates it (2.4 times the threshold spread of the binned set)"
 
 
 def membranes(run: Run) -> list[Block]:
@@ -65,7 +70,12 @@ def error_budget(run: Run) -> list[Block]:
             engineering(v_rms, "V"), engineering(v_worst, "V"),
         ])  # fmt: skip
     header = ("mapping", "layer", "pairs", "spike RMSE", "worst spike", "membrane RMSE", "worst membrane")
-    caption = "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output layer."
+    nonlinear = run.metric("validation.nonlinear_share")
+    left = "" if nonlinear is None else f" {percent(nonlinear)} of the membranes leave the range in which the cells are linear."
+    caption = (
+        "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output "
+        f"layer. No spike counts as one at the end of the phase.{left}"
+    )
     return [Table(header, rows, caption, words=("mapping", "layer"))]
 
 
@@ -88,7 +98,7 @@ def gain_search(run: Run) -> list[Block]:
             "Error over the two gains; the ringed optimum should lie inside the cloud of points, not at its rim.",
             narrow=True,
         ),
-        Table(("stage", "gain +", "gain −", "RMSE", "samples"), rows, words=("stage",)),
+        Table(("stage", "gain +", "gain −", "RMSE", "samples"), rows, words=("stage",), narrow=True),
     ]
 
 
@@ -110,8 +120,8 @@ def mismatch(run: Run) -> list[Block]:
         ])  # fmt: skip
     header = ("mapping", "die", "samples", "output spike RMSE", "labels as the model's", "labels right")
     caption = (
-        "Each die draws its own device mismatch from the statistics of the foundry's deck, which are not silicon measurements; the model "
-        "stays the nominal one."
+        "Each die draws its own device mismatch; model and biases stay the nominal ones. The spread is that of the foundry's deck, not of "
+        f"measured silicon{_CONTINUOUS if run.provenance.get('model_set') == 'continuous' else ''}."
     )
     return [Table(header, rows, caption, words=("mapping",))]
 
@@ -143,7 +153,7 @@ def energy(run: Run) -> list[Block]:
     mean = table.pivot_table(index="source", columns="mapping", values="energy_j", aggfunc="mean")
     mean = mean.reindex(mean.abs().max(axis=1).sort_values(ascending=False).index)
     rows = [
-        [str(source), *(engineering(value, "J") for value in values)]
+        [str(source).replace("_", " "), *(engineering(value, "J") for value in values)]
         for source, values in zip(mean.index, mean.values, strict=True)
     ]
     rows.append(["total", *(engineering(value, "J") for value in mean.sum())])
@@ -151,7 +161,7 @@ def energy(run: Run) -> list[Block]:
     caption = f"Energy delivered by each source, mean over {samples} sample{'s' if samples != 1 else ''}; a negative value was taken up."
     return [
         Plot(figures.energy(mean), "Where the energy of an inference comes from.", narrow=True),
-        Table(("source", *map(_name, mean.columns)), rows, caption, words=("source",)),
+        Table(("source", *map(_name, mean.columns)), rows, caption, words=("source",), narrow=True),
     ]
 
 

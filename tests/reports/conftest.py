@@ -1,4 +1,4 @@
-"""A small synthetic run directory that follows docs/architecture.md. Its numbers are made up; they test the report, not the circuit."""
+"""A small synthetic run directory that follows docs/architecture.md: made-up numbers that test the report, not the circuit."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ phase_s = 1e-6
 "circuit.test_accuracy" = { min = 0.99 }
 """
 METRICS = {
-    "validation.ode.output_spike_rmse_s": 5.125e-10,
-    "validation.conventional.output_spike_rmse_s": 4.125e-08,
+    "validation.ode.output_spike_rmse_s": 5.12e-10,
+    "validation.conventional.output_spike_rmse_s": 4.12e-08,
     "validation.error_ratio": 80.5,
     "validation.samples": 12,
     "validation.numerical_error_s": 6.3e-11,
@@ -44,7 +44,7 @@ PROVENANCE = {
     "seeds": [0, 1],
     "stages": {"characterize": {"wall_s": 30.5, "cpu_s": 55.25}, "validate": {"wall_s": 210.0, "cpu_s": 400.5}},
 }
-DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><rect width="200" height="80" fill="none" stroke="black"/></svg>'
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><rect width="200" height="80" fill="none"/></svg>'
 
 
 @pytest.fixture
@@ -158,7 +158,8 @@ def _validation() -> dict[str, pd.DataFrame]:
         columns=["mapping", "sample", "source", "energy_j"],
     )  # fmt: skip
     gains = pd.DataFrame(
-        [("coarse" if k < 9 else "fine", 0.8 + 0.1 * (k % 3) + 0.02 * (k // 9), 0.9 + 0.1 * (k // 3 % 3) + 0.02 * (k // 9), 4e-8 + 1e-8 * abs(k - 4), 10)
+        [("coarse" if k < 9 else "fine", 0.8 + 0.1 * (k % 3) + 0.02 * (k // 9), 0.9 + 0.1 * (k // 3 % 3) + 0.02 * (k // 9),
+          4e-8 + 1e-8 * abs(k - 4), 10)
          for k in range(15)],
         columns=["stage", "gain_plus", "gain_minus", "rmse_s", "samples"],
     )  # fmt: skip

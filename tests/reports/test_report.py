@@ -1,0 +1,189 @@
+"""The report says what the tables say, drops what is missing, and escapes what is hostile."""
+
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.report import render, write_report
+from reports.run import ReportError, read_run
+
+
+def _text(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<(style|svg).*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)).split())
+
+
+def _page(run_dir: Path) -> str:
+    return _text(render(read_run(run_dir)))
+
+
+def _keep_only(run_dir: Path, *tables: str) -> None:
+    """Leave a run with these tables alone: a page without figures is made in no time."""
+    for path in run_dir.rglob("*.parquet"):
+        if str(path.relative_to(run_dir).with_suffix("")) not in tables:
+            path.unlink()
+
+
+def test_the_headline_is_the_metrics(run_dir: Path) -> None:
+    _keep_only(run_dir)
+    page = _page(run_dir)
+    # metrics.json of the fixture: 5.12e-10 s, 4.12e-8 s, 80.5, 0.96; two of its three limits hold
+    for shown in ("512 ps", "41.2 ns", "80.5", "96.0 %", "2 / 3", "1 of 3 limits do not pass"):
+        assert shown in page, shown
+
+
+def test_a_changed_metric_changes_the_page_and_the_verdict(run_dir: Path) -> None:
+    _keep_only(run_dir)
+    metrics = run_dir / "metrics.json"
+    metrics.write_text(metrics.read_text().replace("5.12e-10", "2.5e-09"))
+    page = _page(run_dir)
+    assert "2.50 ns" in page
+    assert "1 / 3" in page
+
+
+def test_published_values_stand_beside_the_measured(run_dir: Path) -> None:
+    _keep_only(run_dir, "characterization/published")
+    page = _page(run_dir)
+    for shown in ("39.04 ns", "1.970 ns", "19.8", "0.4075 /V", "post-layout", "schematic"):
+        assert shown in page, shown
+
+
+def test_a_changed_table_changes_its_numbers(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/energy")
+    before = _page(run_dir)
+    path = run_dir / "validation" / "energy.parquet"
+    energy = pd.read_parquet(path)
+    energy.assign(energy_j=energy.energy_j * 1000).to_parquet(path)
+    after = _page(run_dir)
+    assert "2.22 pJ" in before
+    assert "2.22 nJ" in after
+
+
+def test_samples_whose_labels_differ_are_listed_with_their_margins(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/labels")
+    assert "12.3 ns" in _page(run_dir)
+
+
+def test_a_missing_table_drops_its_part_and_says_so(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/energy", "validation/gain_search")
+    page = _page(run_dir)
+    for table in ("validation/spikes", "validation/waveforms", "characterization/firing", "training", "mapping"):
+        assert f"{table}.parquet" in page, table
+    assert "validation/energy.parquet" not in page
+    assert "2.22 pJ" in page
+
+
+def test_what_did_not_pass_is_named_beside_the_published_numbers(run_dir: Path) -> None:
+    _keep_only(run_dir)
+    page = _page(run_dir)
+    assert "missed: circuit.test_accuracy (96.0 %)" in page
+    for published in ("published 1.97 ns", "published 39.04 ns", "published 19.8"):
+        assert published in page, published
+
+
+def test_the_continuous_models_are_said_to_overstate_mismatch(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/spikes", "validation/labels")
+    caveat = "continuous model set of this run overstates it"
+    assert caveat not in _page(run_dir)
+    record = run_dir / "provenance.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "model_set": "continuous"}))
+    page = _page(run_dir)
+    assert caveat in page
+    assert "not of measured silicon" in page
+
+
+def test_a_run_that_has_only_its_design_still_makes_a_page(tmp_path: Path) -> None:
+    (tmp_path / "design.toml").write_text('name = "bare"\n')
+    assert "not been validated" in _page(tmp_path)
+
+
+def test_a_failed_simulation_is_listed(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/spikes")
+    row = {
+        "mapping": "ode",
+        "die": 2,
+        "sample": 3,
+        "corner": "tt",
+        "seed": 5,
+        "reason": "timeout",
+        "message": "no answer in 300 s",
+    }
+    pd.DataFrame([row]).to_parquet(run_dir / "validation" / "failures.parquet")
+    page = _page(run_dir)
+    assert "1 simulations failed" in page
+    assert "no answer in 300 s" in page
+
+
+def test_hostile_text_is_escaped(run_dir: Path) -> None:
+    _keep_only(run_dir)
+    design = run_dir / "design.toml"
+    design.write_text(design.read_text().replace("Synthetic 5-5-5", "<script>alert(1)</script>"))
+    html = render(read_run(run_dir))
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "design.toml"])
+def test_a_corrupt_file_is_one_line(run_dir: Path, name: str) -> None:
+    (run_dir / name).write_text("{ not = = valid")
+    with pytest.raises(ReportError, match=name) as error:
+        write_report(run_dir, pdf=False)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_page_is_self_contained(run_dir: Path) -> None:
+    (written,) = write_report(run_dir, pdf=False)
+    html = written.read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:|#)', html)
+    assert "@import" not in html
+    assert len(html) < 5_000_000
+
+
+@pytest.mark.slow
+def test_the_pdf_has_pages_and_the_headline(run_dir: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("poppler-utils is not installed")
+    _, pdf = write_report(run_dir)
+    text = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert text.count("\f") >= 4
+    assert "512 ps" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1200, 480])
+def test_a_real_browser_shows_the_page_without_overflow(run_dir: Path, tmp_path: Path, width: int) -> None:
+    browser = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip("no chromium is installed")
+    (page,) = write_report(run_dir, pdf=False)
+    # the page itself has no script: one is added here, which leaves what it measured in the title
+    probe = """<script>addEventListener("load", () => { const d = document, r = d.documentElement;
+      const broken = [...d.images].filter((i) => !i.complete || !i.naturalWidth).length;
+      const loaded = performance.getEntriesByType("resource").filter((e) => !e.name.startsWith("data:")).length;
+      const plots = d.querySelectorAll("svg").length;
+      d.title = ["probe", r.scrollWidth - innerWidth, broken, d.images.length, loaded, plots].join(" "); });
+      </script></body>"""
+    probed = tmp_path / "probed.html"
+    probed.write_text(page.read_text(encoding="utf-8").replace("</body>", probe), encoding="utf-8")
+    flags = [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [browser, *flags, "--virtual-time-budget=5000", "--dump-dom", probed.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    found = re.search(r"<title>probe (-?\d+) (\d+) (\d+) (\d+) (\d+)</title>", done.stdout)
+    assert found is not None, done.stdout[:500]
+    overflow, broken, images, loaded, plots = map(int, found.groups())
+    assert (overflow <= 0, broken, loaded) == (True, 0, 0)
+    assert images >= 1
+    assert plots >= 8
