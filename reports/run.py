@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 # Columns by table, as docs/architecture.md lists them.
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +36,12 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "validation/energy": ("mapping", "sample", "source", "energy_j"),
     "validation/gain_search": ("stage", "gain_plus", "gain_minus", "rmse_s", "samples"),
     "validation/failures": ("mapping", "die", "sample", "corner", "seed", "reason", "message"),
+}  # fmt: skip
+
+
+_WORDS = {
+    "code_unit", "quantity", "unit", "remark", "network", "mapping", "layer", "source", "stage", "corner", "reason", "message",
+    "condition", "deck", "seed",
 }  # fmt: skip
 
 
@@ -137,4 +144,7 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ReportError(f"{path}: column {missing[0]} is missing; it has {', '.join(map(str, table.columns))}")
+    words = [column for column in columns if column not in _WORDS and not is_numeric_dtype(table[column])]
+    if words and not table.empty:
+        raise ReportError(f"{path}: column {words[0]} holds {table[words[0]].dtype}, not numbers")
     return table

@@ -169,6 +169,6 @@ def _by_sign(table: pd.DataFrame) -> Iterator[tuple[int, Any]]:
 def _robust_limits(residual: pd.Series) -> tuple[float, float]:
     """Limits that show the bulk of a residual; what leaves the fitted range shoots out of the frame."""
     finite = residual[np.isfinite(residual)].abs()
-    reach = 5 * float(finite.median()) if len(finite) else 1.0
+    reach = 8 * float(finite.median()) if len(finite) else 1.0
     reach = min(reach, 1.1 * float(finite.max())) if reach else float(finite.max()) if len(finite) else 1.0
     return (-reach, reach) if reach > 0 else (-1e-15, 1e-15)

@@ -25,6 +25,8 @@ def history(table: pd.DataFrame) -> Figure:
     left.set(xlabel="epoch", ylabel="loss")
     if (table.loss > 0).all():
         left.set_yscale("log")
+        for formatter in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
+            formatter("{x:g}")
     right.set(xlabel="epoch", ylabel="accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     legend_above(left, ncols=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.blocks import Block, Drawing, Listing, Plot, Table, Text
+from reports.blocks import Block, Drawing, Listing, Plot, Table
 from reports.figures import training as figures
 from reports.figures.style import NAME
 from reports.formatting import MISSING, engineering, metric, number, percent
@@ -23,9 +23,7 @@ _NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256")
 
 def cells(run: Run) -> list[Block]:
     """Schematics of the cells."""
-    return [Drawing(_data_uri(svg), name.replace("_", " ")) for name, svg in run.drawings.items()] or [
-        Text("This run holds no drawings/*.svg.")
-    ]
+    return [Drawing(_data_uri(svg), name.replace("_", " ")) for name, svg in run.drawings.items()]
 
 
 def training(run: Run) -> list[Block]:
@@ -62,7 +60,8 @@ def times(run: Run) -> list[Block]:
         if clock in _CLOCKS:
             clocks.setdefault(stage.removeprefix("stages.") or "total", {})[clock] = value
     rows = [[stage, *(_seconds(times.get(clock)) for clock in _CLOCKS)] for stage, times in clocks.items()]
-    rows += [[name, metric(name, run.metric(name)), MISSING] for name in run.metrics if name.startswith("time.")]
+    if run.metric("time.total_s") is not None:
+        rows.append(["all", _seconds(run.metric("time.total_s")), MISSING])
     return [Table(("stage", "wall time", "CPU time"), rows, words=("stage",))] if rows else []
 
 

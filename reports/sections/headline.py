@@ -61,8 +61,8 @@ def against_published(run: Run) -> list[Block]:
         Text(
             "The published values (Sakemi et al. 2025, arXiv 2412.09010) come from a post-layout simulation, with parasitics extracted "
             f"from a drawn layout, after a search of gains in SPICE. This run simulates the schematic{_wire(run)} on the membrane as a "
-            "stand-in for wiring, and searches no gain for the ODE-aware mapping. Part of the improvement is therefore that a schematic "
-            "is easier to model than a layout."
+            "stand-in for wiring, and searches no gain for the ODE-aware mapping. The two columns are therefore not like for "
+            "like."
         ),
         Table(header, rows, words=("quantity", "remark")),
     ]

@@ -41,6 +41,8 @@ def spikes(run: Run) -> list[Block]:
     """Histogram of the output errors and parity of all spikes."""
     nominal = _nominal(run.tables["validation/spikes"])
     outputs = nominal[nominal.layer == "output"]
+    if outputs.empty:
+        return [Text("This run holds no output spikes of the nominal circuit.")]
     within = {name: float(np.mean(_error(part).abs() <= 1e-9)) for name, part in outputs.groupby("mapping")}
     shares = ", ".join(f"{_name(name)} {percent(share)}" for name, share in within.items())
     return [

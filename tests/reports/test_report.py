@@ -128,6 +128,13 @@ def test_hostile_text_is_escaped(run_dir: Path) -> None:
     assert "&lt;script&gt;" in html
 
 
+def test_words_in_a_column_of_numbers_are_one_line(run_dir: Path) -> None:
+    path = run_dir / "validation" / "energy.parquet"
+    pd.read_parquet(path).assign(energy_j="many").to_parquet(path)
+    with pytest.raises(ReportError, match=r"energy\.parquet: column energy_j .* not numbers"):
+        read_run(run_dir)
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "design.toml"])
 def test_a_corrupt_file_is_one_line(run_dir: Path, name: str) -> None:
     (run_dir / name).write_text("{ not = = valid")
