@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from cosim.characterize.bench import Bench, ColumnSize, with_bias
 from cosim.characterize.firing import first_spike
-from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, held_membrane_current
+from cosim.characterize.membrane_charge import Membrane
+from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, held_membrane_current, line_fit
 from cosim.errors import InputError
 from cosim.simulator import DcSweep, Point, Transient, Waveforms
 from netlists.crossbar import Cells
@@ -77,3 +80,23 @@ def static_threshold(waveforms: Waveforms, level_v: float) -> dict[str, Any]:
     """Membrane voltage at which the spike line rises (NaN if it never does)."""
     crossed = waveforms.crossings("v(spike)", level_v, rising=True, after=-math.inf)
     return {"threshold_v": float(crossed[0]) if len(crossed) else float("nan")}
+
+
+@dataclass(frozen=True)
+class LineFit:
+    """Current I (1 - u/E) over the displacement."""
+
+    current_a: float
+    reversal_v: float
+    reversal_error_v: float
+    residual_fraction: float
+
+    def line(self, displacement_v: np.ndarray) -> np.ndarray:
+        return self.current_a * (1 - displacement_v / self.reversal_v)
+
+
+def fit_discharger(iv: pd.DataFrame, membrane: Membrane) -> LineFit:
+    u = membrane.displacement(iv.membrane_v.to_numpy())
+    inside = (u >= -0.05 * membrane.v_th_v) & (u <= 1.02 * membrane.v_th_v)
+    intercept, slope, error, residual = line_fit(u[inside], iv.current_a.to_numpy()[inside])
+    return LineFit(intercept, -intercept / slope, abs(intercept / slope**2) * error, residual / intercept)

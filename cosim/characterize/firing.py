@@ -6,17 +6,20 @@ discharger's finite resistance, the switching threshold, the delay of the output
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cosim.characterize.bench import Bench, ColumnSize
+from cosim.characterize.membrane_charge import Membrane
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
+from training.hardware import Curve, HardwareModel, firing_law
 
 FIRE_PHASES = 1.25
 """The testbench fires this long, so that the curve runs on past the end of a real phase."""
@@ -62,3 +65,28 @@ def first_spike(waveforms: Waveforms, fire_s: float, level_v: float, static_thre
         "passed_s": float(passed[0] - fire_s) if len(passed) else float("nan"),
         "at_spike_v": float(waveforms.at(MEMBRANE, spikes[0])) if len(spikes) else float("nan"),
     }
+
+
+def firing_curve(fired: pd.DataFrame, membrane: Membrane) -> Curve:
+    """Displacement at the start of firing -> output spike, of the columns that fired."""
+    spiked = fired[np.isfinite(fired.spike_s)].sort_values("before_v", ascending=False)
+    return Curve(
+        x=tuple(membrane.displacement(spiked.before_v.to_numpy())), y=tuple(spiked.spike_s), interpolant="cubic",
+        x_name="displacement at the start of firing", x_unit="V", y_name="output spike", y_unit="s", source="firing",
+    )  # fmt: skip
+
+
+def inverse(curve: Curve) -> Callable[[float], float]:
+    """Output spike -> displacement it was fired from; read off the curve itself, so that both directions agree."""
+    u = np.linspace(curve.x[0], curve.x[-1], 20001)
+    spikes = curve(u)
+    return lambda spike_s: float(np.interp(-spike_s, -spikes, u))
+
+
+def firing_table(fired: pd.DataFrame, membrane: Membrane, hardware: HardwareModel) -> pd.DataFrame:
+    """Spike time per displacement beside the closed law of a discharger with the extracted reversal (docs/physics.md)."""
+    u = membrane.displacement(fired.before_v.to_numpy())
+    e_dis = hardware.neuron.discharger_reversal.value / membrane.v_th_v
+    law = firing_law(u / membrane.v_th_v, e_dis) * hardware.phase_s
+    table = pd.DataFrame({"displacement_v": u, "membrane_v": fired.before_v, "spike_s": fired.spike_s, "law_s": law})
+    return table.sort_values("displacement_v").reset_index(drop=True)

@@ -8,6 +8,7 @@ switching off: the internal node refills from the membrane, with a logarithmic t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -115,3 +116,13 @@ def switching_charges(
     times = np.log([response["spike_s"] / reference_s for response in responses])
     slope = (off[1] - off[0]) / (times[1] - times[0])
     return capacitance_f * float(np.mean(on)), capacitance_f * (off[0] - slope * times[0]), capacitance_f * slope
+
+
+@dataclass(frozen=True)
+class IdleSynapse:
+    """What a spike does at a synapse that is off (C), and how long its line takes to rise (s)."""
+
+    charge_on_c: float
+    charge_off_c: float
+    charge_off_tail_c: float
+    line_delay_s: float

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.characterize.bench import Bench
+from cosim.characterize.membrane_charge import Membrane
 from cosim.simulator import DcSweep, Point, Waveforms
 from netlists.synapse import SIGNS, Sign, SynapseSetting
 from netlists.testbenches import synapse_iv
@@ -23,6 +24,10 @@ EDGE_OF_RAILS_V = 0.15
 FIT_RANGE = (-0.1, 0.95)
 """Membranes over which a line is fitted, in thresholds from rest: a membrane that ends beyond
 it fires at once or not at all."""
+
+
+PUBLISHED_FIT_V = (0.46, 1.36)
+"""Range of the published linear fits of lambda (arXiv 2412.09010)."""
 
 
 def points(bench: Bench) -> Iterator[Point]:
@@ -76,3 +81,31 @@ def sign_of_lambda(sign: Sign) -> int:
 
 def _title(condition: dict[str, Any]) -> str:
     return f"synapse current, sign {condition['sign']:+d}, code {condition['code']:.4f}"
+
+
+def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
+    """Per sign and code: current at rest, reversal, lambda, residual. Codes in order of increasing current."""
+    rest, unit_a = bench.design.neuron.rest_v, membrane.capacitance_f * membrane.v_th_v / bench.design.timing.phase_s
+    low, high = (share * membrane.v_th_v for share in FIT_RANGE)
+    rows = []
+    for (sign, code), curve in iv.groupby(["sign", "code"]):
+        u = membrane.displacement(curve.membrane_v.to_numpy())
+        inside = (u >= low) & (u <= high)
+        intercept, slope, error, residual = line_fit(u[inside], curve.current_a.to_numpy()[inside])
+        lambda_per_v, lambda_error = voltage_slope(curve, rest, *PUBLISHED_FIT_V)
+        rows.append(
+            {
+                "sign": sign, "code": code, "code_unit": bench.cells().synapse.code_unit, "current_a": sign * intercept,
+                "weight": intercept / unit_a, "lambda_per_v": sign * lambda_per_v, "lambda_error_per_v": lambda_error,
+                "reversal_v": sign * -intercept / slope, "reversal_error_v": abs(intercept / slope**2) * error,
+                "residual_fraction": residual / abs(intercept), "intercept_a": intercept,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).sort_values(["sign", "current_a"], ascending=[False, True]).reset_index(drop=True)
+
+
+def with_fit(iv: pd.DataFrame, fits: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
+    table = iv.merge(fits[["sign", "code", "intercept_a", "reversal_v"]], on=["sign", "code"])
+    u = membrane.displacement(table.membrane_v.to_numpy())
+    fit = table.intercept_a * (1 - u / (table.sign * table.reversal_v))
+    return table.assign(fit_a=fit).drop(columns=["intercept_a", "reversal_v"])

@@ -1,0 +1,127 @@
+"""From what the measurements found to a HardwareModel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cosim.characterize.bench import Bench, ColumnSize
+from cosim.characterize.discharger import LineFit
+from cosim.characterize.membrane_charge import Membrane, capacitance_f
+from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse
+from netlists.crossbar import Cells
+from netlists.synapse import Sign
+from training.hardware import Curve, HardwareModel, NeuronHardware, Quantity, SynapseHardware
+
+LAW_FROM_PHASES = 0.1
+"""Above this spike time the closed firing law holds; below it the neuron is still starting up."""
+
+LINEAR_RANGE = (-0.4, 1.26)
+"""Displacements (thresholds) over which the currents of the reference synapses are straight lines to 1 or 2 %."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that was measured, before it is put into one model."""
+
+    charge: pd.DataFrame
+    membrane: Membrane
+    synapses: pd.DataFrame
+    switching: pd.DataFrame
+    idle: IdleSynapse
+    fired: pd.DataFrame
+    unloaded: pd.DataFrame
+    firing_curve: Curve
+    discharger: LineFit
+
+
+def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -> HardwareModel:
+    """The hardware model of a design at its corner and temperature."""
+    design = bench.design
+    return HardwareModel(
+        name=design.name,
+        cell=design.synapse.kind,
+        model_set=str(bench.pdk.model_set),
+        model_digest=bench.model_digest,
+        corner=str(design.process.corner),
+        temperature_c=design.process.temperature_c,
+        phase_s=design.timing.phase_s,
+        tail_reference_s=TAIL_REFERENCE_PHASES * design.timing.phase_s,
+        plus=_synapse_hardware(1, cells, found),
+        minus=_synapse_hardware(-1, cells, found),
+        neuron=_neuron_hardware(cells, size, found),
+    )
+
+
+def _synapse_hardware(sign: Sign, cells: Cells, found: Found) -> SynapseHardware:
+    fit = found.synapses[found.synapses.sign == sign]
+    charge = found.switching[found.switching.sign == sign]
+    resistor = cells.synapse.code_unit == "um"
+
+    def over_current(table: pd.DataFrame, column: str, name: str, unit: str, source: str, **more: Any) -> Curve:
+        return Curve(
+            x=tuple(table.current_a), y=tuple(table[column]), x_name="current at rest", x_unit="A", y_name=name, y_unit=unit,
+            log_x=True, source=source, **more,
+        )  # fmt: skip
+
+    return SynapseHardware(
+        sign=sign,
+        code_name=cells.synapse.code_name,
+        code_unit=cells.synapse.code_unit,
+        code=over_current(
+            fit, "code", cells.synapse.code_name, cells.synapse.code_unit, "synapse_fit", interpolant="cubic", log_y=resistor
+        ),
+        reversal=over_current(
+            fit, "reversal_v", "reversal displacement", "V", "synapse_fit",
+            standard_error=float(fit.reversal_error_v.max()), residual=float(fit.residual_fraction.max()),
+        ),
+        charge_on=over_current(charge, "charge_on_c", "charge of switching on", "C", "switching"),
+        charge_off=over_current(charge, "charge_off_c", "charge of switching off", "C", "switching"),
+        charge_off_tail=over_current(charge, "charge_off_tail_c", "tail of switching off per e-fold", "C", "switching"),
+        lambda_per_v=Quantity(
+            value=float(fit.lambda_per_v.median()), unit="1/V", standard_error=float(fit.lambda_error_per_v.max()),
+            residual=float(fit.residual_fraction.max()), source="synapse_fit",
+        ),
+    )  # fmt: skip
+
+
+def _neuron_hardware(cells: Cells, size: ColumnSize, found: Found) -> NeuronHardware:
+    rest, phase = cells.neuron.rest_v, cells.timing.phase_s
+    threshold = rest - found.membrane.v_th_v
+    bare = capacitance_f(found.charge, 0, rest, threshold)
+    u_unloaded = found.membrane.displacement(found.unloaded.before_v.to_numpy())
+    per_load = (found.firing_curve(u_unloaded) - found.unloaded.spike_s.to_numpy()) / size.fan_out
+    regular = found.fired[(found.fired.spike_s > LAW_FROM_PHASES * phase) & (found.fired.spike_s < phase)]
+    released = float(found.charge[found.charge.synapses == size.synapses].set_index("charge_c").membrane_v.loc[0.0])
+    return NeuronHardware(
+        synapses=size.synapses,
+        rest=Quantity(value=rest, unit="V"),
+        threshold=Quantity(value=threshold, unit="V", residual=float(regular.at_spike_v.std()), source="firing"),
+        reset_error=Quantity(value=float(found.membrane.displacement(released)), unit="V", source="membrane"),
+        capacitance_neuron=Quantity(value=bare, unit="F", source="membrane"),
+        capacitance_synapse=Quantity(value=(found.membrane.capacitance_f - bare) / size.synapses, unit="F", source="membrane"),
+        membrane=found.membrane.curve(),
+        discharger_current=Quantity(value=found.discharger.current_a, unit="A", source="discharger_iv"),
+        discharger_reversal=Quantity(
+            value=found.discharger.reversal_v, unit="V", standard_error=found.discharger.reversal_error_v,
+            residual=found.discharger.residual_fraction,
+            source="discharger_iv",
+        ),
+        firing=found.firing_curve,
+        earliest_spike=Quantity(value=float(found.fired.spike_s.min()), unit="s", source="firing"),
+        delay=Quantity(
+            value=float((regular.spike_s - regular.passed_s).mean()), unit="s",
+            residual=float((regular.spike_s - regular.passed_s).std()), source="firing",
+        ),
+        idle_charge_on=Quantity(value=found.idle.charge_on_c, unit="C", source="switching"),
+        idle_charge_off=Quantity(value=found.idle.charge_off_c, unit="C", source="switching"),
+        idle_charge_off_tail=Quantity(value=found.idle.charge_off_tail_c, unit="C", source="switching"),
+        discharger_bias=Quantity(value=cells.discharger_bias_v, unit="V", source="firing"),
+        fan_out=size.fan_out,
+        load_delay=Quantity(value=float(per_load.mean()), unit="s", residual=float(np.ptp(per_load)), source="firing"),
+        input_delay=Quantity(value=found.idle.line_delay_s, unit="s", source="switching"),
+        linear_range=(LINEAR_RANGE[0] * found.membrane.v_th_v, LINEAR_RANGE[1] * found.membrane.v_th_v),
+    )  # fmt: skip
