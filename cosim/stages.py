@@ -219,7 +219,6 @@ def mapped_networks(table: Any) -> dict[str, MappedNetwork]:
 def report_stage(space: Workspace) -> dict[str, float]:
     """Everything in the run directory -> drawings/*.svg, report.html, report.pdf."""
     from netlists.drawings import drawings
-
     from reports.report import write_report
 
     for name, svg in drawings(space.design.synapse.kind).items():
