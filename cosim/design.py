@@ -36,16 +36,16 @@ class Accuracy(Section):
     """How ngspice integrates. `reltol` decides for current sources, the step for R-C charging."""
 
     reltol: float = Field(default=1e-6, gt=0.0, le=1e-2)
-    max_step_s: Second = 5e-9
+    max_step_s: Second = 10e-9
     timeout_s: float = Field(default=300.0, gt=0.0, description="wall time after which one simulation is given up")
 
 
 class Characterization(Section):
     """How finely the cells are swept."""
 
-    codes: int = Field(default=13, ge=4, le=200, description="gate biases (or resistors) per sign")
+    codes: int = Field(default=11, ge=4, le=200, description="gate biases (or resistors) per sign")
     membrane_points: int = Field(default=24, ge=6, le=500, description="membrane voltages per I-V curve")
-    firing_points: int = Field(default=32, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
+    firing_points: int = Field(default=28, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
 
 
 class Network(Section):
@@ -78,7 +78,7 @@ class Training(Section):
 class GainSearch(Section):
     """The two-gain search in SPICE that the conventional mapping needs."""
 
-    samples: Annotated[int, Field(ge=1, le=10)] = Field(default=5, description="training samples per point")
+    samples: Annotated[int, Field(ge=1, le=10)] = Field(default=4, description="training samples per point")
     gain_plus: tuple[float, float] = Field(default=(0.9, 1.5), description="range of the gain of positive weights")
     gain_minus: tuple[float, float] = Field(default=(0.5, 1.1), description="range of the gain of negative weights")
 

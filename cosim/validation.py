@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cosim.characterize.bench import Bench, Row
+from cosim.characterize.bench import Accuracy, Bench, Row
 from cosim.mapping import MappedNetwork
 from cosim.network_circuit import ENERGY_GROUPS, WAVEFORM_POINTS, sample_point
 from cosim.simulator import Deck, Outcome, Point
@@ -45,6 +45,17 @@ class Validation:
 
     tables: dict[str, pd.DataFrame]
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What to simulate: one sample of a mapping, on the nominal circuit or on a mismatch die."""
+
+    mapped: MappedNetwork
+    sample: int
+    accuracy: Accuracy
+    die: int = NOMINAL
+    mismatch_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,15 +90,10 @@ def validate(
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
               for name, network in networks.items()}  # fmt: skip
     failed_before = len(bench.failures)
-    progress(f"transistor-level simulation of {samples} samples, both mappings")
-    runs = _simulate(bench, cells, mapped[ODE], inputs, bench.working)
-    runs += _simulate(bench, cells, mapped[CONVENTIONAL], inputs, bench.coarse)
-    progress("the same samples more accurately: numerical error")
-    judged = _simulate(bench, cells, mapped[ODE], inputs[: bench.design.validation.accuracy_samples], bench.judging)
-    for die in range(1, dies + 1):
-        progress(f"mismatch die {die} of {dies}")
-        few = inputs[: bench.design.validation.mismatch_samples]
-        runs += _simulate(bench, cells, mapped[ODE], few, bench.coarse, die, bench.design.validation.mismatch_seed + die - 1)
+    progress(f"transistor-level simulation of {samples} samples, both mappings, and {dies} mismatch dies")
+    judged, runs = _simulate(
+        bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
+    )
     tables = {
         "spikes": spike_table(runs, models, hardware),
         "membranes": membrane_table(runs, models, hardware),
@@ -107,36 +113,47 @@ def validate(
     return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
 
 
-def _simulate(
-    bench: Bench,
-    cells: Cells,
-    mapped: MappedNetwork,
-    inputs: FloatArray,
-    accuracy: Any,
-    die: int = NOMINAL,
-    mismatch_seed: int | None = None,
-) -> list[_Run]:
-    points = [
-        _point(bench, cells, mapped, t, sample, accuracy=accuracy, die=die, mismatch_seed=mismatch_seed)
-        for sample, t in enumerate(inputs)
+def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int) -> list[_Task]:
+    """Samples repeated more accurately: they tell the numerical error."""
+    count = min(bench.design.validation.accuracy_samples, samples)
+    return [_Task(mapped[ODE], sample, bench.judging) for sample in range(count)]
+
+
+def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
+    """Both nominal circuits on all samples, and the dies on a few."""
+    settings = bench.design.validation
+    few = range(min(settings.mismatch_samples, samples))
+    return [
+        *(_Task(mapped[ODE], sample, bench.working) for sample in range(samples)),
+        *(_Task(mapped[CONVENTIONAL], sample, bench.coarse) for sample in range(samples)),
+        *(
+            _Task(mapped[ODE], sample, bench.coarse, die, settings.mismatch_seed + die - 1)
+            for die in range(1, dies + 1)
+            for sample in few
+        ),
     ]
-    return [_Run(mapped.name, die, sample, row) for sample, row in enumerate(bench.run(points))]
 
 
-def _point(
-    bench: Bench, cells: Cells, mapped: MappedNetwork, t: FloatArray, sample: int, *, accuracy: Any, die: int,
-    mismatch_seed: int | None,
-) -> Point:  # fmt: skip
-    condition = {"sample": sample, "die": die, "corner": str(bench.design.process.corner), "reltol": accuracy.reltol}
-    return sample_point(bench, cells, mapped, t, condition, accuracy=accuracy, mismatch_seed=mismatch_seed, energy=die == NOMINAL)
+def _simulate(bench: Bench, cells: Cells, inputs: FloatArray, *groups: list[_Task]) -> list[list[_Run]]:
+    """All groups in one batch, the longest simulations first, so that no processor waits for another."""
+    rows = iter(bench.run([_point(bench, cells, task, inputs[task.sample]) for group in groups for task in group]))
+    return [[_Run(task.mapped.name, task.die, task.sample, next(rows)) for task in group] for group in groups]
+
+
+def _point(bench: Bench, cells: Cells, task: _Task, t: FloatArray) -> Point:
+    corner = str(bench.design.process.corner)
+    condition = {"sample": task.sample, "die": task.die, "corner": corner, "reltol": task.accuracy.reltol}
+    return sample_point(
+        bench, cells, task.mapped, t, condition,
+        accuracy=task.accuracy, mismatch_seed=task.mismatch_seed, energy=task.die == NOMINAL,
+    )  # fmt: skip
 
 
 def example_decks(bench: Bench, cells: Cells, mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, Deck]:
     """The first test sample of each mapping as a stand-alone deck."""
     t = data.test_t[0].numpy()
     return {
-        f"{name}_sample_0": _point(bench, cells, network, t, 0, accuracy=bench.working, die=NOMINAL, mismatch_seed=None).deck
-        for name, network in mapped.items()
+        f"{name}_sample_0": _point(bench, cells, _Task(network, 0, bench.working), t).deck for name, network in mapped.items()
     }
 
 

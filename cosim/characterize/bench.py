@@ -89,7 +89,7 @@ class Bench:
     def coarse(self) -> Accuracy:
         """A quarter of the time of `working`, within 5 ns of it: for circuits that are tens of nanoseconds off their model."""
         accuracy = self.design.accuracy
-        return Accuracy(100 * accuracy.reltol, 1e-14, 4 * accuracy.max_step_s)
+        return Accuracy(100 * accuracy.reltol, 1e-14, 2 * accuracy.max_step_s)
 
     def deck(
         self,

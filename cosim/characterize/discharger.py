@@ -23,7 +23,7 @@ from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, column, discharger_iv
 
 THRESHOLD_STEP_V = 2e-3
-LONGEST_PHASES = 4.0
+LONGEST_PHASES = 3.0
 """A weak bias is followed this long before it counts as not firing."""
 
 
@@ -41,6 +41,7 @@ def bias_points(bench: Bench, column_size: ColumnSize, biases_v: np.ndarray) -> 
             netlist,
             Transient(stop, phase / 100, bench.fine.max_step_s),
             [MEMBRANE, SPIKE],
+            bench.working,
         )
         yield Point(condition, deck, partial(first_spike, fire_s=window.fire_s, level_v=cells.supply_v / 2))
 
