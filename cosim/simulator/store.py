@@ -67,10 +67,22 @@ class Store:
         version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise InputError(f"{self.path}: is a result store of version {version}, newer than {SCHEMA_VERSION}; update cosim")
-        self._database.execute("PRAGMA journal_mode=WAL")
+        self._switch_to_wal()
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(_SCHEMA)
         self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _switch_to_wal(self, patience_s: float = 30.0) -> None:
+        """SQLite's busy time-out does not cover this switch: two batches that start at once must try again themselves."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def key(self, point: Point, ngspice_version: str) -> str:
         """SHA-256 of all that decides a row: the deck, the extraction with its arguments and version, ngspice, this room."""

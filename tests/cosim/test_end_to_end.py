@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def stored_points(folder: Path) -> int:
     path = folder / "run" / "points.sqlite"
     if not path.exists():
         return 0
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'points'").fetchone()[0]
         return int(database.execute("SELECT count(*) FROM points WHERE row IS NOT NULL").fetchone()[0]) if tables else 0
 
@@ -152,7 +153,12 @@ def test_a_hardware_model_needs_no_network(finished: subprocess.CompletedProcess
     other = tmp_path / "characterized"
     other.mkdir()
     (other / ".lock").touch()
-    shutil.copy(folder / "run" / "points.sqlite", other)
+    # not a plain copy of the file: rows may still stand in its write-ahead log
+    with (
+        closing(sqlite3.connect(folder / "run" / "points.sqlite")) as store,
+        closing(sqlite3.connect(other / "points.sqlite")) as copy,
+    ):
+        store.backup(copy)
     result = cosim.run(folder / "tiny.toml", other, until="characterize")
     assert (other / "hardware.json").read_bytes() == (folder / "run" / "hardware.json").read_bytes()
     assert result.metrics["simulation.cached_points"] == result.metrics["simulation.points"]
