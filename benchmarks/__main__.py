@@ -1,0 +1,61 @@
+"""Run one benchmark: a table for people, flat names and numbers for machines."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.figure import Figure, machine
+
+
+BENCHMARKS = {
+    "engine": "thousands of small simulations, against plain PySpice and ngspice -b",
+    "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
+}
+
+
+def main() -> None:
+    lines = "\n".join(f"  {name:14} {what}" for name, what in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"Measure, and compare with what a user would pick otherwise.\n\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=sorted(BENCHMARKS))
+    parser.add_argument("--json", action="store_true", help="one object of flat names and numbers on standard output")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions: for trying the benchmark itself out")
+    arguments = parser.parse_args()
+    # Only the chosen one is imported: each brings its own heavy packages.
+    module = importlib.import_module(f"benchmarks.{arguments.name}")
+    figures = list(_heard(module.figures(quick=arguments.quick), Console(stderr=True)))
+    if arguments.json:
+        json.dump({figure.name: figure.value for figure in figures}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        _show(arguments.name, figures, dict(machine(module.PACKAGES)))
+
+
+def _heard(figures: Iterator[Figure], console: Console) -> Iterator[Figure]:
+    """Say each figure as soon as it is measured: a benchmark takes minutes."""
+    for figure in figures:
+        console.print(f"{figure.name} = {figure.value:.5g} {figure.unit}", highlight=False)
+        yield figure
+
+
+def _show(name: str, figures: list[Figure], environment: dict[str, str]) -> None:
+    table = Table(title=f"benchmark {name}", caption=", ".join(f"{key} {value}" for key, value in environment.items()))
+    for column in ("figure", "measured", "unit", "target", "how"):
+        table.add_column(column, justify="right" if column == "measured" else "left")
+    for figure in figures:
+        table.add_row(figure.name, f"{figure.value:.5g}", figure.unit, figure.target, figure.detail)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
