@@ -13,7 +13,6 @@ from rich.table import Table
 
 from benchmarks.figure import Figure, machine
 
-
 BENCHMARKS = {
     "engine": "thousands of small simulations, against plain PySpice and ngspice -b",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
