@@ -1,0 +1,73 @@
+"""Pictures of spikes, moved a little: whole mini-batches as tensors, every picture differently."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far training pictures are moved, each by its own draw.
+
+    Attributes:
+        flip: mirror every other picture, left to right.
+        rotation_degrees: turn by a uniform angle up to this, either way (bilinear).
+        crop_pixels: shift by a whole number of pixels up to this, either way; what comes in from outside is black.
+    """
+
+    flip: bool = False
+    rotation_degrees: float = 0.0
+    crop_pixels: int = 0
+
+    def __bool__(self) -> bool:
+        return self.flip or self.rotation_degrees > 0 or self.crop_pixels > 0
+
+
+def augment(t: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Spike times of pictures [batch, channels, height, width], augmented; black (silent) outside the picture."""
+    if how.flip:
+        t = flipped(t, _draw(t, generator) < 0.5)
+    if how.rotation_degrees:
+        t = rotated(t, (2 * _draw(t, generator) - 1) * math.radians(how.rotation_degrees))
+    if how.crop_pixels:
+        span = 2 * how.crop_pixels + 1
+        shifts = torch.stack([(_draw(t, generator) * span).long() - how.crop_pixels for _ in range(2)], dim=1)
+        t = shifted(t, shifts, how.crop_pixels)
+    return t
+
+
+def flipped(t: Tensor, which: Tensor) -> Tensor:
+    """The pictures `which` [batch] says, mirrored left to right."""
+    return torch.where(which[:, None, None, None], t.flip(3), t)
+
+
+def rotated(t: Tensor, angles: Tensor) -> Tensor:
+    """Pictures turned by `angles` [batch] in radians, clockwise as seen, about their centre."""
+    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    # grid_sample's coordinates run -1 .. 1 in both directions whatever the picture's shape.
+    aspect = t.shape[2] / t.shape[3]
+    matrix = torch.stack([torch.stack([cos, sin * aspect, zero], 1), torch.stack([-sin / aspect, cos, zero], 1)], 1)
+    grid = F.affine_grid(matrix, list(t.shape), align_corners=False)
+    # Brightness 1 - t is what is zero outside the picture.
+    return 1.0 - F.grid_sample(1.0 - t, grid, align_corners=False)
+
+
+def shifted(t: Tensor, shifts: Tensor, reach: int) -> Tensor:
+    """Pictures moved by `shifts` [batch, 2] whole pixels (down, right), at most `reach` either way."""
+    height, width = t.shape[2:]
+    padded = F.pad(t, (reach, reach, reach, reach), value=1.0)
+    rows = torch.arange(height, device=t.device) + reach - shifts[:, :1]
+    columns = torch.arange(width, device=t.device) + reach - shifts[:, 1:]
+    batch = torch.arange(len(t), device=t.device)[:, None, None]
+    # Advanced indices around a slice put the channels last.
+    return padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+def _draw(t: Tensor, generator: torch.Generator) -> Tensor:
+    """Uniform numbers [batch] on the device of t."""
+    return torch.rand(len(t), generator=generator, device=t.device, dtype=t.dtype)

@@ -1,0 +1,85 @@
+"""What a data set is to a network: spike times and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from training.hardware import FloatArray
+
+
+@dataclass(frozen=True)
+class SpikeData:
+    """Spike times in phases [samples, inputs] and labels [samples] of a training and a test set; a time of 1 never arrives.
+
+    `minimum` and `maximum` [features], or [1] for pixels, are the scaling of the features, taken from the training set alone;
+    `train_rows` and `test_rows` are the rows of the data set that each sample came from. `image` is the shape
+    (channels, height, width) of a sample that is one; a convolutional network takes `as_images()`.
+    """
+
+    train_t: Tensor
+    train_labels: Tensor
+    test_t: Tensor
+    test_labels: Tensor
+    minimum: FloatArray
+    maximum: FloatArray
+    train_rows: list[int]
+    test_rows: list[int]
+    image: tuple[int, int, int] | None = None
+
+    @property
+    def inputs(self) -> int:
+        return self.train_t[0].numel()
+
+    @property
+    def classes(self) -> int:
+        return int(self.train_labels.max()) + 1
+
+    def as_images(self) -> SpikeData:
+        """The same samples as [samples, channels, height, width]. Raises ValueError for a set without pictures."""
+        if self.image is None:
+            raise ValueError("these samples are no images; take a network with fully connected layers")
+        return replace(self, train_t=self.train_t.view(-1, *self.image), test_t=self.test_t.view(-1, *self.image))
+
+    def to(self, device: torch.device) -> SpikeData:
+        """The same data on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("train_t", "train_labels", "test_t", "test_labels")}
+        return replace(self, **moved)
+
+
+def held_out(data: SpikeData, samples: int, seed: int = 0) -> SpikeData:
+    """Some training samples, drawn by `seed`, in the place of the test set: settings are chosen on them, never on the test set.
+
+    Raises ValueError unless at least one training sample is left.
+    """
+    total = len(data.train_labels)
+    if not 0 < samples < total:
+        raise ValueError(f"held-out samples: {samples} must lie in 1 .. {total - 1}")
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(seed)).tolist()
+    return _chosen(data, order[samples:], order[:samples])
+
+
+def reduced(data: SpikeData, samples: int, seed: int = 0) -> SpikeData:
+    """`samples` of the training samples, drawn by `seed`; the whole test set. Raises ValueError where there are not so many."""
+    total = len(data.train_labels)
+    if not 0 < samples <= total:
+        raise ValueError(f"train_samples: {samples} must lie in 1 .. {total}")
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(seed)).tolist()
+    return replace(_chosen(data, order[:samples], []), test_t=data.test_t, test_labels=data.test_labels, test_rows=data.test_rows)
+
+
+def _chosen(data: SpikeData, train: Sequence[int], test: Sequence[int]) -> SpikeData:
+    """These samples of the training set as training and as test set."""
+    train_index, test_index = torch.tensor(train, dtype=torch.long), torch.tensor(test, dtype=torch.long)
+    return replace(
+        data,
+        train_t=data.train_t[train_index],
+        train_labels=data.train_labels[train_index],
+        test_t=data.train_t[test_index],
+        test_labels=data.train_labels[test_index],
+        train_rows=[data.train_rows[i] for i in train],
+        test_rows=[data.train_rows[i] for i in test],
+    )
