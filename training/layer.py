@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from training.solvers import dstd, event_walk
 from training.synapse_table import SynapseTable, WeightRange
 
 Solver = Literal["exact", "dstd"]
+
+# Effective weights as designed to those of the synapses as made (noise, mismatch), of the same shape; differentiable.
+Variation = Callable[[Tensor], Tensor]
 
 
 class LayerOutput(NamedTuple):
@@ -79,6 +83,7 @@ class RCSpikeLayer(nn.Module):
         self.leak = leak
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
         self.fan_out = fan_out
+        self.variation: Variation | None = None
         self.bind(model, weight_range)
 
     def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
@@ -134,7 +139,8 @@ class RCSpikeLayer(nn.Module):
             rise = self.table[below + 1] - low
         fraction = ((weight - start) / width).clamp(0.0, 1.0)
         values = torch.where((weight == 0.0)[..., None], self.idle, low + fraction[..., None] * rise)
-        return Synapses(weight, *values.unbind(-1))
+        made = weight if self.variation is None else self.variation(weight)
+        return Synapses(made, *values.unbind(-1))
 
     def fire(self, v: Tensor) -> Tensor:
         """Spike time of a membrane v (any shape): the firing curve, continued at its ends and clipped to [t_min, 1].
@@ -173,12 +179,14 @@ class RCSpikeLayer(nn.Module):
         arguments, v_reset = (t, synapses.weight, synapses.beta, kick), self.model.v_reset
         if self.solver == "exact" or not self.training:
             return event_walk.accumulate(*arguments, v_reset=v_reset)
-        offset = float(torch.rand((), generator=generator)) / self.steps if self.random_offset else 0.0
+        offset = float(torch.rand((), generator=generator, device=t.device)) / self.steps if self.random_offset else 0.0
         return dstd.accumulate(*arguments, v_reset=v_reset, steps=self.steps, offset=offset)
 
     def _jitter(self, spike_times: Tensor, generator: torch.Generator | None) -> Tensor:
         """Noise on the spikes there are: a silent neuron stays silent, and no spike leaves its phase."""
-        noise = self.spike_time_noise * torch.randn(spike_times.shape, generator=generator, dtype=spike_times.dtype)
+        noise = self.spike_time_noise * torch.randn(
+            spike_times.shape, generator=generator, dtype=spike_times.dtype, device=spike_times.device
+        )
         with torch.no_grad():
             moved = (spike_times + noise).clamp_(0.0, 1.0)
             noise = torch.where(spike_times < 1.0, moved - spike_times, 0.0)
