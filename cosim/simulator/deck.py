@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 from cosim.errors import InputError
+from cosim.simulator import netlist_values
+from cosim.simulator.expressions import NotEvaluable
+from cosim.simulator.flattening import FlatDeck, flatten
 
 SPICEINIT = """\
 * Settings that every deck of this project expects; ngspice reads them from .spiceinit in the folder it is started in.
@@ -19,6 +26,8 @@ set num_threads=1
 
 # Without a seed ngspice goes on drawing where the deck before it in the same process stopped.
 DEFAULT_SEED = 1
+
+_INCLUDE = re.compile(r"^\s*\.(?:inc|include|lib)\s+[\"']?(?P<path>[^\s\"']+)", re.IGNORECASE | re.MULTILINE)
 
 # The node or source inside v() and i() may be hierarchical; @device[parameter] reads a device.
 _SAVE = re.compile(r"[vi]\([\w.#:+/!%~-]+\)|@[\w.#:+/!%~-]+\[\w+\]", re.IGNORECASE)
@@ -100,13 +109,37 @@ class Transient:
 Analysis = OperatingPoint | DcSweep | Transient
 
 
+class Base(NamedTuple):
+    """What decks have in common that differ in values and seed only: one circuit is loaded for all of them."""
+
+    netlist: str
+    library: str
+    analysis: Analysis
+    save: tuple[str, ...]
+    options: SolverOptions
+    value_names: tuple[str, ...]
+
+    def cards(self, netlist: str, seed: int | None) -> str:
+        cards = [
+            self.options.cards(),
+            f".option seed={DEFAULT_SEED if seed is None else seed}",
+            self.library.strip("\n"),
+            netlist.strip("\n"),
+            ".save " + " ".join(self.save),
+            self.analysis.card(),
+            ".end",
+        ]
+        return "\n".join(card for card in cards if card) + "\n"
+
+
 @dataclass(frozen=True)
 class Deck:
     """One simulation.
 
     `netlist` holds the circuit's cards without title, analysis and `.end`; `library` the model text it needs; `save` the vectors
-    to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` (1 or more) starts ngspice's own random
-    numbers (`agauss`, ...); without one every deck draws the same.
+    to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` (1 or more) decides the random numbers
+    (`agauss`, ...); without one every deck draws the same. `values` are numbers that replace those of the netlist
+    (`with_values`). `plain`: load the deck as it is, without any of the engine's short cuts.
     """
 
     title: str
@@ -116,35 +149,105 @@ class Deck:
     save: tuple[str, ...]
     options: SolverOptions = SolverOptions()
     seed: int | None = None
+    values: tuple[tuple[str, float], ...] = ()
+    plain: bool = False
 
     def __post_init__(self) -> None:
         if not self.title.strip() or len(self.title.splitlines()) != 1:
             raise InputError(f"deck: title: must be one line of text, not {self.title!r}")
-        for name in self.save:
-            if not _SAVE.fullmatch(name):
-                raise InputError(f"deck {self.title}: save: {name!r} is not v(node), i(source) or @device[parameter]")
         if self.seed is not None and self.seed < 1:
             raise InputError(f"deck {self.title}: seed: must be 1 or more, not {self.seed}")
-        if not self.save:
-            raise InputError(f"deck {self.title}: save: name at least one vector")
+        _check_save(self.title, self.save)
+
+    def with_values(self, values: Mapping[str, float], title: str | None = None) -> Deck:
+        """The same circuit with other numbers on its top level.
+
+        `values` names them: `element` is the value of a source, resistor, capacitor or inductor, `element[parameter]` a parameter
+        of any element. Raises `InputError` for a name the netlist does not have, and for a number that is not finite.
+        """
+        given = {**dict(self.values), **{name.lower(): float(value) for name, value in values.items()}}
+        _check_names(self.netlist, tuple(sorted(given)))
+        for name, value in given.items():
+            if not math.isfinite(value):
+                raise InputError(f"deck {self.title}: {name}: must be a finite number, not {value}")
+        return replace(self, title=title or self.title, values=tuple(sorted(given.items())))
+
+    def with_seed(self, seed: int | None, title: str | None = None) -> Deck:
+        """The same circuit with the random numbers of another seed."""
+        return replace(self, title=title or self.title, seed=seed)
+
+    @property
+    def base(self) -> Base:
+        names = tuple(name for name, _ in self.values)
+        return Base(self.netlist, self.library, self.analysis, self.save, self.options, names)
 
     def cards(self) -> str:
-        """All lines but the title."""
-        cards = [
-            self.options.cards(),
-            f".option seed={DEFAULT_SEED if self.seed is None else self.seed}",
-            self.library.strip("\n"),
-            self.netlist.strip("\n"),
-            ".save " + " ".join(self.save),
-            self.analysis.card(),
-            ".end",
-        ]
-        return "\n".join(card for card in cards if card) + "\n"
+        """All lines but the title, as plain ngspice reads them."""
+        return self.base.cards(netlist_values.replaced(self.netlist, self.values) if self.values else self.netlist, self.seed)
 
     def text(self) -> str:
-        """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside a .spiceinit that holds `SPICEINIT`."""
-        return f"{self.title}\n{self.cards()}"
+        """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside a .spiceinit that holds `SPICEINIT`.
+
+        One that draws random numbers comes with them in place, flat.
+        """
+        flat = None if self.plain or self.seed is None else flat_deck(self.base)
+        cards = flat.text(flat.numbers(dict(self.values), self.seed)) if flat and flat.draws_numbers else self.cards()
+        return f"{self.title}\n{cards}"
 
     def digest(self) -> str:
-        """SHA-256 of everything that decides the result; the title does not."""
-        return hashlib.sha256((SPICEINIT + self.cards()).encode()).hexdigest()
+        """SHA-256 of everything that decides the result, the files it includes among it; the title does not."""
+        parts = [_base_digest(self.base, _included(self.netlist, self.library)), self.values, self.seed, self.plain]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _check_save(title: str, save: tuple[str, ...]) -> None:
+    if not save:
+        raise InputError(f"deck {title}: save: name at least one vector")
+    for name in save:
+        if not _SAVE.fullmatch(name):
+            raise InputError(f"deck {title}: save: {name!r} is not v(node), i(source) or @device[parameter]")
+
+
+@functools.lru_cache(maxsize=256)
+def _check_names(netlist: str, names: tuple[str, ...]) -> None:
+    netlist_values.check(netlist, names)
+
+
+@functools.lru_cache(maxsize=32)
+def flat_deck(base: Base) -> FlatDeck | None:
+    """The base made flat, None if only ngspice can read it, or say what is wrong with it."""
+    try:
+        return flatten(base.cards(base.netlist, None), base.value_names)
+    except (NotEvaluable, LookupError, ValueError):  # the latter two: a card with less on it than there should be
+        return None
+
+
+@functools.lru_cache(maxsize=256)
+def _base_digest(base: Base, included: tuple[Any, ...]) -> str:
+    text = SPICEINIT + base.cards(base.netlist, None) + repr(included)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _included(netlist: str, library: str) -> tuple[tuple[str, str], ...]:
+    """Every file that a deck reads, with the digest of its content; a file that is not there has none."""
+    return tuple((str(path), _file_digest(path)) for path in _included_paths(netlist, library))
+
+
+@functools.lru_cache(maxsize=64)
+def _included_paths(*texts: str) -> tuple[Path, ...]:
+    found: list[Path] = []
+    pending = [(text, Path()) for text in texts]
+    while pending:
+        text, folder = pending.pop()
+        for match in _INCLUDE.finditer(text):
+            path = folder / Path(match["path"]).expanduser()
+            if path not in found and path.is_file():
+                pending.append((path.read_text(encoding="utf-8", errors="replace"), path.parent))
+            if path not in found:
+                found.append(path)
+    return tuple(found)
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

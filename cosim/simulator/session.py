@@ -8,16 +8,19 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
-from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, Transient
+from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, Transient, flat_deck
 from cosim.simulator.diagnosis import load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
+from cosim.simulator.flattening import FlatDeck
 from cosim.simulator.waveforms import FloatArray, Waveforms
 
 LIBRARY_NAMES = ("libngspice.so", "libngspice.so.0", "libngspice.dylib")
@@ -44,6 +47,16 @@ class _Shared(NgSpiceShared):  # type: ignore[misc]
         return 0
 
 
+@dataclass
+class _Loaded:
+    """The flat circuit that ngspice holds, and the numbers it stands at."""
+
+    title: str
+    flat: FlatDeck
+    fixed: list[float]
+    numbers: list[float]
+
+
 class NgspiceSession:
     """The one ngspice of this process.
 
@@ -59,30 +72,70 @@ class NgspiceSession:
         self._shared = _start_shared()
         self._runs = 0
         self._log: list[str] = []
+        self._loaded: _Loaded | None = None
 
     @property
     def version(self) -> str:
         return str(self._shared.ngspice_version)
 
     def run(self, deck: Deck) -> Waveforms:
-        """Simulate. Raises `SimulationError` unless every saved vector came back complete, finite and from this very deck."""
-        self._clear()
+        """Simulate. Raises `SimulationError` unless every saved vector came back complete, finite and from this very deck.
+
+        A deck is made flat; if the circuit that is loaded differs from it in numbers only, these are set on it. What that module
+        does not know, and a `plain` deck, is loaded as it is.
+        """
         self._log.clear()
+        self._shared.lines.clear()
         try:
-            return self._run(deck)
+            flat = None if deck.plain else flat_deck(deck.base)
+            if flat is None:
+                return self._run_plain(deck)
+            return self._run_flat(deck, flat)
         except SimulationError as error:
+            self._clear()
             raise SimulationError(error.reason, f"{deck.title}: {error}", deck.text(), "\n".join(self._log)) from None
+
+    def _run_plain(self, deck: Deck) -> Waveforms:
+        self._clear()
+        title = self._load(deck.cards())
+        try:
+            return self._simulate(deck, title)
         finally:
             self._clear()
 
-    def _run(self, deck: Deck) -> Waveforms:
+    def _run_flat(self, deck: Deck, flat: FlatDeck) -> Waveforms:
+        numbers = flat.numbers(dict(deck.values), deck.seed)
+        # Numbers that no command sets are in the text; the others are set by command even on a circuit that was just loaded,
+        # because ngspice reads a number in a netlist and in a command with different rounding.
+        fixed = [number for number, slot in zip(numbers, flat.slots, strict=True) if slot.command is None]
+        if self._loaded is None or self._loaded.flat is not flat or self._loaded.fixed != fixed:
+            self._clear()
+            nominal = [number if slot.command is None else slot.nominal for number, slot in zip(numbers, flat.slots, strict=True)]
+            self._loaded = _Loaded(self._load(flat.text(nominal)), flat, fixed, [math.nan] * len(numbers))
+        for slot, number, present in zip(flat.slots, numbers, self._loaded.numbers, strict=True):
+            if slot.command is not None and number != present:
+                self._command(f"{slot.command}{number!r}")
+        self._loaded.numbers = numbers
+        try:
+            return self._simulate(deck, self._loaded.title)
+        finally:
+            self._command("destroy all")
+
+    def _load(self, cards: str) -> str:
+        """Load a circuit and return its title."""
         # A deck that fails to load would leave the previous circuit in place and run it again: hence the unique title.
         # The deck's own title stays out: ngspice would substitute variables and commands in it when it is echoed.
         self._runs += 1
         title = f"cosim {self._runs}"
-        self._load(f"{title}\n{deck.cards()}")
+        with contextlib.suppress(NameError):  # PySpice's verdict, see diagnosis.py
+            self._shared.load_circuit(f"{title}\n{cards}")
         if finding := load_failure(self._hear()):
             raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be loaded')}: {finding[1]}")
+        return title
+
+    def _simulate(self, deck: Deck, title: str) -> Waveforms:
+        if finding := load_failure(self._hear()):
+            raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be set')}: {finding[1]}")
         self._command("run")
         if finding := run_failure(self._hear()):
             raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
@@ -117,10 +170,6 @@ class NgspiceSession:
             raise SimulationError(Reason.EMPTY, f"{name} has no points")
         return np.frombuffer(ffi.buffer(info.v_realdata, 8 * info.v_length), dtype=np.float64).copy()
 
-    def _load(self, text: str) -> None:
-        with contextlib.suppress(NameError):  # PySpice's verdict, see diagnosis.py
-            self._shared.load_circuit(text)
-
     def _command(self, command: str) -> None:
         with contextlib.suppress(NameError):
             self._shared.exec_command(command)
@@ -136,6 +185,7 @@ class NgspiceSession:
         self._command("destroy all")
         self._command("remcirc")
         self._shared.lines.clear()
+        self._loaded = None
 
 
 _NAMES = {

@@ -24,7 +24,7 @@ from cosim.simulator.points import Extract, Outcome, Point, Row
 
 SCHEMA_VERSION = 1
 # Raise when this room itself changes what a deck gives.
-SIMULATOR_VERSION = 1
+SIMULATOR_VERSION = 2
 
 _COLUMNS = {
     "key": "TEXT PRIMARY KEY", "title": "TEXT", "condition": "TEXT", "seed": "INTEGER", "extractor": "TEXT", "row": "TEXT",

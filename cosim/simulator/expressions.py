@@ -1,0 +1,118 @@
+"""Arithmetic of SPICE parameters, as ngspice's numparam does it (manual, chapter 2.9), in Python.
+
+Expressions are translated to Python once and evaluated many times. What this module does not know raises `NotEvaluable`: the deck
+is then left to ngspice.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from keyword import iskeyword
+from statistics import NormalDist
+from types import CodeType
+from typing import Any
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?P<suffix>meg|mil|[tgkmunpfa])?[a-z]*"
+    r"|(?P<name>[a-z_]\w*(?![\w.#]))|(?P<operator>\*\*|==|!=|<>|<=|>=|&&|\|\||[-+*/^()<>!,?:]))",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"\b(?P<probe>[vi])\s*\((?P<nodes>[^()]*)\)|(?<![\w.])(?P<name>[a-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
+OF_THE_RUN = frozenset({"temper", "time", "hertz"})
+"""What only the running simulation knows, beside v() and i()."""
+
+_SCALE = {
+    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
+}  # fmt: skip
+_OPERATORS = {"^": "**", "&&": " and ", "||": " or ", "!": " not ", "<>": "!="}
+
+
+class NotEvaluable(Exception):
+    """An expression or statement that only ngspice itself understands."""
+
+
+def _power(x: float, y: float) -> float:
+    return math.copysign(abs(x) ** y, x)
+
+
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "sqrt": math.sqrt, "exp": math.exp, "ln": math.log, "log": math.log, "log10": math.log10, "abs": abs, "min": min, "max": max,
+    "pow": lambda x, y: abs(x) ** y, "pwr": _power, "int": math.trunc, "floor": math.floor, "ceil": math.ceil,
+    "sgn": lambda x: float((x > 0) - (x < 0)), "sqr": lambda x: x * x, "sin": math.sin, "cos": math.cos, "tan": math.tan,
+    "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh, "arctan": math.atan, "atan": math.atan,
+}  # fmt: skip
+def unquoted(text: str) -> str:
+    """An expression without the braces or quotes around it and its parts."""
+    return re.sub(r"[{}'\"]", lambda mark: {"{": "(", "}": ")"}.get(mark[0], " "), text).strip()
+
+
+@functools.lru_cache(maxsize=65536)
+def compiled(text: str) -> CodeType | float:
+    """A number, or code to evaluate with `evaluate`. Raises `NotEvaluable`."""
+    source = _python(unquoted(text).lower()).strip()
+    try:
+        code = compile(source, text, "eval")
+    except SyntaxError:
+        raise NotEvaluable(text) from None
+    return code if code.co_names else float(evaluate(code, {}))
+
+
+def evaluate(code: CodeType, names: Mapping[str, Any]) -> float:
+    """The value of compiled code; `names` gives parameters and the random functions. Raises `NotEvaluable`."""
+    try:
+        return float(eval(code, {"__builtins__": {}, "names": names}, names))  # made of the tokens above only
+    except (ArithmeticError, ValueError, TypeError, NameError) as error:
+        raise NotEvaluable(str(error)) from None
+
+
+def _python(text: str) -> str:
+    parts, position = [], 0
+    while position < len(text.rstrip()):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise NotEvaluable(text)
+        parts.append(_token(match))
+        position = match.end()
+    return "".join(parts)
+
+
+def _token(match: re.Match[str]) -> str:
+    if number := match["number"]:
+        # Always a float: whole numbers would be Python's own, of any length.
+        return f" {float(number) * _SCALE.get((match['suffix'] or '').lower(), 1.0)!r} "
+    if name := match["name"]:
+        # A diffusion area is called `as`, and a lambda would be one in Python too.
+        return f' names["{name}"] ' if iskeyword(name) else f" {name} "
+    if match["operator"] in "?:":  # no model of the libraries we know uses the conditional
+        raise NotEvaluable(match["operator"])
+    return _OPERATORS.get(match["operator"], match["operator"])
+
+
+def names_replaced(text: str, value: Callable[[str], str], node: Callable[[str], str]) -> str:
+    """An expression that ngspice evaluates during the run, with its parameters and nodes replaced; functions stay."""
+
+    def replaced(match: re.Match[str]) -> str:
+        if match["probe"]:
+            return f"{match['probe']}({','.join(node(name.strip()) for name in match['nodes'].split(','))})"
+        return match[0] if match["name"].lower() in OF_THE_RUN else value(match["name"].lower())
+
+    return _NAME.sub(replaced, text)
+
+
+def normal_deviate(*name: object) -> float:
+    """A draw from N(0, 1) that depends on its name alone: the same for any order, any other draw left out or added."""
+    digest = hashlib.blake2b("/".join(map(str, name)).encode(), digest_size=8).digest()
+    return _NORMAL.inv_cdf((int.from_bytes(digest, "big") + 0.5) / 2**64)
+
+
+def uniform_deviate(*name: object) -> float:
+    """The same from U(-1, 1)."""
+    digest = hashlib.blake2b("/".join(map(str, name)).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") + 0.5) / 2**63 - 1.0
+
+
+_NORMAL = NormalDist()
