@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import dist, isclose, log
@@ -30,8 +30,9 @@ from sky130_models.library import (
 )
 from sky130_models.pdk import Pdk
 
-_VERSION = 3  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_VERSION = 4  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _MISMATCH_SWITCH = "mc_mm_switch"
+_PROCESS_SWITCH = "mc_pr_switch"
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
 _DEVICE_PREFIX = "sky130_fd_pr__"
@@ -83,15 +84,19 @@ def _device_use(call: Statement) -> Iterator[DeviceUse]:
     yield DeviceUse(subckt, width, length, fingers or 1)
 
 
-def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False) -> PrunedLibrary:
+def prune(
+    pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False, process: bool = False
+) -> PrunedLibrary:
     """The part of `corner` that `uses` need, from the disk cache where it is there.
 
-    `mismatch` sets `MC_MM_SWITCH`: ngspice then draws device mismatch, process parameters stay nominal; give the deck a seed.
+    `mismatch` sets `MC_MM_SWITCH`: each device draws its own deviation. `process` sets `MC_PR_SWITCH`: the parameters of the die
+    are drawn around the corner. Give the deck a seed. The statistics are those of the foundry's deck, not of silicon.
     Raises `LibraryError` for a device the library does not hold and `GeometryError` for a size that no model bin covers.
     """
     wanted = sorted({_as_binned(use) for use in uses}, key=str)
-    request = f"{_VERSION} {pdk.source} {corner} {mismatch} {wanted}"
-    text = cache.text(pdk.library, corner, request, lambda: _pruned_text(pdk, corner, wanted, mismatch))
+    switches = {_MISMATCH_SWITCH: mismatch, _PROCESS_SWITCH: process}
+    request = f"{_VERSION} {pdk.source} {corner} {switches} {wanted}"
+    text = cache.text(pdk.library, corner, request, lambda: _pruned_text(pdk, corner, wanted, switches))
     return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
 
 
@@ -100,19 +105,19 @@ def _as_binned(use: DeviceUse) -> DeviceUse:
     return use if "fet" in use.subckt else DeviceUse(use.subckt)
 
 
-def _pruned_text(pdk: Pdk, corner: Corner, uses: Sequence[DeviceUse], mismatch: bool) -> tuple[str, list[Path]]:
+def _pruned_text(pdk: Pdk, corner: Corner, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
     source, files = read_section(pdk.library, corner)
     kept = _in_use(definitions(source), uses)
     header = f"* SKY130 {pdk.model_set} models, corner {corner}, from {pdk.source}: the part in use\n"
     licence = "* Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0\n"
-    lines = [line for item in kept for statement in _switched(item, mismatch).statements for line in statement.lines]
+    lines = [line for item in kept for statement in _switched(item, switches).statements for line in statement.lines]
     return header + licence + "\n".join(lines) + "\n", files
 
 
-def _switched(item: Definition, mismatch: bool) -> Definition:
-    if item.name != _MISMATCH_SWITCH:
+def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:
+    if item.name not in switches:
         return item
-    return Definition(item.name, (Statement((f".param {_MISMATCH_SWITCH} = {int(mismatch)}",)),))
+    return Definition(item.name, (Statement((f".param {item.name} = {int(switches[item.name])}",)),))
 
 
 def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[Definition]:
@@ -130,7 +135,7 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[De
     nested = {inner for name in used for index in by_name[name] for inner in library[index].names - {name}}
     random = _RANDOM | {item.name for item in library if item.is_parameter and item.names & _RANDOM}
     pending = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & random)]
-    pending += [index for name in used | {_MISMATCH_SWITCH} for index in by_name[name]]
+    pending += [index for name in used | {_MISMATCH_SWITCH, _PROCESS_SWITCH} for index in by_name[name]]
     kept: dict[int, Definition] = {}
     while pending:
         index = pending.pop()

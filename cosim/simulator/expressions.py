@@ -10,7 +10,7 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from keyword import iskeyword
 from statistics import NormalDist
 from types import CodeType
@@ -92,15 +92,22 @@ def _token(match: re.Match[str]) -> str:
     return _OPERATORS.get(match["operator"], match["operator"])
 
 
-def names_replaced(text: str, value: Callable[[str], str], node: Callable[[str], str]) -> str:
-    """An expression that ngspice evaluates during the run, with its parameters and nodes replaced; functions stay."""
+def parts(text: str, node: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """An expression that ngspice evaluates during the run, in parts (text, name of a parameter); one of the two is empty.
 
-    def replaced(match: re.Match[str]) -> str:
+    `node` renames the nodes inside v() and i(); functions and what only the run knows stay text.
+    """
+    position = 0
+    for match in _NAME.finditer(text):
+        yield text[position : match.start()], ""
         if match["probe"]:
-            return f"{match['probe']}({','.join(node(name.strip()) for name in match['nodes'].split(','))})"
-        return match[0] if match["name"].lower() in OF_THE_RUN else value(match["name"].lower())
-
-    return _NAME.sub(replaced, text)
+            yield f"{match['probe']}({','.join(node(name.strip()) for name in match['nodes'].split(','))})", ""
+        elif match["name"].lower() in OF_THE_RUN:
+            yield match["name"], ""
+        else:
+            yield "", match["name"].lower()
+        position = match.end()
+    yield text[position:], ""
 
 
 def normal_deviate(*name: object) -> float:

@@ -15,13 +15,15 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from types import CodeType
 
-from cosim.simulator.expressions import NotEvaluable, compiled, names_replaced
+from cosim.simulator.expressions import NotEvaluable, compiled, parts
 from cosim.simulator.scopes import Draws, Scope
 from sky130_models.library import Definition, Statement, assignments, definitions, statements
 
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
 _PLAIN = frozenset("defghkst")
 _DEEPEST = 30
+# Model parameters whose change by command gives what loading them gives; the libraries draw mismatch for these.
+_FOLLOWED = frozenset({"nfactor", "toxe", "voff", "vth0"})
 _PINS = {"c": 2, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
 _WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\S+")
 _ASSIGNMENT = re.compile(r"\b[a-z_]\w*\s*=", re.IGNORECASE)
@@ -82,7 +84,11 @@ def flatten(cards: str, values: Iterable[str] = ()) -> FlatDeck:
 
     Raises `NotEvaluable` for what this module does not know; ngspice may know it.
     """
-    return _Flattener(frozenset(values)).flatten(definitions(statements(cards.splitlines())))
+    lines = list(statements(cards.splitlines()))
+    keywords = [line.words[0] for line in lines]
+    if keywords.count(".subckt") != keywords.count(".ends"):
+        raise NotEvaluable("a sub-circuit does not end")
+    return _Flattener(frozenset(values)).flatten(definitions(lines))
 
 
 @dataclass(frozen=True)
@@ -236,13 +242,17 @@ class _Flattener:
         if _NUMBER.fullmatch(text) and not to_be_set:
             return [text]
         if _RUN.search(text):
-            return [names_replaced(text, lambda word: repr(self._constant(word, level.scope, key)), level.node)]
+            return [piece for part, word in parts(text, level.node) for piece in (self._inner(word, level, key) if word else [part])]
         code = compiled(text)
         value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, level.scope, key)
         if not (random or to_be_set):
             return [repr(value)]
         slot = Slot(key, _command(name, parameter), value)
         return [replace(slot, code=code, scope=level.scope) if random and not isinstance(code, float) else slot]
+
+    def _inner(self, word: str, level: _Level, key: str) -> list[Piece]:
+        """A parameter inside an expression that ngspice evaluates: no command reaches it."""
+        return [replace(piece, command=None) if isinstance(piece, Slot) else piece for piece in self._number(word, level, f"{key}.{word}")]
 
     def _constant(self, text: str, scope: Scope, where: str) -> float:
         code = compiled(text)
@@ -258,7 +268,7 @@ def _command(name: str, parameter: str) -> str | None:
         return f"alter {name} = "
     if parameter == "delvto":
         return f"alter @{name}[delvto] = "
-    return None
+    return f"altermod {name} {parameter} = " if parameter in _FOLLOWED else None
 
 
 @functools.lru_cache(maxsize=4096)
