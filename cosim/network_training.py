@@ -117,12 +117,17 @@ def _description(design: Design, data: SpikeData, recipe: Recipe, histories: Map
             "train_rows": data.train_rows,
             "test_rows": data.test_rows,
         },
-        "last_epoch": {name: asdict(history[-1]) for name, history in histories.items()},
+        "last_epoch": {name: _row(history[-1]) for name, history in histories.items()},
     }
 
 
 def _history_table(histories: Mapping[str, History]) -> pd.DataFrame:
-    return pd.DataFrame([{"network": name, **asdict(epoch)} for name, history in histories.items() for epoch in history])
+    return pd.DataFrame([{"network": name, **_row(epoch)} for name, history in histories.items() for epoch in history])
+
+
+def _row(epoch: Epoch) -> dict[str, float]:
+    """What is the same whenever the training is repeated: all but the time it took."""
+    return {name: value for name, value in asdict(epoch).items() if name != "seconds"}
 
 
 def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData) -> dict[str, float]:

@@ -1,14 +1,25 @@
-"""The published training recipe as a loss (Sakemi et al. 2025, arXiv 2412.09010, its Iris network)."""
+"""How a network is trained: the published recipes, the loss, the learning rate."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.data.augmentation import Augmentation
 from training.layer import LayerOutput
+
+Schedule = Literal["constant", "cosine", "one_cycle"]
+
+# torch's defaults for one cycle: rise over this share of the steps, from a 25th of the rate, and fall to a 10^4th of that.
+RISE, START_DIVISOR, END_DIVISOR = 0.3, 25.0, 1e4
+
+
+NO_AUGMENTATION = Augmentation()
 
 
 @dataclass(frozen=True)
@@ -17,13 +28,16 @@ class Recipe:
 
     The loss of a batch, averaged over its samples, with t the spike times of the layers and c of the class outputs:
 
-        cross-entropy of softmax(-c / softmax_temperature)
+        cross-entropy of softmax(-c / softmax_temperature), targets smoothed by `label_smoothing`
         + temporal_penalty * sum over outputs of (t - temporal_target)^2
         + early_spike_penalty * sum over all neurons of relu(1 - t / early_spike)
         + weight_penalty * sum of the squared weights
 
     `temporal_target` below 1 keeps every output firing inside its phase, the ones that are no class too; the circuit's firing
     law does not hold for spikes before about a tenth of a phase, which the early-spike penalty keeps away from.
+
+    `spike_time_noise` is the rms noise of every layer's spikes in training, and with `noise_in_evaluation` in inference too, as
+    published. `schedule` is what becomes of `learning_rate` over the epochs. `augmentation` needs pictures.
     """
 
     epochs: int = 1200
@@ -37,6 +51,23 @@ class Recipe:
     early_spike_penalty: float = 0.2
     early_spike: float = 0.12
     spike_time_noise: float = 0.01
+    noise_in_evaluation: bool = False
+    schedule: Schedule = "constant"
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = NO_AUGMENTATION
+
+
+# Sakemi et al. 2025 (arXiv 2412.09010): its Iris network, and RC-Spike networks on images.
+IRIS = Recipe()
+RC_SPIKE = Recipe(
+    epochs=50,
+    batch=32,
+    learning_rate=1e-4,
+    temporal_penalty=2.6,
+    weight_penalty=0.0,
+    early_spike_penalty=0.0,
+    noise_in_evaluation=True,
+)
 
 
 def loss(outputs: Sequence[LayerOutput], weights: Sequence[Tensor], labels: Tensor, classes: int, recipe: Recipe) -> Tensor:
@@ -49,12 +80,35 @@ def loss(outputs: Sequence[LayerOutput], weights: Sequence[Tensor], labels: Tens
         classes: the first so many outputs are the classes.
     """
     t_out = outputs[-1].spike_times
-    total = F.cross_entropy(-t_out[:, :classes] / recipe.softmax_temperature, labels)
+    scores = -t_out[:, :classes] / recipe.softmax_temperature
+    total = F.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
     total = total + recipe.temporal_penalty * (t_out - recipe.temporal_target).square().sum(1).mean()
     if recipe.early_spike_penalty:
         for layer in outputs:
-            early = F.relu(1.0 - layer.spike_times / recipe.early_spike).sum(1).mean()
+            early = F.relu(1.0 - layer.spike_times / recipe.early_spike).flatten(1).sum(1).mean()
             total = total + recipe.early_spike_penalty * early
-    for weight in weights:
-        total = total + recipe.weight_penalty * weight.square().sum()
+    if recipe.weight_penalty:
+        for weight in weights:
+            total = total + recipe.weight_penalty * weight.square().sum()
     return total
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """Learning rate of the optimiser's step `step`, 0 .. steps - 1, by the recipe's schedule.
+
+    Cosine falls to 0 (Loshchilov and Hutter 2017); one cycle rises and falls (Smith 2018), as torch's OneCycleLR does.
+    """
+    peak = recipe.learning_rate
+    if recipe.schedule == "constant":
+        return peak
+    if recipe.schedule == "cosine":
+        return _between(peak, 0.0, step / steps)
+    start, top = peak / START_DIVISOR, RISE * steps - 1
+    if step <= top:
+        return _between(start, peak, step / top)
+    return _between(peak, start / END_DIVISOR, (step - top) / (steps - 1 - top))
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """Half a cosine from `start` at a share of 0 to `end` at 1."""
+    return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2

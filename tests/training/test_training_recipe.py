@@ -1,0 +1,62 @@
+"""The learning rate's schedule and the terms of the loss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from training.layer import LayerOutput
+from training.recipe import RC_SPIKE, Recipe, learning_rate, loss
+
+
+@pytest.mark.parametrize("steps", [7, 100])
+def test_schedules_are_torchs_own(steps: int) -> None:
+    def torchs(kind: str) -> list[float]:
+        optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
+        scheduler: torch.optim.lr_scheduler.LRScheduler
+        if kind == "cosine":
+            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        else:
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.3, steps, cycle_momentum=False)
+        rates = []
+        for _ in range(steps):
+            rates.append(optimiser.param_groups[0]["lr"])
+            optimiser.step()
+            if len(rates) < steps:
+                scheduler.step()
+        return rates
+
+    for kind in ("cosine", "one_cycle"):
+        recipe = Recipe(learning_rate=0.3, schedule=kind)  # type: ignore[arg-type]
+        assert [learning_rate(recipe, step, steps) for step in range(steps)] == pytest.approx(torchs(kind), rel=1e-6, abs=1e-9)
+    assert learning_rate(Recipe(learning_rate=0.3), 5, steps) == 0.3
+
+
+def outputs(*times: list[float]) -> list[LayerOutput]:
+    tensors = [torch.tensor([row], dtype=torch.float64) for row in times]
+    return [LayerOutput(t, t, t) for t in tensors]
+
+
+def test_the_published_loss_on_images() -> None:
+    """Cross-entropy of softmax(-t/0.07) + 2.6 sum (t - 0.9)^2, by hand."""
+    got = loss(outputs([0.01, 0.5], [0.4, 0.6]), [torch.ones(2, 2)], torch.tensor([1]), 2, RC_SPIKE)
+    expected = math.log1p(math.exp(0.2 / 0.07)) + 2.6 * (0.5**2 + 0.3**2)
+    assert float(got) == pytest.approx(expected, rel=1e-12)
+
+
+def test_label_smoothing_shares_the_target() -> None:
+    recipe = replace(RC_SPIKE, temporal_penalty=0.0, label_smoothing=0.1)
+    got = loss(outputs([0.4, 0.6]), [], torch.tensor([0]), 2, recipe)
+    right, wrong = math.log1p(math.exp(-0.2 / 0.07)), math.log1p(math.exp(0.2 / 0.07))
+    assert float(got) == pytest.approx(0.95 * right + 0.05 * wrong, rel=1e-12)
+
+
+def test_early_spikes_of_pictures_count_neuron_by_neuron() -> None:
+    recipe = replace(RC_SPIKE, temporal_penalty=0.0, early_spike_penalty=1.0, early_spike=0.2)
+    maps = torch.full((1, 3, 2, 2), 0.1)  # twelve neurons, each half too early
+    final = torch.tensor([[0.5, 0.5]])
+    got = loss([LayerOutput(maps, maps, maps), LayerOutput(final, final, final)], [], torch.tensor([0]), 2, recipe)
+    assert float(got) == pytest.approx(math.log(2) + 12 * 0.5, rel=1e-6)

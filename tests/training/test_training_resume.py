@@ -1,0 +1,180 @@
+"""A training that is killed, interrupted or continued ends in the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.data import iris
+from training.hardware import NormalisedModel
+from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, Mismatch, VariationKind, WeightNoise
+from training.learner import Learner
+from training.network import RCSpikeNetwork
+from training.recipe import Recipe
+from training.storage import read_tensors
+from training.trainer import Epoch, train
+
+RECIPE = Recipe(epochs=6, schedule="one_cycle", learning_rate=5e-3)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def network() -> RCSpikeNetwork:
+    options = {"solver": "dstd", "steps": 3, "random_offset": True}
+    return RCSpikeNetwork((5, 5, 5), NormalisedModel.constant(2.8, -1.5), **options)
+
+
+def weights(trained: RCSpikeNetwork) -> torch.Tensor:
+    return torch.cat([layer.weight.detach().flatten() for layer in trained])
+
+
+ENDLESS = """
+import sys, torch
+from pathlib import Path
+from dataclasses import replace
+sys.path.insert(0, sys.argv[2])
+from test_training_resume import RECIPE, network
+from training.data import iris
+from training.trainer import train
+torch.set_num_threads(1)
+train(network(), iris(), replace(RECIPE, schedule="constant", epochs=100_000), checkpoint=Path(sys.argv[1]), checkpoint_every=1)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    checkpoint, here = tmp_path / "checkpoint.safetensors", Path(__file__).parent
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS, checkpoint, here], cwd=here.parents[1])
+    try:
+        deadline = time.monotonic() + 120
+        while not checkpoint.exists() or len(read_tensors(checkpoint)[0]["history"]) < 3:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    done = len(read_tensors(checkpoint)[0]["history"])
+    recipe, heard = replace(RECIPE, schedule="constant", epochs=done + 2), []
+    resumed, straight = network(), network()
+    history = train(resumed, iris(), recipe, lambda row: heard.append(row.epoch), checkpoint)
+    assert heard == [done + 1, done + 2]
+    assert history == train(straight, iris(), recipe)
+    assert torch.equal(weights(resumed), weights(straight))
+
+
+@pytest.mark.parametrize(
+    "variation", [None, WeightNoise(0.05), DynamicMismatch(Mismatch()), FrozenMismatch(Mismatch(die_plus=0.1), 3)]
+)
+def test_ctrl_c_stays_one_and_the_next_call_goes_on(variation: VariationKind | None, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+
+    def press(row: Epoch) -> None:
+        if row.epoch == 4:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), iris(), RECIPE, press, checkpoint, checkpoint_every=1, variation=variation)
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed, straight = network(), network()
+    assert len(read_tensors(checkpoint)[0]["history"]) == 3
+    history = train(resumed, iris(), RECIPE, lambda row: None, checkpoint, variation=variation)
+    assert history == train(straight, iris(), RECIPE, lambda row: None, variation=variation)
+    assert torch.equal(weights(resumed), weights(straight))
+    assert all(layer.variation is None for layer in resumed)
+
+
+def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
+    """Whatever decides the result decides the checkpoint's fingerprint."""
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    train(network(), iris(), RECIPE, lambda row: None, checkpoint)
+
+    def epochs_heard(net: RCSpikeNetwork, recipe: Recipe, split: int = 0, **options: object) -> int:
+        heard: list[Epoch] = []
+        train(net, iris(split_seed=split), recipe, heard.append, checkpoint.with_name("copy"), **options)  # type: ignore[arg-type]
+        return len(heard)
+
+    def continued(net: RCSpikeNetwork, recipe: Recipe, split: int = 0, **options: object) -> bool:
+        checkpoint.with_name("copy").write_bytes(checkpoint.read_bytes())
+        return epochs_heard(net, recipe, split, **options) == 0
+
+    finer = network()
+    finer.layers[0].steps = 4
+    other_hardware = network()
+    other_hardware.bind(NormalisedModel.constant(2.8, -1.6))
+    assert continued(network(), RECIPE)
+    assert not continued(finer, RECIPE)
+    assert not continued(other_hardware, RECIPE)
+    assert not continued(network(), replace(RECIPE, label_smoothing=0.1))
+    assert not continued(network(), replace(RECIPE, epochs=7))  # the schedule stretches over the epochs
+    assert not continued(network(), RECIPE, split=1)
+    assert not continued(network(), RECIPE, variation=WeightNoise(0.01))
+
+
+def test_fine_tuning_starts_from_the_weights_there_are() -> None:
+    first = network()
+    train(first, iris(), RECIPE, lambda row: None)
+    tuned, scratch = network(), network()
+    tuned.load_state_dict(first.state_dict())
+    gentle = replace(RECIPE, learning_rate=1e-6, epochs=1)
+    went_on = train(tuned, iris(), gentle, lambda row: None, keep_weights=True)[0].loss
+    assert float((weights(tuned) - weights(first)).abs().max()) < 1e-4
+    assert went_on + 0.3 < train(scratch, iris(), gentle, lambda row: None)[0].loss
+
+
+def test_the_test_set_is_looked_at_as_often_as_asked() -> None:
+    straight, seldom = network(), network()
+    every = train(straight, iris(), RECIPE, lambda row: None)
+    some = train(seldom, iris(), RECIPE, lambda row: None, evaluate_every=4)
+    assert [row.test_accuracy == row.test_accuracy for row in some] == [False, False, False, True, False, True]
+    assert some[3] == every[3] and some[5] == every[5]
+    assert torch.equal(weights(straight), weights(seldom))
+    assert 0 < every[0].seconds < every[5].seconds
+
+
+def test_noise_in_inference_is_drawn_apart_from_training() -> None:
+    quiet, noisy = network(), network()
+    in_training = replace(RECIPE, spike_time_noise=0.3)
+    first = train(quiet, iris(), in_training, lambda row: None)
+    second = train(noisy, iris(), replace(in_training, noise_in_evaluation=True), lambda row: None)
+    assert [row.loss for row in first] == [row.loss for row in second]
+    assert [row.test_accuracy for row in first] != [row.test_accuracy for row in second]
+
+
+def test_a_logger_hears_every_epoch(tmp_path: Path) -> None:
+    from lightning.pytorch.loggers import CSVLogger
+
+    history = train(network(), iris(), replace(RECIPE, epochs=3), lambda row: None, logger=CSVLogger(tmp_path, version=0))
+    lines = (tmp_path / "lightning_logs" / "version_0" / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("loss")
+    assert [float(line.split(",")[column]) for line in lines[1:]] == [row.loss for row in history]
+
+
+def test_a_terminal_shows_progress_and_a_pipe_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    train(network(), iris(), replace(RECIPE, epochs=1))
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    train(network(), iris(), replace(RECIPE, epochs=1))
+    shown = capsys.readouterr()
+    assert "Epoch 0" in shown.out + shown.err
+
+
+def test_the_learner_draws_no_order_before_it_needs_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    learner = Learner(network(), iris(), RECIPE, generator)
+    state = generator.get_state()
+    iterator = iter(learner.train_dataloader())
+    assert torch.equal(generator.get_state(), state)
+    assert sorted(torch.cat(list(iterator)).tolist()) == list(range(100))
+    assert len(learner.train_dataloader()) == 2

@@ -1,0 +1,71 @@
+"""Checkpoints of a training: safetensors, whole or not there, and only ever continued by the training that wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from training.learner import Learner
+from training.storage import NetworkFileError, read_tensors, write_tensors
+from training.synapse_table import WeightRange
+
+# Beside every so many epochs: what a killed training may lose.
+LONGEST_LOSS_S = 60.0
+
+
+class Checkpoint(Callback):
+    """Writes the state of a `Learner` to `path` every `every` epochs, at least once a minute, and at the end."""
+
+    def __init__(self, path: Path, learner: Learner, every: int) -> None:
+        self.path, self.every = path, every
+        self._metadata = {"fingerprint": fingerprint(learner)}
+        self._written = time.monotonic()
+
+    def restore(self, learner: Learner) -> None:
+        """Let the learner go on from the checkpoint if it is of this very training; anything else is left aside."""
+        try:
+            state, metadata = read_tensors(self.path)
+        except NetworkFileError:
+            return
+        if metadata.get("fingerprint") == self._metadata["fingerprint"] and len(state["history"]) <= learner.recipe.epochs:
+            learner.resume(state)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, Learner)
+        done, now = len(pl_module.history), time.monotonic()
+        if done % self.every == 0 or done == pl_module.recipe.epochs or now - self._written > LONGEST_LOSS_S:
+            write_tensors(self.path, pl_module.state(), self._metadata)
+            self._written = now
+
+
+def fingerprint(learner: Learner) -> str:
+    """What a checkpoint must share with a training to be continued: all that decides its result.
+
+    The number of epochs does so only through the schedule of the learning rate.
+    """
+    recipe = learner.recipe
+    decisive = replace(recipe, epochs=0) if recipe.schedule == "constant" else recipe
+    digest = hashlib.sha256(repr((asdict(decisive), learner.variation, str(learner.generator.device))).encode())
+    for name, module in learner.network.named_modules():
+        digest.update(repr((name, type(module).__name__, sorted(_settings(module)))).encode())
+    data = learner.data
+    weights = learner.network.state_dict().values()
+    tensors = (data.train_t, data.train_labels, data.test_t, data.test_labels)
+    for tensor in (*weights, *learner.network.buffers(), *tensors):
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _settings(module: Any) -> Iterator[tuple[str, str]]:
+    """The plain attributes of a module, and the numbers of its hardware model that are in no buffer."""
+    for name, value in vars(module).items():
+        if name != "training" and not name.startswith("_") and isinstance(value, int | float | str | tuple | WeightRange):
+            yield name, repr(value)
+    if (model := getattr(module, "model", None)) is not None:
+        yield "model", repr((model.v_reset, model.tail_reference))
