@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from cosim.simulator.points import Outcome, Point
 from cosim.simulator.store import Store
 from cosim.simulator.workers import WorkerPool, ngspice_version
+
+
+class Pool(Protocol):
+    """What makes outcomes of points: processes of this machine (`WorkerPool`) or of a cluster (`ClusterPool`)."""
+
+    ngspice_version: str
+
+    def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
+        """Outcomes as they end, in any order; `index` is the point's place. Points are taken as they can be worked on."""
+        ...
 
 
 def simulate(
@@ -17,39 +29,53 @@ def simulate(
     jobs: int = 2,
     timeout_s: float = 300.0,
     on_outcome: Callable[[Outcome], None] | None = None,
-    pool: WorkerPool | None = None,
+    pool: Pool | None = None,
 ) -> list[Outcome]:
-    """Outcomes in the order of the points.
-
-    Each outcome is in the store before the next is waited for, so an interrupted batch resumes where it stopped; failures are
-    stored too, and tried again the next time. `on_outcome` hears of every outcome as it ends. With `pool` its running workers are
-    used (`jobs` and `timeout_s` are then its own), which saves their start when many small batches follow each other.
-    Raises `SimulationError` only if no simulation can run at all; the error of one point is in its outcome.
-    """
-    points = list(points)
+    """Outcomes in the order of the points. See `stream`."""
     outcomes: dict[int, Outcome] = {}
-
-    def settle(outcome: Outcome) -> None:
-        outcomes[outcome.index] = outcome
-        if on_outcome:
-            on_outcome(outcome)
-
-    keys = _keys(points, store)
-    for index, point in enumerate(points):
-        if store is not None and (row := store.get(keys[index])) is not None:
-            settle(Outcome(point=point, row=row, error=None, cached=True, index=index))
-    open_indices = [index for index in range(len(points)) if index not in outcomes]
     with contextlib.nullcontext(pool) if pool else WorkerPool(jobs=jobs, timeout_s=timeout_s) as workers:
-        for outcome in workers.map([points[index] for index in open_indices]):
-            index = open_indices[outcome.index]
-            if store is not None:
-                store.put(keys[index], outcome)
-            settle(dataclasses.replace(outcome, index=index))
-    return [outcomes[index] for index in range(len(points))]
+        for outcome in stream(points, store, workers):
+            outcomes[outcome.index] = outcome
+            if on_outcome:
+                on_outcome(outcome)
+    return [outcomes[index] for index in sorted(outcomes)]
 
 
-def _keys(points: list[Point], store: Store | None) -> list[str]:
-    if store is None or not points:
-        return []
-    version = ngspice_version()
-    return [store.key(point, version) for point in points]
+def stream(points: Iterable[Point], store: Store | None, pool: Pool) -> Iterator[Outcome]:
+    """Outcomes as they end, in any order; `index` is the point's place.
+
+    Points are made while others are simulated, so the first result of a long sweep is there at once. Each outcome goes to the
+    store before it is told, so an interrupted batch resumes where it stopped; failures are stored too, and tried again the next
+    time. Raises `SimulationError` only if no simulation can run at all; the error of one point is in its outcome.
+    """
+    known: deque[Outcome] = deque()
+    opened: list[tuple[int, str]] = []
+    for outcome in pool.map(_unknown(points, store, pool, known, opened)):
+        yield from _drained(known)
+        index, key = opened[outcome.index]
+        if store is not None:
+            store.put(key, outcome)
+        yield dataclasses.replace(outcome, index=index)
+    yield from _drained(known)
+
+
+def _unknown(
+    points: Iterable[Point], store: Store | None, pool: Pool, known: deque[Outcome], opened: list[tuple[int, str]]
+) -> Iterator[Point]:
+    """The points that the store does not know, with place and key in `opened`; the others go to `known`."""
+    version = ""
+    for index, point in enumerate(points):
+        key = ""
+        if store is not None:
+            version = version or pool.ngspice_version or ngspice_version()
+            key = store.key(point, version)
+            if (row := store.get(key)) is not None:
+                known.append(Outcome(point=point, row=row, error=None, cached=True, index=index))
+                continue
+        opened.append((index, key))
+        yield point
+
+
+def _drained(outcomes: deque[Outcome]) -> Iterator[Outcome]:
+    while outcomes:
+        yield outcomes.popleft()

@@ -26,7 +26,8 @@ OF_THE_RUN = frozenset({"temper", "time", "hertz"})
 """What only the running simulation knows, beside v() and i()."""
 
 _SCALE = {
-    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
+    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15,
+    "a": 1e-18,
 }  # fmt: skip
 _OPERATORS = {"^": "**", "&&": " and ", "||": " or ", "!": " not ", "<>": "!="}
 
@@ -45,6 +46,8 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "sgn": lambda x: float((x > 0) - (x < 0)), "sqr": lambda x: x * x, "sin": math.sin, "cos": math.cos, "tan": math.tan,
     "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh, "arctan": math.atan, "atan": math.atan,
 }  # fmt: skip
+
+
 def unquoted(text: str) -> str:
     """An expression without the braces or quotes around it and its parts."""
     return re.sub(r"[{}'\"]", lambda mark: {"{": "(", "}": ")"}.get(mark[0], " "), text).strip()

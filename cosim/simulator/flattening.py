@@ -242,7 +242,7 @@ class _Flattener:
         if _NUMBER.fullmatch(text) and not to_be_set:
             return [text]
         if _RUN.search(text):
-            return [piece for part, word in parts(text, level.node) for piece in (self._inner(word, level, key) if word else [part])]
+            return self._expression_of_the_run(text, level, key)
         code = compiled(text)
         value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, level.scope, key)
         if not (random or to_be_set):
@@ -250,9 +250,13 @@ class _Flattener:
         slot = Slot(key, _command(name, parameter), value)
         return [replace(slot, code=code, scope=level.scope) if random and not isinstance(code, float) else slot]
 
-    def _inner(self, word: str, level: _Level, key: str) -> list[Piece]:
-        """A parameter inside an expression that ngspice evaluates: no command reaches it."""
-        return [replace(piece, command=None) if isinstance(piece, Slot) else piece for piece in self._number(word, level, f"{key}.{word}")]
+    def _expression_of_the_run(self, text: str, level: _Level, key: str) -> list[Piece]:
+        """An expression that ngspice evaluates, with the numbers of its parameters, which no command reaches."""
+        pieces: list[Piece] = []
+        for part, word in parts(text, level.node):
+            found = self._number(word, level, f"{key}.{word}") if word else [part]
+            pieces += [replace(piece, command=None) if isinstance(piece, Slot) else piece for piece in found]
+        return pieces
 
     def _constant(self, text: str, scope: Scope, where: str) -> float:
         code = compiled(text)
@@ -289,5 +293,6 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
     """The same with neighbouring texts in one."""
     joined: list[Piece] = []
     for is_text, run in groupby(pieces, key=lambda piece: isinstance(piece, str)):
-        joined += ["".join(map(str, run))] if is_text else run
+        pieces_of_run = list(run)
+        joined += ["".join(map(str, pieces_of_run))] if is_text else pieces_of_run
     return joined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -10,6 +11,7 @@ import hashlib
 import json
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from cosim.errors import InputError
+from cosim.errors import CosimError, InputError
 from cosim.simulator.points import Extract, Outcome, Point, Row
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Raise when this room itself changes what a deck gives.
 SIMULATOR_VERSION = 2
 
@@ -30,29 +32,46 @@ _COLUMNS = {
     "key": "TEXT PRIMARY KEY", "title": "TEXT", "condition": "TEXT", "seed": "INTEGER", "extractor": "TEXT", "row": "TEXT",
     "reason": "TEXT", "message": "TEXT", "log": "TEXT", "deck": "TEXT",
     "cpu_s": "REAL", "wall_s": "REAL", "peak_memory_mb": "REAL", "finished_unix_s": "REAL",
+    # since version 2
+    "reltol": "REAL", "max_step_s": "REAL",
 }  # fmt: skip
 _SCHEMA = f"CREATE TABLE IF NOT EXISTS points ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})"
 # A failure never replaces a result: two runs may meet at one point.
 _PUT = (
-    f"INSERT INTO points VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (key) DO UPDATE SET "
+    f"INSERT INTO points ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (key) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
     + " WHERE excluded.row IS NOT NULL OR points.row IS NULL"
 )
 
 
+COMMIT_WITHIN_S = 0.25
+"""Rows are written to the disk together, but none later than this."""
+
+
+class StoreFullError(CosimError):
+    """No room for another row."""
+
+    exit_code = 3
+
+
 class Store:
     """Rows of simulated points in one file; a context manager.
 
-    Every `put` is a transaction of its own in WAL mode: a run killed at any moment loses nothing that was put, and two runs may
-    use the file at once. Failures are kept as rows without a result, so that they can be looked at and are tried again.
+    What was put is on the disk within `COMMIT_WITHIN_S`: a run killed at any moment loses no more than that, and two runs may use
+    the file at once. Failures are kept as rows without a result, so that they can be looked at and are tried again.
     """
 
     def __init__(self, path: Path | str) -> None:
         """Open or create. Raises `InputError` if the file is not a result store or is of a newer version."""
         self.path = Path(path)
+        self._lock = threading.Lock()
+        self._uncommitted_since: float | None = None
+        self._closing = threading.Event()
         with self._explained():
-            self._database = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
+            # The lock keeps the thread that commits and the one that puts apart.
+            self._database = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
             self._prepare()
+        self._committer: threading.Thread | None = None
 
     def __enter__(self) -> Store:
         return self
@@ -61,15 +80,40 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        self._database.close()
+        self._closing.set()
+        if self._committer:
+            self._committer.join()
+        try:
+            self.flush()
+        finally:
+            self._database.close()
+
+    def flush(self) -> None:
+        """Commit what was put."""
+        with self._explained():
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._uncommitted_since is not None:
+            self._database.execute("COMMIT")
+            self._uncommitted_since = None
+
+    def _commit_in_time(self) -> None:
+        while not self._closing.wait(COMMIT_WITHIN_S):
+            # What goes wrong here goes wrong again, and is told, at the next put.
+            with contextlib.suppress(CosimError):
+                self.flush()
 
     def _prepare(self) -> None:
         version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise InputError(f"{self.path}: is a result store of version {version}, newer than {SCHEMA_VERSION}; update cosim")
         self._switch_to_wal()
-        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute(_SCHEMA)
+        there = {column[1] for column in self._database.execute("PRAGMA table_info(points)")}
+        for name in [name for name in _COLUMNS if name not in there]:
+            self._database.execute(f"ALTER TABLE points ADD COLUMN {name} {_COLUMNS[name]}")
         self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def _switch_to_wal(self, patience_s: float = 30.0) -> None:
@@ -103,9 +147,18 @@ class Store:
             extractor_identity(point.extract), json.dumps(outcome.row, default=_encode) if outcome.row is not None else None,
             error and str(error.reason), error and str(error), error and error.log, error and error.deck,
             outcome.cpu_s, outcome.wall_s, outcome.peak_memory_mb, time.time(),
+            point.deck.options.reltol, getattr(point.deck.analysis, "max_step_s", None),
         )  # fmt: skip
+        if self._committer is None:
+            self._committer = threading.Thread(target=self._commit_in_time, daemon=True)
+            self._committer.start()
         with self._explained():
+            if self._uncommitted_since is None:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._uncommitted_since = time.monotonic()
             self._database.execute(_PUT, values)
+            if time.monotonic() - self._uncommitted_since > COMMIT_WITHIN_S:
+                self._commit()
 
     def failures(self) -> list[dict[str, Any]]:
         """Points whose last run failed: condition, seed, reason, message, log, deck."""
@@ -125,9 +178,27 @@ class Store:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
+            with self._lock:
+                yield
+        except sqlite3.OperationalError as error:
+            if "full" not in str(error):
+                raise self._unusable(error) from error
+            self._save_what_there_is()
+            message = f"{self.path}: the disk is full; the results up to here are kept: make room and run the same command again"
+            raise StoreFullError(message) from error
         except sqlite3.DatabaseError as error:
-            raise InputError(f"{self.path}: cannot be used as a result store: {error}; delete it to simulate afresh") from error
+            raise self._unusable(error) from error
+
+    def _save_what_there_is(self) -> None:
+        """After a row that found no room: commit the rows before it, if SQLite has not given them up already."""
+        for command in ("COMMIT", "ROLLBACK"):
+            if self._database.in_transaction:
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._database.execute(command)
+        self._uncommitted_since = None
+
+    def _unusable(self, error: Exception) -> InputError:
+        return InputError(f"{self.path}: cannot be used as a result store: {error}; delete it to simulate afresh")
 
 
 def extractor_identity(extract: Extract) -> str:

@@ -4,77 +4,126 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
-import multiprocessing
-import signal
+import mmap
+import os
+import socket
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sized
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from collections import deque
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection, wait
 from types import TracebackType
 
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.points import Outcome, Point
-from cosim.simulator.worker import Ready, Reply, work
+from cosim.simulator.tasks import Reply, Task
+from cosim.simulator.worker import PROGRESS, Order, Ready
 
 START_TIMEOUT_S = 60.0
 
+AHEAD_S = 0.05
+"""A worker is given as many short simulations ahead as fill this time, so that it never waits for the next one."""
+MOST_AHEAD = 64
+
+_COMMAND = "from cosim.simulator.worker import main; main({}, {})"
+
 
 class _Worker:
-    """A process, the pipe to it, and the task it is busy with."""
+    """A process, the socket to it, and the points it has been given, the one at hand first."""
 
     def __init__(self, recycle_after: int, memory_limit_mb: float) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(
-            target=work, args=(theirs, recycle_after, memory_limit_mb), daemon=True, name="ngspice"
-        )
-        with _interrupts_blocked():
-            self._process.start()
-        theirs.close()
-        self.ready = False
-        self.task: tuple[int, Point] | None = None
-        self.started = time.monotonic()
+        ours, theirs = socket.socketpair()
+        with tempfile.TemporaryFile() as progress, ours, theirs:
+            progress.write(PROGRESS.pack(-1))
+            progress.flush()
+            self._progress = mmap.mmap(progress.fileno(), PROGRESS.size)
+            files = (theirs.fileno(), progress.fileno())
+            # In a group of its own, Ctrl-C does not reach it.
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _COMMAND.format(*files)], pass_fds=files, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            self.connection = Connection(ours.detach())
+        self._send(Order(list(sys.path), recycle_after, memory_limit_mb))
+        self.ready = self.ends = False
+        self.given: dict[int, Point] = {}
+        self.heard_of = time.monotonic()
+        self._mean_s = AHEAD_S
 
-    def give(self, task: tuple[int, Point]) -> None:
-        self.task, self.started = task, time.monotonic()
-        # A worker that has just died shows as a closed pipe when its reply is read.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send((task[1].deck, task[1].extract))
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
-    def hear(self) -> Ready | Reply | None:
+    @property
+    def room(self) -> int:
+        """How many more points it may be given."""
+        if not self.ready or self.ends:
+            return 0
+        ahead = max(1, min(MOST_AHEAD, round(AHEAD_S / max(self._mean_s, 1e-9))))
+        return ahead - len(self.given) if len(self.given) <= ahead // 2 else 0
+
+    def give(self, points: dict[int, Point]) -> None:
+        if not self.given:
+            self.heard_of = time.monotonic()
+        self.given |= points
+        self._send([Task(index, point.deck, point.extract) for index, point in points.items()])
+
+    def take_back(self, replies: list[Reply]) -> list[Outcome]:
+        """Outcomes of replies."""
+        self.heard_of = time.monotonic()
+        for reply in replies:
+            self._mean_s += 0.3 * (reply.wall_s - self._mean_s)
+        return [_outcome(reply, self.given.pop(reply.index)) for reply in replies]
+
+    def hear(self) -> Ready | tuple[list[Reply], bool] | None:
         """The next message; None if the process died without one."""
         try:
-            message: Ready | Reply = self.connection.recv()
+            message: Ready | tuple[list[Reply], bool] = self.connection.recv()
         except (EOFError, ConnectionResetError):
             return None
         return message
 
+    def at_hand(self) -> tuple[int, Point] | None:
+        """The point that it was simulating when it was last heard of, or when it died."""
+        index = PROGRESS.unpack_from(self._progress)[0]
+        return (index, self.given[index]) if index in self.given else next(iter(self.given.items()), None)
+
     def kill(self) -> int | None:
         """End the process at once; its exit code."""
-        self._process.join(0)
-        code = self._process.exitcode
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.0 if self.given else 0.5 * self.ends)
+        code = self._process.poll()
         self._process.kill()
-        self._process.join()
+        self._process.wait()
         self.connection.close()
-        return code if code is not None else self._process.exitcode
+        return code if code is not None else self._process.returncode
+
+    def _send(self, message: object) -> None:
+        # A worker that has just died shows as a closed socket when its reply is read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
 
 
 class WorkerPool:
     """Runs points in `jobs` processes; a context manager.
 
     A simulation that takes longer than `timeout_s` is killed. A worker is replaced after `recycle_after` simulations, when it
-    has ever held more than `memory_limit_mb`, and after any failed simulation.
+    has ever held more than `memory_limit_mb`, and after any failed simulation. A worker that dies costs the point it had at hand.
     """
 
     def __init__(
-        self, jobs: int = 2, timeout_s: float = 300.0, recycle_after: int = 1000, memory_limit_mb: float = 1024.0
+        self, jobs: int = 2, timeout_s: float = 300.0, recycle_after: int = 5000, memory_limit_mb: float = 1024.0
     ) -> None:
         self._jobs = jobs
         self._timeout_s = timeout_s
         self._recycle_after = recycle_after
         self._memory_limit_mb = memory_limit_mb
         self._workers: list[_Worker] = []
+        self._returned: deque[tuple[int, Point]] = deque()
         self.ngspice_version = ""
 
     def __enter__(self) -> WorkerPool:
@@ -85,6 +134,11 @@ class WorkerPool:
             worker.kill()
         self._workers.clear()
 
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are."""
+        return [worker.pid for worker in self._workers]
+
     def start(self) -> str:
         """Start a worker if there is none; ngspice's version. Raises `SimulationError` if it cannot simulate."""
         self._hire(1)
@@ -93,20 +147,24 @@ class WorkerPool:
         return self.ngspice_version
 
     def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
-        """Outcomes as they end, in any order. A point is taken from the iterable only just before a worker is free for it."""
-        wanted = min(self._jobs, len(points)) if isinstance(points, Sized) else self._jobs
-        tasks = enumerate(points)
+        """Outcomes as they end, in any order. Points are taken from the iterable only just before a worker is free for them."""
+        self._returned.clear()
+        fresh = enumerate(points)
+        first = list(itertools.islice(fresh, self._jobs))
+        tasks = _Waiting(self._returned, itertools.chain(first, fresh))
         pending = next(tasks, None)
         try:
-            while pending or any(worker.task for worker in self._workers):
+            while pending or any(worker.given for worker in self._workers):
                 if pending:
-                    self._hire(wanted)
+                    self._hire(len(first))
                 while pending and (worker := self._free()):
-                    worker.give(pending)
+                    worker.give(dict([pending, *itertools.islice(tasks, worker.room - 1)]))
                     pending = next(tasks, None)
+                # A worker that died may have left points behind though all others are given.
                 yield from self._listen()
+                pending = pending or next(tasks, None)
         finally:
-            for worker in [worker for worker in self._workers if worker.task]:
+            for worker in [worker for worker in self._workers if worker.given]:
                 self._dismiss(worker)
 
     def _hire(self, wanted: int) -> None:
@@ -114,7 +172,7 @@ class WorkerPool:
             self._workers.append(_Worker(self._recycle_after, self._memory_limit_mb))
 
     def _free(self) -> _Worker | None:
-        return next((worker for worker in self._workers if worker.ready and not worker.task), None)
+        return next((worker for worker in self._workers if worker.room > 0), None)
 
     def _dismiss(self, worker: _Worker) -> int | None:
         self._workers.remove(worker)
@@ -123,73 +181,76 @@ class WorkerPool:
     def _listen(self) -> Iterator[Outcome]:
         """Wait for the next messages or the next deadline, and act on them."""
         deadline = min((self._deadline(worker) for worker in self._workers), default=0.0)
-        heard = wait([worker.connection for worker in self._workers], max(0.0, deadline - time.monotonic()))
+        patience = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
+        heard = wait([worker.connection for worker in self._workers], patience)
         for worker in list(self._workers):
             if worker.connection in heard:
                 yield from self._hear(worker)
             elif time.monotonic() > self._deadline(worker):
-                yield self._overdue(worker)
+                yield from self._overdue(worker)
 
     def _deadline(self, worker: _Worker) -> float:
         if not worker.ready:
-            return worker.started + START_TIMEOUT_S
-        return worker.started + self._timeout_s if worker.task else math.inf
+            return worker.heard_of + START_TIMEOUT_S
+        return worker.heard_of + self._timeout_s if worker.given else math.inf
 
     def _hear(self, worker: _Worker) -> Iterator[Outcome]:
-        task = worker.task
         match worker.hear():
             case Ready(error=None, ngspice_version=version):
-                worker.ready, self.ngspice_version = True, version
+                worker.ready, self.ngspice_version, worker.heard_of = True, version, time.monotonic()
             case Ready(error=SimulationError() as error):
                 raise error
-            case Reply() as reply if task:
-                worker.task = None
-                if reply.retires:
+            case (list() as replies, bool() as ends):
+                outcomes = worker.take_back(replies)
+                worker.ends = ends
+                if ends:
                     self._dismiss(worker)
-                yield _outcome(task, reply)
+                    self._returned.extend(worker.given.items())
+                yield from outcomes
             case None if not worker.ready:
                 raise _start_failure(self._dismiss(worker))
             case None:
                 code = self._dismiss(worker)
-                if task:
-                    yield _lost(task, Reason.WORKER_DIED, f"the simulator's process died (exit code {code})", worker.started)
+                yield from self._lose(worker, Reason.WORKER_DIED, f"the simulator's process died (exit code {code})")
 
-    def _overdue(self, worker: _Worker) -> Outcome:
+    def _overdue(self, worker: _Worker) -> Iterator[Outcome]:
         self._dismiss(worker)
-        if worker.task is None:
+        if not worker.given:
             raise _start_failure(None)
-        return _lost(worker.task, Reason.TIMEOUT, f"took longer than {self._timeout_s:g} s and was stopped", worker.started)
+        yield from self._lose(worker, Reason.TIMEOUT, f"took longer than {self._timeout_s:g} s and was stopped")
+
+    def _lose(self, worker: _Worker, reason: Reason, what: str) -> Iterator[Outcome]:
+        """The point at hand failed with its worker; the others that it had been given go to the next."""
+        lost = worker.at_hand()
+        self._returned.extend(task for task in worker.given.items() if task != lost)
+        if lost:
+            index, point = lost
+            error = SimulationError(reason, f"{point.deck.title}: {what}", point.deck.text())
+            yield Outcome(point=point, index=index, row=None, error=error, wall_s=time.monotonic() - worker.heard_of)
 
 
-def _outcome(task: tuple[int, Point], reply: Reply) -> Outcome:
+class _Waiting(Iterator[tuple[int, Point]]):
+    """Points that came back from a worker, then new ones."""
+
+    def __init__(self, returned: deque[tuple[int, Point]], fresh: Iterator[tuple[int, Point]]) -> None:
+        self._returned, self._fresh = returned, fresh
+
+    def __next__(self) -> tuple[int, Point]:
+        return self._returned.popleft() if self._returned else next(self._fresh)
+
+
+def _outcome(reply: Reply, point: Point) -> Outcome:
     return Outcome(
-        point=task[1], index=task[0], row=reply.row, error=reply.error,
+        point=point, index=reply.index, row=reply.row, error=reply.error,
         cpu_s=reply.cpu_s, wall_s=reply.wall_s, peak_memory_mb=reply.peak_memory_mb,
     )  # fmt: skip
-
-
-def _lost(task: tuple[int, Point], reason: Reason, what: str, started: float) -> Outcome:
-    deck = task[1].deck
-    error = SimulationError(reason, f"{deck.title}: {what}", deck.text())
-    return Outcome(point=task[1], index=task[0], row=None, error=error, wall_s=time.monotonic() - started)
 
 
 def _start_failure(code: int | None) -> SimulationError:
     how = f"ended with code {code}" if code is not None else f"was not ready after {START_TIMEOUT_S:g} s"
     return SimulationError(
-        Reason.WORKER_DIED,
-        f"a simulator process {how} before its first simulation; a script that simulates needs `if __name__ == '__main__':`",
+        Reason.WORKER_DIED, f"a simulator process {how} before its first simulation; `cosim doctor` says what is missing"
     )
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """A process started inside inherits the blocked signal: Ctrl-C is the parent's business, who then kills the workers."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @functools.cache

@@ -10,8 +10,8 @@ from cosim.simulator import Point, Store, simulate
 
 
 def points(count: int) -> list[Point]:
-    """Transients of 10 000 steps each."""
-    return [Point({"resistance_ohm": 1e3 + k}, rc(1e3 + k, stop_s=10e-6, max_step_s=1e-9), everything) for k in range(count)]
+    """Transients of 50 000 steps each."""
+    return [Point({"resistance_ohm": 1e3 + k}, rc(1e3 + k, stop_s=50e-6, max_step_s=1e-9), everything) for k in range(count)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""What travels between the process that wants simulations and the one that makes them."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosim.simulator.deck import Deck
+from cosim.simulator.errors import Reason, SimulationError
+from cosim.simulator.points import Extract, Row
+from cosim.simulator.waveforms import Waveforms
+
+if TYPE_CHECKING:
+    from cosim.simulator.session import NgspiceSession
+
+
+@dataclass(frozen=True)
+class Task:
+    """One simulation to be made; `index` is its place in the batch."""
+
+    index: int
+    deck: Deck
+    extract: Extract
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of one task. `spoiled`: the process that made it should not be used again."""
+
+    index: int
+    row: Row | None
+    error: SimulationError | None
+    cpu_s: float
+    wall_s: float
+    peak_memory_mb: float
+    spoiled: bool = False
+
+
+def serve(session: NgspiceSession, task: Task) -> Reply:
+    """Simulate and extract."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    row, error, spoiled = None, None, True
+    try:
+        waveforms = session.run(task.deck)
+        spoiled = False
+        row = _extract(waveforms, task.deck, task.extract)
+    except SimulationError as failure:
+        error = failure
+    return Reply(
+        index=task.index,
+        row=row,
+        error=error,
+        cpu_s=time.process_time() - cpu,
+        wall_s=time.perf_counter() - wall,
+        peak_memory_mb=_peak_memory_mb(),
+        spoiled=spoiled,
+    )
+
+
+def start_session() -> NgspiceSession:
+    """Raises `SimulationError` (LIBRARY_MISSING). The import is late because it loads PySpice, for workers only."""
+    try:
+        from cosim.simulator.session import NgspiceSession
+    except ModuleNotFoundError as error:
+        message = f"the Python package {error.name} is missing; install it with: pip install 'cosim[simulation]'"
+        raise SimulationError(Reason.LIBRARY_MISSING, message) from None
+    return NgspiceSession()
+
+
+def _extract(waveforms: Waveforms, deck: Deck, extract: Extract) -> Row:
+    try:
+        return _plain(extract(waveforms))
+    except SimulationError as error:
+        raise SimulationError(error.reason, f"{deck.title}: {error}", deck.text(), error.log) from None
+    except Exception as error:
+        message = f"{deck.title}: extraction failed: {type(error).__name__}: {error}".splitlines()[0]
+        raise SimulationError(Reason.EXTRACTION, message, deck.text(), traceback.format_exc()) from None
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    """A row as it will come back from the store: Python numbers and float64 arrays. Raises TypeError for anything else."""
+    return {str(name): _plain_value(name, value) for name, value in row.items()}
+
+
+def _plain_value(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return np.asarray(value, dtype=np.float64)
+    if isinstance(value, list | tuple):
+        return [_plain_value(name, each) for each in value]
+    if isinstance(value, bool | int | float | str | type(None)):
+        return value
+    raise TypeError(f"{name}: a row holds numbers, strings, lists and arrays, not {type(value).__name__}")
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
