@@ -1,6 +1,6 @@
 """Decks in, waveforms out: ngspice through PySpice in worker processes, typed errors, a result store."""
 
-from cosim.simulator.batch import simulate
+from cosim.simulator.batch import Pool, simulate, stream
 from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, SolverOptions, Transient
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.netlist_guard import check_cell_netlist
@@ -18,6 +18,7 @@ __all__ = [
     "OperatingPoint",
     "Outcome",
     "Point",
+    "Pool",
     "Reason",
     "Row",
     "SimulationError",
@@ -29,4 +30,5 @@ __all__ = [
     "check_cell_netlist",
     "ngspice_version",
     "simulate",
+    "stream",
 ]

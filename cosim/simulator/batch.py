@@ -10,13 +10,16 @@ from typing import Protocol
 
 from cosim.simulator.points import Outcome, Point
 from cosim.simulator.store import Store
-from cosim.simulator.workers import WorkerPool, ngspice_version
+from cosim.simulator.workers import WorkerPool
 
 
 class Pool(Protocol):
     """What makes outcomes of points: processes of this machine (`WorkerPool`) or of a cluster (`ClusterPool`)."""
 
-    ngspice_version: str
+    @property
+    def ngspice_version(self) -> str:
+        """What the points are simulated with. Raises `SimulationError` if there is none."""
+        ...
 
     def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
         """Outcomes as they end, in any order; `index` is the point's place. Points are taken as they can be worked on."""
@@ -63,12 +66,10 @@ def _unknown(
     points: Iterable[Point], store: Store | None, pool: Pool, known: deque[Outcome], opened: list[tuple[int, str]]
 ) -> Iterator[Point]:
     """The points that the store does not know, with place and key in `opened`; the others go to `known`."""
-    version = ""
     for index, point in enumerate(points):
         key = ""
         if store is not None:
-            version = version or pool.ngspice_version or ngspice_version()
-            key = store.key(point, version)
+            key = store.key(point, pool.ngspice_version)
             if (row := store.get(key)) is not None:
                 known.append(Outcome(point=point, row=row, error=None, cached=True, index=index))
                 continue

@@ -14,7 +14,7 @@ import numpy as np
 
 from cosim.simulator.deck import Deck
 from cosim.simulator.errors import Reason, SimulationError
-from cosim.simulator.points import Extract, Row
+from cosim.simulator.points import Extract, Outcome, Point, Row
 from cosim.simulator.waveforms import Waveforms
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ class Reply:
     wall_s: float
     peak_memory_mb: float
     spoiled: bool = False
+
+
+def outcome_of(reply: Reply, point: Point) -> Outcome:
+    """The reply together with the point it is about."""
+    return Outcome(
+        point=point, index=reply.index, row=reply.row, error=reply.error,
+        cpu_s=reply.cpu_s, wall_s=reply.wall_s, peak_memory_mb=reply.peak_memory_mb,
+    )  # fmt: skip
 
 
 def serve(session: NgspiceSession, task: Task) -> Reply:

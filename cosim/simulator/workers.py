@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import math
 import mmap
@@ -20,7 +19,7 @@ from types import TracebackType
 
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.points import Outcome, Point
-from cosim.simulator.tasks import Reply, Task
+from cosim.simulator.tasks import Reply, Task, outcome_of
 from cosim.simulator.worker import PROGRESS, Order, Ready
 
 START_TIMEOUT_S = 60.0
@@ -77,7 +76,7 @@ class _Worker:
         self.heard_of = time.monotonic()
         for reply in replies:
             self._mean_s += 0.3 * (reply.wall_s - self._mean_s)
-        return [_outcome(reply, self.given.pop(reply.index)) for reply in replies]
+        return [outcome_of(reply, self.given.pop(reply.index)) for reply in replies]
 
     def hear(self) -> Ready | tuple[list[Reply], bool] | None:
         """The next message; None if the process died without one."""
@@ -124,7 +123,7 @@ class WorkerPool:
         self._memory_limit_mb = memory_limit_mb
         self._workers: list[_Worker] = []
         self._returned: deque[tuple[int, Point]] = deque()
-        self.ngspice_version = ""
+        self._version = ""
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -142,9 +141,14 @@ class WorkerPool:
     def start(self) -> str:
         """Start a worker if there is none; ngspice's version. Raises `SimulationError` if it cannot simulate."""
         self._hire(1)
-        while not self.ngspice_version:
+        while not self._version:
             list(self._listen())
-        return self.ngspice_version
+        return self._version
+
+    @property
+    def ngspice_version(self) -> str:
+        """The version that its workers use, by a worker if no one in this process has asked yet. Raises `SimulationError`."""
+        return self._version or _heard_version.get(os.environ.get("NGSPICE_LIBRARY_PATH", "")) or self.start()
 
     def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
         """Outcomes as they end, in any order. Points are taken from the iterable only just before a worker is free for them."""
@@ -197,7 +201,8 @@ class WorkerPool:
     def _hear(self, worker: _Worker) -> Iterator[Outcome]:
         match worker.hear():
             case Ready(error=None, ngspice_version=version):
-                worker.ready, self.ngspice_version, worker.heard_of = True, version, time.monotonic()
+                worker.ready, self._version, worker.heard_of = True, version, time.monotonic()
+                _heard_version[os.environ.get("NGSPICE_LIBRARY_PATH", "")] = version
             case Ready(error=SimulationError() as error):
                 raise error
             case (list() as replies, bool() as ends):
@@ -239,13 +244,6 @@ class _Waiting(Iterator[tuple[int, Point]]):
         return self._returned.popleft() if self._returned else next(self._fresh)
 
 
-def _outcome(reply: Reply, point: Point) -> Outcome:
-    return Outcome(
-        point=point, index=reply.index, row=reply.row, error=reply.error,
-        cpu_s=reply.cpu_s, wall_s=reply.wall_s, peak_memory_mb=reply.peak_memory_mb,
-    )  # fmt: skip
-
-
 def _start_failure(code: int | None) -> SimulationError:
     how = f"ended with code {code}" if code is not None else f"was not ready after {START_TIMEOUT_S:g} s"
     return SimulationError(
@@ -253,8 +251,11 @@ def _start_failure(code: int | None) -> SimulationError:
     )
 
 
-@functools.cache
+_heard_version: dict[str, str] = {}
+"""ngspice's version by the library it was asked of."""
+
+
 def ngspice_version() -> str:
     """The version of the ngspice library that simulations use, asked of a worker. Raises `SimulationError` if there is none."""
     with WorkerPool(jobs=1) as pool:
-        return pool.start()
+        return pool.ngspice_version
