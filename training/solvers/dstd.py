@@ -1,24 +1,40 @@
-"""Differentiable spike-time discretisation (DSTD) of the accumulation phase.
+"""Differentiable spike-time discretisation (DSTD) of the accumulation phase, with a second-order term and an adjoint of its own.
 
-On the grid T_m = m dt - offset, last point 1, step(t - t_j) is replaced by its mean over each cell of width d_m,
-S_jm = clip((T_{m+1} - t_j)/d_m, 0, 1). Drive and conductance of all cells are then one matrix product, and each cell one
-exponential step. The error of v(1) falls as steps^-2, that of its time gradient as steps^-1.
+On a grid 0 = T_0 .. T_M = 1 with cells of width d_m, step(t - t_j) is replaced by its mean over each cell,
+S_jm = clip((T_{m+1} - t_j)/d_m, 0, 1) (Sakemi et al. 2025, arXiv 2412.09010). Drive and conductance of a cell are then one matrix
+product, and the cell one exponential step. The error of v(1) falls as steps^-2, that of its time gradient as steps^-1.
+
+- Moment term: with q_jm = S (1 - S)/2 in the cell of spike j and 0 elsewhere, a = q W and b = q (beta W), the drive
+  g + d (f a - g b) carries the second Magnus term: third order for v, second for its time gradient, at twice the products.
+- Interpolated adjoint: the exact adjoint's time gradient -(lambda W^T - y (beta W)^T) at t_j, linear between grid points: second
+  order at the same cost. It is not the derivative of the discretised v.
+
+Backward computes S and the drives anew, all but those of the last few cells, and takes lambda = dL/dv and y = lambda v back as
+`event_walk` does. So memory does not depend on the number of steps.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from training.solvers.phi import phi1
+from training.solvers.cell_walk import Gradients, Synapses, forwards
+from training.solvers.connection import Convolution, Dense
+
+# Membranes that go through the grid at once: what a cell needs beside them then stays near the processor.
+_MEMBRANES_AT_ONCE = 1 << 17
 
 
-def grid(steps: int, offset: float, like: Tensor) -> Tensor:
-    """Grid points T_0 .. T_M, [steps + 1], or [steps + 2] with an offset in (0, 1/steps): then the last cell is narrower."""
+def grid(steps: int, offset: float) -> list[float]:
+    """Grid points, m/steps - offset within (0, 1), and 0 and 1: with an offset in (0, 1/steps) the outer cells are narrower."""
+    if steps < 1:
+        raise ValueError(f"steps: {steps}; DSTD needs at least one cell")
     if not 0.0 <= offset < 1.0 / steps:
         raise ValueError(f"offset: {offset} must lie in [0, 1/steps), here 1/{steps}")
-    points = torch.arange(steps + 1, dtype=like.dtype, device=like.device) / steps - offset
-    return torch.cat([points, points.new_ones(1)]) if offset else points
+    inner = [m / steps - offset for m in range(1, steps + 1) if 0.0 < m / steps - offset < 1.0]
+    return [0.0, *inner, 1.0]
 
 
 def accumulate(
@@ -28,33 +44,67 @@ def accumulate(
     kick: Tensor | None = None,
     *,
     v_reset: float = 0.0,
+    bias: Tensor | None = None,
+    leak: Tensor | None = None,
     steps: int = 10,
     offset: float = 0.0,
+    moment: bool = False,
+    interpolated_adjoint: bool = False,
+    connection: Dense | Convolution | None = None,
 ) -> Tensor:
-    """v(1) [batch, out] before the synapses switch off; arguments as in `event_walk.accumulate`.
+    """v(1) before the synapses switch off; arguments and result as in `event_walk.accumulate`, or `image_walk.accumulate`.
 
     Args:
         steps: M, grid cells of the phase.
         offset: shift of the grid in [0, 1/steps); draw it anew per layer and mini-batch for the "random offset" of training.
+        moment, interpolated_adjoint: see the module.
+        connection: `Dense` where None.
 
     A kick is shared between the two grid points beside its spike so that its mean time is right. What remains of its error is
     at most kick |beta w| / (4 steps): first order, but a kick is already a thousandth of the threshold.
+    Under autocast the products are taken in its type, all else in the type of the weights.
     """
-    points = grid(steps, offset, t)
-    width = points.diff()
-    on = ((points[1:, None, None] - t.clamp(min=0.0)) / width[:, None, None]).clamp(0.0, 1.0)
-    drive, conductance = (on @ torch.cat([weight, beta * weight]).T).tensor_split(2, 2)
-    shrink = width[:, None, None] * phi1(conductance * width[:, None, None])
-    kicks = None if kick is None else _kicks(on, t, kick)
-    v = t.new_full((t.shape[0], weight.shape[0]), v_reset)
-    for m in range(len(width)):
-        if kicks is not None:
-            v = v + kicks[m]
-        v = v + shrink[m] * (drive[m] - conductance[m] * v)
-    return v if kicks is None else v + kicks[-1]
+    device = t.device.type
+    reduced = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    with torch.autocast(device, enabled=False):
+        scheme = (tuple(grid(steps, offset)), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
+        v: Tensor = _DSTD.apply(t.to(weight.dtype), weight, beta * weight, kick, bias, leak, *scheme)  # type: ignore[no-untyped-call]
+    return v
 
 
-def _kicks(on: Tensor, t: Tensor, kick: Tensor) -> Tensor:
-    """Jump of v at each grid point, [points, batch, out]."""
-    arrived = torch.cat([torch.zeros_like(on[:1]), on, (t < 1.0).to(t.dtype)[None]])
-    return arrived.diff(dim=0) @ kick.T
+class _DSTD(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor | None, bias: Tensor | None, leak: Tensor | None,
+        points: tuple[float, ...], v_reset: float, moment: bool, interpolated: bool, connection: Dense | Convolution,
+        reduced: torch.dtype | None,
+    ) -> Tensor:  # fmt: skip
+        t = t.contiguous()
+        synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
+        shape = connection.output_shape(t.shape, weight.shape)
+        v = weight.new_full((len(t), shape[1:].numel()), v_reset)
+        keep = any(ctx.needs_input_grad)
+        ctx.kept = [forwards(rows, synapses, points, v[at], keep) for at, rows in _in_turn(t, shape)]
+        ctx.save_for_backward(t, weight, conductance, kick, bias, leak, v)
+        ctx.settings = (points, moment, interpolated, connection, reduced)
+        return v.view(shape)
+
+    @staticmethod
+    def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
+        t, weight, conductance, kick, bias, leak, v = ctx.saved_tensors
+        points, moment, interpolated, connection, reduced = ctx.settings
+        synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
+        found = Gradients(synapses, t if ctx.needs_input_grad[0] else None, interpolated)
+        v_grad = v_grad.reshape(v.shape)
+        for (at, rows), kept in zip(_in_turn(t, connection.output_shape(t.shape, weight.shape)), ctx.kept, strict=True):
+            found.sweep(rows, at, v[at], v_grad[at], points, kept)
+        halves = [
+            x if wanted else None for wanted, x in zip((bias is not None, leak is not None), found.constant.chunk(2), strict=True)
+        ]
+        return found.t, *found.synapses.chunk(2), found.kick, *halves, *[None] * 6
+
+
+def _in_turn(t: Tensor, shape: torch.Size) -> list[tuple[slice, Tensor]]:
+    """The samples in groups that fit the cache."""
+    rows = max(1, min(len(t), _MEMBRANES_AT_ONCE // shape[1:].numel()))
+    return [(slice(start, start + rows), t[start : start + rows]) for start in range(0, len(t), rows)]

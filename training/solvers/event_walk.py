@@ -15,11 +15,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.solvers.phi import phi1_phi2, phi1_value
+from training.solvers import walk_kernels
+from training.solvers.threads import array, over_threads, sum_in_order
 
 
-def accumulate(t: Tensor, weight: Tensor, beta: Tensor, kick: Tensor | None = None, *, v_reset: float = 0.0) -> Tensor:
-    """Membrane at the end of accumulation: dv/dt = sum_j w_j (1 - beta_j v) step(t - t_j), v(0) = v_reset.
+def accumulate(
+    t: Tensor,
+    weight: Tensor,
+    beta: Tensor,
+    kick: Tensor | None = None,
+    *,
+    v_reset: float = 0.0,
+    bias: Tensor | None = None,
+    leak: Tensor | None = None,
+) -> Tensor:
+    """Membrane at the end of accumulation: dv/dt = bias - leak v + sum_j w_j (1 - beta_j v) step(t - t_j), v(0) = v_reset.
 
     Args:
         t: input spike times in phases, [batch, in]. An input at t >= 1 never arrives; t < 0 counts as 0.
@@ -27,68 +37,55 @@ def accumulate(t: Tensor, weight: Tensor, beta: Tensor, kick: Tensor | None = No
         beta: 1/E with the sign of the weight, so that beta * weight >= 0; broadcast to [out, in].
         kick: jump of v when input j arrives, [out, in]; None for none.
         v_reset: membrane at t = 0.
+        bias: drive from t = 0 on, [out]: weight of a spike at t = 0; None for none.
+        leak: conductance from t = 0 on, [out]: of a leak, and beta times `bias`; None for none.
 
     Returns:
-        v(1) of shape [batch, out], before the synapses switch off. Gradients to t, weight, beta and kick. At t = 1 exactly the
-        time gradient is the one from below, so that an input which just fails to arrive can be pulled in; beyond it is 0.
+        v(1) of shape [batch, out], before the synapses switch off. Gradients to every tensor. At t = 1 exactly the time gradient
+        is the one from below, so that an input which just fails to arrive can be pulled in; beyond it is 0.
     """
-    kick = torch.zeros_like(weight) if kick is None else kick
-    v: Tensor = _EventWalk.apply(t, weight, beta * weight, kick, v_reset)  # type: ignore[no-untyped-call]
+    none = weight.new_zeros(len(weight))
+    v: Tensor = _EventWalk.apply(  # type: ignore[no-untyped-call]
+        t.to(weight.dtype),
+        weight,
+        beta.to(weight.dtype).expand_as(weight),
+        kick,
+        none if bias is None else bias,
+        none if leak is None else leak,
+        v_reset,
+    )
     return v
-
-
-def _sorted(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Spike times in order [batch, in, 1], the input each belongs to [in, batch], and 1 where it arrives [batch, in, 1]."""
-    times, order = t.clamp(0.0, 1.0).sort(dim=1)
-    return times.unsqueeze(2), order.T.contiguous(), (times < 1.0).to(t.dtype).unsqueeze(2)
 
 
 class _EventWalk(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor, v_reset: float) -> Tensor:
-        outputs, inputs = weight.shape
-        synapses = torch.cat([weight, conductance, kick]).T.contiguous()
-        times, order, arrived = _sorted(t)
-        drive_conductance = t.new_zeros(t.shape[0], 2 * outputs)
-        drive, total = drive_conductance.tensor_split(2, 1)
-        v = t.new_full((t.shape[0], outputs), v_reset)
-        for j in range(inputs):
-            if j:
-                d = times[:, j] - times[:, j - 1]
-                v = v + d * phi1_value(total * d) * (drive - total * v)
-            arriving = synapses[order[j]]
-            v = v + arriving[:, 2 * outputs :] * arrived[:, j]
-            drive_conductance += arriving[:, : 2 * outputs]
-        d = 1.0 - times[:, -1]
-        v = v + d * phi1_value(total * d) * (drive - total * v)
-        ctx.save_for_backward(t, synapses, times, order, arrived, v)
+    def forward(
+        ctx: Any, t: Tensor, weight: Tensor, beta: Tensor, kick: Tensor | None, bias: Tensor, leak: Tensor, v_reset: float
+    ) -> Tensor:
+        times, order = t.sort(dim=1)
+        v, g, f = (weight.new_empty(len(t), len(weight)) for _ in range(3))
+        synapses = (array(x) for x in (weight, beta, kick, bias, leak))
+        arguments = (array(times.clamp_(min=0.0)), array(order), *synapses, v_reset, *map(array, (v, g, f)))
+        over_threads(lambda first, last: walk_kernels.walk(*arguments, first, last), len(weight), t.shape[1] * v.numel())
+        ctx.save_for_backward(t, times, order, weight, beta, kick, v, g, f)
         return v
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
-        t, synapses, times, order, arrived, v = ctx.saved_tensors
-        drive, total, _ = synapses.sum(0).expand(t.shape[0], -1).tensor_split(3, 1)
-        costate, y = grad, grad * v
-        integral, integral_v = torch.zeros_like(v), torch.zeros_like(v)
-        synapse_grad, time_grad = torch.zeros_like(synapses), torch.empty_like(t)
-        end: Tensor | float = 1.0
-        for j in reversed(range(len(synapses))):
-            d = end - times[:, j]
-            first, second = phi1_phi2(total * d)
-            held = costate * d
-            integral_v = integral_v + d * (y - drive * held * second)
-            part = held * first
-            integral = integral + part
-            y = y - drive * part
-            costate = costate - total * part
-            weight_j, conductance_j, kick_j = synapses[order[j]].tensor_split(3, 1)
-            kick_j = kick_j * arrived[:, j]
-            drive, total = drive - weight_j, total - conductance_j
-            time_grad[:, j] = (conductance_j * y + costate * (total * kick_j - weight_j)).sum(1)
-            synapse_grad.index_add_(0, order[j], torch.cat([integral, -integral_v, costate * arrived[:, j]], 1))
-            y = y - costate * kick_j
-            end = times[:, j]
-        in_phase = (t >= 0.0) & (t <= 1.0)
-        t_grad = torch.zeros_like(t).scatter_(1, order.T, time_grad) * in_phase
-        weight_grad, conductance_grad, kick_grad = synapse_grad.T.tensor_split(3)
-        return t_grad, weight_grad, conductance_grad, kick_grad, None
+    def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
+        t, times, order, weight, beta, kick, v, g, f = ctx.saved_tensors
+        given = [array(x) for x in (times, order, weight, beta, kick, v, g, f, v_grad)]
+        weight_grad, beta_grad = torch.empty_like(weight), weight.new_empty(weight.shape)
+        kick_grad = None if kick is None else torch.empty_like(weight)
+        bias_grad, leak_grad = weight.new_empty(len(weight)), weight.new_empty(len(weight))
+        found = [array(x) for x in (weight_grad, beta_grad, kick_grad, bias_grad, leak_grad)]
+        t_shares: dict[int, Tensor] = {}
+
+        def sweep(first: int, last: int) -> None:
+            share = t_shares.setdefault(first, torch.zeros_like(t)) if ctx.needs_input_grad[0] else None
+            walk_kernels.walk_back(*given, *found, array(share), first, last)
+
+        over_threads(sweep, len(weight), t.shape[1] * v.numel())
+        t_grad = None
+        if t_shares:
+            t_grad = sum_in_order(t_shares[first] for first in sorted(t_shares)).mul_((t >= 0.0) & (t <= 1.0))
+        return t_grad, weight_grad, beta_grad, kick_grad, bias_grad, leak_grad, None

@@ -1,0 +1,180 @@
+"""The membranes of some samples through the cells of a DSTD grid, and their adjoint back through it (`training.solvers.dstd`)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from training.solvers import cells
+from training.solvers.connection import Convolution, Dense
+
+# Mean drive and mean conductance of a cell side by side, [batch, 2 neurons], and their first moments likewise or None.
+Drives: TypeAlias = tuple[Tensor, Tensor | None]
+# Drives of so many cells are kept for the way back, the others are computed anew: a few cells cost little memory.
+_KEPT_CELLS = 5
+
+
+@dataclass
+class Synapses:
+    """What stands between spikes and membranes: `both` is weight and beta weight, stacked along the outputs.
+
+    `reduced` is the type in which the products are taken, where it is not that of the weights.
+    """
+
+    both: Tensor
+    kick: Tensor | None
+    bias: Tensor | None
+    leak: Tensor | None
+    connection: Dense | Convolution
+    moment: bool
+    reduced: torch.dtype | None
+
+    def __post_init__(self) -> None:
+        if self.reduced is not None:
+            self.both = self.both.to(self.reduced)
+            self.kick = None if self.kick is None else self.kick.to(self.reduced)
+
+    def drives(self, on: Tensor) -> Drives:
+        """Of a cell in which the inputs are on for the share `on`."""
+        drives = self.through(on, self.both)
+        for half, constant in zip(drives.chunk(2, 1), (self.bias, self.leak), strict=True):
+            if constant is not None:
+                half.view(len(half), len(constant), -1).add_(constant[:, None])
+        return drives, self.through(moment(on), self.both) if self.moment else None
+
+    def through(self, x: Tensor, weight: Tensor) -> Tensor:
+        """x through some of the synapses, [batch, neurons], in the type of x."""
+        return self.connection(x.to(weight.dtype), weight).to(x.dtype).flatten(1)
+
+    def to_inputs(self, grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """Adjoint of `through`: the gradient to x."""
+        return self.connection.input_gradient(self._shaped(grad, x, weight), x.to(weight.dtype), weight).to(x.dtype)
+
+    def add_to_weight(self, grad: Tensor, x: Tensor, weight: Tensor, weight_grad: Tensor) -> None:
+        """Adjoint of `through`: adds the gradient to the weight."""
+        self.connection.add_weight_gradient(self._shaped(grad, x, weight), x.to(weight.dtype), weight_grad)
+
+    def _shaped(self, grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        return grad.reshape(self.connection.output_shape(x.shape, weight.shape)).to(weight.dtype)
+
+
+def forwards(t: Tensor, synapses: Synapses, points: Sequence[float], v: Tensor, keep: bool) -> deque[Drives]:
+    """Take the membranes `v` [batch, neurons] from 0 to 1; returns the drives of the last cells for the way back."""
+    kept: deque[Drives] = deque(maxlen=_KEPT_CELLS if keep else 0)
+    before = torch.zeros_like(t)
+    for start, end in pairwise(points):
+        on = cells.occupancy(t, start, end)
+        if synapses.kick is not None:
+            v += synapses.through(on - before, synapses.kick)
+            before = on
+        drives = synapses.drives(on)
+        kept.append(drives)
+        cells.advance(v, _effective(drives, end - start), end - start)
+    if synapses.kick is not None:
+        v += synapses.through((t < 1.0).to(t.dtype) - before, synapses.kick)
+    return kept
+
+
+class Gradients:
+    """Gradients gathered on the way back. `t` and `kick` are None where not wanted."""
+
+    def __init__(self, given: Synapses, t: Tensor | None, interpolated: bool) -> None:
+        full = torch.float32 if given.reduced is not None else given.both.dtype
+        self.given, self.interpolated = given, interpolated
+        self.t = None if t is None else torch.zeros_like(t)
+        self.synapses = torch.zeros_like(given.both, dtype=full)
+        self.kick = None if given.kick is None else torch.zeros_like(given.kick, dtype=full)
+        self.constant = self.synapses.new_zeros(len(self.synapses))
+
+    def sweep(self, t: Tensor, at: slice, v: Tensor, v_grad: Tensor, points: Sequence[float], kept: deque[Drives]) -> None:
+        """Add what the samples `at`, with spike times `t`, contribute."""
+        sweep = _Sweep(self, t, None if self.t is None else self.t[at], v_grad.contiguous().clone(), v)
+        later, later_cell = (t < 1.0).to(t.dtype), None
+        for cell, drives in zip_longest(list(pairwise(points))[::-1], reversed(kept)):
+            on = cells.occupancy(t, *cell)
+            if self.given.kick is not None:
+                sweep.unkick(later - on, later_cell, cell)
+                later, later_cell = on, cell
+            sweep.cell(on, drives or self.given.drives(on), *cell)
+        sweep.unkick(later, later_cell, None)
+
+
+class _Sweep:
+    """Some samples on their way back: lam = dL/dv and y = lam v."""
+
+    def __init__(self, total: Gradients, t: Tensor, t_grad: Tensor | None, v_grad: Tensor, v: Tensor) -> None:
+        self.total, self.given, self.t, self.t_grad = total, total.given, t, t_grad
+        self.lam, self.y = v_grad, v_grad * v
+        self.slope: Tensor | None = None
+
+    def cell(self, on: Tensor, drives: Drives, start: float, end: float) -> None:
+        """Back through one cell."""
+        given, total, width = self.given, self.total, end - start
+        if self.t_grad is not None and total.interpolated and self.slope is None:
+            self.slope = self._slope(on)
+        grad = _effective(drives, width, copy=True)
+        cells.retreat(self.lam, self.y, grad, width)
+        moments_grad = _moment_gradients(grad, drives, width)
+        total.constant += grad.view(len(grad), len(total.constant), -1).sum((0, 2))
+        given.add_to_weight(grad, on, given.both, total.synapses)
+        if moments_grad is not None:
+            given.add_to_weight(moments_grad, moment(on), given.both, total.synapses)
+        if self.slope is not None and self.t_grad is not None:
+            slope_at_end, self.slope = self.slope, self._slope(on)
+            # `on` is 1 for a spike at the start of the cell and 0 for one at its end.
+            self.t_grad -= torch.lerp(slope_at_end, self.slope, on) * cells.inside(self.t, start, end)
+        elif self.t_grad is not None:
+            on_grad = given.to_inputs(grad, on, given.both)
+            if moments_grad is not None:
+                on_grad += given.to_inputs(moments_grad, on, given.both) * (0.5 - on)
+            cells.add_time_gradient(self.t_grad, self.t, start, end, on_grad)
+
+    def _slope(self, on: Tensor) -> Tensor:
+        """sum over neurons of (lam - y beta) w for every input, shaped as `on`."""
+        return self.given.to_inputs(torch.cat([self.lam, -self.y], 1), on, self.given.both)
+
+    def unkick(self, share: Tensor, later: tuple[float, float] | None, earlier: tuple[float, float] | None) -> None:
+        """Take back the jump between two cells, to which the spikes of either contributed."""
+        kick, kick_grad = self.given.kick, self.total.kick
+        if kick is None or kick_grad is None:
+            return
+        self.slope = None
+        self.y -= self.lam * self.given.through(share, kick)
+        self.given.add_to_weight(self.lam, share, kick, kick_grad)
+        if self.t_grad is not None:
+            share_grad = self.given.to_inputs(self.lam, share, kick)
+            for cell, sign in ((later, 1.0), (earlier, -1.0)):
+                if cell is not None:
+                    cells.add_time_gradient(self.t_grad, self.t, *cell, sign * share_grad)
+
+
+def moment(on: Tensor) -> Tensor:
+    """q = S (1 - S)/2 of the spikes that are on for the share S of a cell."""
+    return (on - on.square()).mul_(0.5)
+
+
+def _effective(drives: Drives, width: float, *, copy: bool = False) -> Tensor:
+    """g + d (f a - g b) beside f; the plain drives, copied if asked for, where there are no moments."""
+    plain, moments = drives
+    if moments is None:
+        return plain.clone() if copy else plain
+    (g, f), (a, b) = plain.chunk(2, 1), moments.chunk(2, 1)
+    return torch.cat([g + width * (f * a - g * b), f], 1)
+
+
+def _moment_gradients(grads: Tensor, drives: Drives, width: float) -> Tensor | None:
+    """Adjoint of `_effective`: `grads` becomes the gradient to the plain drives; returns that to the moments."""
+    plain, moments = drives
+    if moments is None:
+        return None
+    (g_grad, f_grad), (g, f), (a, b) = grads.chunk(2, 1), plain.chunk(2, 1), moments.chunk(2, 1)
+    held = width * g_grad
+    f_grad += held * a
+    g_grad -= held * b
+    return torch.cat([held * f, -held * g], 1)

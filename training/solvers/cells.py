@@ -1,0 +1,65 @@
+"""What DSTD does in one cell of its grid, in place: compiled on the CPU, by torch elsewhere.
+
+Shapes: t, on [batch, ...]; membranes [batch, n]; `drives` [batch, 2 n], the mean drive g and the mean conductance f side by side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.solvers import cell_kernels
+from training.solvers.phi import phi1_phi2, phi1_value
+from training.solvers.threads import array, over_threads
+
+
+def occupancy(t: Tensor, start: float, end: float) -> Tensor:
+    """Share of the cell start .. end for which each spike is on."""
+    if t.is_cpu:
+        on = torch.empty_like(t)
+        times, shares = array(t.view(-1)), array(on.view(-1))
+        over_threads(lambda first, last: cell_kernels.occupancy(times, start, end, shares, first, last), t.numel(), t.numel())
+        return on
+    return ((end - t) / (end - start)).clamp_(0.0, 1.0)
+
+
+def add_time_gradient(t_grad: Tensor, t: Tensor, start: float, end: float, on_grad: Tensor) -> None:
+    """Adjoint of `occupancy`. A spike on a grid point belongs to the cell that ends there, one at t = 0 to the first cell."""
+    if t.is_cpu:
+        times, given, found = array(t.view(-1)), array(on_grad.reshape(-1)), array(t_grad.view(-1))
+        over_threads(
+            lambda first, last: cell_kernels.time_slope(times, start, end, given, found, first, last), t.numel(), t.numel()
+        )
+        return
+    t_grad -= on_grad * inside(t, start, end) / (end - start)
+
+
+def inside(t: Tensor, start: float, end: float) -> Tensor:
+    """Which spikes lie in the cell."""
+    return (t > start if start > 0.0 else t >= start) & (t <= end)
+
+
+def advance(v: Tensor, drives: Tensor, width: float) -> None:
+    """Step the membranes `v` through a cell."""
+    if v.is_cpu:
+        membranes, given = array(v), array(drives)
+        over_threads(lambda first, last: cell_kernels.advance(membranes, given, width, first, last), len(v), v.numel())
+        return
+    g, f = drives.chunk(2, 1)
+    v += width * phi1_value(f * width) * (g - f * v)
+
+
+def retreat(lam: Tensor, y: Tensor, drives: Tensor, width: float) -> None:
+    """Adjoint of `advance`: lam = dL/dv and y = lam v go to the start of the cell, `drives` becomes the gradient to itself."""
+    if lam.is_cpu:
+        states = [array(x) for x in (lam, y, drives)]
+        over_threads(lambda first, last: cell_kernels.retreat(*states, width, first, last), len(lam), lam.numel())
+        return
+    g, f = drives.chunk(2, 1)
+    first, second = phi1_phi2(f * width)
+    held = lam * width
+    part = held * first
+    minus = width * (g * held * second - y)
+    y -= g * part
+    lam -= f * part
+    drives.copy_(torch.cat([part, minus], 1))

@@ -1,0 +1,92 @@
+"""How the inputs of a layer meet its synapses: a dense crossbar, or a convolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# A spike time after every phase.
+NEVER = 2.0
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Every input meets every neuron: x [batch, in], weight [out, in], result [batch, out]."""
+
+    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.linear(x, weight)
+
+    def input_gradient(self, grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """Gradient to x."""
+        return grad @ weight
+
+    def add_weight_gradient(self, grad: Tensor, x: Tensor, weight_grad: Tensor) -> None:
+        """Adds the gradient to the weight, which may be of a finer type."""
+        if weight_grad.dtype == x.dtype:
+            weight_grad.addmm_(grad.T, x)
+        else:
+            weight_grad += grad.T @ x
+
+    def output_shape(self, x: torch.Size, weight: torch.Size) -> torch.Size:
+        """Shape of the result. Raises ValueError where the inputs do not fit the weights."""
+        if len(x) != 2 or x[1] != weight[1]:
+            raise ValueError(f"spike times: {tuple(x)} do not fit weights {tuple(weight)}; need (batch, {weight[1]})")
+        return torch.Size((x[0], weight[0]))
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A window slides over the image: x [batch, in, h, w], weight [out, in, kernel, kernel], result [batch, out, h', w']."""
+
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        if self.stride < 1 or self.padding < 0:
+            raise ValueError(
+                f"stride, padding: {self.stride}, {self.padding}; need a stride of 1 or more and no negative padding"
+            )
+
+    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+
+    def input_gradient(self, grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """Gradient to x."""
+        x_grad: Tensor = self._backward(grad, x, weight, [True, False, False])[0]
+        return x_grad
+
+    def add_weight_gradient(self, grad: Tensor, x: Tensor, weight_grad: Tensor) -> None:
+        """Adds the gradient to the weight, which may be of a finer type."""
+        weight_grad += self._backward(grad, x, weight_grad.to(x.dtype), [False, True, False])[1]
+
+    def _backward(self, grad: Tensor, x: Tensor, weight: Tensor, wanted: list[bool]) -> tuple[Any, Any, Any]:
+        stride, padding = [self.stride] * 2, [self.padding] * 2
+        found: tuple[Any, Any, Any] = torch.ops.aten.convolution_backward(
+            grad, x, weight, None, stride, padding, [1, 1], False, [0, 0], 1, wanted
+        )
+        return found
+
+    def output_shape(self, x: torch.Size, weight: torch.Size) -> torch.Size:
+        """Shape of the result. Raises ValueError where the inputs do not fit the weights."""
+        if len(x) != 4 or x[1] != weight[1]:
+            raise ValueError(
+                f"spike times: {tuple(x)} do not fit weights {tuple(weight)}; need (batch, {weight[1]}, height, width)"
+            )
+        sizes = [(n + 2 * self.padding - kernel) // self.stride + 1 for n, kernel in zip(x[2:], weight[2:], strict=True)]
+        if min(sizes) < 1:
+            raise ValueError(f"spike times: {tuple(x)} padded by {self.padding} are smaller than a window of {tuple(weight[2:])}")
+        return torch.Size((x[0], weight[0], *sizes))
+
+    def patches(self, t: Tensor, weight: Tensor) -> Tensor:
+        """What each neuron sees, [batch h' w', in kernel kernel]; beyond the border no spike ever comes."""
+        padded = F.pad(t, [self.padding] * 4, value=NEVER)
+        return F.unfold(padded, tuple(weight.shape[2:]), stride=self.stride).transpose(1, 2).flatten(0, 1)
+
+    def image(self, rows: Tensor, t: Tensor, weight: Tensor) -> Tensor:
+        """Results of the rows of `patches`, [batch h' w', out], as [batch, out, h', w']."""
+        shape = self.output_shape(t.shape, weight.shape)
+        return rows.view(len(t), -1, len(weight)).transpose(1, 2).reshape(shape)

@@ -1,0 +1,114 @@
+"""One step of the event walk and one of its adjoint, for the neurons of one row; every loop is a plain loop over neurons.
+
+State of a neuron: membrane v, drive g = sum of arrived w, conductance f = sum of arrived beta w. Adjoint: lam = dL/dv, y = lam v,
+p = int lam dt and q = int lam v dt from now to the end. Arrays of state are [rows, neurons], of synapses [inputs, neurons];
+`work` is [3, neurons] of scratch. A step over a time d needs n halvings for its f d (`phi_kernels`); n = 0 is the common case.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training.solvers.compilation import Array, compiled, inlined
+from training.solvers.phi_kernels import phi, phi2_of_small
+
+
+@inlined
+def advanced(v: float, g: float, f: float, d: float, first: float) -> float:
+    """Membrane a time d later, first = phi1(f d)."""
+    return v + d * first * (g - f * v)
+
+
+@inlined
+def retreated(
+    g: float, f: float, lam: float, y: float, p: float, q: float, d: float, first: float, second: float
+) -> tuple[float, float, float, float]:
+    """lam, y, p, q a time d earlier, first, second = phi1, phi2 of f d."""
+    held = lam * d
+    part = held * first
+    return lam - f * part, y - g * part, p + part, q + d * (y - g * held * second)
+
+
+@compiled
+def advance(v: Array, g: Array, f: Array, row: int, d: float, n: int, count: int, work: Array) -> None:
+    """Let neurons [row, :count] live for a time d."""
+    one = v.dtype.type(1)
+    if n == 0:
+        for i in range(count):
+            first = one - f[row, i] * d * phi2_of_small(f[row, i] * d)
+            v[row, i] = advanced(v[row, i], g[row, i], f[row, i], d, first)
+    else:
+        for i in range(count):
+            work[0, i] = f[row, i] * d
+        phi(work[0], n, count, work[1], work[2])
+        for i in range(count):
+            v[row, i] = advanced(v[row, i], g[row, i], f[row, i], d, work[1, i])
+
+
+@inlined
+def step(
+    v: Array, g: Array, f: Array, row: int, d: float, n: int,
+    weight: Array, conductance: Array, kick: Array, j: int, count: int, work: Array,
+) -> None:  # fmt: skip
+    """`advance`, then the spike of input j: its kick, and its synapse is on."""
+    one = v.dtype.type(1)
+    if n > 0:
+        advance(v, g, f, row, d, n, count, work)
+        d = v.dtype.type(0)
+    for i in range(count):
+        g_i, f_i = g[row, i], f[row, i]
+        v_i = advanced(v[row, i], g_i, f_i, d, one - f_i * d * phi2_of_small(f_i * d))
+        v[row, i] = v_i if kick is None else v_i + kick[j, i]
+        g[row, i] = g_i + weight[j, i]
+        f[row, i] = f_i + conductance[j, i]
+
+
+@compiled
+def retreat(
+    g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int, d: float, n: int, count: int, work: Array
+) -> None:
+    """The adjoint of `advance`."""
+    for i in range(count):
+        work[0, i] = f[row, i] * d
+    phi(work[0], n, count, work[1], work[2])
+    for i in range(count):
+        lam[row, i], y[row, i], p[row, i], q[row, i] = retreated(
+            g[row, i], f[row, i], lam[row, i], y[row, i], p[row, i], q[row, i], d, work[1, i], work[2, i]
+        )
+
+
+@inlined
+def unstep(
+    g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int, d: float, n: int,
+    weight: Array, conductance: Array, kick: Array,
+    weight_grad: Array, conductance_grad: Array, kick_grad: Array, j: int, count: int, work: Array,
+) -> Any:  # fmt: skip
+    """`retreat`, then take the spike of input j back; adds to the gradients of its synapses, returns that of its time."""
+    one, time_grad = g.dtype.type(1), g.dtype.type(0)
+    if n > 0:
+        retreat(g, f, lam, y, p, q, row, d, n, count, work)
+        d = g.dtype.type(0)
+    for i in range(count):
+        g_i, f_i, w, c = g[row, i], f[row, i], weight[j, i], conductance[j, i]
+        second = phi2_of_small(f_i * d)
+        first = one - f_i * d * second
+        lam_i, y_i, p_i, q_i = retreated(g_i, f_i, lam[row, i], y[row, i], p[row, i], q[row, i], d, first, second)
+        lam[row, i], y[row, i], p[row, i], q[row, i] = lam_i, y_i, p_i, q_i
+        g[row, i], f[row, i] = g_i - w, f_i - c
+        weight_grad[j, i] += p_i
+        conductance_grad[j, i] -= q_i
+        time_grad += c * y_i - w * lam_i
+        if kick is not None:
+            time_grad += lam_i * (f_i - c) * kick[j, i]
+            kick_grad[j, i] += lam_i
+            y[row, i] -= lam_i * kick[j, i]
+    return time_grad
+
+
+@inlined
+def late_slope(lam: Array, y: Array, row: int, weight: Array, conductance: Array, j: int, count: int) -> Any:
+    """Gradient to the time of a spike that arrives with the end of the phase."""
+    slope = lam.dtype.type(0)
+    for i in range(count):
+        slope += conductance[j, i] * y[row, i] - weight[j, i] * lam[row, i]
+    return slope
