@@ -38,6 +38,10 @@ Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Simulator proce
 Samples = Annotated[int | None, typer.Option("--samples", help="Test samples to simulate, instead of validation.samples.")]
 Dies = Annotated[int | None, typer.Option("--dies", help="Mismatch dies to simulate, instead of validation.mismatch_dies.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else to standard output.")]
+Study = Annotated[Path | None, typer.Option("--study", metavar="STUDY", help="Train the grid of a study (TOML) instead.")]
+DataFolder = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="Official files of the study's data set.")]
+Device = Annotated[str, typer.Option("--device", help="cpu or cuda, for a study.")]
+Weights = Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Take these weights (safetensors), train none.")]
 Pdf = Annotated[bool, typer.Option("--pdf/--no-pdf", help="Also write report.pdf.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Where there is no terminal: a log line every few seconds.")]
 
@@ -104,19 +108,30 @@ def characterize(
 
 @app.command()
 def train(
-    design: DesignFile,
+    design: Annotated[Path | None, typer.Argument(metavar="DESIGN", help="Design file (TOML), or none with --study.")] = None,
     out: Out = None,
     jobs: Jobs = None,
     samples: Samples = None,
     dies: Dies = None,
+    study: Study = None,
+    data: DataFolder = None,
+    device: Device = "cpu",
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train both networks on the hardware model (and characterize first where needed).
+    """Train both networks on the hardware model (and characterize first where needed), or every network of a study.
 
     Example: cosim train designs/iris_5_5_5.toml --json
+
+    Example: cosim train --study designs/studies/digits.toml
     """
-    _run_until("train", design, out, jobs, samples, dies, as_json, True, verbose)
+    with _clear_errors():
+        if (design is None) == (study is None):
+            raise InputError("command line: give either a DESIGN or --study STUDY")
+    if study is not None:
+        _run_study(study, out, data, device, as_json, verbose)
+    elif design is not None:
+        _run_until("train", design, out, jobs, samples, dies, as_json, True, verbose)
 
 
 @app.command(name="map")
@@ -126,14 +141,17 @@ def map_weights(
     jobs: Jobs = None,
     samples: Samples = None,
     dies: Dies = None,
+    weights: Weights = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Turn the trained weights into gate biases (and do what comes before where needed).
+    """Turn the trained weights, or weights from elsewhere, into gate biases (and do what comes before where needed).
 
     Example: cosim map designs/iris_5_5_5.toml
+
+    Example: cosim map designs/iris_5_5_5.toml --weights mine.safetensors --out runs/mine
     """
-    _run_until("map", design, out, jobs, samples, dies, as_json, True, verbose)
+    _run_until("map", design, out, jobs, samples, dies, as_json, True, verbose, weights)
 
 
 @app.command()
@@ -234,6 +252,7 @@ def _run_until(
     as_json: bool,
     pdf: bool,
     verbose: bool,
+    weights: Path | None = None,
 ) -> None:
     resume = "; the same command goes on from here"
     with _clear_errors(resume):
@@ -247,6 +266,7 @@ def _run_until(
             samples=samples,
             dies=dies,
             pdf=pdf,
+            weights=weights,
             monitor=_monitor(verbose),
             command=_command(),
         )
@@ -255,6 +275,22 @@ def _run_until(
     else:
         _say(result)
     raise typer.Exit(result.exit_code)
+
+
+def _run_study(study: Path, out: Path | None, data: Path | None, device: str, as_json: bool, verbose: bool) -> None:
+    with _clear_errors("; the same command goes on from here"):
+        from cosim.pipeline import one_line_errors
+
+        with one_line_errors():
+            from cosim.training_study import lines, run_study
+
+            folder, rows = run_study(study, out, data, device, _monitor(verbose))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for line in lines(rows):
+        typer.echo(line)
+    typer.echo(f"table and pictures: {folder}")
 
 
 def _monitor(verbose: bool) -> Monitor:

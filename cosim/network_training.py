@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from cosim.design import Design, Network, Training
 from cosim.errors import InputError
 from cosim.gain_search import GAIN_HEADROOM
+from cosim.given_weights import GIVEN, check_range, read_given
 from training.data import SpikeData, iris
 from training.evaluation import evaluate
 from training.hardware import HardwareModel, NormalisedModel, normalise
@@ -68,20 +70,34 @@ def train_networks(
 ) -> TrainedNetworks:
     """Train both networks and write network.safetensors and network.json into the folder `run`.
 
-    Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch.
+    Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch. Where the
+    run was given weights, both networks get those, and nothing is trained.
     """
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
     sizes = (design.network.inputs, design.network.hidden, design.network.outputs)
     (run / "checkpoints").mkdir(exist_ok=True)
-    networks, histories = {}, {}
+    networks: dict[str, RCSpikeNetwork] = {}
+    histories: dict[str, History] = {}
+    given = read_given(run / GIVEN, design.network) if (run / GIVEN).exists() else None
     for name in MAPPINGS:
         networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
+        if given is not None:
+            check_range(given, hardware)
+            _take(networks[name], given)
+            histories[name] = []
+            continue
         checkpoint = run / "checkpoints" / f"{name}.safetensors"
         histories[name] = train(networks[name], data, recipe, partial(progress, name), checkpoint)
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, histories))
     return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data))
+
+
+def _take(network: RCSpikeNetwork, weights: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for layer, weight in zip(network, weights, strict=True):
+            layer.weight.copy_(weight)
 
 
 def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
@@ -117,12 +133,13 @@ def _description(design: Design, data: SpikeData, recipe: Recipe, histories: Map
             "train_rows": data.train_rows,
             "test_rows": data.test_rows,
         },
-        "last_epoch": {name: _row(history[-1]) for name, history in histories.items()},
+        "last_epoch": {name: _row(history[-1]) for name, history in histories.items() if history},
     }
 
 
 def _history_table(histories: Mapping[str, History]) -> pd.DataFrame:
-    return pd.DataFrame([{"network": name, **_row(epoch)} for name, history in histories.items() for epoch in history])
+    rows = [{"network": name, **_row(epoch)} for name, history in histories.items() for epoch in history]
+    return pd.DataFrame(rows, columns=["network", *(field.name for field in fields(Epoch) if field.name != "seconds")])
 
 
 def _row(epoch: Epoch) -> dict[str, float]:

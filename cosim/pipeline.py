@@ -35,6 +35,7 @@ METRICS, LIMITS = "metrics.json", "limits.json"
 ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
 EXTRAS = {
     "PySpice": "simulation", "platformdirs": "simulation", "torch": "training", "safetensors": "training", "sklearn": "training",
+    "lightning": "training", "numba": "training", "pooch": "training",
     "jinja2": "reports", "markupsafe": "reports", "matplotlib": "reports", "weasyprint": "reports", "schemdraw": "reports",
 }  # fmt: skip
 
@@ -66,6 +67,7 @@ def run(
     samples: int | None = None,
     dies: int | None = None,
     pdf: bool = True,
+    weights: Path | str | None = None,
     monitor: Monitor | None = None,
     command: str = "",
 ) -> RunResult:
@@ -77,6 +79,8 @@ def run(
         jobs: simulator processes; one per processor where None.
         samples, dies: instead of validation.samples and validation.mismatch_dies of the design.
         pdf: also write report.pdf.
+        weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none (see
+            `cosim.given_weights`).
         monitor: hears of the progress.
         command: recorded in provenance.json.
 
@@ -91,10 +95,21 @@ def run(
     effective = _override(loaded, overrides)
     directory = RunDirectory(Path(out) if out is not None else Path("runs") / loaded.name)
     with directory.open(loaded.name), monitor or Monitor() as watching:
+        if weights is not None:
+            _take_weights(directory, Path(weights), effective)
         directory.write(DESIGN, _design_text(path, overrides))
         space = Workspace(effective, directory, watching, jobs or processors(), pdf)
         ran = tuple(_bring_up_to_date(space, last, command))
         return _result(space, last, ran)
+
+
+def _take_weights(directory: RunDirectory, weights: Path, design: Design) -> None:
+    """Keep weights from elsewhere in the run directory, whose training stage takes them. Refuses what does not fit."""
+    with one_line_errors():
+        from cosim.given_weights import GIVEN, read_given
+
+        read_given(weights, design.network)
+        directory.write(GIVEN, weights.read_bytes())
 
 
 def processors() -> int:

@@ -141,7 +141,8 @@ def train_stage(space: Workspace) -> dict[str, float]:
         space.monitor.step()
 
     trained = train_networks(space.design, HardwareModel.load(space.run / "hardware.json"), space.run.path, progress)
-    space.run.write_table("training.parquet", trained.history)
+    if len(trained.history):  # weights from elsewhere have none
+        space.run.write_table("training.parquet", trained.history)
     return trained.metrics
 
 
@@ -233,7 +234,7 @@ _SIMULATION_CODE = (
     "sky130_models", "netlists", "cosim/simulator", "cosim/characterize/bench.py", "cosim/network_circuit.py", "cosim/mapping.py",
 )  # fmt: skip
 _SIMULATION_PACKAGES = ("PySpice", "platformdirs")
-_TRAINING_PACKAGES = ("torch", "safetensors", "sklearn")
+_TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "lightning", "numba")
 _VALIDATION_TABLES = tuple(
     f"validation/{name}.parquet" for name in ("spikes", "membranes", "labels", "waveforms", "energy", "failures")
 )
@@ -255,8 +256,8 @@ STAGES = (
         StageName.TRAIN,
         train_stage,
         sections={"network": True, "training": True},
-        code=("training", "cosim/network_training.py"),
-        inputs=("hardware.json",),
+        code=("training", "cosim/network_training.py", "cosim/given_weights.py"),
+        inputs=("hardware.json", "given_weights.safetensors"),
         outputs=("network.safetensors", "network.json", "training.parquet"),
         packages=_TRAINING_PACKAGES,
         metrics=("training.",),

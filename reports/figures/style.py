@@ -42,12 +42,17 @@ _STYLE: dict[str, Any] = {
 }  # fmt: skip
 
 
+def look() -> Any:
+    """The common style, as a context."""
+    return mpl.rc_context(_STYLE)
+
+
 def svg(plot: Callable[P, Figure]) -> Callable[P, Markup]:
     """Decorate a function that draws a Figure into one that gives inline SVG in the common style."""
 
     @wraps(plot)
     def render(*args: P.args, **kwargs: P.kwargs) -> Markup:
-        with mpl.rc_context(_STYLE):
+        with look():
             figure = plot(*args, **kwargs)
             buffer = io.StringIO()
             figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

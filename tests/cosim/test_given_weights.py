@@ -1,0 +1,84 @@
+"""Weights from elsewhere in the place of a training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from extracted import reference_hardware
+from safetensors.torch import save_file
+from torch import Tensor
+from typer.testing import CliRunner
+
+from cosim.cli import app
+from cosim.design import Design, Network
+from cosim.errors import InputError
+from cosim.given_weights import GIVEN, check_range, read_given
+from cosim.network_training import load_networks, train_networks
+
+ROOT = Path(__file__).parents[2]
+GOOD = {"hidden": torch.full((5, 5), 0.5), "output": torch.full((5, 5), -0.25)}
+
+
+def stored(folder: Path, tensors: dict[str, Tensor]) -> Path:
+    path = folder / "mine.safetensors"
+    save_file(tensors, path)
+    return path
+
+
+def test_matrices_are_found_by_name_or_in_the_order_of_names(tmp_path: Path) -> None:
+    network = Network(hidden=4)
+    first, second = torch.rand(4, 5), torch.rand(5, 4)
+    for names in (("layers.0.weight", "layers.1.weight"), ("fc2.weight", "fc10.weight")):
+        read = read_given(stored(tmp_path, dict(zip(names, (first, second), strict=True))), network)
+        assert torch.equal(read[0], first) and torch.equal(read[1], second)
+    third = {"layers.0.weight": first, "layers.1.weight": second, "aaa": torch.rand(2, 2)}
+    assert torch.equal(read_given(stored(tmp_path, third), network)[0], first)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "expected"),
+    [
+        ({"a": torch.zeros(5, 5)}, r"holds 1 matrices \(a\), the design has two layers"),
+        ({"a": torch.zeros(5, 5), "b": torch.zeros(3, 5)}, r"b: has shape \[3, 5\], the design needs \[5, 5\]"),
+        ({**GOOD, "bias": torch.zeros(5)}, r"bias: has shape \[5\], .* bias spike"),
+        ({**GOOD, "hidden": torch.full((5, 5), torch.nan)}, r"hidden: holds values that are not finite"),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, tensors: dict[str, Tensor], expected: str) -> None:
+    path = stored(tmp_path, tensors)
+    with pytest.raises(InputError, match=expected) as error:
+        read_given(path, Network())
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_weight_beyond_the_cell_is_refused() -> None:
+    hardware = reference_hardware()
+    largest = hardware.weight_range(-1)[1]
+    check_range([torch.tensor([[-largest, 0.1]])], hardware)
+    with pytest.raises(InputError, match=rf"matrix 2: holds the weight -{1.1 * largest:.4g}, the cell reaches -{largest:.4g}"):
+        check_range([torch.zeros(1, 1), torch.tensor([[-1.1 * largest, 0.1]])], hardware)
+
+
+def test_both_networks_of_a_run_get_them_and_nothing_is_trained(tmp_path: Path) -> None:
+    hardware, heard = reference_hardware(), []
+    hardware.save(tmp_path / "hardware.json")
+    save_file(GOOD, tmp_path / GIVEN)
+    trained = train_networks(Design(name="x"), hardware, tmp_path, lambda name, epoch: heard.append(name))
+    assert heard == [] and len(trained.history) == 0
+    for network in load_networks(tmp_path).values():
+        assert network.layers[0].weight.detach().unique().tolist() == [0.5]
+        assert network.layers[1].weight.detach().unique().tolist() == [-0.25]
+    assert json.loads((tmp_path / "network.json").read_text())["last_epoch"] == {}
+
+
+def test_the_command_refuses_before_it_touches_anything(tmp_path: Path) -> None:
+    design = ROOT / "designs" / "iris_5_5_5.toml"
+    bad = stored(tmp_path, {"a": torch.zeros(5, 5)})
+    for weights, expected in ((bad, "holds 1 matrices"), (tmp_path / "none.safetensors", "cannot be read as safetensors")):
+        words = ["map", str(design), "--weights", str(weights), "--out", str(tmp_path / "run")]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 2 and expected in result.stderr and len(result.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "run" / "design.toml").exists()

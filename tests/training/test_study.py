@@ -1,0 +1,171 @@
+"""Studies: the plan, the table, the runs, what is measured of the solvers."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.data import digits
+from training.hardware import NormalisedModel
+from training.solvers import reference
+from training.study import solvers
+from training.study.plan import SolverPlan, Study, StudyError, load_study
+from training.study.runs import COLUMNS, Run, builder, perform, recipe_of, runs_of
+from training.study.table import GrowingTable
+
+PLAN = """
+name = "small"
+methods = ["ideal", "ode"]
+reversal = [1.0, 3.0]
+seeds = [0, 1]
+hidden = [8]
+train_samples = 200
+[recipe]
+epochs = 2
+[recipe.augmentation]
+crop_pixels = 0
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "study.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return load_study(written(tmp_path, PLAN))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('name = "x"\nreversals = [1.0]', "reversals: unknown key"),
+        ('name = "x"\nreversal = [1.0, 0.0]', r"reversal\.1: .*greater than 0"),
+        ('name = "x"\nreversal = [1.0]\nmethods = ["magic"]', r"methods\.0: .*'ideal', 'scaled'"),
+        ('name = "x"\nreversal = [1.0]\ndataset = "imagenet"', r"dataset: .*'fashion-mnist'"),
+        ('name = "x"\nreversal = [1.0]\nnetwork = "transformer"', r"network: must be one of fc"),
+        ('name = "x"\nreversal = [1.0]\n[mismatch]\ndevice_plus = 3.0', r"mismatch\.device_plus: .*less than or equal to 2"),
+        ('name = "x"', r"study: give reversal"),
+        ("name = ", "not valid TOML"),
+    ],
+)
+def test_a_bad_study_is_one_line_with_file_and_field(tmp_path: Path, text: str, expected: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(StudyError, match=expected) as error:
+        load_study(path)
+    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_the_grid_is_every_combination_once(study: Study) -> None:
+    runs = list(runs_of(study))
+    assert len(runs) == len({run.key for run in runs}) == 8
+    assert {(run.method, run.e_rev, run.seed) for run in runs} == {
+        (method, e_rev, seed) for method in ("ideal", "ode") for e_rev in (1.0, 3.0) for seed in (0, 1)
+    }
+    assert len({run.training_key for run in runs}) == 6  # the ideal training does not know |E|
+
+
+def test_what_decides_a_row_decides_its_key(study: Study) -> None:
+    def key(**changes: object) -> str:
+        return next(runs_of(study.model_copy(update=changes))).key
+
+    recipe = study.recipe.model_copy(update={"label_smoothing": 0.1})
+    keys = [key(), key(recipe=recipe), key(dies=2), key(hidden=[9]), key(noise=[0.5]), key(steps=[4]), key(train_samples=100)]
+    assert len(set(keys)) == len(keys)
+    assert key(name="other") == key()
+
+
+def test_hardware_is_found_beside_the_study(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path, 'name = "x"\nhardware = ["sub/hardware.json"]'))
+    assert [run.e_rev for run in runs_of(study)][:1] == [tmp_path / "sub" / "hardware.json"]
+
+
+def test_a_run_gives_its_row_and_goes_on_from_its_checkpoint(study: Study, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    run, heard = next(runs_of(study)), []
+    row = perform(run, digits(), tmp_path, lambda epoch: heard.append(epoch.epoch))
+    assert set(row) == set(COLUMNS)
+    assert (row["network"], row["solver"], row["steps"], row["e_rev"], row["seed"]) == ("64-8-10", "exact", None, 1.0, 0)
+    assert 0.1 < float(str(row["test_accuracy"])) <= 1.0
+    again = perform(run, digits(), tmp_path, lambda epoch: heard.append(epoch.epoch))
+    assert heard == [1, 2] and again == row
+
+
+def test_a_run_with_steps_is_discretised_with_random_offset(study: Study) -> None:
+    run = Run(study, study.methods[1], 3.0, 4, 0.02, 5)
+    network = builder(run, digits())(NormalisedModel.constant(3.0, -3.0))
+    layer = network.layers[0]
+    assert (layer.solver, layer.steps, layer.random_offset) == ("dstd", 4, True)
+    recipe = recipe_of(run)
+    assert (recipe.seed, recipe.spike_time_noise, recipe.noise_in_evaluation, recipe.epochs) == (5, 0.02, True, 2)
+
+
+def test_a_table_keeps_whole_rows_and_drops_the_piece_of_one(tmp_path: Path) -> None:
+    table = GrowingTable(tmp_path / "sub" / "rows.csv", ("run", "value"))
+    assert table.rows() == []
+    table.append({"run": "a, b", "value": 1 / 3})
+    with table.path.open("a") as file:
+        file.write("torn,0.")
+    assert [row["run"] for row in table.rows()] == ["a, b"]
+    table.append({"run": "c", "value": None})
+    assert table.path.read_text() == 'run,value\n"a, b",0.333333\nc,\n'
+    with pytest.raises(StudyError, match="has other columns than run, other"):
+        GrowingTable(table.path, ("run", "other")).append({"run": "d", "other": 1})
+
+
+def _append_many(path: Path, name: str) -> None:
+    table = GrowingTable(path, ("run", "value"))
+    for k in range(40):
+        table.append({"run": f"{name}{k}", "value": k})
+
+
+def test_processes_that_write_at_once_lose_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_append_many, args=(path, name)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    names = [row["run"] for row in GrowingTable(path, ("run", "value")).rows()]
+    assert sorted(names) == sorted(f"{name}{k}" for name in "ab" for k in range(40))
+
+
+SOLVERS = SolverPlan(reversal=[1.0, 100.0], steps=[4, 8, 16], inputs=[30], samples=8)
+
+
+def test_errors_follow_the_theorem_in_steps_and_at_low_drive_in_reversal() -> None:
+    table = solvers.errors(SOLVERS).set_index(["e_rev", "steps"])
+    low = table.loc[100.0].rms_error
+    assert np.polyfit(np.log([4, 8, 16]), np.log(low), 1)[0] == pytest.approx(-2.0, abs=0.3)
+    # At |E| = 1 the drive is about 4: the error falls short of 100 times that at |E| = 100.
+    ratio = table.rms_error[1.0, 16] / table.rms_error[100.0, 16]
+    assert 10 < ratio < 100
+    assert table.drive[1.0, 4] == pytest.approx(100 * table.drive[100.0, 4])
+
+
+def test_drawn_membranes_are_the_odes() -> None:
+    table = solvers.membranes(SOLVERS)
+    t, weight, beta = (x.numpy() for x in solvers.random_layer(solvers.SHOWN_INPUTS, 1, 1, 1.0, 0))
+    half = table[(table.e_rev == 1.0) & (table.t == 0.5)].set_index("steps").v
+    # Until half the phase: all times doubled, all currents halved.
+    expected = reference.accumulate(2 * t, weight / 2, beta)[0, 0]
+    assert half[0] == pytest.approx(expected, abs=1e-9)
+    assert 0 < abs(half[16] - expected) < abs(half[4] - expected)
+    assert table[table.steps == 4].groupby("e_rev").size().tolist() == [5, 5]
+
+
+def test_costs_are_measured_for_every_solver() -> None:
+    rows = list(solvers.costs(SolverPlan(inputs=[10, 40], steps=[2], reversal=[1.0])))
+    assert [(row["solver"], row["steps"], row["inputs"]) for row in rows] == [
+        (solver, steps, inputs) for inputs in (10, 40) for solver, steps in (("mac", 0), ("exact", 0), ("dstd", 2))
+    ]
+    assert all(float(str(row["seconds"])) > 0 for row in rows)
+    held = {(row["solver"], row["inputs"]): row["held_bytes"] for row in rows}
+    assert held["mac", 40] == 4 * held["mac", 10] == 16 * 40 * 4  # 1 - t, and nothing else

@@ -1,0 +1,1 @@
+"""Studies: trainings over a grid of settings, and what the solvers cost and miss, as tables."""

@@ -1,0 +1,131 @@
+"""The schema of a study: what is trained, over which grid, and what is measured of the solvers."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from training.data.catalogue import SetName
+from training.hardware_aware.methods import Method
+from training.recipe import Schedule
+
+Whole = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0.0)]
+Share = Annotated[float, Field(ge=0.0)]
+Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
+
+
+class StudyError(ValueError):
+    """A study cannot be read or run. One line: file, field, what is wrong."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AugmentationPlan(_Section):
+    """See `training.data.augmentation.Augmentation`."""
+
+    flip: bool = False
+    rotation_degrees: Share = 0.0
+    crop_pixels: Annotated[int, Field(ge=0)] = 0
+
+
+class RecipePlan(_Section):
+    """The part of `training.recipe.Recipe` that a study keeps fixed; noise and seed belong to the grid."""
+
+    epochs: Whole = 20
+    batch: Whole = 50
+    learning_rate: Positive = 1e-2
+    schedule: Schedule = "one_cycle"
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    softmax_temperature: Positive = 0.07
+    temporal_penalty: Share = 0.0
+    temporal_target: float = 0.9
+    weight_penalty: Share = 0.0
+    early_spike_penalty: Share = 0.0
+    early_spike: Positive = 0.12
+    noise_in_evaluation: bool = True
+    augmentation: AugmentationPlan = AugmentationPlan()
+
+
+class MismatchPlan(_Section):
+    """See `training.hardware_aware.variation.Mismatch`."""
+
+    device_plus: Sigma = 0.25
+    device_minus: Sigma = 0.21
+    die_plus: Sigma = 0.0
+    die_minus: Sigma = 0.0
+
+
+class SolverPlan(_Section):
+    """Errors and costs of the solvers on random layers, w ~ N(0, 1/N), t ~ U(0, 1); nothing is trained."""
+
+    reversal: list[Positive] = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0]
+    steps: list[Whole] = [2, 4, 10, 20, 40]
+    inputs: list[Whole] = [10, 100, 1000]
+    samples: Whole = 64
+    seed: int = 0
+
+
+class Study(_Section):
+    """One study. The grid is every method at every reversal (or hardware), solver, noise and seed.
+
+    `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-; `hardware` names
+    hardware.json files, relative to the study; `train_samples` 0 takes all.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    dataset: SetName = "digits"
+    network: str = "fc"
+    hidden: list[Whole] = [64]
+    train_samples: Annotated[int, Field(ge=0)] = 0
+    methods: list[Method] = [Method.IDEAL, Method.SCALED, Method.ODE]
+    reversal: list[Positive] = []
+    hardware: list[Path] = []
+    steps: list[Annotated[int, Field(ge=0)]] = [0]
+    noise: list[Share] = [0.01]
+    seeds: list[int] = [0]
+    dies: Annotated[int, Field(ge=0, le=1000)] = 0
+    noise_share: Share = 0.05
+    recipe: RecipePlan = RecipePlan()
+    mismatch: MismatchPlan = MismatchPlan()
+    solvers: SolverPlan | None = None
+
+    @field_validator("network")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NETWORKS:
+            raise ValueError(f"must be one of {', '.join(NETWORKS)}")
+        return name
+
+    @model_validator(mode="after")
+    def _something(self) -> Study:
+        if not (self.reversal or self.hardware or self.solvers):
+            raise ValueError("give reversal (a list of |E|), hardware (a list of hardware.json), or a section [solvers]")
+        return self
+
+
+NETWORKS = ("fc",)
+
+
+def load_study(path: Path) -> Study:
+    """Read a study file. Raises `StudyError` with one line: file, field, what is wrong."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror}; give the path of a study (TOML)") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not valid TOML: {error}") from error
+    try:
+        study = Study.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "study"
+        message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise StudyError(f"{path}: {field}: {message}") from error
+    hardware = [path.parent / file for file in study.hardware]
+    return study.model_copy(update={"hardware": hardware})

@@ -1,0 +1,161 @@
+"""The runs of a study: which there are, and what one of them gives."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from training.data import SpikeData, load
+from training.data.augmentation import Augmentation
+from training.data.spikes import reduced
+from training.hardware import HardwareModel, NormalisedModel, normalise
+from training.hardware_aware.methods import Comparison, Method, MethodResult, run_method
+from training.hardware_aware.variation import Mismatch
+from training.network import RCSpikeNetwork
+from training.recipe import Recipe
+from training.study.plan import Study, StudyError
+from training.synapse_table import WeightRange
+from training.trainer import Progress
+
+COLUMNS = (
+    "run", "dataset", "network", "solver", "steps", "e_rev", "noise", "seed", "epochs", "method", "test_accuracy",
+    "own_die_accuracy", "other_dies_accuracy", "worst_die_accuracy", "gain_plus", "gain_minus", "drive", "train_seconds",
+    "device",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the grid. `e_rev` is |E|, or the name of a hardware model; `steps` 0 is the exact solver."""
+
+    study: Study
+    method: Method
+    e_rev: float | Path
+    steps: int
+    noise: float
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Short digest of all that decides the row."""
+        return _digest({**self._settings(), "method": self.method, "e_rev": str(self.e_rev), "dies": self.study.dies})
+
+    @property
+    def training_key(self) -> str:
+        """Short digest of all that decides the training: rows that share one share its checkpoint."""
+        method = self.method.training
+        target = str(self.e_rev) if method.knows_hardware or isinstance(self.e_rev, Path) else None
+        return _digest({**self._settings(), "method": method, "e_rev": target})
+
+    def _settings(self) -> dict[str, object]:
+        kept = ("dataset", "network", "hidden", "train_samples", "noise_share", "recipe", "mismatch")
+        fixed = self.study.model_dump(mode="json", include=set(kept))
+        return {**fixed, "steps": self.steps, "noise": self.noise, "seed": self.seed}
+
+    @property
+    def title(self) -> str:
+        """The run in a few words."""
+        solver = f"DSTD {self.steps}" if self.steps else "exact"
+        hardware = self.e_rev if isinstance(self.e_rev, Path) else f"{self.e_rev:g}"
+        return f"{self.method}, |E| {hardware}, {solver}, noise {self.noise:g}, seed {self.seed}"
+
+
+def runs_of(study: Study) -> Iterator[Run]:
+    """All of them, those that share a training one after the other."""
+    targets: list[float | Path] = [*study.reversal, *study.hardware]
+    for seed, noise, steps in itertools.product(study.seeds, study.noise, study.steps):
+        for method, e_rev in itertools.product(study.methods, targets):
+            yield Run(study, method, e_rev, steps, noise, seed)
+
+
+def study_data(study: Study, folder: Path | None) -> SpikeData:
+    """The data set of a study; `folder` holds its files. Raises `DataFileError` or `StudyError`."""
+    data = load(study.dataset, folder)
+    if not study.train_samples:
+        return data
+    try:
+        return reduced(data, study.train_samples)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
+
+
+def perform(
+    run: Run, data: SpikeData, checkpoints: Path, progress: Progress | None = None, device: torch.device | str = "cpu"
+) -> dict[str, object]:
+    """Train and evaluate one run; returns its row, by `COLUMNS`. Goes on from its checkpoint where there is one."""
+    study = run.study
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    comparison = Comparison(
+        build=builder(run, data),
+        target=target_of(run),
+        data=data,
+        recipe=recipe_of(run),
+        mismatch=Mismatch(**study.mismatch.model_dump()),
+        dies=study.dies,
+        noise_share=study.noise_share,
+    )
+    result = run_method(
+        run.method,
+        comparison,
+        progress,
+        checkpoints / f"{run.training_key}.safetensors",
+        evaluate_every=study.recipe.epochs,
+        device=device,
+    )
+    return _row(run, result, device)
+
+
+def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str, object]:
+    sizes = "-".join(map(str, result.network.sizes))
+    return {
+        "run": run.key,
+        "dataset": run.study.dataset,
+        "network": sizes if run.study.network == "fc" else run.study.network,
+        "solver": "dstd" if run.steps else "exact",
+        "steps": run.steps or None,
+        "e_rev": run.e_rev.stem if isinstance(run.e_rev, Path) else run.e_rev,
+        "noise": run.noise,
+        "seed": run.seed,
+        "epochs": run.study.recipe.epochs,
+        "method": str(run.method),
+        "test_accuracy": result.nominal.accuracy,
+        "own_die_accuracy": result.own_die,
+        "other_dies_accuracy": result.mean_of_dies,
+        "worst_die_accuracy": min(result.other_dies, default=None),
+        "gain_plus": result.gains.plus,
+        "gain_minus": result.gains.minus,
+        "drive": max(result.nominal.drive),
+        "train_seconds": result.history[-1].seconds,
+        "device": str(device),
+    }
+
+
+def builder(run: Run, data: SpikeData) -> Callable[[NormalisedModel], RCSpikeNetwork]:
+    """Makes the untrained network of a run on a model; its weights keep to the range of the cell it will run on."""
+    solver = {"solver": "dstd", "steps": run.steps, "random_offset": True} if run.steps else {"solver": "exact"}
+    sizes = (data.inputs, *run.study.hidden, data.classes)
+    return partial(RCSpikeNetwork, sizes, weight_range=WeightRange.of(target_of(run)), **solver)
+
+
+def target_of(run: Run) -> NormalisedModel:
+    """The hardware of a run. Raises `HardwareModelError`."""
+    if isinstance(run.e_rev, Path):
+        return normalise(HardwareModel.load(run.e_rev))
+    return NormalisedModel.constant(run.e_rev, -run.e_rev)
+
+
+def recipe_of(run: Run) -> Recipe:
+    plan = run.study.recipe.model_dump(exclude={"augmentation"})
+    augmentation = Augmentation(**run.study.recipe.augmentation.model_dump())
+    return Recipe(**plan, augmentation=augmentation, seed=run.seed, spike_time_noise=run.noise)
+
+
+def _digest(settings: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
