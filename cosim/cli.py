@@ -190,6 +190,54 @@ def report(
 
 
 @app.command()
+def sweep(
+    design: DesignFile,
+    measure: Annotated[list[str] | None, typer.Option("--measure", metavar="NAME", help="Measurement; may be repeated.")] = None,
+    corners: Annotated[str, typer.Option("--corners", metavar="tt,ss", help="Corners.")] = "",
+    temperatures: Annotated[str, typer.Option("--temperatures", metavar="-40,27,125", help="Temperatures in Celsius.")] = "",
+    supplies: Annotated[str, typer.Option("--supplies", metavar="1.62,1.8", help="Supply voltages in V.")] = "",
+    seeds: Annotated[str, typer.Option("--seeds", metavar="0:200", help="Monte Carlo dies, the end not included.")] = "",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=V1,V2", help="Values of a field of the design; may be repeated.")
+    ] = None,
+    only: Annotated[str, typer.Option("--only", metavar="CONDITION", help="One condition, such as corner=ss,seed=17.")] = "",
+    plain: Annotated[bool, typer.Option("--plain", help="Load every deck as it is: slow, to compare with.")] = False,
+    check_accuracy: Annotated[
+        int, typer.Option("--check-accuracy", metavar="N", min=0, help="Repeat N points of each at a tenth of the reltol.")
+    ] = 0,
+    scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to.")] = "",
+    out: Out = None,
+    jobs: Jobs = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Events and the result as JSON lines on standard output.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure cells over corners, temperatures, supplies, any parameter of the design, and Monte Carlo dies.
+
+    Resumes where it stopped. What is not given comes from the design's [sweep].
+
+    Example: cosim sweep designs/iris_5_5_5.toml --corners tt,ss,ff --temperatures -40,27,125 --seeds 0:200
+    """
+    with _clear_errors("; the same command goes on from here"):
+        from cosim.pipeline import one_line_errors
+
+        with one_line_errors():
+            from cosim.progress import JsonMonitor
+            from cosim.sweep_command import SweepRequest, run_command
+
+            request = SweepRequest(
+                design, tuple(measure or ()), corners, temperatures, supplies, seeds, tuple(parameter or ()), only, plain,
+                check_accuracy, scheduler, out, jobs, _command(),
+            )  # fmt: skip
+            result = run_command(request, JsonMonitor(typer.echo) if as_json else _monitor(verbose))
+    if as_json:
+        typer.echo(json.dumps({"event": "result", **result.summary()}))
+    else:
+        for line in result.lines():
+            typer.echo(line)
+    raise typer.Exit(3 if len(result.failures) else 0)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what is missing, and how to get it.
 

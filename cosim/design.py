@@ -103,6 +103,19 @@ class Validation(Section):
     gain_search: GainSearch = GainSearch()
 
 
+class Sweep(Section):
+    """Conditions of `cosim sweep`: all combinations of what is listed here; what is left out stays as the design has it."""
+
+    measurements: tuple[str, ...] = Field(default=("synapse_current",), description="names as `cosim cells` lists them")
+    corners: tuple[Corner, ...] = ()
+    temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
+    supplies_v: tuple[Volt, ...] = ()
+    parameters: dict[str, tuple[float | str, ...]] = Field(
+        default_factory=dict, description='values of any field of the design by its path, e.g. "synapse.nmos.length_um"'
+    )
+    seeds: int | str = Field(default=0, description="Monte Carlo dies: how many, or FIRST:END")
+
+
 class Limit(Section):
     """Pass or fail of one metric. At least one of min and max."""
 
@@ -131,6 +144,7 @@ class Design(Section):
     network: Network = Network()
     training: Training = Training()
     validation: Validation = Validation()
+    sweep: Sweep = Sweep()
     limits: dict[str, Limit] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -153,10 +167,10 @@ def load_design(path: Path) -> Design:
     try:
         return Design.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error)}") from error
+        raise InputError(f"{path}: {explain(error)}") from error
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """The first problem of a validation error in one line."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if part not in ("current_source", "resistive")) or "design"

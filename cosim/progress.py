@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cosim.simulator.points import Outcome
@@ -22,6 +24,7 @@ class Monitor:
         self.stage_name = ""
         self.doing = ""
         self.expected = self.done = self.cached = self.failed = 0
+        self.worst_memory_mb = 0.0
         self._started = time.monotonic()
 
     def __enter__(self) -> Monitor:
@@ -57,7 +60,11 @@ class Monitor:
         """A simulated point has ended."""
         self.cached += outcome.cached
         self.failed += outcome.error is not None
+        self.worst_memory_mb = max(self.worst_memory_mb, outcome.peak_memory_mb)
         self.step()
+
+    def failure(self, row: Mapping[str, Any]) -> None:
+        """A point has failed: condition, seed, reason, and the command that runs it again."""
 
     def step(self) -> None:
         """One point or epoch is done."""
@@ -72,10 +79,22 @@ class Monitor:
         """Since the stage started."""
         return time.monotonic() - self._started
 
+    @property
+    def rate_per_s(self) -> float:
+        """Points (or epochs) a second that were not known already."""
+        return (self.done - self.cached) / max(self.elapsed_s, 1e-3)
+
+    @property
+    def left_s(self) -> float | None:
+        """Time to go for what is known to come; None before the first result."""
+        return (self.expected - self.done) / self.rate_per_s if self.done > self.cached else None
+
     def summary(self) -> str:
         """The state of the stage in one line."""
         counts = [f"{self.done}/{self.expected}"] if self.expected else []
         counts += [f"{count} {what}" for count, what in ((self.cached, "cached"), (self.failed, "failed")) if count]
+        counts += [f"{self.rate_per_s:.3g}/s"] if self.done > self.cached else []
+        counts += [f"{self.worst_memory_mb:.0f} MB"] if self.worst_memory_mb else []
         return " ".join(
             [f"{self.stage_name}:", *([self.doing] if self.doing else []), *([f"({', '.join(counts)})"] if counts else [])]
         )
@@ -94,6 +113,9 @@ class LogMonitor(Monitor):
     def skip(self, stage: str) -> None:
         log.info("%s: up to date", stage)
 
+    def failure(self, row: Mapping[str, Any]) -> None:
+        log.info("failed (%s): %s | again: %s", row["reason"], row["condition"], row["rerun"])
+
     def end(self) -> None:
         log.info("%s done in %.1f s", self.summary(), self.elapsed_s)
 
@@ -101,6 +123,36 @@ class LogMonitor(Monitor):
         if time.monotonic() - self._said >= LOG_EVERY_S:
             self._said = time.monotonic()
             log.info("%s", self.summary())
+
+
+class JsonMonitor(Monitor):
+    """Events for machines, one JSON object a line: progress about once a second, every failure, the end of a stage."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+        self._said = 0.0
+
+    def failure(self, row: Mapping[str, Any]) -> None:
+        self._say("failed", **{name: value for name, value in row.items() if name not in ("log", "deck")})
+
+    def end(self) -> None:
+        self._progress("done")
+
+    def _show(self) -> None:
+        if time.monotonic() - self._said >= 1.0:
+            self._said = time.monotonic()
+            self._progress("progress")
+
+    def _progress(self, event: str) -> None:
+        left = None if self.left_s is None else round(self.left_s, 1)
+        self._say(
+            event, stage=self.stage_name, done=self.done, expected=self.expected, cached=self.cached, failed=self.failed,
+            rate_per_s=round(self.rate_per_s, 2), left_s=left, worst_memory_mb=round(self.worst_memory_mb, 1),
+        )  # fmt: skip
+
+    def _say(self, event: str, **fields: Any) -> None:
+        self._write(json.dumps({"event": event, **fields}, default=str))
 
 
 class TerminalMonitor(Monitor):
@@ -134,6 +186,9 @@ class TerminalMonitor(Monitor):
     def skip(self, stage: str) -> None:
         self._progress.console.print(f"  {stage}: up to date", highlight=False)
 
+    def failure(self, row: Mapping[str, Any]) -> None:
+        self._progress.console.print(f"  failed ({row['reason']}): {row['condition']}", highlight=False, markup=False)
+
     def end(self) -> None:
         self._progress.console.print(f"  {self.summary()} {self.elapsed_s:.1f} s", highlight=False, markup=False)
 
@@ -142,6 +197,8 @@ class TerminalMonitor(Monitor):
 
     def _show(self) -> None:
         counts = " ".join(f"{count} {what}" for count, what in ((self.cached, "cached"), (self.failed, "failed")) if count)
+        if self.worst_memory_mb:
+            counts = f"{counts} {self.rate_per_s:.3g}/s {self.worst_memory_mb:.0f} MB".strip()
         description = f"{self.stage_name}: {self.doing}" if self.doing else self.stage_name
         total = self.expected or None
         self._progress.update(self._task, description=description, total=total, completed=self.done, counts=counts)

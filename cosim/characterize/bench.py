@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from cosim.design import Design
-from cosim.simulator import Deck, Outcome, Point, SolverOptions, Store, simulate
+from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
@@ -65,6 +65,10 @@ class Bench:
     store: Store | None
     jobs: int = 2
     on_outcome: Callable[[Outcome], None] | None = None
+    statistics: bool = False
+    """Whether decks draw process and mismatch for the seed that they are given later."""
+    pool: Pool | None = None
+    """Workers to use instead of new ones for each batch."""
     failures: list[Outcome] = field(default_factory=list)
     cpu_s: float = 0.0
 
@@ -105,13 +109,14 @@ class Bench:
         options = SolverOptions(
             reltol=accuracy.reltol, chgtol=accuracy.chgtol_c, abstol=ABSTOL_A, gmin=GMIN_S, temperature_c=process.temperature_c
         )
-        library = prune(self.pdk, process.corner, device_uses(netlist), mismatch=mismatch_seed is not None)
+        mismatch = self.statistics or mismatch_seed is not None
+        library = prune(self.pdk, process.corner, device_uses(netlist), mismatch=mismatch, process=self.statistics)
         return Deck(title, netlist, library.text, analysis, tuple(save), options, mismatch_seed)
 
     def run(self, points: Iterable[Point]) -> list[Row | None]:
         """Simulate points (from the store where they are known). A failed point is None and is kept in `failures`."""
         outcomes = simulate(
-            list(points), self.store, jobs=self.jobs, timeout_s=self.design.accuracy.timeout_s, on_outcome=self.on_outcome
+            points, self.store, self.jobs, self.design.accuracy.timeout_s, on_outcome=self.on_outcome, pool=self.pool
         )
         self.failures += [outcome for outcome in outcomes if outcome.error is not None]
         self.cpu_s += sum(outcome.cpu_s for outcome in outcomes if not outcome.cached)

@@ -24,9 +24,6 @@ set ng_nomodcheck
 set num_threads=1
 """
 
-# Without a seed ngspice goes on drawing where the deck before it in the same process stopped.
-DEFAULT_SEED = 1
-
 _INCLUDE = re.compile(r"^\s*\.(?:inc|include|lib)\s+[\"']?(?P<path>[^\s\"']+)", re.IGNORECASE | re.MULTILINE)
 
 # The node or source inside v() and i() may be hierarchical; @device[parameter] reads a device.
@@ -122,7 +119,8 @@ class Base(NamedTuple):
     def cards(self, netlist: str, seed: int | None) -> str:
         cards = [
             self.options.cards(),
-            f".option seed={DEFAULT_SEED if seed is None else seed}",
+            # For what is not made flat: without a seed, 1 or more, ngspice goes on drawing where the deck before it stopped.
+            f".option seed={1 if seed is None else seed + 1}",
             self.library.strip("\n"),
             netlist.strip("\n"),
             ".save " + " ".join(self.save),
@@ -137,8 +135,8 @@ class Deck:
     """One simulation.
 
     `netlist` holds the circuit's cards without title, analysis and `.end`; `library` the model text it needs; `save` the vectors
-    to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` (1 or more) decides the random numbers
-    (`agauss`, ...); without one every deck draws the same. `values` are numbers that replace those of the netlist
+    to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` decides the random numbers
+    (`agauss`, ...); without one each is its nominal value. `values` are numbers that replace those of the netlist
     (`with_values`). `plain`: load the deck as it is, without any of the engine's short cuts.
     """
 
@@ -155,8 +153,8 @@ class Deck:
     def __post_init__(self) -> None:
         if not self.title.strip() or len(self.title.splitlines()) != 1:
             raise InputError(f"deck: title: must be one line of text, not {self.title!r}")
-        if self.seed is not None and self.seed < 1:
-            raise InputError(f"deck {self.title}: seed: must be 1 or more, not {self.seed}")
+        if self.seed is not None and self.seed < 0:
+            raise InputError(f"deck {self.title}: seed: must be 0 or more, not {self.seed}")
         _check_save(self.title, self.save)
 
     def with_values(self, values: Mapping[str, float], title: str | None = None) -> Deck:
@@ -190,9 +188,12 @@ class Deck:
 
         One that draws random numbers comes with them in place, flat.
         """
-        flat = None if self.plain or self.seed is None else flat_deck(self.base)
-        cards = flat.text(flat.numbers(dict(self.values), self.seed)) if flat and flat.draws_numbers else self.cards()
-        return f"{self.title}\n{cards}"
+        return f"{self.title}\n{self.whole_cards()}"
+
+    def whole_cards(self) -> str:
+        """All lines but the title, with the random numbers in place."""
+        flat = flat_deck(self.base) if self.seed is not None else None
+        return flat.text(flat.numbers(dict(self.values), self.seed)) if flat and flat.draws_numbers else self.cards()
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the result, the files it includes among it; the title does not."""

@@ -97,7 +97,7 @@ class NgspiceSession:
 
     def _run_plain(self, deck: Deck) -> Waveforms:
         self._clear()
-        title = self._load(deck.cards())
+        title = self._load(deck.whole_cards())
         try:
             return self._simulate(deck, title)
         finally:

@@ -1,0 +1,231 @@
+"""`cosim sweep`: measurements of a design over many conditions, into one table each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cosim.characterize.bench import Bench
+from cosim.characterize.measurements import MEASUREMENTS
+from cosim.design import Design
+from cosim.errors import InputError
+from cosim.progress import Monitor
+from cosim.provenance import git_revision, versions
+from cosim.run_directory import RunDirectory
+from cosim.simulator import Outcome, Point, Pool, Store, stream
+from cosim.sweep import Condition, grouped
+from sky130_models.pdk import find_pdk
+
+FAILURES, SUMMARY, ACCURACY = "sweep/failures.parquet", "sweep/sweep.json", "sweep/accuracy.parquet"
+_SHOWN = 20
+TIGHTER = 10.0
+"""An accuracy check repeats points at this much less relative tolerance."""
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """How a sweep is run.
+
+    `plain`: every deck is loaded as it is, without the engine's short cuts. `check_accuracy`: so many points of each measurement
+    are repeated at a tenth of the tolerance. `only`: names and values that a point's own condition must have (sign, code, ...).
+    """
+
+    plain: bool = False
+    check_accuracy: int = 0
+    only: tuple[tuple[str, str], ...] = ()
+    command: str = ""
+
+
+@dataclass
+class SweepResult:
+    """Tables by measurement (one row a point), rows of failures, and what the accuracy check found."""
+
+    tables: dict[str, pd.DataFrame]
+    failures: pd.DataFrame
+    accuracy: pd.DataFrame
+    points: int = 0
+    cached: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    files: list[str] = field(default_factory=list)
+    folder: Path = Path()
+
+    def summary(self) -> dict[str, Any]:
+        worst = {
+            f"{row.measurement}.{row.column}": row.worst_relative_difference for row in self.accuracy.itertuples()
+        }  # fmt: skip
+        return {
+            "points": self.points, "cached": self.cached, "failed": len(self.failures), "wall_s": round(self.wall_s, 3),
+            "simulator_cpu_s": round(self.cpu_s, 3), "accuracy": worst, "files": self.files,
+        }  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """What there is to say on a terminal."""
+        said = [f"{self.points} points, {self.cached} of them known, {len(self.failures)} failed, in {self.wall_s:.1f} s"]
+        said += [f"failed ({row.reason}): {row.rerun}" for row in self.failures.head(_SHOWN).itertuples()]
+        said += [
+            f"accuracy: {row.measurement}.{row.column} moves by {row.worst_relative_difference:.2g} at a tenth of the reltol"
+            for row in self.accuracy.itertuples()
+        ]
+        return [*said, *(f"  {self.folder / file}" for file in self.files)]
+
+
+def run_sweep(
+    design: Design,
+    design_file: Path,
+    measurements: Sequence[str],
+    conditions: Sequence[Condition],
+    directory: RunDirectory,
+    pool: Pool,
+    monitor: Monitor,
+    options: SweepOptions,
+) -> SweepResult:
+    """Simulate what the run directory's store does not know, and write sweep/*.parquet.
+
+    Raises `InputError` for a measurement or condition that does not exist.
+    """
+    for name in measurements:
+        if name not in MEASUREMENTS:
+            raise InputError(f"sweep.measurements: {name!r} is none of {', '.join(MEASUREMENTS)}")
+    # All conditions are checked before the first is simulated.
+    for nominal, _ in grouped(conditions):
+        nominal.applied(design)
+    started, rows, failures = time.monotonic(), dict[str, list[dict[str, Any]]](), list[dict[str, Any]]()
+    result = SweepResult({}, pd.DataFrame(), pd.DataFrame(), folder=directory.path)
+    done: list[Outcome] = []
+    monitor.begin("sweep")
+    with Store(directory / "points.sqlite") as store:
+        for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
+            monitor.outcome(outcome)
+            result.points += 1
+            result.cached += outcome.cached
+            result.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
+            if outcome.error:
+                failures.append(_failure(outcome, design_file, directory, options))
+                monitor.failure(failures[-1])
+            else:
+                rows.setdefault(str(outcome.point.condition["measurement"]), []).append({"index": outcome.index, **_row(outcome)})
+                if options.check_accuracy:
+                    done.append(outcome)
+        result.accuracy = _accuracy(_spread(done, options.check_accuracy), store, pool, monitor)
+    result.tables = {name: _table(rows.get(name, [])) for name in measurements}
+    result.failures = pd.DataFrame(failures)
+    result.wall_s = time.monotonic() - started
+    monitor.end()
+    _write(result, directory, options, conditions, design, pool.ngspice_version)
+    return result
+
+
+def _points(
+    design: Design, measurements: Sequence[str], conditions: Sequence[Condition], options: SweepOptions, monitor: Monitor
+) -> Iterator[Point]:
+    """Every point of every measurement; the circuit of a condition is built once for all its seeds."""
+    pdk = find_pdk(design.process.model_set)
+    for nominal, seeds in grouped(conditions):
+        bench = Bench(nominal.applied(design), pdk, None, statistics=seeds != [None])
+        for name in measurements:
+            points = [point for point in MEASUREMENTS[name].points(bench) if _wanted(point, options.only)]
+            monitor.expect(len(points) * len(seeds))
+            for point in points:
+                for seed in seeds:
+                    condition = {"measurement": name, **dataclasses.replace(nominal, seed=seed).as_dict(), **point.condition}
+                    deck = dataclasses.replace(point.deck, seed=seed, plain=options.plain)
+                    yield Point(condition, deck, point.extract)
+
+
+def _wanted(point: Point, only: Sequence[tuple[str, str]]) -> bool:
+    return all(str(point.condition.get(name)) == value for name, value in only)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    deck = outcome.point.deck
+    numerics = {"reltol": deck.options.reltol, "max_step_s": getattr(deck.analysis, "max_step_s", None)}
+    condition = {name: value for name, value in outcome.point.condition.items() if name != "measurement"}
+    return {**condition, **(outcome.row or {}), **numerics, "cpu_s": outcome.cpu_s}
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """In the order in which the points were asked for, whatever order they ended in."""
+    table = pd.DataFrame(rows)
+    return table.sort_values("index").drop(columns="index").reset_index(drop=True) if len(table) else table
+
+
+def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, options: SweepOptions) -> dict[str, Any]:
+    """A row that says what failed, why, and the command that runs just this point again."""
+    error, condition = outcome.error, outcome.point.condition
+    assert error is not None
+    only = ",".join(f"{name}={value}" for name, value in condition.items() if name != "measurement" and value is not None)
+    words = ["cosim", "sweep", str(design_file), "--measure", str(condition["measurement"]), "--only", only]
+    words += ["--out", str(directory.path), *(["--plain"] if options.plain else [])]
+    return {
+        "measurement": condition["measurement"], "condition": only, "corner": condition["corner"], "seed": condition["seed"],
+        "reason": str(error.reason), "message": str(error), "rerun": shlex.join(words), "log": error.log, "deck": error.deck,
+    }  # fmt: skip
+
+
+def _spread(outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
+    """So many outcomes of each measurement, evenly over the sweep."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
+        groups.setdefault(str(outcome.point.condition["measurement"]), []).append(outcome)
+    chosen = {name: np.unique(np.linspace(0, len(group) - 1, count).round().astype(int)) for name, group in groups.items()}
+    return [groups[name][index] for name, indices in chosen.items() for index in indices]
+
+
+def _accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Monitor) -> pd.DataFrame:
+    """These points again at a tenth of the relative tolerance: how much each number moves."""
+    monitor.expect(len(before))
+    differences: dict[tuple[str, str], list[float]] = {}
+    for outcome in stream([_tightened(one.point) for one in before], store, pool):
+        monitor.outcome(outcome)
+        row, reference = before[outcome.index].row or {}, outcome.row or {}
+        for column, value in row.items():
+            if isinstance(value, float) and np.isfinite(value) and np.isfinite(reference.get(column, np.nan)):
+                change = abs(value - reference[column]) / max(abs(reference[column]), 1e-300)
+                differences.setdefault((str(outcome.point.condition["measurement"]), column), []).append(change)
+    return pd.DataFrame(
+        [
+            {"measurement": name, "column": column, "points": len(changes), "worst_relative_difference": max(changes)}
+            for (name, column), changes in differences.items()
+        ],
+        columns=["measurement", "column", "points", "worst_relative_difference"],
+    )
+
+
+def _tightened(point: Point) -> Point:
+    options = dataclasses.replace(point.deck.options, reltol=point.deck.options.reltol / TIGHTER)
+    return dataclasses.replace(point, deck=dataclasses.replace(point.deck, options=options))
+
+
+def _write(
+    result: SweepResult,
+    directory: RunDirectory,
+    options: SweepOptions,
+    conditions: Sequence[Condition],
+    design: Design,
+    ngspice: str,
+) -> None:
+    models = f"{design.process.model_set} from {find_pdk(design.process.model_set).source}"
+    for name, table in result.tables.items():
+        directory.write_table(f"sweep/{name}.parquet", table)
+        result.files.append(f"sweep/{name}.parquet")
+    directory.remove([FAILURES, ACCURACY])
+    for file, table in ((FAILURES, result.failures), (ACCURACY, result.accuracy)):
+        if len(table):
+            directory.write_table(file, table)
+            result.files.append(file)
+    provenance = {
+        **result.summary(), "conditions": len(conditions), "command": options.command, "plain": options.plain,
+        "design": json.loads(design.model_dump_json()), "versions": {**versions(), "ngspice": ngspice}, "models": models,
+        "git_revision": git_revision(),
+    }  # fmt: skip
+    directory.write_json(SUMMARY, provenance)
