@@ -10,17 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from training.hardware import FloatArray, NormalisedModel
-from training.solvers import dstd, event_walk
-from training.synapse_table import SynapseTable, WeightRange
+from training.normalisation import BiasSpike, NeuronGain
+from training.solvers.connection import Connection, Dense
+from training.solvers.solver import DSTD, Accumulation, Exact, Solver
+from training.synapse_table import SynapseTable, WeightRange, constant_beta
 
-Solver = Literal["exact", "dstd"]
+SolverName = Literal["exact", "dstd"]
 
 # Effective weights as designed to those of the synapses as made (noise, mismatch), of the same shape; differentiable.
 Variation = Callable[[Tensor], Tensor]
 
 
 class LayerOutput(NamedTuple):
-    """What a layer computed, each [batch, out]: spike times (1: silent), v(1) before and after the synapses switch off."""
+    """What a layer computed, each [batch, out, ...]: spike times (1: silent), v(1) before and after the synapses switch off."""
 
     spike_times: Tensor
     membrane: Tensor
@@ -28,7 +30,7 @@ class LayerOutput(NamedTuple):
 
 
 class Synapses(NamedTuple):
-    """Effective synapses of a layer, each [out, in]."""
+    """Effective synapses of a layer, each shaped as its weight."""
 
     weight: Tensor
     beta: Tensor
@@ -40,8 +42,8 @@ class Synapses(NamedTuple):
 class RCSpikeLayer(nn.Module):
     """`outputs` neurons behind a crossbar of `inputs` columns (equations: `training.hardware.NormalisedModel`).
 
-    The only parameter, and the whole state dict, is `weight` [out, in]: the hardware enters as buffers that are not saved, so
-    the same weights load under another model.
+    The parameters, and the whole state dict, are `weight` [out, in] and, where asked for, `gain.value` and `bias.weight` [out].
+    The hardware enters as buffers that are not saved, so the same weights load under another model.
 
     Args:
         inputs, outputs: size of the crossbar.
@@ -49,10 +51,15 @@ class RCSpikeLayer(nn.Module):
         weight_range: what the cell can do, sign by sign; the model's own grid where None.
         fan_out: synapses on each output line, i.e. neurons of the next layer.
         solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact.
-        steps, random_offset: grid of DSTD (see `training.solvers.dstd`).
+        steps, random_offset, moment, interpolated_adjoint: of `training.solvers.solver.DSTD`.
         leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0 and a silent
             neuron could never learn to fire; the forward value is not touched.
+        membrane_leak: constant conductance of the membrane, in 1/phases.
+        spike_delay: delay of every input spike on its way to the synapse, in phases.
+        gain: a gain per neuron, `training.normalisation.NeuronGain`.
+        bias: a bias spike at t = 0, `training.normalisation.BiasSpike`.
         spike_time_noise: rms noise of the spike times in training, in phases; also in evaluation if `noise_in_evaluation`.
+        connection: how the inputs meet the synapses; `kernel` are the further axes of `weight` that it needs.
     """
 
     knots: Tensor
@@ -70,17 +77,31 @@ class RCSpikeLayer(nn.Module):
         *,
         weight_range: WeightRange | None = None,
         fan_out: int = 0,
-        solver: Solver = "exact",
+        solver: SolverName = "exact",
         steps: int = 10,
         random_offset: bool = False,
+        moment: bool = False,
+        interpolated_adjoint: bool = False,
         leak: float = 0.1,
+        membrane_leak: float = 0.0,
+        spike_delay: float = 0.0,
+        gain: bool = False,
+        bias: bool = False,
         spike_time_noise: float = 0.0,
         noise_in_evaluation: bool = False,
+        connection: Connection | None = None,
+        kernel: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+        if solver not in ("exact", "dstd"):
+            raise ValueError(f"solver: {solver!r}; a layer is solved by 'exact' or 'dstd'")
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs, *kernel))
+        self.gain = NeuronGain(outputs) if gain else None
+        self.bias = BiasSpike(outputs) if bias else None
+        self.connection = connection or Dense()
         self.solver, self.steps, self.random_offset = solver, steps, random_offset
-        self.leak = leak
+        self.moment, self.interpolated_adjoint = moment, interpolated_adjoint
+        self.leak, self.membrane_leak, self.spike_delay = leak, membrane_leak, spike_delay
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
         self.fan_out = fan_out
         self.variation: Variation | None = None
@@ -99,39 +120,67 @@ class RCSpikeLayer(nn.Module):
         self._hold("firing_t", firing_t)
         self._hold("firing_slope", np.diff(model.firing_t) / np.diff(model.firing_v))
         self._t_min = float(firing_t.min())
-        self._has_kick_on = bool(np.any(table.values[:, 1]) or table.idle[1])
-        self._has_kick_off = bool(np.any(table.values[:, 2]) or table.idle[2])
-        self._has_tail = bool(np.any(table.values[:, 3]) or table.idle[3])
+        self._has_kick_on, self._has_kick_off, self._has_tail = (
+            bool(np.any(table.values[:, i]) or table.idle[i]) for i in (1, 2, 3)
+        )
+        self._constant_beta = constant_beta(model)
 
     def _hold(self, name: str, values: FloatArray) -> None:
         self.register_buffer(name, torch.as_tensor(values.copy()).to(self.weight), persistent=False)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the weights: uniform, mostly positive (a membrane below rest never fires), smaller for more inputs."""
-        scale = 5.0 / self.weight.shape[1]
+        scale = 5.0 / self.weight[0].numel()
         with torch.no_grad():
             self.weight.uniform_(-0.4 * scale, 0.8 * scale, generator=generator)
+            for module in (self.gain, self.bias):
+                if module is not None:
+                    module.reset_parameters()
             self.project()
 
     @torch.no_grad()
     def project(self) -> None:
         """Bring the stored weights back into the range of the cell (projected gradient descent)."""
-        self.weight.clamp_(-self.weight_range.minus[1], self.weight_range.plus[1])
+        low, high = -self.weight_range.minus[1], self.weight_range.plus[1]
+        if self.bias is not None:
+            self.bias.weight.clamp_(low, high)
+        if self.gain is None:
+            self.weight.clamp_(low, high)
+        else:
+            self.gain.project(self.weight, low, high)
+
+    @torch.no_grad()
+    def fold_gain(self) -> None:
+        """Put the gain of each neuron into its weights: the same layer without one."""
+        if self.gain is not None:
+            self.weight.mul_(self.gain.of(self.weight))
+            self.gain = None
 
     def effective_weight(self) -> Tensor:
-        """What the cell does with the stored weights, [out, in]: clipped sign by sign, off below the smallest code.
+        """What the cell does with the stored weights, shaped as `weight`: clipped sign by sign, off below the smallest code.
 
         The gradient is straight through.
         """
+        return self._realised(self.weight if self.gain is None else self.gain(self.weight))
+
+    def _realised(self, weight: Tensor) -> Tensor:
         with torch.no_grad():
-            clipped = self.weight.clamp(-self.weight_range.minus[1], self.weight_range.plus[1])
+            clipped = weight.clamp(-self.weight_range.minus[1], self.weight_range.plus[1])
             off = (clipped > -self.weight_range.minus[0]) & (clipped < self.weight_range.plus[0])
             clipped.masked_fill_(off, 0.0)
-        return clipped + (self.weight - self.weight.detach())
+        return clipped + (weight - weight.detach())
 
     def synapses(self) -> Synapses:
         """Effective weights and what the hardware model says of each; linear between its points, differentiable."""
-        weight = self.effective_weight()
+        return self._as_made(self.effective_weight(), self.variation)
+
+    def _as_made(self, weight: Tensor, variation: Variation | None = None) -> Synapses:
+        """Synapses of effective weights as designed."""
+        made = weight if variation is None else variation(weight)
+        if self._constant_beta is not None:
+            plus, minus = self._constant_beta
+            nothing = weight.new_zeros(()).expand_as(weight)
+            return Synapses(made, torch.where(weight >= 0.0, plus, minus), nothing, nothing, nothing)
         with torch.no_grad():
             below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
             start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)
@@ -139,7 +188,6 @@ class RCSpikeLayer(nn.Module):
             rise = self.table[below + 1] - low
         fraction = ((weight - start) / width).clamp(0.0, 1.0)
         values = torch.where((weight == 0.0)[..., None], self.idle, low + fraction[..., None] * rise)
-        made = weight if self.variation is None else self.variation(weight)
         return Synapses(made, *values.unbind(-1))
 
     def fire(self, v: Tensor) -> Tensor:
@@ -148,7 +196,7 @@ class RCSpikeLayer(nn.Module):
         Gradient: the curve's slope, but never flatter than `leak`.
         """
         with torch.no_grad():
-            cell = (torch.searchsorted(self.firing_v, v, right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
+            cell = (torch.searchsorted(self.firing_v, v.contiguous(), right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
             slope = self.firing_slope[cell]
             value = self.firing_t[cell] + slope * (v - self.firing_v[cell])
             inside = (value > self._t_min) & (value < 1.0)
@@ -161,26 +209,39 @@ class RCSpikeLayer(nn.Module):
 
         `generator` draws the spike-time noise and the grid offset of DSTD.
         """
+        t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
         synapses = self.synapses()
-        membrane = self._accumulate(t, synapses, generator)
-        arrived = (t < 1.0).to(t.dtype)
-        switched = membrane + arrived @ synapses.kick_off.T if self._has_kick_off else membrane
+        bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight))
+        membrane = self._accumulate(t, synapses, bias, generator)
+        switched = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off) if self._has_kick_off else membrane
         spike_times = self.fire(switched)
         if self._has_tail:
-            reference = self.model.tail_reference
-            tail = arrived @ synapses.kick_off_tail.T
-            spike_times = self.fire(switched + tail * (spike_times.clamp_min(1e-3) / reference).log())
+            tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
+            spike_times = self.fire(switched + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log())
         if self.spike_time_noise and (self.training or self.noise_in_evaluation):
             spike_times = self._jitter(spike_times, generator)
         return LayerOutput(spike_times, membrane, switched)
 
-    def _accumulate(self, t: Tensor, synapses: Synapses, generator: torch.Generator | None) -> Tensor:
-        kick = synapses.kick_on if self._has_kick_on else None
-        arguments, v_reset = (t, synapses.weight, synapses.beta, kick), self.model.v_reset
+    def _accumulate(self, t: Tensor, synapses: Synapses, bias: Synapses | None, generator: torch.Generator | None) -> Tensor:
+        leak = self.weight.new_full((len(self.weight),), self.membrane_leak) if self.membrane_leak else None
+        if bias is not None:
+            own = bias.weight * bias.beta
+            leak = own if leak is None else own + leak
+        phase = Accumulation(
+            t, synapses.weight, synapses.beta, synapses.kick_on if self._has_kick_on else None,
+            v_reset=self.model.v_reset, bias=None if bias is None else bias.weight, leak=leak, connection=self.connection,
+        )  # fmt: skip
+        return self._solver_of_now()(phase, generator)
+
+    def _solver_of_now(self) -> Solver:
         if self.solver == "exact" or not self.training:
-            return event_walk.accumulate(*arguments, v_reset=v_reset)
-        offset = float(torch.rand((), generator=generator, device=t.device)) / self.steps if self.random_offset else 0.0
-        return dstd.accumulate(*arguments, v_reset=v_reset, steps=self.steps, offset=offset)
+            return Exact()
+        return DSTD(self.steps, self.random_offset, self.moment, self.interpolated_adjoint)
+
+    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None) -> Tensor:
+        """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does."""
+        total = self.connection((t < 1.0).to(t.dtype), charge)
+        return total if of_bias is None else total + self.connection.per_output(of_bias)
 
     def _jitter(self, spike_times: Tensor, generator: torch.Generator | None) -> Tensor:
         """Noise on the spikes there are: a silent neuron stays silent, and no spike leaves its phase."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from training.synapse_table import WeightRange
 
 
 class RCSpikeNetwork(nn.Module):
-    """Fully connected layers, one phase apart; the spikes of a layer are the input of the next.
+    """Layers of neurons, one phase apart; the spikes of a layer are the input of the next.
+
+    Iterating gives the layers that have synapses; pooling and reshaping between them only pass spike times on.
 
     Args:
         sizes: neurons from the input spikes to the outputs, e.g. (5, 5, 5).
@@ -33,8 +35,20 @@ class RCSpikeNetwork(nn.Module):
             for inputs, outputs, fan_out in zip(sizes, sizes[1:], (*sizes[2:], 0), strict=False)
         )
 
+    @classmethod
+    def of(cls, sizes: Sequence[int], layers: Iterable[nn.Module]) -> Self:
+        """A network of ready layers: `RCSpikeLayer`s, and modules from spike times to spike times between them.
+
+        `sizes` are the numbers of spike lines, from the input to the outputs, as the network shall be described by.
+        """
+        network = cls.__new__(cls)
+        nn.Module.__init__(network)
+        network.sizes = tuple(sizes)
+        network.layers = nn.ModuleList(layers)
+        return network
+
     def __iter__(self) -> Iterator[RCSpikeLayer]:
-        return cast(Iterator[RCSpikeLayer], iter(self.layers))
+        return (layer for layer in self.layers if isinstance(layer, RCSpikeLayer))
 
     def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
         """Put every layer on another hardware model; the weights stay."""
@@ -50,15 +64,18 @@ class RCSpikeNetwork(nn.Module):
             layer.project()
 
     def effective_weights(self) -> list[FloatArray]:
-        """What the cells do, one [out, in] per layer in float64: the weights to map, all of them 0 or within the cell's range."""
+        """What the cells do, in float64, one array per layer shaped as its weight: to map; all 0 or within the cell's range."""
         return [_within(layer.effective_weight().detach().double().numpy(), layer.weight_range) for layer in self]
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> list[LayerOutput]:
-        """Input spike times [batch, inputs] to the output of every layer, the last one last."""
-        outputs = []
-        for layer in self:
-            outputs.append(layer(t, generator))
-            t = outputs[-1].spike_times
+        """Input spike times [batch, inputs], or images of them, to the output of every layer with synapses, the last one last."""
+        outputs: list[LayerOutput] = []
+        for layer in self.layers:
+            if isinstance(layer, RCSpikeLayer):
+                outputs.append(layer(t, generator))
+                t = outputs[-1].spike_times
+            else:
+                t = layer(t)
         return outputs
 
 

@@ -53,3 +53,12 @@ class SynapseTable:
             raise OutOfRange(f"weight: {weight.min():.6g} .. {weight.max():.6g} lies outside {low:.6g} .. {high:.6g}")
         looked_up = np.stack([np.interp(weight, self.weight, column) for column in self.values.T])
         return np.where(weight == 0.0, self.idle.reshape((4,) + (1,) * weight.ndim), looked_up)
+
+
+def constant_beta(model: NormalisedModel) -> tuple[float, float] | None:
+    """beta of positive and of negative weights where that is all there is: no dependence on the weight, and no charges."""
+    charges = [x.any() for s in (model.plus, model.minus) for x in (s.kick_on, s.kick_off, s.kick_off_tail)]
+    idle = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail)
+    if any(charges) or any(idle) or np.ptp(model.plus.beta) or np.ptp(model.minus.beta):
+        return None
+    return float(model.plus.beta[0]), float(model.minus.beta[0])

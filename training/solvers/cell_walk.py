@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from training.solvers import cells
-from training.solvers.connection import Convolution, Dense
+from training.solvers.connection import Connection
 
 # Mean drive and mean conductance of a cell side by side, [batch, 2 neurons], and their first moments likewise or None.
 Drives: TypeAlias = tuple[Tensor, Tensor | None]
@@ -31,7 +31,7 @@ class Synapses:
     kick: Tensor | None
     bias: Tensor | None
     leak: Tensor | None
-    connection: Dense | Convolution
+    connection: Connection
     moment: bool
     reduced: torch.dtype | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +36,18 @@ class Dense:
         if len(x) != 2 or x[1] != weight[1]:
             raise ValueError(f"spike times: {tuple(x)} do not fit weights {tuple(weight)}; need (batch, {weight[1]})")
         return torch.Size((x[0], weight[0]))
+
+    def per_output(self, values: Tensor) -> Tensor:
+        """Values [out] in a shape that broadcasts against results."""
+        return values
+
+    def patches(self, t: Tensor, weight: Tensor) -> Tensor:
+        """What each neuron sees: everything."""
+        return t
+
+    def image(self, rows: Tensor, t: Tensor, weight: Tensor) -> Tensor:
+        """Results of the rows of `patches`."""
+        return rows
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,10 @@ class Convolution:
             raise ValueError(f"spike times: {tuple(x)} padded by {self.padding} are smaller than a window of {tuple(weight[2:])}")
         return torch.Size((x[0], weight[0], *sizes))
 
+    def per_output(self, values: Tensor) -> Tensor:
+        """Values [out] in a shape that broadcasts against results."""
+        return values[:, None, None]
+
     def patches(self, t: Tensor, weight: Tensor) -> Tensor:
         """What each neuron sees, [batch h' w', in kernel kernel]; beyond the border no spike ever comes."""
         padded = F.pad(t, [self.padding] * 4, value=NEVER)
@@ -90,3 +106,6 @@ class Convolution:
         """Results of the rows of `patches`, [batch h' w', out], as [batch, out, h', w']."""
         shape = self.output_shape(t.shape, weight.shape)
         return rows.view(len(t), -1, len(weight)).transpose(1, 2).reshape(shape)
+
+
+Connection: TypeAlias = Dense | Convolution

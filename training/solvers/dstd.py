@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from training.solvers.cell_walk import Gradients, Synapses, forwards
-from training.solvers.connection import Convolution, Dense
+from training.solvers.connection import Connection, Dense
 
 # Membranes that go through the grid at once: what a cell needs beside them then stays near the processor.
 _MEMBRANES_AT_ONCE = 1 << 17
@@ -50,7 +50,7 @@ def accumulate(
     offset: float = 0.0,
     moment: bool = False,
     interpolated_adjoint: bool = False,
-    connection: Dense | Convolution | None = None,
+    connection: Connection | None = None,
 ) -> Tensor:
     """v(1) before the synapses switch off; arguments and result as in `event_walk.accumulate`, or `image_walk.accumulate`.
 
@@ -76,7 +76,7 @@ class _DSTD(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor | None, bias: Tensor | None, leak: Tensor | None,
-        points: tuple[float, ...], v_reset: float, moment: bool, interpolated: bool, connection: Dense | Convolution,
+        points: tuple[float, ...], v_reset: float, moment: bool, interpolated: bool, connection: Connection,
         reduced: torch.dtype | None,
     ) -> Tensor:  # fmt: skip
         t = t.contiguous()

@@ -1,0 +1,87 @@
+"""Networks of the published experiments, ready to train (Sakemi et al. 2025, arXiv 2412.09010)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from torch import nn
+
+from training.convolution import RCSpikeConvolution
+from training.hardware import NormalisedModel
+from training.layer import RCSpikeLayer
+from training.network import RCSpikeNetwork
+from training.pooling import AverageSpikePool, EarliestSpikePool
+
+# Channels of the published convolutional network, a pooling after every group.
+PUBLISHED_CHANNELS = ((64, 64), (128, 128), (256, 256))
+PUBLISHED_HIDDEN = (512,)
+
+POOLS = {"earliest": EarliestSpikePool, "average": AverageSpikePool}
+
+
+def fully_connected(
+    inputs: int, classes: int, model: NormalisedModel, *, hidden: Sequence[int] = (400, 400), **options: Any
+) -> RCSpikeNetwork:
+    """inputs-400-400-classes. Images are flattened: takes [batch, ...] with `inputs` spike times each.
+
+    `options` are keyword arguments of `RCSpikeLayer`.
+    """
+    network = RCSpikeNetwork((inputs, *hidden, classes), model, **options)
+    return RCSpikeNetwork.of(network.sizes, [nn.Flatten(), *network])
+
+
+def convolutional(
+    image: tuple[int, int, int],
+    classes: int,
+    model: NormalisedModel,
+    *,
+    channels: Sequence[Sequence[int]] = PUBLISHED_CHANNELS,
+    hidden: Sequence[int] = PUBLISHED_HIDDEN,
+    width: float = 1.0,
+    pool: str = "earliest",
+    **options: Any,
+) -> RCSpikeNetwork:
+    """64-64-P-128-128-P-256-256-P-512-classes: 3x3 windows with stride 1 and a border of 1, pooling 2x2.
+
+    Args:
+        image: channels, height and width of the spike times that come in, [batch, channels, height, width].
+        classes: outputs.
+        model: hardware of every layer.
+        channels: channels of the convolutions, a pooling after every group.
+        hidden: neurons of the dense layers before the output.
+        width: factor on all channels and hidden neurons; 2 is the published double width.
+        pool: "earliest" or "average", see `training.pooling`.
+        options: keyword arguments of `RCSpikeLayer`.
+
+    Raises ValueError where the image is too small for so many poolings, or the pooling is not known.
+    """
+    if pool not in POOLS:
+        raise ValueError(f"pool: {pool!r}; known are {', '.join(map(repr, POOLS))}")
+    if min(image[1:]) < 2 ** len(channels):
+        raise ValueError(f"image: {image} is too small for {len(channels)} poolings; each halves its height and width")
+    groups = [[_scaled(n, width) for n in group] for group in channels]
+    dense = [_scaled(n, width) for n in hidden] + [classes]
+    lines = [n for group in groups for n in group]
+    # What a neuron of one layer drives: the taps of its line in the next, or the neurons of the first dense layer.
+    fan_outs = [9 * n for n in lines[1:]] + [dense[0]]
+    layers: list[nn.Module] = []
+    sizes, shape = [prod(image)], image
+    for group in groups:
+        for outputs in group:
+            fan_out = fan_outs[len(sizes) - 1]
+            layers.append(RCSpikeConvolution(shape[0], outputs, model, 3, padding=1, fan_out=fan_out, **options))
+            shape = (outputs, *shape[1:])
+            sizes.append(prod(shape))
+        layers.append(POOLS[pool]())
+        shape = (shape[0], shape[1] // 2, shape[2] // 2)
+    layers.append(nn.Flatten())
+    for inputs, outputs, fan_out in zip([prod(shape), *dense], dense, [*dense[1:], 0], strict=False):
+        layers.append(RCSpikeLayer(inputs, outputs, model, fan_out=fan_out, **options))
+        sizes.append(outputs)
+    return RCSpikeNetwork.of(sizes, layers)
+
+
+def _scaled(neurons: int, width: float) -> int:
+    return max(1, round(neurons * width))

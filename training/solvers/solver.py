@@ -1,0 +1,112 @@
+"""The solvers of one layer behind one interface: `Accumulation` says which equation is solved, a `Solver` how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from training.solvers import autograd_walk, dstd, event_walk, image_walk
+from training.solvers.connection import Connection, Convolution, Dense
+
+
+@dataclass(frozen=True)
+class Accumulation:
+    """The accumulation phase of a layer: time in phases, membranes in thresholds.
+
+    dv/dt = bias - leak v + sum_j w_j (1 - beta_j v) step(t - t_j), v(0) = v_reset, and v jumps by kick_j at t_j.
+
+    Attributes:
+        t: input spike times, [batch, in] or, behind a `Convolution`, [batch, in, height, width]. At t >= 1 an input never
+            arrives, t < 0 counts as 0.
+        weight: [out, in] or [out, in, kernel, kernel].
+        beta: 1/E with the sign of the weight; broadcasts to the weight: one per layer, per neuron, or per synapse.
+        kick: shaped as the weight, or None.
+        v_reset: membrane at t = 0.
+        bias, leak: drive and conductance from t = 0 on, [out], or None. A bias spike is a bias, and its beta times it a leak.
+        connection: how the inputs meet the synapses.
+    """
+
+    t: Tensor
+    weight: Tensor
+    beta: Tensor
+    kick: Tensor | None = None
+    v_reset: float = 0.0
+    bias: Tensor | None = None
+    leak: Tensor | None = None
+    connection: Connection = field(default_factory=Dense)
+
+    def by_patches(self) -> Accumulation:
+        """The same neurons behind a dense crossbar each, one row of `t` per position: a convolution's input grows by its taps."""
+        flat = [None if x is None else x.flatten(1) for x in (self.weight, self.beta.expand_as(self.weight), self.kick)]
+        weight, beta, kick = flat
+        assert weight is not None and beta is not None
+        return replace(
+            self, t=self.connection.patches(self.t, self.weight), weight=weight, beta=beta, kick=kick, connection=Dense()
+        )
+
+
+class Solver(Protocol):
+    """Solves an accumulation phase: returns v(1) [batch, out] or [batch, out, height', width'], before the synapses switch off.
+
+    Differentiable with respect to every tensor of the phase. `generator` draws what the solver draws.
+    """
+
+    def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU."""
+
+    def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        if isinstance(phase.connection, Convolution) and phase.t.is_cpu:
+            return image_walk.accumulate(
+                phase.t, phase.weight, phase.beta, phase.kick,
+                v_reset=phase.v_reset, bias=phase.bias, leak=phase.leak, connection=phase.connection,
+            )  # fmt: skip
+        rows = phase.by_patches()
+        v = event_walk.accumulate(rows.t, rows.weight, rows.beta, rows.kick, v_reset=rows.v_reset, bias=rows.bias, leak=rows.leak)
+        return phase.connection.image(v, phase.t, phase.weight)
+
+
+@dataclass(frozen=True)
+class DSTD:
+    """Spike times on a grid of `steps` cells, `training.solvers.dstd`: matrix products only, exact as steps^-2.
+
+    Attributes:
+        steps: M, cells of the grid.
+        random_offset: shift the grid by U(0, 1/steps), drawn anew in every call.
+        moment: second Magnus term: an order more for twice the products.
+        interpolated_adjoint: second-order time gradients without the moment term, at a low drive.
+    """
+
+    steps: int = 10
+    random_offset: bool = False
+    moment: bool = False
+    interpolated_adjoint: bool = False
+
+    def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        offset = 0.0
+        if self.random_offset:
+            offset = float(torch.rand((), generator=generator, device=phase.t.device)) / self.steps
+        return dstd.accumulate(
+            phase.t, phase.weight, phase.beta, phase.kick,
+            v_reset=phase.v_reset, bias=phase.bias, leak=phase.leak, connection=phase.connection,
+            steps=self.steps, offset=offset, moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The exact solution in float64 by torch's own autograd, a step per spike: slow, and nothing in it is derived by hand."""
+
+    def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        rows = phase.by_patches()
+        tensors = (rows.t, rows.weight, rows.beta, rows.kick, rows.bias, rows.leak)
+        t, weight, beta, kick, bias, leak = (None if x is None else x.double() for x in tensors)
+        assert t is not None and weight is not None and beta is not None
+        v = autograd_walk.accumulate(t, weight, beta, kick, v_reset=rows.v_reset, bias=bias, leak=leak)
+        return phase.connection.image(v, phase.t, phase.weight)
