@@ -8,7 +8,6 @@
     hardware = cosim.HardwareModel.load(characterised.directory / "hardware.json")
 
 The names below are the stable interface. Each is imported when it is first used, so that `import cosim` costs nothing.
-A script that simulates needs the usual `if __name__ == "__main__":`, because simulations run in processes of their own.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cosim.design import Design, Sweep, load_design
 from cosim.errors import InputError
@@ -14,8 +15,10 @@ from cosim.progress import Monitor
 from cosim.run_directory import RunDirectory
 from cosim.simulator import Pool, WorkerPool
 from cosim.sweep import Condition, parse, product
-from cosim.sweep_run import SweepOptions, SweepResult, run_sweep
 from sky130_models.corners import Corner
+
+if TYPE_CHECKING:
+    from cosim.sweep_run import SweepResult
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,12 @@ def run_command(request: SweepRequest, monitor: Monitor) -> SweepResult:
     design = load_design(request.design)
     asked = _sweep(request, design.sweep)
     conditions, of_point = _conditions(request, asked, design)
-    options = SweepOptions(request.plain, request.check_accuracy, of_point, request.command)
     directory = RunDirectory(request.out or Path("runs") / design.name)
     with monitor, directory.open(design.name), _pool(request, design) as pool:
+        # The workers get ready while this imports.
+        from cosim.sweep_run import SweepOptions, run_sweep
+
+        options = SweepOptions(request.plain, request.check_accuracy, of_point, request.command)
         return run_sweep(design, request.design, asked.measurements, conditions, directory, pool, monitor, options)
 
 
@@ -78,6 +84,7 @@ def _pool(request: SweepRequest, design: Design) -> Iterator[Pool]:
             yield cluster
     else:
         with WorkerPool(request.jobs or processors(), timeout_s) as local:
+            local.prepare()
             yield local
 
 

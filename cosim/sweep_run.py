@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from cosim.characterize.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
@@ -45,36 +44,39 @@ class SweepOptions:
     command: str = ""
 
 
+Rows = list[dict[str, Any]]
+
+
 @dataclass
 class SweepResult:
-    """Tables by measurement (one row a point), rows of failures, and what the accuracy check found."""
+    """Rows by measurement (one a point, in the order asked for), of failures, and of the accuracy check."""
 
-    tables: dict[str, pd.DataFrame]
-    failures: pd.DataFrame
-    accuracy: pd.DataFrame
+    folder: Path
+    rows: dict[str, Rows]
+    failures: Rows = field(default_factory=list)
+    accuracy: Rows = field(default_factory=list)
     points: int = 0
     cached: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
     files: list[str] = field(default_factory=list)
-    folder: Path = Path()
 
     def summary(self) -> dict[str, Any]:
-        worst = {
-            f"{row.measurement}.{row.column}": row.worst_relative_difference for row in self.accuracy.itertuples()
-        }  # fmt: skip
+        """Counts, times and files, by flat names."""
         return {
             "points": self.points, "cached": self.cached, "failed": len(self.failures), "wall_s": round(self.wall_s, 3),
-            "simulator_cpu_s": round(self.cpu_s, 3), "accuracy": worst, "files": self.files,
+            "simulator_cpu_s": round(self.cpu_s, 3), "files": self.files,
+            "accuracy": {f"{row['measurement']}.{row['column']}": row["worst_relative_difference"] for row in self.accuracy},
         }  # fmt: skip
 
     def lines(self) -> list[str]:
         """What there is to say on a terminal."""
         said = [f"{self.points} points, {self.cached} of them known, {len(self.failures)} failed, in {self.wall_s:.1f} s"]
-        said += [f"failed ({row.reason}): {row.rerun}" for row in self.failures.head(_SHOWN).itertuples()]
+        said += [f"failed ({row['reason']}): {row['rerun']}" for row in self.failures[:_SHOWN]]
         said += [
-            f"accuracy: {row.measurement}.{row.column} moves by {row.worst_relative_difference:.2g} at a tenth of the reltol"
-            for row in self.accuracy.itertuples()
+            f"accuracy: {row['measurement']}.{row['column']} moves by at most {row['worst_relative_difference']:.2g} "
+            f"at a tenth of the reltol ({row['points']} points)"
+            for row in self.accuracy
         ]
         return [*said, *(f"  {self.folder / file}" for file in self.files)]
 
@@ -93,15 +95,9 @@ def run_sweep(
 
     Raises `InputError` for a measurement or condition that does not exist.
     """
-    for name in measurements:
-        if name not in MEASUREMENTS:
-            raise InputError(f"sweep.measurements: {name!r} is none of {', '.join(MEASUREMENTS)}")
-    # All conditions are checked before the first is simulated.
-    for nominal, _ in grouped(conditions):
-        nominal.applied(design)
-    started, rows, failures = time.monotonic(), dict[str, list[dict[str, Any]]](), list[dict[str, Any]]()
-    result = SweepResult({}, pd.DataFrame(), pd.DataFrame(), folder=directory.path)
-    done: list[Outcome] = []
+    _check(design, measurements, conditions)
+    started, done = time.monotonic(), list[Outcome]()
+    result = SweepResult(directory.path, {name: [] for name in measurements})
     monitor.begin("sweep")
     with Store(directory / "points.sqlite") as store:
         for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
@@ -110,19 +106,27 @@ def run_sweep(
             result.cached += outcome.cached
             result.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
             if outcome.error:
-                failures.append(_failure(outcome, design_file, directory, options))
-                monitor.failure(failures[-1])
+                result.failures.append(_failure(outcome, design_file, directory, options))
+                monitor.failure(result.failures[-1])
             else:
-                rows.setdefault(str(outcome.point.condition["measurement"]), []).append({"index": outcome.index, **_row(outcome)})
-                if options.check_accuracy:
-                    done.append(outcome)
+                done.append(outcome)
+        done.sort(key=lambda outcome: outcome.index)
         result.accuracy = _accuracy(_spread(done, options.check_accuracy), store, pool, monitor)
-    result.tables = {name: _table(rows.get(name, [])) for name in measurements}
-    result.failures = pd.DataFrame(failures)
+    for outcome in done:
+        result.rows[str(outcome.point.condition["measurement"])].append(_row(outcome))
     result.wall_s = time.monotonic() - started
     monitor.end()
-    _write(result, directory, options, conditions, design, pool.ngspice_version)
+    _write(result, directory, options, len(conditions), design, pool.ngspice_version)
     return result
+
+
+def _check(design: Design, measurements: Sequence[str], conditions: Sequence[Condition]) -> None:
+    """Everything that was asked for exists, known before the first simulation."""
+    for name in measurements:
+        if name not in MEASUREMENTS:
+            raise InputError(f"sweep.measurements: {name!r} is none of {', '.join(MEASUREMENTS)}")
+    for nominal, _ in grouped(conditions):
+        nominal.applied(design)
 
 
 def _points(
@@ -153,12 +157,6 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     return {**condition, **(outcome.row or {}), **numerics, "cpu_s": outcome.cpu_s}
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """In the order in which the points were asked for, whatever order they ended in."""
-    table = pd.DataFrame(rows)
-    return table.sort_values("index").drop(columns="index").reset_index(drop=True) if len(table) else table
-
-
 def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, options: SweepOptions) -> dict[str, Any]:
     """A row that says what failed, why, and the command that runs just this point again."""
     error, condition = outcome.error, outcome.point.condition
@@ -172,33 +170,30 @@ def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, optio
     }  # fmt: skip
 
 
-def _spread(outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
+def _spread(done: Sequence[Outcome], count: int) -> list[Outcome]:
     """So many outcomes of each measurement, evenly over the sweep."""
     groups: dict[str, list[Outcome]] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
+    for outcome in done:
         groups.setdefault(str(outcome.point.condition["measurement"]), []).append(outcome)
     chosen = {name: np.unique(np.linspace(0, len(group) - 1, count).round().astype(int)) for name, group in groups.items()}
     return [groups[name][index] for name, indices in chosen.items() for index in indices]
 
 
-def _accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Monitor) -> pd.DataFrame:
+def _accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Monitor) -> Rows:
     """These points again at a tenth of the relative tolerance: how much each number moves."""
     monitor.expect(len(before))
-    differences: dict[tuple[str, str], list[float]] = {}
+    changes: dict[tuple[str, str], list[float]] = {}
     for outcome in stream([_tightened(one.point) for one in before], store, pool):
         monitor.outcome(outcome)
-        row, reference = before[outcome.index].row or {}, outcome.row or {}
-        for column, value in row.items():
-            if isinstance(value, float) and np.isfinite(value) and np.isfinite(reference.get(column, np.nan)):
-                change = abs(value - reference[column]) / max(abs(reference[column]), 1e-300)
-                differences.setdefault((str(outcome.point.condition["measurement"]), column), []).append(change)
-    return pd.DataFrame(
-        [
-            {"measurement": name, "column": column, "points": len(changes), "worst_relative_difference": max(changes)}
-            for (name, column), changes in differences.items()
-        ],
-        columns=["measurement", "column", "points", "worst_relative_difference"],
-    )
+        tight = outcome.row or {}
+        for column, value in (before[outcome.index].row or {}).items():
+            if isinstance(value, float) and np.isfinite(value) and np.isfinite(tight.get(column, np.nan)):
+                change = abs(value - tight[column]) / max(abs(tight[column]), 1e-300)
+                changes.setdefault((str(outcome.point.condition["measurement"]), column), []).append(change)
+    return [
+        {"measurement": name, "column": column, "points": len(found), "worst_relative_difference": max(found)}
+        for (name, column), found in changes.items()
+    ]
 
 
 def _tightened(point: Point) -> Point:
@@ -207,25 +202,21 @@ def _tightened(point: Point) -> Point:
 
 
 def _write(
-    result: SweepResult,
-    directory: RunDirectory,
-    options: SweepOptions,
-    conditions: Sequence[Condition],
-    design: Design,
-    ngspice: str,
+    result: SweepResult, directory: RunDirectory, options: SweepOptions, conditions: int, design: Design, ngspice: str
 ) -> None:
-    models = f"{design.process.model_set} from {find_pdk(design.process.model_set).source}"
-    for name, table in result.tables.items():
-        directory.write_table(f"sweep/{name}.parquet", table)
-        result.files.append(f"sweep/{name}.parquet")
+    # Late: its import takes as long as the first simulations.
+    import pandas as pd
+
     directory.remove([FAILURES, ACCURACY])
-    for file, table in ((FAILURES, result.failures), (ACCURACY, result.accuracy)):
-        if len(table):
-            directory.write_table(file, table)
+    tables = {f"sweep/{name}.parquet": rows for name, rows in result.rows.items()}
+    for file, rows in {**tables, FAILURES: result.failures, ACCURACY: result.accuracy}.items():
+        if rows or file in tables:
+            directory.write_table(file, pd.DataFrame(rows))
             result.files.append(file)
+    models = f"{design.process.model_set} from {find_pdk(design.process.model_set).source}"
     provenance = {
-        **result.summary(), "conditions": len(conditions), "command": options.command, "plain": options.plain,
-        "design": json.loads(design.model_dump_json()), "versions": {**versions(), "ngspice": ngspice}, "models": models,
+        **result.summary(), "conditions": conditions, "command": options.command, "plain": options.plain, "models": models,
+        "design": json.loads(design.model_dump_json()), "versions": {**versions(), "ngspice": ngspice},
         "git_revision": git_revision(),
     }  # fmt: skip
     directory.write_json(SUMMARY, provenance)

@@ -21,7 +21,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from scipy.interpolate import CubicSpline, PchipInterpolator
 
 SCHEMA_VERSION = 1
 
@@ -82,6 +81,9 @@ class Curve(_Record):
 
     def __call__(self, x: float | FloatArray) -> FloatArray:
         """Value at ``x`` (any shape). Raises `OutOfRange` outside the measured points."""
+        # Late, because it takes longer to import than everything else of this module together.
+        from scipy.interpolate import CubicSpline, PchipInterpolator
+
         x = np.asarray(x, dtype=float)
         slack = 1e-9 * (self.x[-1] - self.x[0])
         if x.size and (x.min() < self.x[0] - slack or x.max() > self.x[-1] + slack):

@@ -6,11 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy.interpolate import PchipInterpolator
 
 from cosim.characterize.bench import Bench, ColumnSize, with_bias
 from cosim.characterize.firing import first_spike
@@ -21,6 +19,9 @@ from cosim.simulator import DcSweep, Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, column, discharger_iv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 THRESHOLD_STEP_V = 2e-3
 LONGEST_PHASES = 3.0
@@ -48,6 +49,8 @@ def bias_points(bench: Bench, column_size: ColumnSize, biases_v: np.ndarray) -> 
 
 def bias_for_phase(biases_v: np.ndarray, spikes_s: np.ndarray, phase_s: float) -> float:
     """The bias whose resting column fires after exactly one phase. Raises `InputError` if the range does not hold it."""
+    from scipy.interpolate import PchipInterpolator
+
     fired = np.isfinite(spikes_s)
     if fired.sum() < 2 or not spikes_s[fired].min() < phase_s < spikes_s[fired].max():
         raise InputError(

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from cosim.characterize.bench import Bench, ColumnSize
 from cosim.characterize.membrane_charge import Membrane
@@ -20,6 +19,9 @@ from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
 from training.hardware import Curve, HardwareModel, firing_law
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRE_PHASES = 1.25
 """The testbench fires this long, so that the curve runs on past the end of a real phase."""
@@ -85,6 +87,8 @@ def inverse(curve: Curve) -> Callable[[float], float]:
 
 def firing_table(fired: pd.DataFrame, membrane: Membrane, hardware: HardwareModel) -> pd.DataFrame:
     """Spike time per displacement beside the closed law of a discharger with the extracted reversal (docs/physics.md)."""
+    import pandas as pd
+
     u = membrane.displacement(fired.before_v.to_numpy())
     e_dis = hardware.neuron.discharger_reversal.value / membrane.v_th_v
     law = firing_law(u / membrane.v_th_v, e_dis) * hardware.phase_s

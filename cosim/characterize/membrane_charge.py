@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from cosim.characterize.bench import Bench, ColumnSize
 from cosim.simulator import Point, Transient, Waveforms
@@ -19,6 +18,9 @@ from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, Injection, column
 from training.hardware import Curve
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIM_DENSITY_F_PER_UM2 = 2e-15
 MARGIN = 1.25
@@ -62,6 +64,8 @@ def ramp_voltage(waveforms: Waveforms, current_a: float, start_s: float) -> dict
 
 def charge_table(points: list[Point], rows: list[dict[str, Any] | None]) -> pd.DataFrame:
     """synapses, charge_c (from the released membrane), membrane_v (falling with charge)."""
+    import pandas as pd
+
     frames = [
         pd.DataFrame({"synapses": point.condition["synapses"], **row})
         for point, row in zip(points, rows, strict=True)

@@ -6,10 +6,9 @@ Testbench: one synapse switched on, its membrane held and swept. docs/physics.md
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.characterize.bench import Bench
@@ -17,6 +16,9 @@ from cosim.characterize.membrane_charge import Membrane
 from cosim.simulator import DcSweep, Point, Waveforms
 from netlists.synapse import SIGNS, Sign, SynapseSetting
 from netlists.testbenches import synapse_iv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EDGE_OF_RAILS_V = 0.15
 """How close to the rails the membrane is swept."""
@@ -49,6 +51,8 @@ def held_membrane_current(waveforms: Waveforms) -> dict[str, Any]:
 
 def iv_table(points: list[Point], rows: list[dict[str, Any] | None]) -> pd.DataFrame:
     """Raw points: sign, code, membrane_v, current_a (positive towards ground)."""
+    import pandas as pd
+
     frames = [
         pd.DataFrame({"sign": point.condition["sign"], "code": point.condition["code"], **row})
         for point, row in zip(points, rows, strict=True)
@@ -85,6 +89,8 @@ def _title(condition: dict[str, Any]) -> str:
 
 def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
     """Per sign and code: current at rest, reversal, lambda, residual. Codes in order of increasing current."""
+    import pandas as pd
+
     rest, unit_a = bench.design.neuron.rest_v, membrane.capacitance_f * membrane.v_th_v / bench.design.timing.phase_s
     low, high = (share * membrane.v_th_v for share in FIT_RANGE)
     rows = []

@@ -138,6 +138,10 @@ class WorkerPool:
         """Process ids of the workers there are."""
         return [worker.pid for worker in self._workers]
 
+    def prepare(self) -> None:
+        """Start all processes, without waiting for them."""
+        self._hire(self._jobs)
+
     def start(self) -> str:
         """Start a worker if there is none; ngspice's version. Raises `SimulationError` if it cannot simulate."""
         self._hire(1)

@@ -1,0 +1,49 @@
+"""`python -m benchmarks.first_result DESIGN FOLDER`: when the first outcome of a big sweep is there."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from cosim.design import Sweep, load_design
+from cosim.progress import Monitor
+from cosim.run_directory import RunDirectory
+from cosim.simulator import Outcome, WorkerPool
+from cosim.sweep import product
+from sky130_models.corners import Corner
+
+
+class _FirstHeard(Exception):
+    pass
+
+
+class _Stopwatch(Monitor):
+    def outcome(self, outcome: Outcome) -> None:
+        raise _FirstHeard
+
+
+def main() -> None:
+    file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    design = load_design(file)
+    asked = Sweep(
+        corners=(Corner.TT, Corner.SS, Corner.FF, Corner.SF, Corner.FS),
+        temperatures_c=(-40.0, 125.0),
+        supplies_v=(1.62, 1.8),
+        seeds=9,
+    )
+    conditions = product(asked, design)
+    codes = 2 * design.characterization.codes
+    with RunDirectory(folder / "run").open(design.name) as directory, WorkerPool(jobs=2) as pool:
+        pool.prepare()
+        from cosim.sweep_run import SweepOptions, run_sweep
+
+        try:
+            run_sweep(design, file, ["synapse_current"], conditions, directory, pool, _Stopwatch(), SweepOptions())
+        except _FirstHeard:
+            print(json.dumps({"first_unix_s": time.time(), "points": codes * len(conditions)}))
+
+
+if __name__ == "__main__":
+    main()

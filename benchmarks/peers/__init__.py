@@ -1,0 +1,1 @@
+"""What a user would pick otherwise, kept to be measured against."""
