@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from training.learner import Learner
 from training.storage import NetworkFileError, read_tensors, write_tensors
-from training.synapse_table import WeightRange
 
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0
@@ -65,7 +64,8 @@ def fingerprint(learner: Learner) -> str:
 def _settings(module: Any) -> Iterator[tuple[str, str]]:
     """The plain attributes of a module, and the numbers of its hardware model that are in no buffer."""
     for name, value in vars(module).items():
-        if name != "training" and not name.startswith("_") and isinstance(value, int | float | str | tuple | WeightRange):
+        plain = isinstance(value, int | float | str | tuple) or (is_dataclass(value) and name != "model")
+        if name != "training" and not name.startswith("_") and plain:
             yield name, repr(value)
     if (model := getattr(module, "model", None)) is not None:
         yield "model", repr((model.v_reset, model.tail_reference))

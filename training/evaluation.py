@@ -138,4 +138,4 @@ def _share(where: Tensor) -> float:
 def drive(network: RCSpikeNetwork) -> list[float]:
     """Largest sum|w|/|E| over the neurons of each layer."""
     synapses = [layer.synapses() for layer in network]
-    return [float((s.weight * s.beta).sum(1).max()) for s in synapses]
+    return [float((s.weight * s.beta).flatten(1).sum(1).max()) for s in synapses]

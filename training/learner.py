@@ -79,8 +79,8 @@ class Learner(LightningModule):
         # One die stays what it is as long as the training lasts.
         self.redrawn = None if isinstance(variation, FrozenMismatch) else variation
         self.history: History = []
-        self.weights = list(network.parameters())
-        self.adam = torch.optim.Adam(self.weights, lr=recipe.learning_rate, fused=True)
+        self.weights = [layer.weight for layer in network]
+        self.adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
         self.batches = Batches(len(data.train_labels), recipe.batch, generator)
         self._loss = self._right = torch.zeros(())
         self._started = 0.0
@@ -144,7 +144,7 @@ class Learner(LightningModule):
         self.history = [Epoch(int(row[0]), *row[1:]) for row in state["history"].tolist()]
         self.generator.set_state(state["generator"])
         self.network.load_state_dict({key: state[key] for key in self.network.state_dict()})
-        moments: dict[int, dict[str, Tensor]] = {i: {} for i in range(len(self.weights))}
+        moments: dict[int, dict[str, Tensor]] = {i: {} for i, _ in enumerate(self.network.parameters())}
         for key, value in state.items():
             if key.startswith("optimiser."):
                 _, index, name = key.split(".")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.evaluation import evaluate
-from training.hardware_aware.variation import synaptic_layers
+from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 
 # Each round looks at 5 x 5 gains about the best so far, a finer step apart: 0.39 .. 2.56 at first.
@@ -30,18 +30,22 @@ class Gains:
 @contextlib.contextmanager
 def with_gains(network: RCSpikeNetwork, gains: Gains) -> Iterator[None]:
     """The network with its weights times the gains, within the range of the cell, for as long as the context lasts."""
-    layers = synaptic_layers(network)
-    kept = [layer.weight.detach().clone() for layer in layers]
+    weights = [weight for layer in network for weight in _weights_of(layer)]
+    kept = [weight.detach().clone() for weight in weights]
     with torch.no_grad():
-        for layer in layers:
-            layer.weight.mul_(torch.where(layer.weight >= 0, gains.plus, gains.minus))
-            layer.project()
+        for weight in weights:
+            weight.mul_(torch.where(weight >= 0, gains.plus, gains.minus))
+        network.project()
     try:
         yield
     finally:
         with torch.no_grad():
-            for layer, weight in zip(layers, kept, strict=True):
-                layer.weight.copy_(weight)
+            for weight, original in zip(weights, kept, strict=True):
+                weight.copy_(original)
+
+
+def _weights_of(layer: RCSpikeLayer) -> list[Tensor]:
+    return [layer.weight] if layer.bias is None else [layer.weight, layer.bias.weight]
 
 
 def search_gains(network: RCSpikeNetwork, t: Tensor, labels: Tensor, classes: int, temperature: float = 0.07) -> Gains:

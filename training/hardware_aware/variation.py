@@ -68,7 +68,7 @@ def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch
     if kind is None:
         yield
         return
-    layers = synaptic_layers(network)
+    layers = list(network)
     if isinstance(kind, FrozenMismatch):
         generator = torch.Generator().manual_seed(kind.die)
     if isinstance(kind, WeightNoise):
@@ -81,11 +81,6 @@ def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch
     finally:
         for layer in layers:
             layer.variation = None
-
-
-def synaptic_layers(network: RCSpikeNetwork) -> list[RCSpikeLayer]:
-    """The layers that have synapses, in order."""
-    return [layer for layer in network if isinstance(layer, RCSpikeLayer)]
 
 
 def _noise(weight: Tensor, share: float, generator: torch.Generator | None) -> partial[Tensor]:

@@ -1,0 +1,133 @@
+"""Ordinary networks as circuit layers."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+import pytest
+import torch
+from realistic import model
+from torch import Tensor, nn
+
+from training.convert import ConversionError, convert
+from training.convolution import RCSpikeConvolution
+from training.hardware import NormalisedModel
+
+IDEAL = NormalisedModel.constant(math.inf, -math.inf)
+
+
+def dense() -> tuple[nn.Sequential, Tensor]:
+    torch.manual_seed(0)
+    layers = [nn.Linear(12, 20), nn.ReLU(), nn.Dropout(0.5), nn.Linear(20, 15, bias=False), nn.ReLU6(), nn.Linear(15, 4)]
+    return nn.Sequential(*layers).double().eval(), torch.rand(200, 12, dtype=torch.float64)
+
+
+def convolutional(pool: nn.Module) -> tuple[nn.Sequential, Tensor]:
+    torch.manual_seed(0)
+    layers = [
+        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), pool, nn.Conv2d(6, 5, 2, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(20, 3),
+    ]  # fmt: skip
+    return nn.Sequential(*layers).double().eval(), torch.rand(100, 2, 8, 8, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("made", [dense(), convolutional(nn.MaxPool2d(2)), convolutional(nn.AvgPool2d(2))])
+def test_the_circuit_computes_what_the_network_does(made: tuple[nn.Sequential, Tensor]) -> None:
+    network, x = made
+    circuit = convert(network, x, IDEAL)
+    with torch.no_grad():
+        outputs = circuit(1.0 - x)
+        logits = network(x)
+    scaled = (logits - logits.min()) / (logits.max() - logits.min())
+    torch.testing.assert_close(1.0 - outputs[-1].spike_times, scaled, atol=1e-9, rtol=0)
+    hidden = network[:2](x).detach()
+    torch.testing.assert_close(1.0 - outputs[0].spike_times, hidden / hidden.max(), atol=1e-9, rtol=0)
+    assert float(outputs[0].spike_times.min()) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_samples_beyond_those_it_was_scaled_by_are_clipped() -> None:
+    network, x = dense()
+    circuit = convert(network, 0.3 * x, IDEAL)
+    with torch.no_grad():
+        inside = circuit(1.0 - x)[0].spike_times
+        hidden = network[:2](x) / network[:2](0.3 * x).max()
+    assert float(hidden.max()) > 1.2
+    torch.testing.assert_close(1.0 - inside, hidden.clamp(0.0, 1.0), atol=1e-9, rtol=0)
+
+
+def test_saturation_of_a_real_circuit_is_what_is_left_to_train() -> None:
+    network, x = dense()
+    ideal = convert(network, x, IDEAL)(1.0 - x)[-1].spike_times.detach()
+
+    def error(reversal: float) -> float:
+        times = convert(network, x, NormalisedModel.constant(reversal, -reversal))(1.0 - x)[-1].spike_times.detach()
+        return float((times - ideal).square().mean().sqrt())
+
+    errors = [error(reversal) for reversal in (1.0, 10.0, 1e6)]
+    assert errors[0] > 0.05 > errors[1] > 1e-3
+    assert errors[2] < 1e-5
+
+
+def test_layers_know_how_many_synapses_their_lines_drive() -> None:
+    network, x = convolutional(nn.MaxPool2d(2))
+    circuit = convert(network, x, IDEAL)
+    first = circuit.layers[0]
+    assert isinstance(first, RCSpikeConvolution)
+    assert [layer.fan_out for layer in circuit] == [5 * 4, 3, 0]
+    assert circuit.sizes == (128, 6 * 64, 5 * 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)], r"l1: BatchNorm1d has no counterpart"),
+        ([nn.Linear(4, 4), nn.LeakyReLU(), nn.Linear(4, 2)], r"l1: LeakyReLU has no counterpart .*there are Linear, Conv2d"),
+        ([nn.Linear(4, 4), nn.Linear(4, 2)], r"l0: needs a ReLU right behind it"),
+        ([nn.ReLU(), nn.Linear(4, 2)], r"l0: a ReLU must stand right behind"),
+        ([nn.Flatten()], r"network: has no Linear or Conv2d"),
+        ([nn.Linear(4, 4, bias=False), nn.ReLU(), nn.Linear(4, 2), nn.Softmax(1)], r"l3: Softmax has no counterpart"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused_by_name(layers: list[nn.Module], expected: str) -> None:
+    network = nn.Sequential(OrderedDict((f"l{k}", layer) for k, layer in enumerate(layers))).double().eval()
+    with pytest.raises(ConversionError, match=expected):
+        convert(network, torch.rand(10, 4, dtype=torch.float64), IDEAL)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (nn.Conv2d(2, 2, (3, 1)), "0: a convolution needs a square window"),
+        (nn.Conv2d(2, 2, 3, padding="same"), "0: a convolution needs a square window"),
+        (nn.Conv2d(2, 2, 3, groups=2), "0: a convolution can have no groups"),
+        (nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "0: a convolution can have no groups"),
+        (nn.MaxPool2d(3, stride=2), "0: a pooling needs a square window, a stride of its size"),
+        (nn.AvgPool2d((2, 1)), "0: a pooling needs"),
+        (nn.Flatten(2), "0: must flatten everything"),
+    ],
+)
+def test_settings_without_a_counterpart_are_refused_by_name(layer: nn.Module, expected: str) -> None:
+    with pytest.raises(ConversionError, match=expected):
+        convert(nn.Sequential(layer), torch.rand(3, 2, 8, 8), IDEAL)
+
+
+def test_pooling_behind_the_last_layer_dead_layers_and_wild_inputs_are_refused() -> None:
+    x = torch.rand(3, 1, 4, 4)
+    with pytest.raises(ConversionError, match="1: nothing but Flatten"):
+        convert(nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)), x, IDEAL)
+    dead = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    nn.init.constant_(dead[0].bias, -100.0)  # type: ignore[arg-type]
+    with pytest.raises(ConversionError, match="0: gives the same for all samples"):
+        convert(dead, torch.rand(5, 4), IDEAL)
+    with pytest.raises(ConversionError, match=r"samples: .* must lie in 0 .. 1"):
+        convert(dead, 2 * torch.rand(5, 4), IDEAL)
+
+
+def test_weights_beyond_the_cell_are_refused_by_name() -> None:
+    network = nn.Sequential(nn.Linear(3, 1), nn.ReLU(), nn.Linear(1, 2))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([[40.0, -40.0, 0.0]]))  # type: ignore[operator]
+        network[0].bias.zero_()  # type: ignore[operator]
+    x = torch.tensor([[0.5, 0.49, 0.3], [0.2, 0.2, 0.1]])
+    with pytest.raises(ConversionError, match=r"0: weight \+100 is more than the cell can do, \+7"):
+        convert(network, x, model())

@@ -1,0 +1,179 @@
+"""An ordinary trained network as layers of circuit neurons.
+
+With spike times t = 1 - x and an ideal multiply-accumulate a neuron's membrane is v(1) = sum w (1 - t) + b, its bias b a spike at
+t = 0, and its output spike t_out = 1 - clip(v, 0, 1): the network x_out = clip(W x + b, 0, 1). A network of rectified linear
+units is that one as soon as no activation passes 1, which dividing each layer by its largest activation does (data-based
+weight normalisation, Diehl et al. 2015). Maximum pooling is the earliest spike of a window. The outputs, which no unit
+rectifies, are shifted and scaled together into 0 .. 1, which leaves their order.
+
+On real hardware this is where fine tuning starts: `training.trainer.train(..., keep_weights=True)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.convolution import RCSpikeConvolution
+from training.hardware import NormalisedModel
+from training.layer import RCSpikeLayer
+from training.network import RCSpikeNetwork
+from training.pooling import AverageSpikePool, EarliestSpikePool
+
+# Nothing in evaluation.
+_IDLE = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
+_SUPPORTED = "Linear, Conv2d, ReLU, ReLU6, MaxPool2d, AvgPool2d, Flatten, Dropout"
+
+
+class ConversionError(ValueError):
+    """A network cannot be turned into circuit layers. One line that begins with the name of the layer."""
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One module of the network with its name, what it gives for the samples, and whether a unit rectifies it."""
+
+    name: str
+    module: nn.Module
+    output: Tensor
+    rectified: bool
+
+
+def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **options: Any) -> RCSpikeNetwork:
+    """Circuit layers that compute what a trained `network` does, as far as `model` is an ideal multiply-accumulate.
+
+    Args:
+        network: Linear and Conv2d, each but the last one with a ReLU right behind it; MaxPool2d, AvgPool2d, Flatten, Dropout.
+        samples: typical inputs, 0 .. 1, [samples, ...] as the network takes them: the largest activation of every layer.
+        model: hardware of every layer.
+        options: keyword arguments of `RCSpikeLayer`.
+
+    Returns:
+        A network that takes spike times t = 1 - x, in evaluation mode.
+
+    Raises:
+        ConversionError: a layer that has no counterpart, or weights beyond what the cell can do.
+    """
+    if float(samples.min()) < 0.0 or float(samples.max()) > 1.0:
+        raise ConversionError(f"samples: {float(samples.min()):.4g} .. {float(samples.max()):.4g} must lie in 0 .. 1, t = 1 - x")
+    stages = list(_walk(network, samples))
+    weighted = [k for k, stage in enumerate(stages) if isinstance(stage.module, nn.Linear | nn.Conv2d)]
+    if not weighted:
+        raise ConversionError("network: has no Linear or Conv2d")
+    for k in weighted[:-1]:
+        if not stages[k].rectified:
+            raise ConversionError(f"{stages[k].name}: needs a ReLU right behind it, as every layer but the last does")
+    _check_end(stages, weighted[-1])
+    layers: list[nn.Module] = []
+    scale = 1.0
+    for k, stage in enumerate(stages):
+        if k not in weighted:
+            layers.append(_passive(stage))
+            continue
+        fan_out = next((_taps(stages[later].module) for later in weighted if later > k), 0)
+        layer = _circuit_layer(stage, model, fan_out, options).to(samples.dtype)
+        scale = _load(layer, stage, scale, last=k == weighted[-1])
+        layers.append(layer)
+    sizes = [prod(samples.shape[1:]), *(prod(stages[k].output.shape[1:]) for k in weighted)]
+    return RCSpikeNetwork.of(sizes, layers).eval()
+
+
+def _walk(network: nn.Sequential, x: Tensor) -> Iterator[_Stage]:
+    """Modules with their outputs; a ReLU is told by the stage before it. Raises `ConversionError` for any that is unknown."""
+    modules = [(name, module) for name, module in network.named_children() if not isinstance(module, _IDLE)]
+    for k, (name, module) in enumerate(modules):
+        if isinstance(module, nn.ReLU | nn.ReLU6):
+            if k == 0 or not isinstance(modules[k - 1][1], nn.Linear | nn.Conv2d):
+                raise ConversionError(f"{name}: a {type(module).__name__} must stand right behind a Linear or Conv2d")
+            continue
+        _check(name, module)
+        following = modules[k + 1][1] if k + 1 < len(modules) else None
+        rectifier = following if isinstance(following, nn.ReLU | nn.ReLU6) else None
+        with torch.no_grad():
+            x = module(x) if rectifier is None else rectifier(module(x))
+        yield _Stage(name, module, x, rectifier is not None)
+
+
+def _check(name: str, module: nn.Module) -> None:
+    """Raise `ConversionError` for a module, or a setting of one, that has no counterpart."""
+    kind = type(module).__name__
+    if isinstance(module, nn.Conv2d):
+        height, width = module.kernel_size
+        square = height == width and module.stride[0] == module.stride[1] and not isinstance(module.padding, str)
+        if not square or module.padding[0] != module.padding[1]:
+            raise ConversionError(f"{name}: a convolution needs a square window, one stride and a padding in pixels")
+        if module.groups != 1 or module.dilation != (1, 1) or module.padding_mode != "zeros":
+            raise ConversionError(f"{name}: a convolution can have no groups, no dilation and no padding but zeros")
+    elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        window, stride = _one(module.kernel_size), _one(module.stride)
+        if window is None or window != stride or _one(module.padding) != 0 or module.ceil_mode:
+            raise ConversionError(f"{name}: a pooling needs a square window, a stride of its size and no padding")
+    elif isinstance(module, nn.Flatten):
+        if module.start_dim != 1 or module.end_dim != -1:
+            raise ConversionError(f"{name}: must flatten everything but the batch")
+    elif not isinstance(module, nn.Linear):
+        raise ConversionError(f"{name}: {kind} has no counterpart in the circuit; there are {_SUPPORTED}")
+
+
+def _one(value: int | tuple[int, ...]) -> int | None:
+    """The one number of a window, or None where it is not square."""
+    return value if isinstance(value, int) else value[0] if len(set(value)) == 1 else None
+
+
+def _check_end(stages: list[_Stage], last: int) -> None:
+    for stage in stages[last + 1 :]:
+        if not isinstance(stage.module, nn.Flatten):
+            raise ConversionError(f"{stage.name}: nothing but Flatten can stand behind the last layer")
+
+
+def _passive(stage: _Stage) -> nn.Module:
+    module = stage.module
+    if isinstance(module, nn.MaxPool2d):
+        return EarliestSpikePool(_one(module.kernel_size) or 1)
+    if isinstance(module, nn.AvgPool2d):
+        return AverageSpikePool(_one(module.kernel_size) or 1)
+    return nn.Flatten()
+
+
+def _taps(module: nn.Module) -> int:
+    """Synapses on every line that goes into a layer."""
+    assert isinstance(module, nn.Linear | nn.Conv2d)
+    return module.weight.shape[0] * prod(module.weight.shape[2:])
+
+
+def _circuit_layer(stage: _Stage, model: NormalisedModel, fan_out: int, options: dict[str, Any]) -> RCSpikeLayer:
+    module = stage.module
+    if isinstance(module, nn.Conv2d):
+        window, padding = module.kernel_size[0], int(module.padding[0])
+        return RCSpikeConvolution(
+            module.in_channels, module.out_channels, model, window, stride=module.stride[0], padding=padding,
+            fan_out=fan_out, bias=True, **options,
+        )  # fmt: skip
+    assert isinstance(module, nn.Linear)
+    return RCSpikeLayer(module.in_features, module.out_features, model, fan_out=fan_out, bias=True, **options)
+
+
+def _load(layer: RCSpikeLayer, stage: _Stage, scale: float, *, last: bool) -> float:
+    """Put scaled weights into a layer whose inputs are divided by `scale`; returns what its outputs are divided by."""
+    module = stage.module
+    assert isinstance(module, nn.Linear | nn.Conv2d) and layer.bias is not None
+    low = float(stage.output.min()) if last and not stage.rectified else 0.0
+    reach = float(stage.output.max()) - low
+    if reach <= 0.0:
+        raise ConversionError(f"{stage.name}: gives the same for all samples; there is nothing to scale by")
+    bias = module.weight.new_zeros(module.weight.shape[0]) if module.bias is None else module.bias
+    weights = {"weight": module.weight.detach() * (scale / reach), "bias": (bias.detach() - low) / reach}
+    for name, values in weights.items():
+        for sign, largest in ((1, layer.weight_range.plus[1]), (-1, layer.weight_range.minus[1])):
+            if float((sign * values).max()) > largest:
+                found = f"{float((sign * values).max()) * sign:+.4g}"
+                raise ConversionError(f"{stage.name}: {name} {found} is more than the cell can do, {sign * largest:+.4g}")
+    with torch.no_grad():
+        layer.weight.copy_(weights["weight"])
+        layer.bias.weight.copy_(weights["bias"])
+    return reach
