@@ -67,16 +67,16 @@ class _EventWalk(torch.autograd.Function):
         synapses = (array(x) for x in (weight, beta, kick, bias, leak))
         arguments = (array(times.clamp_(min=0.0)), array(order), *synapses, v_reset, *map(array, (v, g, f)))
         over_threads(lambda first, last: walk_kernels.walk(*arguments, first, last), len(weight), t.shape[1] * v.numel())
-        ctx.save_for_backward(t, times, order, weight, beta, kick, v, g, f)
+        ctx.save_for_backward(t, times, order, weight, beta, kick, leak, v, g, f)
         return v
 
     @staticmethod
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
-        t, times, order, weight, beta, kick, v, g, f = ctx.saved_tensors
-        given = [array(x) for x in (times, order, weight, beta, kick, v, g, f, v_grad)]
+        t, times, order, weight, beta, kick, leak, v, g, f = ctx.saved_tensors
+        given = [array(x) for x in (times, order, weight, beta, kick, leak, v, g, f, v_grad)]
         weight_grad, beta_grad = torch.empty_like(weight), weight.new_empty(weight.shape)
         kick_grad = None if kick is None else torch.empty_like(weight)
-        bias_grad, leak_grad = weight.new_empty(len(weight)), weight.new_empty(len(weight))
+        bias_grad, leak_grad = torch.zeros_like(leak), torch.zeros_like(leak)
         found = [array(x) for x in (weight_grad, beta_grad, kick_grad, bias_grad, leak_grad)]
         t_shares: dict[int, Tensor] = {}
 

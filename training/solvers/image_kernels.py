@@ -11,7 +11,7 @@ import numpy as np
 from training.solvers.compilation import Array, compiled, inlined
 from training.solvers.phi_kernels import halvings
 from training.solvers.walk_kernels import largest_conductance
-from training.solvers.walk_steps import advance, late_slope, retreat, step, unstep
+from training.solvers.walk_steps import advance, begin, begin_back, late_slope, retreat, step, unstep
 
 
 @inlined
@@ -35,14 +35,13 @@ def walk(
     """
     one, count = times.dtype.type(1), weight.shape[1]
     (height, width), (k_height, k_width, stride, padding) = shape, window
-    bound = largest_conductance(conductance, leak)
+    bound = largest_conductance(conductance, leak, 0)
     now, work = np.empty(v.shape[1], v.dtype), np.empty((3, count), v.dtype)
     for sample in range(first, last):
         v_now, g_now, f_now = v[sample], g[sample], f[sample]
-        v_now[:] = v_reset
-        g_now[:] = bias
-        f_now[:] = leak
-        now[:] = 0
+        for row in range(v.shape[1]):
+            begin(v_now, g_now, f_now, row, v_reset, bias, leak, 0, count)
+            now[row] = 0
         for event in range(times.shape[1]):
             t = times[sample, event]
             if t >= one:
@@ -76,18 +75,15 @@ def walk_back(
     """
     one, count, rows = times.dtype.type(1), weight.shape[1], v.shape[1]
     (height, width), (k_height, k_width, stride, padding) = shape, window
-    bound = largest_conductance(conductance, leak)
-    g_now, f_now, lam = np.empty((rows, count), v.dtype), np.empty((rows, count), v.dtype), np.empty((rows, count), v.dtype)
-    y_now, p, q = np.empty((rows, count), v.dtype), np.empty((rows, count), v.dtype), np.empty((rows, count), v.dtype)
-    now, work = np.empty(rows, v.dtype), np.empty((3, count), v.dtype)
+    bound = largest_conductance(conductance, leak, 0)
+    state, now, work = np.empty((6, rows, count), v.dtype), np.empty(rows, v.dtype), np.empty((3, count), v.dtype)
+    g_now, f_now, lam, y_now, p, q = state[0], state[1], state[2], state[3], state[4], state[5]
     for sample in range(first, last):
-        g_now[:] = g[sample]
-        f_now[:] = f[sample]
-        lam[:] = v_grad[sample]
-        y_now[:] = lam * v[sample]
-        p[:] = 0
-        q[:] = 0
-        now[:] = 1
+        for row in range(rows):
+            begin_back(
+                g_now, f_now, lam, y_now, p, q, row, v[sample], g[sample], f[sample], v_grad[sample], row, 0, count
+            )  # fmt: skip
+            now[row] = 1
         for event in range(times.shape[1] - 1, -1, -1):
             t, source = times[sample, event], order[sample, event]
             if t > one or (t == one and time_grad is None):

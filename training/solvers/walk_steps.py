@@ -112,3 +112,27 @@ def late_slope(lam: Array, y: Array, row: int, weight: Array, conductance: Array
     for i in range(count):
         slope += conductance[j, i] * y[row, i] - weight[j, i] * lam[row, i]
     return slope
+
+
+@inlined
+def begin(v: Array, g: Array, f: Array, row: int, v_reset: float, bias: Array, leak: Array, start: int, count: int) -> None:
+    """State at t = 0; bias and leak of the neurons from `start` on."""
+    for i in range(count):
+        v[row, i] = v_reset
+        g[row, i] = bias[start + i]
+        f[row, i] = leak[start + i]
+
+
+@inlined
+def begin_back(
+    g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int,
+    v_end: Array, g_end: Array, f_end: Array, v_grad: Array, end_row: int, start: int, count: int,
+) -> None:  # fmt: skip
+    """State and adjoint state at t = 1, from row `end_row` of what the walk left, neurons from `start` on."""
+    for i in range(count):
+        g[row, i] = g_end[end_row, start + i]
+        f[row, i] = f_end[end_row, start + i]
+        lam[row, i] = v_grad[end_row, start + i]
+        y[row, i] = lam[row, i] * v_end[end_row, start + i]
+        p[row, i] = 0
+        q[row, i] = 0
