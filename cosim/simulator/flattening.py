@@ -173,9 +173,9 @@ class _Flattener:
             scope.define(name, expression)
         multiplier = level.multiplier
         for name, expression in given:
-            value = self._constant(expression, level.scope, f"{path}{name}")
-            multiplier *= value if name == "m" else 1.0
-            scope.define(name, value)
+            scope.define(name, expression, read_in=level.scope)
+            if name == "m":
+                multiplier *= self._constant(expression, level.scope, f"{path}{name}")
         nodes = dict(zip(map(str.lower, pins), map(level.node, words[1:-1]), strict=True))
         inside = _Level(path, nodes, scope, _models_of(body), multiplier)
         elements = [card for card in body.statements[1:-1] if card.words[0] not in (".param", ".model")]

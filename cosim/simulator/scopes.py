@@ -67,12 +67,13 @@ class Scope(dict[str, Known]):
     def __init__(self, draws: Draws, path: str, outer: Scope | None = None) -> None:
         super().__init__()
         self._draws, self._path, self._outer = draws, path, outer
-        self._given: dict[str, str | float] = {}
+        self._given: dict[str, tuple[str, Scope]] = {}
         self._random: set[str] = set()
 
-    def define(self, name: str, value: str | float) -> None:
-        """Give a parameter its expression or its value; a later definition replaces an earlier one."""
-        self._given[name] = value
+    def define(self, name: str, expression: str, read_in: Scope | None = None) -> None:
+        """Give a parameter its expression, read in this scope or in the caller's; a later definition replaces an earlier one."""
+        # An empty scope is false, as any empty dictionary is.
+        self._given[name] = expression, self if read_in is None else read_in
         self.pop(name, None)
 
     def __getitem__(self, name: str) -> Known:
@@ -81,12 +82,12 @@ class Scope(dict[str, Known]):
         return super().__getitem__(name)
 
     def __missing__(self, name: str) -> Known:
-        given = self._given.get(name)
-        if given is None:
+        if name not in self._given:
             return self._elsewhere(name)
-        value = compiled(given) if isinstance(given, str) else given
+        expression, scope = self._given[name]
+        value = compiled(expression)
         if not isinstance(value, float):
-            value, random = self._draws.evaluate(value, self, self._path + name)
+            value, random = self._draws.evaluate(value, scope, self._path + name)
             if random:
                 self._random.add(name)
         self[name] = value
