@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def study(tmp_path: Path) -> Study:
         ('name = "x"\nreversal = [1.0, 0.0]', r"reversal\.1: .*greater than 0"),
         ('name = "x"\nreversal = [1.0]\nmethods = ["magic"]', r"methods\.0: .*'ideal', 'scaled'"),
         ('name = "x"\nreversal = [1.0]\ndataset = "imagenet"', r"dataset: .*'fashion-mnist'"),
-        ('name = "x"\nreversal = [1.0]\nnetwork = "transformer"', r"network: must be one of fc"),
+        ('name = "x"\nreversal = [1.0]\nnetwork = "transformer"', r"network: .*'fc' or 'cnn'"),
         ('name = "x"\nreversal = [1.0]\n[mismatch]\ndevice_plus = 3.0', r"mismatch\.device_plus: .*less than or equal to 2"),
         ('name = "x"', r"study: give reversal"),
         ("name = ", "not valid TOML"),
@@ -100,7 +101,7 @@ def test_a_run_gives_its_row_and_goes_on_from_its_checkpoint(study: Study, tmp_p
 def test_a_run_with_steps_is_discretised_with_random_offset(study: Study) -> None:
     run = Run(study, study.methods[1], 3.0, 4, 0.02, 5)
     network = builder(run, digits())(NormalisedModel.constant(3.0, -3.0))
-    layer = network.layers[0]
+    layer = next(iter(network))
     assert (layer.solver, layer.steps, layer.random_offset) == ("dstd", 4, True)
     recipe = recipe_of(run)
     assert (recipe.seed, recipe.spike_time_noise, recipe.noise_in_evaluation, recipe.epochs) == (5, 0.02, True, 2)
@@ -169,3 +170,25 @@ def test_costs_are_measured_for_every_solver() -> None:
     assert all(float(str(row["seconds"])) > 0 for row in rows)
     held = {(row["solver"], row["inputs"]): row["held_bytes"] for row in rows}
     assert held["mac", 40] == 4 * held["mac", 10] == 16 * 40 * 4  # 1 - t, and nothing else
+
+
+def test_a_convolutional_run_with_augmentation_gives_its_row(tmp_path: Path) -> None:
+    text = """
+name = "cnn"
+network = "cnn"
+channels = [[2], [3, 4]]
+hidden = [6]
+methods = ["ode"]
+reversal = [3.0]
+steps = [2]
+train_samples = 40
+[recipe]
+epochs = 1
+augmentation = { crop_pixels = 1, rotation_degrees = 5.0 }
+"""
+    run = next(runs_of(load_study(written(tmp_path, text))))
+    row = perform(run, digits(), tmp_path)
+    assert (row["network"], row["solver"], row["steps"]) == ("2-P-3-4-P-6-10", "dstd", 2)
+    assert 0.0 <= float(str(row["test_accuracy"])) <= 1.0
+    with pytest.raises(StudyError, match="samples of digits are no images"):
+        perform(run, replace(digits(), image=None), tmp_path)

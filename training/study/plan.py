@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.data.catalogue import SetName
 from training.hardware_aware.methods import Method
@@ -75,13 +75,16 @@ class Study(_Section):
     """One study. The grid is every method at every reversal (or hardware), solver, noise and seed.
 
     `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-; `hardware` names
-    hardware.json files, relative to the study; `train_samples` 0 takes all.
+    hardware.json files, relative to the study; `train_samples` 0 takes all. `channels` and `pool` are of a convolutional network,
+    a pooling after each group of 3x3 convolutions; `hidden` are the dense layers before the output.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     dataset: SetName = "digits"
-    network: str = "fc"
+    network: Literal["fc", "cnn"] = "fc"
     hidden: list[Whole] = [64]
+    channels: list[list[Whole]] = [[64, 64], [128, 128], [256, 256]]
+    pool: Literal["earliest", "average"] = "earliest"
     train_samples: Annotated[int, Field(ge=0)] = 0
     methods: list[Method] = [Method.IDEAL, Method.SCALED, Method.ODE]
     reversal: list[Positive] = []
@@ -95,21 +98,11 @@ class Study(_Section):
     mismatch: MismatchPlan = MismatchPlan()
     solvers: SolverPlan | None = None
 
-    @field_validator("network")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in NETWORKS:
-            raise ValueError(f"must be one of {', '.join(NETWORKS)}")
-        return name
-
     @model_validator(mode="after")
     def _something(self) -> Study:
         if not (self.reversal or self.hardware or self.solvers):
             raise ValueError("give reversal (a list of |E|), hardware (a list of hardware.json), or a section [solvers]")
         return self
-
-
-NETWORKS = ("fc",)
 
 
 def load_study(path: Path) -> Study:

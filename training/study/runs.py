@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,9 +19,10 @@ from training.data.spikes import reduced
 from training.hardware import HardwareModel, NormalisedModel, normalise
 from training.hardware_aware.methods import Comparison, Method, MethodResult, run_method
 from training.hardware_aware.variation import Mismatch
+from training.models import convolutional, fully_connected
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.study.plan import Study, StudyError
+from training.study.plan import AugmentationPlan, Study, StudyError
 from training.synapse_table import WeightRange
 from training.trainer import Progress
 
@@ -55,7 +57,7 @@ class Run:
         return _digest({**self._settings(), "method": method, "e_rev": target})
 
     def _settings(self) -> dict[str, object]:
-        kept = ("dataset", "network", "hidden", "train_samples", "noise_share", "recipe", "mismatch")
+        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "noise_share", "recipe", "mismatch")
         fixed = self.study.model_dump(mode="json", include=set(kept))
         return {**fixed, "steps": self.steps, "noise": self.noise, "seed": self.seed}
 
@@ -92,10 +94,11 @@ def perform(
     """Train and evaluate one run; returns its row, by `COLUMNS`. Goes on from its checkpoint where there is one."""
     study = run.study
     checkpoints.mkdir(parents=True, exist_ok=True)
+    shaped = _shaped(study, data)
     comparison = Comparison(
-        build=builder(run, data),
+        build=builder(run, shaped),
         target=target_of(run),
-        data=data,
+        data=shaped,
         recipe=recipe_of(run),
         mismatch=Mismatch(**study.mismatch.model_dump()),
         dies=study.dies,
@@ -113,11 +116,10 @@ def perform(
 
 
 def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str, object]:
-    sizes = "-".join(map(str, result.network.sizes))
     return {
         "run": run.key,
         "dataset": run.study.dataset,
-        "network": sizes if run.study.network == "fc" else run.study.network,
+        "network": network_name(run.study, result.network.sizes),
         "solver": "dstd" if run.steps else "exact",
         "steps": run.steps or None,
         "e_rev": run.e_rev.stem if isinstance(run.e_rev, Path) else run.e_rev,
@@ -137,11 +139,35 @@ def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str
     }
 
 
+def _shaped(study: Study, data: SpikeData) -> SpikeData:
+    """As pictures where the network or the augmentation needs them."""
+    if study.network == "fc" and study.recipe.augmentation == AugmentationPlan():
+        return data
+    if data.image is None:
+        raise StudyError(f"the samples of {study.dataset} are no images; take network 'fc' and no augmentation")
+    return data.as_images()
+
+
+def network_name(study: Study, sizes: Sequence[int]) -> str:
+    """784-400-400-10, or 64-64-P-128-128-P-512-10 with P a pooling."""
+    if study.network == "fc":
+        return "-".join(map(str, sizes))
+    return "-".join(
+        ["-".join([*map(str, group), "P"]) for group in study.channels] + [str(n) for n in (*study.hidden, sizes[-1])]
+    )
+
+
 def builder(run: Run, data: SpikeData) -> Callable[[NormalisedModel], RCSpikeNetwork]:
     """Makes the untrained network of a run on a model; its weights keep to the range of the cell it will run on."""
-    solver = {"solver": "dstd", "steps": run.steps, "random_offset": True} if run.steps else {"solver": "exact"}
-    sizes = (data.inputs, *run.study.hidden, data.classes)
-    return partial(RCSpikeNetwork, sizes, weight_range=WeightRange.of(target_of(run)), **solver)
+    study = run.study
+    options: dict[str, Any] = {"solver": "dstd", "steps": run.steps, "random_offset": True} if run.steps else {"solver": "exact"}
+    options["weight_range"] = WeightRange.of(target_of(run))
+    if study.network == "fc":
+        return partial(fully_connected, data.inputs, data.classes, hidden=study.hidden, **options)
+    assert data.image is not None
+    return partial(
+        convolutional, data.image, data.classes, channels=study.channels, hidden=study.hidden, pool=study.pool, **options
+    )
 
 
 def target_of(run: Run) -> NormalisedModel:

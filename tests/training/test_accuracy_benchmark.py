@@ -1,0 +1,78 @@
+"""The accuracy benchmark on tiny generated files: lines, resume, held-out images, what is refused."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_data import write_cifar, write_idx_set
+
+from benchmarks import accuracy
+from benchmarks.accuracy_rows import ROWS, Row
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    draw = np.random.default_rng(0)
+    sizes = {"train": 100, "test": 30}
+    pixels = {part: draw.integers(0, 256, (n, 28, 28)).astype(np.uint8) for part, n in sizes.items()}
+    labels = {part: (np.arange(n) % 10).astype(np.uint8) for part, n in sizes.items()}
+    write_idx_set(tmp_path / "fashion-mnist", pixels, labels)
+    records = draw.integers(0, 256, (20, 3073)).astype(np.uint8)
+    records[:, 0] = np.arange(20) % 10
+    write_cifar(tmp_path / "cifar-10-batches-bin", records)
+    return tmp_path
+
+
+def run(data: Path, *words: str) -> int:
+    return accuracy.main([*words, "--data", str(data), "--table", str(data / "t.csv"), "--checkpoints", str(data / "c")])
+
+
+def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = ROWS["fashion-fc"].study
+    recipe = study.recipe.model_copy(update={"epochs": 1})
+    small = study.model_copy(update={"recipe": recipe, "hidden": [6], "seeds": [0, 1], "reversal": [2.0, 1e-9 + 3.0]})
+    monkeypatch.setitem(accuracy.ROWS, "fashion-fc", Row("small", "", small))
+    assert run(data, "fashion-fc", "--seed", "1") == 0
+    assert run(data, "fashion-fc") == 0
+    with (data / "t.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == accuracy.COLUMNS
+    assert [(row["seed"], row["e_rev"]) for row in rows] == [("1", "2"), ("1", "3"), ("0", "2"), ("0", "3")]
+    assert {(row["dataset"], row["network"], row["epochs"], row["device"]) for row in rows} == {
+        ("fashion-mnist", "784-6-10", "1", "cpu")
+    }
+    assert {row["command"] for row in rows} == {"python -m benchmarks.accuracy fashion-fc --device cpu"}
+    before = (data / "t.csv").read_text()
+    assert run(data, "fashion-fc") == 0
+    assert run(data, "fashion-fc", "--held-out") == 0
+    assert (data / "t.csv").read_text() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ["fashion-cnn-reduced", "fashion-fc-reduced"])
+def test_reduced_rows_run(row: str, data: Path) -> None:
+    assert run(data, row, "--quick") == 0
+    assert not (data / "t.csv").exists()
+
+
+@pytest.mark.slow
+def test_the_published_convolutional_network_runs_on_cifar(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy, "QUICK_SAMPLES", 2)
+    assert run(data, "cifar-cnn", "--quick") == 0
+
+
+def test_every_row_names_its_target_and_full_rows_keep_the_published_networks() -> None:
+    assert all(row.what and row.target for row in ROWS.values())
+    assert ROWS["fashion-fc"].study.hidden == [400, 400]
+    assert ROWS["cifar-cnn"].study.channels == [[64, 64], [128, 128], [256, 256]]
+    assert ROWS["cifar-cnn-double"].study.channels == [[128, 128], [256, 256], [512, 512]]
+    assert [ROWS[name].study.noise for name in ("cifar-cnn-quiet", "cifar-cnn", "fashion-cnn")] == [[0.0], [0.01], [0.01]]
+    assert all("reduced" in name for name, row in ROWS.items() if row.study.train_samples)
+
+
+def test_missing_files_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "fashion-fc") == 2
+    assert "train-images-idx3-ubyte: missing" in capsys.readouterr().err
