@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from training.convolution import RCSpikeConvolution
 from training.hardware import NormalisedModel
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
+from training.neurons.layers import TTFSLayer
+from training.neurons.ttfs import FirstSpikes
 from training.pooling import AverageSpikePool, EarliestSpikePool
+from training.solvers.connection import Convolution
 
 # Channels of the published convolutional network, a pooling after every group.
 PUBLISHED_CHANNELS = ((64, 64), (128, 128), (256, 256))
@@ -59,8 +64,7 @@ def convolutional(
     """
     if pool not in POOLS:
         raise ValueError(f"pool: {pool!r}; known are {', '.join(map(repr, POOLS))}")
-    if min(image[1:]) < 2 ** len(channels):
-        raise ValueError(f"image: {image} is too small for {len(channels)} poolings; each halves its height and width")
+    _check_poolings(image, channels)
     groups = [[_scaled(n, width) for n in group] for group in channels]
     dense = [_scaled(n, width) for n in hidden] + [classes]
     lines = [n for group in groups for n in group]
@@ -85,3 +89,63 @@ def convolutional(
 
 def _scaled(neurons: int, width: float) -> int:
     return max(1, round(neurons * width))
+
+
+class TTFSNetwork(nn.Module):
+    """Layers of time-to-first-spike neurons, which all live at once, with pooling between them.
+
+    Args:
+        layers: `TTFSLayer`s, and modules from spike times to spike times.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        for layer in self.layers:
+            if isinstance(layer, TTFSLayer):
+                layer.reset_parameters(generator)
+
+    def forward(self, t: Tensor) -> list[FirstSpikes]:
+        """Spike times, [batch, channels, height, width], to what every layer of neurons did, the last one last."""
+        outputs: list[FirstSpikes] = []
+        for layer in self.layers:
+            result = layer(t)
+            if isinstance(result, FirstSpikes):
+                outputs.append(result)
+                result = result.spike_times
+            t = result
+        return outputs
+
+
+def ttfs_convolutional(
+    image: tuple[int, int, int],
+    classes: int,
+    *,
+    channels: Sequence[Sequence[int]] = ((16, 16), (32, 32)),
+    hidden: Sequence[int] = (128,),
+    e_plus: float = torch.inf,
+    e_minus: float = -torch.inf,
+    horizon: float = 4.0,
+) -> TTFSNetwork:
+    """16-16-P-32-32-P-128-classes of `TTFSLayer`s, 3x3 windows with a border of 1, the earliest spike of 2x2."""
+    options: dict[str, Any] = {"e_plus": e_plus, "e_minus": e_minus, "horizon": horizon}
+    _check_poolings(image, channels)
+    layers: list[nn.Module] = []
+    inputs, height, width = image
+    for group in channels:
+        for outputs in group:
+            layers.append(TTFSLayer(inputs, outputs, connection=Convolution(padding=1), kernel=(3, 3), **options))
+            inputs = outputs
+        layers.append(EarliestSpikePool())
+        height, width = height // 2, width // 2
+    layers.append(nn.Flatten())
+    dense = [inputs * height * width, *hidden, classes]
+    layers += [TTFSLayer(before, after, **options) for before, after in pairwise(dense)]
+    return TTFSNetwork(layers)
+
+
+def _check_poolings(image: tuple[int, int, int], channels: Sequence[Sequence[int]]) -> None:
+    if min(image[1:]) < 2 ** len(channels):
+        raise ValueError(f"image: {image} is too small for {len(channels)} poolings; each halves its height and width")

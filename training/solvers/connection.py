@@ -41,7 +41,7 @@ class Dense:
         """Values [out] in a shape that broadcasts against results."""
         return values
 
-    def patches(self, t: Tensor, weight: Tensor) -> Tensor:
+    def patches(self, t: Tensor, weight: Tensor, never: float = NEVER) -> Tensor:
         """What each neuron sees: everything."""
         return t
 
@@ -97,9 +97,9 @@ class Convolution:
         """Values [out] in a shape that broadcasts against results."""
         return values[:, None, None]
 
-    def patches(self, t: Tensor, weight: Tensor) -> Tensor:
-        """What each neuron sees, [batch h' w', in kernel kernel]; beyond the border no spike ever comes."""
-        padded = F.pad(t, [self.padding] * 4, value=NEVER)
+    def patches(self, t: Tensor, weight: Tensor, never: float = NEVER) -> Tensor:
+        """What each neuron sees, [batch h' w', in kernel kernel]; beyond the border spikes come at `never`."""
+        padded = F.pad(t, [self.padding] * 4, value=never)
         return F.unfold(padded, tuple(weight.shape[2:]), stride=self.stride).transpose(1, 2).flatten(0, 1)
 
     def image(self, rows: Tensor, t: Tensor, weight: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from training.solvers import walk_kernels
-from training.solvers.threads import array, over_threads, sum_in_order
+from training.solvers.threads import array, gather_over_threads, over_threads
 
 
 def accumulate(
@@ -78,14 +78,10 @@ class _EventWalk(torch.autograd.Function):
         kick_grad = None if kick is None else torch.empty_like(weight)
         bias_grad, leak_grad = torch.zeros_like(leak), torch.zeros_like(leak)
         found = [array(x) for x in (weight_grad, beta_grad, kick_grad, bias_grad, leak_grad)]
-        t_shares: dict[int, Tensor] = {}
-
-        def sweep(first: int, last: int) -> None:
-            share = t_shares.setdefault(first, torch.zeros_like(t)) if ctx.needs_input_grad[0] else None
-            walk_kernels.walk_back(*given, *found, array(share), first, last)
-
-        over_threads(sweep, len(weight), t.shape[1] * v.numel())
-        t_grad = None
-        if t_shares:
-            t_grad = sum_in_order(t_shares[first] for first in sorted(t_shares)).mul_((t >= 0.0) & (t <= 1.0))
+        t_grad = gather_over_threads(
+            lambda share, first, last: walk_kernels.walk_back(*given, *found, share, first, last),
+            len(weight), t.shape[1] * v.numel(), t if ctx.needs_input_grad[0] else None,
+        )  # fmt: skip
+        if t_grad is not None:
+            t_grad.mul_((t >= 0.0) & (t <= 1.0))
         return t_grad, weight_grad, beta_grad, kick_grad, bias_grad, leak_grad, None
