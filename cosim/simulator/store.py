@@ -66,6 +66,7 @@ class Store:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._uncommitted_since: float | None = None
+        self._uncommitted: list[tuple[Any, ...]] = []
         self._closing = threading.Event()
         with self._explained():
             # The lock keeps the thread that commits and the one that puts apart.
@@ -97,6 +98,7 @@ class Store:
         if self._uncommitted_since is not None:
             self._database.execute("COMMIT")
             self._uncommitted_since = None
+            self._uncommitted.clear()
 
     def _commit_in_time(self) -> None:
         while not self._closing.wait(COMMIT_WITHIN_S):
@@ -157,6 +159,7 @@ class Store:
                 self._database.execute("BEGIN IMMEDIATE")
                 self._uncommitted_since = time.monotonic()
             self._database.execute(_PUT, values)
+            self._uncommitted.append(values)
             if time.monotonic() - self._uncommitted_since > COMMIT_WITHIN_S:
                 self._commit()
 
@@ -190,12 +193,14 @@ class Store:
             raise self._unusable(error) from error
 
     def _save_what_there_is(self) -> None:
-        """After a row that found no room: commit the rows before it, if SQLite has not given them up already."""
-        for command in ("COMMIT", "ROLLBACK"):
+        """After a row that found no room: SQLite gives up the whole transaction, so write the rows before it one by one."""
+        with contextlib.suppress(sqlite3.OperationalError):
             if self._database.in_transaction:
-                with contextlib.suppress(sqlite3.OperationalError):
-                    self._database.execute(command)
+                self._database.execute("ROLLBACK")
+            for values in self._uncommitted:
+                self._database.execute(_PUT, values)
         self._uncommitted_since = None
+        self._uncommitted.clear()
 
     def _unusable(self, error: Exception) -> InputError:
         return InputError(f"{self.path}: cannot be used as a result store: {error}; delete it to simulate afresh")
