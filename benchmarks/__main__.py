@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
 import json
 import sys
 from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figure import Figure, machine
+
+RESULTS = Path(__file__).parent / "results"
 
 BENCHMARKS = {
     "engine": "thousands of small simulations, against plain PySpice and ngspice -b",
@@ -28,11 +33,14 @@ def main() -> None:
     )
     parser.add_argument("name", choices=sorted(BENCHMARKS))
     parser.add_argument("--json", action="store_true", help="one object of flat names and numbers on standard output")
+    parser.add_argument("--save", action="store_true", help="also write benchmarks/results/NAME.csv")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: for trying the benchmark itself out")
     arguments = parser.parse_args()
     # Only the chosen one is imported: each brings its own heavy packages.
     module = importlib.import_module(f"benchmarks.{arguments.name}")
     figures = list(_heard(module.figures(quick=arguments.quick), Console(stderr=True)))
+    if arguments.save:
+        _save(arguments.name, figures, dict(machine(module.PACKAGES)))
     if arguments.json:
         json.dump({figure.name: figure.value for figure in figures}, sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -45,6 +53,16 @@ def _heard(figures: Iterator[Figure], console: Console) -> Iterator[Figure]:
     for figure in figures:
         console.print(f"{figure.name} = {figure.value:.5g} {figure.unit}", highlight=False)
         yield figure
+
+
+def _save(name: str, figures: list[Figure], environment: dict[str, str]) -> None:
+    """A small table with the command and the machine above it."""
+    lines = StringIO()
+    lines.write(f"# python -m benchmarks {name} --save; {', '.join(f'{key} {value}' for key, value in environment.items())}\n")
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["figure", "measured", "unit", "target", "how"])
+    writer.writerows([one.name, f"{one.value:.5g}", one.unit, one.target, one.detail] for one in figures)
+    (RESULTS / f"{name}.csv").write_text(lines.getvalue(), encoding="utf-8")
 
 
 def _show(name: str, figures: list[Figure], environment: dict[str, str]) -> None:

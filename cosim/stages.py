@@ -60,13 +60,12 @@ class Workspace:
     def bench(self) -> Iterator[MonitoredBench]:
         """A bench for the design's corner, over the points that the run directory knows."""
         from cosim.monitored_bench import MonitoredBench
-        from cosim.simulator import Store
+        from cosim.simulator import Store, WorkerPool
         from sky130_models.pdk import find_pdk
 
-        with Store(self.run / "points.sqlite") as store:
-            yield MonitoredBench(
-                self.design, find_pdk(self.design.process.model_set), store, self.jobs, monitor=self.monitor, effort=self.effort
-            )
+        pdk = find_pdk(self.design.process.model_set)
+        with Store(self.run / "points.sqlite") as store, WorkerPool(self.jobs, self.design.accuracy.timeout_s) as pool:
+            yield MonitoredBench(self.design, pdk, store, self.jobs, pool=pool, monitor=self.monitor, effort=self.effort)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from cosim.simulator.errors import SimulationError
 from cosim.simulator.tasks import Reply, Task, serve, start_session
 
-SEND_AFTER_S = 0.01
+SEND_AFTER_S = 0.05
 """Replies to short simulations travel together."""
 
 PROGRESS = struct.Struct("q")

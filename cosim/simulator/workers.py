@@ -24,7 +24,7 @@ from cosim.simulator.worker import PROGRESS, Order, Ready
 
 START_TIMEOUT_S = 60.0
 
-AHEAD_S = 0.05
+AHEAD_S = 0.2
 """A worker is given as many short simulations ahead as fill this time, so that it never waits for the next one."""
 MOST_AHEAD = 64
 
