@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from training.solvers import walk_kernels
+from training.solvers.connection import Dense
 from training.solvers.threads import array, gather_over_threads, over_threads
 
 
@@ -44,6 +45,7 @@ def accumulate(
         v(1) of shape [batch, out], before the synapses switch off. Gradients to every tensor. At t = 1 exactly the time gradient
         is the one from below, so that an input which just fails to arrive can be pulled in; beyond it is 0.
     """
+    Dense().output_shape(t.shape, weight.shape)
     none = weight.new_zeros(len(weight))
     v: Tensor = _EventWalk.apply(  # type: ignore[no-untyped-call]
         t.to(weight.dtype),
