@@ -22,8 +22,8 @@ def given(
 ) -> dict[str, Tensor]:
     """Tensors of a small phase in float64, ready for gradients; some inputs never arrive.
 
-    A wide one has 100 inputs a neuron or more and no kicks: there a grid shows its order (a kick is of first order, and has a test
-    of its own).
+    A wide one has 100 inputs a neuron or more and no kicks: there a grid shows its order (a kick is of first order and has a
+    test of its own).
     """
     g = torch.Generator().manual_seed(seed)
 
