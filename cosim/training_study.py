@@ -13,11 +13,12 @@ from cosim.progress import Monitor
 from reports.figures import solvers as solver_figures
 from reports.figures.study import accuracy_over, methods, write_pictures
 from training.study import solvers
-from training.study.plan import SolverPlan, Study, load_study
+from training.study.plan import SolverPlan, Study, StudyError, load_study
 from training.study.runs import COLUMNS, perform, runs_of, study_data
 from training.study.table import GrowingTable
 
 TABLE = "study.csv"
+DEVICES = ("cpu", "cuda")
 LINE = "{:<12} {:>12} {:>8} {:>6} {:>5} {:>9} {:>8} {:>11}"
 
 
@@ -30,6 +31,10 @@ def run_study(
     `data` is the folder of the data set's official files. Raises `StudyError`, `DataFileError`, `HardwareModelError`.
     """
     study = load_study(path)
+    if device not in DEVICES or (device == "cuda" and not torch.cuda.is_available()):
+        raise StudyError(
+            f"command line: device: {device!r} is not there; take 'cpu'" + ", or 'cuda' on a GPU" * (device != "cuda")
+        )
     folder = out or Path("runs") / study.name
     torch.set_num_threads(1)
     with monitor or Monitor() as watching:

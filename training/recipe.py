@@ -12,6 +12,7 @@ from torch import Tensor
 
 from training.data.augmentation import Augmentation
 from training.layer import LayerOutput
+from training.neurons.ttfs import FirstSpikes
 
 Schedule = Literal["constant", "cosine", "one_cycle"]
 
@@ -57,7 +58,7 @@ class Recipe:
     augmentation: Augmentation = NO_AUGMENTATION
 
 
-# Sakemi et al. 2025 (arXiv 2412.09010): its Iris network, and RC-Spike networks on images.
+# Sakemi et al. 2025 (arXiv 2412.09010): its Iris network, RC-Spike networks and time-to-first-spike networks on images.
 IRIS = Recipe()
 RC_SPIKE = Recipe(
     epochs=50,
@@ -67,6 +68,15 @@ RC_SPIKE = Recipe(
     weight_penalty=0.0,
     early_spike_penalty=0.0,
     noise_in_evaluation=True,
+)
+TTFS = Recipe(
+    epochs=150,
+    batch=32,
+    learning_rate=2e-4,
+    temporal_penalty=0.02,
+    temporal_target=3.2,
+    weight_penalty=0.0,
+    early_spike_penalty=0.0,
 )
 
 
@@ -90,6 +100,22 @@ def loss(outputs: Sequence[LayerOutput], weights: Sequence[Tensor], labels: Tens
     if recipe.weight_penalty:
         for weight in weights:
             total = total + recipe.weight_penalty * weight.square().sum()
+    return total
+
+
+def first_spike_loss(
+    layers: Sequence[FirstSpikes], labels: Tensor, classes: int, recipe: Recipe, firing_penalty: float
+) -> Tensor:
+    """Loss of one mini-batch of neurons that fire when they cross the threshold (`training.neurons.ttfs`), a scalar.
+
+    Cross-entropy and temporal penalty as in `Recipe`, and firing_penalty * sum over all neurons of relu(1 - weights that arrived
+    before the spike): a neuron whose arrived weights stay below the threshold cannot fire and has no other gradient.
+    """
+    t_out = layers[-1].spike_times
+    total = F.cross_entropy(-t_out[:, :classes] / recipe.softmax_temperature, labels, label_smoothing=recipe.label_smoothing)
+    total = total + recipe.temporal_penalty * (t_out - recipe.temporal_target).square().sum(1).mean()
+    for layer in layers:
+        total = total + firing_penalty * F.relu(1.0 - layer.weight_sum).flatten(1).sum(1).mean()
     return total
 
 

@@ -71,3 +71,11 @@ def test_a_study_without_its_data_is_one_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["train", "--study", str(file), "--data", str(tmp_path), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
     assert "train-images-idx3-ubyte: missing" in result.stderr and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_device_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('name = "x"\nreversal = [1.0]\n')
+    result = CliRunner().invoke(app, ["train", "--study", str(file), "--device", "abacus"])
+    assert result.exit_code == 2
+    assert "device: 'abacus' is not there" in result.stderr and len(result.stderr.strip().splitlines()) == 1

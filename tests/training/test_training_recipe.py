@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from training.layer import LayerOutput
-from training.recipe import RC_SPIKE, Recipe, learning_rate, loss
+from training.neurons.ttfs import FirstSpikes, first_spikes
+from training.recipe import RC_SPIKE, TTFS, Recipe, first_spike_loss, learning_rate, loss
 
 
 @pytest.mark.parametrize("steps", [7, 100])
@@ -60,3 +61,19 @@ def test_early_spikes_of_pictures_count_neuron_by_neuron() -> None:
     final = torch.tensor([[0.5, 0.5]])
     got = loss([LayerOutput(maps, maps, maps), LayerOutput(final, final, final)], [], torch.tensor([0]), 2, recipe)
     assert float(got) == pytest.approx(math.log(2) + 12 * 0.5, rel=1e-6)
+
+
+def test_the_first_spike_loss_pulls_silent_neurons_up_and_leaves_the_others() -> None:
+    """0.02 sum (t - 3.2)^2 and the penalty, by hand; its gradient alone reaches a neuron that cannot fire."""
+    t = torch.tensor([[0.0, 0.5]], dtype=torch.float64)
+    weight = torch.tensor([[0.2, 0.3], [1.5, 1.0]], dtype=torch.float64, requires_grad=True)
+    beta = torch.zeros_like(weight)
+    fired = first_spikes(t, weight, beta, horizon=1.0)
+    assert fired.spike_times.tolist() == [[1.0, pytest.approx(0.6, abs=1e-9)]]
+    recipe = replace(TTFS, softmax_temperature=0.5)
+    total = first_spike_loss([FirstSpikes(*fired)], torch.tensor([1]), 2, recipe, 0.1)
+    expected = math.log1p(math.exp(-(1.0 - 0.6) / 0.5)) + 0.02 * (2.2**2 + 2.6**2) + 0.1 * (1 - 0.5)
+    assert float(total.detach()) == pytest.approx(expected, rel=1e-9)
+    total.backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    assert weight.grad[0].tolist() == pytest.approx([-0.1, -0.1])
