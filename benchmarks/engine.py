@@ -123,7 +123,7 @@ def _transient_speedups(count: int, folder: Path) -> Iterator[Figure]:
         peer_s = simulators.pyspice_transient(pdk, design, slow, transistors)
         yield Figure(
             f"transient_speedup_continuous{suffix}", peer_s / one, "", "" if suffix else "at least 200",
-            f"{transistors} transistor(s), CPU: plain PySpice {peer_s * 1e3:.0f} ms (measured on {slow}), here {one * 1e3:.2f} ms",
+            f"CPU, {transistors} transistor(s): plain PySpice {peer_s * 1e3:.0f} ms ({slow} of them), here {one * 1e3:.2f} ms",
         )  # fmt: skip
 
 

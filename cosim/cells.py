@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design import Design, Network
 from netlists.dimensions import NeuronDimensions, Section
 from sky130_models.corners import Corner, ModelSet
@@ -37,6 +38,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         "network.dataset": {
             network.dataset: f"{network.inputs}-{network.hidden}-{network.outputs} unless the design says otherwise"
         },
+        "sweep.measurements": {name: measurement.what for name, measurement in MEASUREMENTS.items()},
         "process.corner": {str(corner): _CORNERS[corner] for corner in Corner},
         "process.model_set": {str(model_set): _MODEL_SETS[model_set] for model_set in ModelSet},
     }

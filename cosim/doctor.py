@@ -23,7 +23,7 @@ LIBRARIES = {
 
 EXTRAS = {
     "simulation": ("PySpice", "platformdirs"),
-    "training": ("torch", "safetensors", "scikit-learn"),
+    "training": ("torch", "safetensors", "scikit-learn", "numba", "lightning", "torchmetrics", "pooch"),
     "reports": ("matplotlib", "jinja2", "weasyprint", "schemdraw"),
 }
 

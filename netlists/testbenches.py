@@ -25,8 +25,8 @@ class Injection:
     end_s: float
 
 
-def synapse_iv(cells: Cells, setting: SynapseSetting) -> str:
-    """One synapse switched on, its membrane held by the source `Vmembrane` (swept)."""
+def synapse_iv(cells: Cells, setting: SynapseSetting | None) -> str:
+    """One synapse (None: a weight of zero) switched on, its membrane held by the source `Vmembrane` (swept)."""
     circuit = Circuit("synapse_iv")
     circuit.V("supply", "supply", 0, cells.supply_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)

@@ -18,7 +18,7 @@ from cosim.characterize import discharger
 from cosim.characterize.bench import Bench, ColumnSize
 from cosim.characterize.firing import first_spike
 from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, PUBLISHED_FIT_V, line_fit
-from cosim.simulator import DcSweep, Point, Transient, Waveforms
+from cosim.simulator import DcSweep, OperatingPoint, Point, Transient, Waveforms
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SIGNS, SynapseSetting
 from netlists.testbenches import MEMBRANE, SPIKE, column, discharger_iv, synapse_iv
@@ -48,6 +48,17 @@ def synapse_current(bench: Bench) -> Iterator[Point]:
                 ["i(vmembrane)"],
             )
             yield Point({"sign": sign, "code": float(code)}, deck, partial(line_of_current, rest_v=cells.neuron.rest_v))
+
+
+def leakage(bench: Bench) -> Iterator[Point]:
+    """Current out of a resting membrane through a synapse whose weight is zero."""
+    deck = bench.deck("leakage of a synapse", synapse_iv(bench.cells(), None), OperatingPoint(), ["i(vmembrane)"])
+    yield Point({}, deck, current_of_membrane)
+
+
+def current_of_membrane(waveforms: Waveforms) -> dict[str, Any]:
+    """Current out of a held membrane (A, positive towards ground)."""
+    return {"leakage_a": -float(waveforms["i(vmembrane)"][0])}
 
 
 def discharger_current(bench: Bench) -> Iterator[Point]:
@@ -96,6 +107,7 @@ def line_of_current(waveforms: Waveforms, rest_v: float) -> dict[str, Any]:
 
 MEASUREMENTS: dict[str, Measurement] = {
     "synapse_current": Measurement("current at rest and lambda of the synapse, for each sign and code (DC)", synapse_current),
+    "leakage": Measurement("current through a synapse whose weight is zero (DC)", leakage),
     "discharger_current": Measurement("current at rest and lambda of the discharger (DC)", discharger_current),
     "switching_threshold": Measurement("membrane voltage at which the output spikes (DC)", switching_threshold),
     "firing_time": Measurement("output spike of a resting column (transient)", firing_time),

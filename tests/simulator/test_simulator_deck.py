@@ -23,7 +23,7 @@ def test_text_is_complete_and_in_order() -> None:
         "title",
         ".options reltol=3e-06 abstol=1e-15 vntol=1e-08 chgtol=1e-18 gmin=1e-12 method=trap",
         ".temp 27.0",
-        ".option seed=7",
+        ".option seed=8",
         "* models",
         "v1 a 0 1",
         "r1 a 0 1k",
@@ -63,7 +63,7 @@ def test_digest_depends_on_all_that_decides_the_result_and_not_on_the_title(chan
         ({"save": ("a",)}, "'a' is not v"),
         ({"save": ("v(`id`)",)}, "is not v"),
         ({"save": ("v(a) v(b)",)}, "is not v"),
-        ({"seed": 0}, "seed: must be 1 or more"),
+        ({"seed": -1}, "seed: must be 0 or more"),
     ],
 )
 def test_bad_decks_are_refused(change: dict[str, object], message: str) -> None:

@@ -63,7 +63,7 @@ def test_flat_decks_give_what_hierarchical_ones_give(model_set: ModelSet) -> Non
     assert all(flat_deck(deck.base) for deck in decks)
     flat, plain = in_fresh_process(values_of_decks, [each for deck in decks for each in (deck, in_plain(deck))], 2)
     for ours, theirs in zip(flat, plain, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-8)
+        np.testing.assert_allclose(ours, theirs, rtol=0.1 * OPTIONS.reltol)
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_a_seed_or_value_set_on_a_loaded_circuit_gives_what_loading_it_gives(mod
     in_turn, afresh, plain = in_fresh_process(values_of_decks, [each for die in dies for each in (die, die, in_plain(die))], 3)
     for one, other, loaded in zip(in_turn, afresh, plain, strict=True):
         assert np.array_equal(one, other)
-        np.testing.assert_allclose(one, loaded, rtol=1e-8)
+        np.testing.assert_allclose(one, loaded, rtol=0.1 * OPTIONS.reltol)
     assert len({values.tobytes() for values in in_turn}) == 3, "seed 1 with the same value twice, two others"
 
 

@@ -1,0 +1,44 @@
+"""What a sweep makes of waveforms, without a simulator; and that every measurement makes decks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosim.characterize.bench import Bench
+from cosim.characterize.measurements import MEASUREMENTS, current_of_membrane, line_of_current
+from cosim.design import load_design
+from cosim.simulator import Waveforms
+from sky130_models.pdk import find_pdk
+
+DESIGNS = sorted((Path(__file__).parents[2] / "designs").glob("*.toml"))
+
+
+def test_a_straight_line_gives_its_own_parameters() -> None:
+    volts = np.linspace(0.5, 1.3, 9)
+    row = line_of_current(Waveforms(volts, {"i(vmembrane)": -30e-9 * (1 + 0.4 * (volts - 1.3))}), rest_v=1.3)
+    assert row["current_a"] == pytest.approx(30e-9)
+    assert row["lambda_per_v"] == pytest.approx(0.4)
+    assert row["residual_fraction"] < 1e-9
+
+
+def test_a_current_into_the_membrane_has_lambda_positive_towards_its_rail() -> None:
+    volts = np.linspace(0.5, 1.3, 9)
+    row = line_of_current(Waveforms(volts, {"i(vmembrane)": 30e-9 * (1 - 0.7 * (volts - 1.3))}), rest_v=1.3)
+    assert row["current_a"] == pytest.approx(-30e-9)
+    assert row["lambda_per_v"] == pytest.approx(-0.7)
+
+
+def test_leakage_is_what_flows_out() -> None:
+    assert current_of_membrane(Waveforms(np.zeros(1), {"i(vmembrane)": np.array([-2e-14])})) == {"leakage_a": 2e-14}
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+@pytest.mark.parametrize("design", DESIGNS, ids=lambda path: path.stem)
+def test_every_measurement_works_on_every_design(name: str, design: Path) -> None:
+    loaded = load_design(design)
+    bench = Bench(loaded, find_pdk(loaded.process.model_set), None, statistics=True)
+    points = list(MEASUREMENTS[name].points(bench))
+    assert points and all("mc_mm_switch = 1" in point.deck.library.lower() for point in points)
