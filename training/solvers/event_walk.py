@@ -10,12 +10,13 @@ walked backwards without a stored trajectory: lambda = dL/dv(t) and y = lambda v
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from training.solvers import walk_kernels
+from training.solvers import torch_walk, walk_kernels
 from training.solvers.connection import Dense
 from training.solvers.threads import array, gather_over_threads, over_threads
 
@@ -47,16 +48,22 @@ def accumulate(
     """
     Dense().output_shape(t.shape, weight.shape)
     none = weight.new_zeros(len(weight))
-    v: Tensor = _EventWalk.apply(  # type: ignore[no-untyped-call]
-        t.to(weight.dtype),
-        weight,
-        beta.to(weight.dtype).expand_as(weight),
-        kick,
-        none if bias is None else bias,
-        none if leak is None else leak,
-        v_reset,
-    )
+    constants = (none if bias is None else bias, none if leak is None else leak, v_reset)
+    t, beta = t.to(weight.dtype), beta.to(weight.dtype).expand_as(weight)
+    if t.is_cpu:
+        v: Tensor = _EventWalk.apply(t, weight, beta, kick, *constants)  # type: ignore[no-untyped-call]
+    else:
+        v = _walk_elsewhere().apply(t, weight, beta * weight, kick, *constants)
     return v
+
+
+def _walk_elsewhere() -> Any:
+    """The walk for a device that is no CPU: compiled by triton, which torch brings along for CUDA, or in torch operations."""
+    if find_spec("triton") is None:
+        return torch_walk.TorchWalk
+    from training.solvers.triton_walk import TritonWalk
+
+    return TritonWalk
 
 
 class _EventWalk(torch.autograd.Function):

@@ -1,0 +1,77 @@
+"""The walks for other devices, run here: torch operations on the CPU, Triton kernels in Triton's interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.solvers import event_walk
+from training.solvers.torch_walk import TorchWalk
+
+
+def phase(kicked: bool) -> list[Tensor | None]:
+    """t, weight, conductance, kick, bias, leak; ties, times at and beyond the ends of the phase."""
+    g = torch.Generator().manual_seed(0)
+    t = 1.2 * torch.rand(4, 7, generator=g, dtype=torch.float64)
+    t[0, :4] = torch.tensor([0.0, 0.5, 0.5, 1.0])
+    t[1] = torch.inf
+    t[2, 0] = -0.1
+    weight = 2 * torch.randn(5, 7, generator=g, dtype=torch.float64)
+    kick = 0.02 * torch.randn(5, 7, generator=g, dtype=torch.float64)
+    bias, leak = torch.rand(2, 5, generator=g, dtype=torch.float64)
+    tensors = [t, weight, 0.4 * weight.abs(), kick, bias, leak]
+    return [x.requires_grad_() if kicked or i != 3 else None for i, x in enumerate(tensors)]
+
+
+def compare(walk: type[torch.autograd.Function], kicked: bool) -> None:
+    """The walk against the compiled one: values and every gradient."""
+    tensors = phase(kicked)
+    t, weight, conductance, kick, bias, leak = tensors
+    assert t is not None and weight is not None and conductance is not None
+    expected = event_walk.accumulate(t, weight, conductance / weight, kick, v_reset=0.03, bias=bias, leak=leak)
+    found = walk.apply(*tensors, 0.03)  # type: ignore[no-untyped-call]
+    row = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    leaves = [x for x in tensors if x is not None]
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-13)
+    pairs = zip(
+        torch.autograd.grad((found * row).sum(), leaves), torch.autograd.grad((expected * row).sum(), leaves), strict=True
+    )
+    for a, b in pairs:
+        torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("kicked", [False, True])
+def test_walk_in_torch_operations_is_the_compiled_one(kicked: bool) -> None:
+    compare(TorchWalk, kicked)
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="torch for CPUs alone brings no triton")
+def test_triton_kernels_are_the_compiled_walk() -> None:
+    code = """
+from test_solvers_devices import compare
+from training.solvers import triton_walk
+triton_walk._BLOCK = 4
+compare(triton_walk.TritonWalk, False)
+compare(triton_walk.TritonWalk, True)
+"""
+    paths = [str(Path(__file__).parent), str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_exact_layer_on_a_gpu_is_that_of_the_cpu() -> None:
+    t, weight, conductance, kick, bias, leak = (x if x is None else x.detach().float() for x in phase(True))
+    assert t is not None and weight is not None and conductance is not None
+    expected = event_walk.accumulate(t, weight, conductance / weight, kick, bias=bias, leak=leak)
+    arguments = [None if x is None else x.cuda() for x in (t, weight, conductance / weight, kick, bias, leak)]
+    found = event_walk.accumulate(*arguments[:4], bias=arguments[4], leak=arguments[5])  # type: ignore[arg-type]
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-5, atol=1e-5)
