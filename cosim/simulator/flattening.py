@@ -22,7 +22,8 @@ from sky130_models.library import Definition, Statement, assignments, definition
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
 _PLAIN = frozenset("defghkst")
 _DEEPEST = 30
-# Model parameters whose change by command gives what loading them gives; the libraries draw mismatch for these.
+# Model parameters whose change by command gives what loading them gives (tested). A length does not: what follows from it is
+# worked out when the card is read.
 _FOLLOWED = frozenset({"nfactor", "toxe", "voff", "vth0"})
 _PINS = {"c": 2, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
 _WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\S+")
