@@ -133,12 +133,16 @@ def _points(
     design: Design, measurements: Sequence[str], conditions: Sequence[Condition], options: SweepOptions, monitor: Monitor
 ) -> Iterator[Point]:
     """Every point of every measurement; the circuit of a condition is built once for all its seeds."""
-    pdk = find_pdk(design.process.model_set)
+    pdk, usual = find_pdk(design.process.model_set), dict[str, int]()
     for nominal, seeds in grouped(conditions):
         bench = Bench(nominal.applied(design), pdk, None, statistics=seeds != [None])
         for name in measurements:
             points = [point for point in MEASUREMENTS[name].points(bench) if _wanted(point, options.only)]
-            monitor.expect(len(points) * len(seeds))
+            if name not in usual:
+                # The time left is told for the whole sweep, from its first condition on.
+                usual[name] = len(points)
+                monitor.expect(len(points) * len(conditions))
+            monitor.expect((len(points) - usual[name]) * len(seeds))
             for point in points:
                 for seed in seeds:
                     condition = {"measurement": name, **dataclasses.replace(nominal, seed=seed).as_dict(), **point.condition}
