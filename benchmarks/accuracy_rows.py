@@ -64,7 +64,8 @@ ROWS = {
     "fashion-fc-reversal-reduced": _row(
         "the same, reduced: 784-100-10, 5000 images, 10 epochs", "the same order",
         dataset="fashion-mnist", hidden=[100], methods=["ideal", "scaled", "ode"], reversal=[0.5, 1.0, 2.0, 4.0, 10.0, 30.0],
-        noise=[0.01], seeds=[0, 1, 2, 3, 4], train_samples=5000, recipe={**DENSE, "batch": 50, "learning_rate": 2e-3, "epochs": 10},
+        noise=[0.01], seeds=[0, 1, 2, 3, 4], train_samples=5000,
+        recipe={**DENSE, "batch": 50, "learning_rate": 2e-3, "epochs": 10},
     ),
     "fashion-cnn-reduced": _row(
         "Fashion-MNIST, reduced: 8-8-P-16-16-P-64-10, 6000 images, noise 0.01", "above the fully connected one on as many",
