@@ -22,7 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-SCHEMA_VERSION = 1
+from training.hardware_variation import Variation
+
+SCHEMA_VERSION = 2
+"""Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation."""
 
 Sign = Literal[1, -1]
 FloatArray = NDArray[np.float64]
@@ -172,7 +175,8 @@ class HardwareModel(_Record):
 
     schema_version: int = SCHEMA_VERSION
     name: str
-    cell: Literal["current_source", "resistive"]
+    cell: str = Field(min_length=1, description="kind of the synapse cell")
+    provenance: Literal["simulated", "measured"] = Field(default="simulated", description="whether SPICE or silicon gave it")
     model_set: str
     model_digest: str
     corner: str
@@ -182,6 +186,7 @@ class HardwareModel(_Record):
     plus: SynapseHardware
     minus: SynapseHardware
     neuron: NeuronHardware
+    variation: Variation | None = Field(default=None, description="spread over Monte Carlo dies, where they were simulated")
 
     def synapse(self, sign: int) -> SynapseHardware:
         return self.plus if sign > 0 else self.minus
@@ -216,10 +221,15 @@ class HardwareModel(_Record):
                 f"{path}: schema_version: {version} is newer than {SCHEMA_VERSION}, the newest this version reads; update cosim"
             )
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(_migrated(data, version))
         except ValidationError as error:
             first = error.errors()[0]
             raise HardwareModelError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _migrated(data: dict[str, Any], version: int) -> dict[str, Any]:
+    """The content of an older version as the newest version would hold it. Version 1 could only be simulated, and had no dies."""
+    return {**data, "schema_version": SCHEMA_VERSION} if version < SCHEMA_VERSION else data
 
 
 @dataclass(frozen=True)
