@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import select
 import signal
 import struct
 import sys
@@ -17,6 +16,7 @@ import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 
 from cosim.simulator.errors import SimulationError
 from cosim.simulator.tasks import Reply, Task, serve, start_session
@@ -50,7 +50,6 @@ def main(socket: int, progress: int) -> None:
     # Ctrl-C is the parent's business, who then ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(socket)
-    _die_with_parent(socket)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _work(connection, mmap.mmap(progress, PROGRESS.size))
     # A spoiled libngspice may crash in its own exit handlers.
@@ -67,9 +66,10 @@ def _work(connection: Connection, progress: mmap.mmap) -> None:
         connection.send(Ready(error=error))
         return
     connection.send(Ready(ngspice_version=session.version))
+    inbox = _inbox(connection)
     served, replies, last_sent = 0, list[Reply](), time.monotonic()
     while True:
-        tasks: list[Task] = connection.recv()
+        tasks = inbox.get()
         for task in tasks:
             PROGRESS.pack_into(progress, 0, task.index)
             replies.append(serve(session, task))
@@ -87,13 +87,19 @@ def _has_had_enough(reply: Reply, served: int, order: Order) -> bool:
     return reply.spoiled or served >= order.recycle_after or reply.peak_memory_mb > order.memory_limit_mb
 
 
-def _die_with_parent(socket: int) -> None:
-    """End this process when the parent is gone, even in the middle of a simulation (ngspice releases the interpreter lock)."""
-    hang_up = select.poll()
-    hang_up.register(socket, select.POLLHUP)
+def _inbox(connection: Connection) -> SimpleQueue[list[Task]]:
+    """Tasks as they come, read at once: a parent that waits to be rid of them could not take replies.
 
-    def watch() -> None:
-        hang_up.poll()
-        os._exit(1)
+    When the parent is gone this process ends too, even in the middle of a simulation (ngspice releases the interpreter lock).
+    """
+    inbox: SimpleQueue[list[Task]] = SimpleQueue()
 
-    threading.Thread(target=watch, daemon=True).start()
+    def read() -> None:
+        while True:
+            try:
+                inbox.put(connection.recv())
+            except (EOFError, OSError):
+                os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+    return inbox

@@ -28,6 +28,9 @@ AHEAD_S = 0.2
 """A worker is given as many short simulations ahead as fill this time, so that it never waits for the next one."""
 MOST_AHEAD = 64
 
+_GRACE_S = 2.0
+"""A process that has hung up is about to end; its own exit code says more than that of a kill."""
+
 _COMMAND = "from cosim.simulator.worker import main; main({}, {})"
 
 
@@ -91,15 +94,13 @@ class _Worker:
         index = PROGRESS.unpack_from(self._progress)[0]
         return (index, self.given[index]) if index in self.given else next(iter(self.given.items()), None)
 
-    def kill(self) -> int | None:
-        """End the process at once; its exit code."""
+    def end(self, grace_s: float = 0.0) -> int:
+        """Wait so long for the process to end by itself, then kill it; its exit code."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.0 if self.given else 0.5 * self.ends)
-        code = self._process.poll()
+            self._process.wait(grace_s)
         self._process.kill()
-        self._process.wait()
         self.connection.close()
-        return code if code is not None else self._process.returncode
+        return self._process.wait()
 
     def _send(self, message: object) -> None:
         # A worker that has just died shows as a closed socket when its reply is read.
@@ -130,7 +131,7 @@ class WorkerPool:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         for worker in self._workers:
-            worker.kill()
+            worker.end()
         self._workers.clear()
 
     @property
@@ -182,9 +183,9 @@ class WorkerPool:
     def _free(self) -> _Worker | None:
         return next((worker for worker in self._workers if worker.room > 0), None)
 
-    def _dismiss(self, worker: _Worker) -> int | None:
+    def _dismiss(self, worker: _Worker, grace_s: float = 0.0) -> int:
         self._workers.remove(worker)
-        return worker.kill()
+        return worker.end(grace_s)
 
     def _listen(self) -> Iterator[Outcome]:
         """Wait for the next messages or the next deadline, and act on them."""
@@ -213,13 +214,13 @@ class WorkerPool:
                 outcomes = worker.take_back(replies)
                 worker.ends = ends
                 if ends:
-                    self._dismiss(worker)
+                    self._dismiss(worker, _GRACE_S)
                     self._returned.extend(worker.given.items())
                 yield from outcomes
             case None if not worker.ready:
-                raise _start_failure(self._dismiss(worker))
+                raise _start_failure(self._dismiss(worker, _GRACE_S))
             case None:
-                code = self._dismiss(worker)
+                code = self._dismiss(worker, _GRACE_S)
                 yield from self._lose(worker, Reason.WORKER_DIED, f"the simulator's process died (exit code {code})")
 
     def _overdue(self, worker: _Worker) -> Iterator[Outcome]:

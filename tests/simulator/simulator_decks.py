@@ -129,3 +129,8 @@ def read_raw(path: Path) -> dict[str, np.ndarray]:
     names = [line.split()[1] for line in lines[lines.index("Variables:") + 1 :]]
     values = np.frombuffer(data, dtype="<f8").reshape(-1, len(names))
     return {name: values[:, column] for column, name in enumerate(names)}
+
+
+def bulky(waveforms: Waveforms) -> dict[str, object]:
+    """A row far larger than what a socket buffers."""
+    return {"bulk": np.resize(waveforms.axis, 200_000)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simulator_batch
-from simulator_decks import broken, divider, endless, everything, kills_worker, rc
+from simulator_decks import broken, bulky, divider, endless, everything, kills_worker, rc
 
 from cosim.simulator import Outcome, Point, Reason, SimulationError, Store, WorkerPool, ngspice_version, simulate, workers
 
@@ -94,6 +95,16 @@ def test_points_are_taken_only_when_a_worker_is_free() -> None:
         next(outcomes)
         assert len(taken) <= 3
         assert len(list(outcomes)) == 19
+
+
+def test_big_decks_and_big_rows_do_not_block_each_other() -> None:
+    padding = "\n".join(f"* {k} {'-' * 1000}" for k in range(200))
+    decks = [rc(1e3 + k, stop_s=2e-6, max_step_s=1e-9) for k in range(60)]
+    points = [Point({"k": k}, dataclasses.replace(deck, library=f"{padding}\n* {k}"), bulky) for k, deck in enumerate(decks)]
+    with WorkerPool(jobs=2, timeout_s=20.0) as pool:
+        outcomes = simulate(points, pool=pool)
+    assert reasons(outcomes) == [None] * 60
+    assert all(outcome.row["bulk"].size == 200_000 for outcome in outcomes if outcome.row)
 
 
 def test_pool_survives_a_batch_that_is_given_up() -> None:
