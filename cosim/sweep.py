@@ -24,7 +24,8 @@ Value = float | str
 class Condition:
     """One condition. `seed` draws a die (process and mismatch); None is the nominal device.
 
-    `parameters` are fields of the design by their path ("synapse.nmos.length_um") and what they are instead. As text:
+    `parameters` are fields of the design by their path ("synapse.nmos.length_um") and what they are instead; a field of several
+    numbers is written FIRST:SECOND ("synapse.nmos_bias_v=0.45:0.7"). As text:
     `corner=ss,temperature_c=125.0,supply_v=1.62,synapse.nmos.length_um=0.5,seed=17`.
     """
 
@@ -145,4 +146,7 @@ def _put(content: dict[str, Any], path: str, value: Value) -> None:
         place = place.get(section) if isinstance(place, Mapping) else None
     if not isinstance(place, dict) or field not in place:
         raise InputError(f"condition: {path}: the design has no such field; see docs/design.md")
-    place[field] = int(value) if isinstance(place[field], int) and isinstance(value, float) and value.is_integer() else value
+    if isinstance(place[field], tuple) and isinstance(value, str):
+        place[field] = tuple(_value(part) for part in value.split(":"))
+    else:
+        place[field] = int(value) if isinstance(place[field], int) and isinstance(value, float) and value.is_integer() else value

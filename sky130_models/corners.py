@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Corner(StrEnum):
-    """FET corners, and the resistor/capacitor corners at typical FETs, as the PDK names them."""
+    """FET corners, resistor/capacitor corners at typical FETs, and both at once, as the PDK names them."""
 
     TT = "tt"
     FF = "ff"
@@ -17,6 +17,26 @@ class Corner(StrEnum):
     HL = "hl"
     LH = "lh"
     LL = "ll"
+    FF_HH = "ff_hh"
+    FF_LL = "ff_ll"
+    SS_HH = "ss_hh"
+    SS_LL = "ss_ll"
+    SF_HH = "sf_hh"
+    SF_LL = "sf_ll"
+    FS_HH = "fs_hh"
+    FS_LL = "fs_ll"
+
+    @property
+    def devices(self) -> tuple[str, str]:
+        """Of the transistors (tt, ff, ss, sf, fs) and of resistors and capacitors (empty is nominal, hh is high R and high C)."""
+        fets, _, passives = self.partition("_")
+        return (fets, passives) if fets in _FETS else ("tt", fets)
+
+
+_FETS = ("tt", "ff", "ss", "sf", "fs")
+
+ALL_CORNERS = tuple(Corner(name) for name in (*_FETS, "hh", "ll", *(f"{f}_{rc}" for f in _FETS[1:] for rc in ("hh", "ll"))))
+"""Five FET corners, each with nominal, high and low resistors and capacitors."""
 
 
 class ModelSet(StrEnum):

@@ -30,7 +30,7 @@ from sky130_models.library import (
 )
 from sky130_models.pdk import Pdk
 
-_VERSION = 4  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_VERSION = 5  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _MISMATCH_SWITCH = "mc_mm_switch"
 _PROCESS_SWITCH = "mc_pr_switch"
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
@@ -84,19 +84,19 @@ def _device_use(call: Statement) -> Iterator[DeviceUse]:
     yield DeviceUse(subckt, width, length, fingers or 1)
 
 
-def prune(
-    pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False, process: bool = False
-) -> PrunedLibrary:
+def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False, process: bool = False) -> PrunedLibrary:
     """The part of `corner` that `uses` need, from the disk cache where it is there.
 
     `mismatch` sets `MC_MM_SWITCH`: each device draws its own deviation. `process` sets `MC_PR_SWITCH`: the parameters of the die
-    are drawn around the corner. Give the deck a seed. The statistics are those of the foundry's deck, not of silicon.
+    are drawn around the corner. Give the deck a seed. The statistics are those of the foundry's deck, not of silicon; the binned
+    set moves its transistors at tt only (its section `mc`), at other corners its resistors' temperature coefficients alone.
     Raises `LibraryError` for a device the library does not hold and `GeometryError` for a size that no model bin covers.
     """
     wanted = sorted({_as_binned(use) for use in uses}, key=str)
     switches = {_MISMATCH_SWITCH: mismatch, _PROCESS_SWITCH: process}
+    section = "mc" if process and pdk.model_set is ModelSet.BINNED and corner is Corner.TT else str(corner)
     request = f"{_VERSION} {pdk.source} {corner} {switches} {wanted}"
-    text = cache.text(pdk.library, corner, request, lambda: _pruned_text(pdk, corner, wanted, switches))
+    text = cache.text(pdk.library, section, request, lambda: _pruned_text(pdk, section, wanted, switches))
     return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
 
 
@@ -105,10 +105,10 @@ def _as_binned(use: DeviceUse) -> DeviceUse:
     return use if "fet" in use.subckt else DeviceUse(use.subckt)
 
 
-def _pruned_text(pdk: Pdk, corner: Corner, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
-    source, files = read_section(pdk.library, corner)
-    kept = _in_use(definitions(source), uses)
-    header = f"* SKY130 {pdk.model_set} models, corner {corner}, from {pdk.source}: the part in use\n"
+def _pruned_text(pdk: Pdk, section: str, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
+    source, files = read_section(pdk.library, section)
+    kept = _in_use(definitions(source), uses, every_draw=not switches[_PROCESS_SWITCH])
+    header = f"* SKY130 {pdk.model_set} models, corner {section}, from {pdk.source}: the part in use\n"
     licence = "* Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0\n"
     lines = [line for item in kept for statement in _switched(item, switches).statements for line in statement.lines]
     return header + licence + "\n".join(lines) + "\n", files
@@ -120,11 +120,13 @@ def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:
     return Definition(item.name, (Statement((f".param {item.name} = {int(switches[item.name])}",)),))
 
 
-def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[Definition]:
-    """The dependency closure of `uses`, in the library's order, with the bins in use only.
+def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], every_draw: bool) -> list[Definition]:
+    """The dependency closure of `uses`, in the library's order, with the bins in use only. Options stay.
 
-    Options stay, and so does every parameter that draws a random number: leaving one out would shift the draws of all others. So
-    does every parameter that names such a one, for ngspice makes it a function that draws again at each use.
+    With `every_draw` so does every parameter that draws a random number: to ngspice, leaving one out would shift the draws of all
+    others. So does every parameter that names such a one, for ngspice makes it a function that draws again at each use. Process
+    parameters are not drawn by ngspice but by name (docs/simulation.md), and those of no device in use stay out: they are
+    megabytes in the binned set.
     """
     by_name: dict[str, list[int]] = defaultdict(list)
     for index, item in enumerate(library):
@@ -134,7 +136,9 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse]) -> list[De
         raise LibraryError(f"{name}: not a device of this model set")
     nested = {inner for name in used for index in by_name[name] for inner in library[index].names - {name}}
     random = _RANDOM | {item.name for item in library if item.is_parameter and item.names & _RANDOM}
-    pending = [index for index, item in enumerate(library) if not item.name or (item.is_parameter and item.names & random)]
+    pending = [
+        index for index, item in enumerate(library) if not item.name or (every_draw and item.is_parameter and item.names & random)
+    ]
     pending += [index for name in used | {_MISMATCH_SWITCH, _PROCESS_SWITCH} for index in by_name[name]]
     kept: dict[int, Definition] = {}
     while pending:
