@@ -9,15 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from cosim.errors import InputError
-from netlists.dimensions import (
-    CurrentSourceDimensions,
-    NeuronDimensions,
-    ResistiveDimensions,
-    Second,
-    Section,
-    Timing,
-    Volt,
-)
+from netlists.dimensions import NeuronDimensions, Timing
+from netlists.section import Second, Section, Volt
+from netlists.synapse_dimensions import KINDS, CurrentSourceDimensions, SynapseDimensions
 from sky130_models.corners import Corner, ModelSet
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -136,7 +130,7 @@ class Design(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
     process: Process = Process()
-    synapse: CurrentSourceDimensions | ResistiveDimensions = Field(default=CurrentSourceDimensions(), discriminator="kind")
+    synapse: SynapseDimensions = Field(default=CurrentSourceDimensions(), discriminator="kind")
     neuron: NeuronDimensions = NeuronDimensions()
     timing: Timing = Timing()
     accuracy: Accuracy = Accuracy()
@@ -173,12 +167,12 @@ def load_design(path: Path) -> Design:
 def explain(error: ValidationError) -> str:
     """The first problem of a validation error in one line."""
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in ("current_source", "resistive")) or "design"
+    field = ".".join(str(part) for part in first["loc"] if part not in KINDS) or "design"
     if first["type"] == "extra_forbidden":
         return f"{field}: unknown key; see docs/design.md for the keys of this section"
     if first["type"].startswith("union_tag"):
         given = repr(first["ctx"]["tag"]) if "tag" in first.get("ctx", {}) else "missing"
-        return f"{field}.kind: must be 'current_source', 'resistive'; it is {given}"
+        return f"{field}.kind: must be {', '.join(map(repr, KINDS))}; it is {given}"
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f", not {given!r}" if isinstance(given, int | float | str) else ""

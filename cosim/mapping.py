@@ -32,7 +32,10 @@ class MappedNetwork:
 
 
 def setting_of_weight(weight: float, hardware: HardwareModel, where: str = "synapse") -> SynapseSetting | None:
-    """The code that gives a weight; zero is off. Raises `MappingError` for a weight that the cell cannot do."""
+    """The code that gives a weight, or the nearest one where codes have steps; zero is off.
+
+    Raises `MappingError` for a weight that the cell cannot do.
+    """
     if weight == 0.0:
         return None
     sign = 1 if weight > 0 else -1
@@ -44,7 +47,11 @@ def setting_of_weight(weight: float, hardware: HardwareModel, where: str = "syna
             "train with this hardware.json, or widen the range of codes in the design"
         )
     current = min(max(magnitude, low), high) * hardware.unit_current_a
-    return SynapseSetting(1 if sign > 0 else -1, float(hardware.synapse(sign).code(np.asarray(current))))
+    synapse = hardware.synapse(sign)
+    code = float(synapse.code(np.asarray(current)))
+    if synapse.code_step:
+        code = synapse.code_step * round(code / synapse.code_step)
+    return SynapseSetting(1 if sign > 0 else -1, code)
 
 
 def weight_of_setting(setting: SynapseSetting | None, hardware: HardwareModel) -> float:

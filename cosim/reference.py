@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from cosim.design import Design
 from cosim.provenance import ROOT
-from netlists.dimensions import FetSize, Section
+from netlists.section import FetSize, Section
 
 PAGE = ROOT / "docs" / "design.md"
 
@@ -86,17 +86,34 @@ def _row(key: str, field: FieldInfo) -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    annotation = field.annotation
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{_toml(value)}`" for value in get_args(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return ", ".join(f"`{_toml(str(member))}`" for member in annotation)
-    if get_origin(annotation) is tuple:
-        inner = FieldInfo.from_annotation(get_args(annotation)[0])
-        return f"{len(get_args(annotation))} numbers{_range(inner.metadata)}"
-    if annotation is FetSize:
-        return "`{ width_um, length_um }`, each > 0"
-    return {float: "number", int: "whole number", str: "text"}.get(annotation, "") + _range(field.metadata)  # type: ignore[arg-type]
+    return _values_of(_without_none(field.annotation), field.metadata)
+
+
+def _values_of(annotation: Any, bounds: list[Any]) -> str:
+    """What a field of this type may be, in words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    enumerated = isinstance(annotation, type) and issubclass(annotation, StrEnum)
+    if origin is Literal or enumerated:
+        return ", ".join(f"`{_toml(value)}`" for value in (map(str, annotation) if enumerated else arguments))
+    if origin is tuple:
+        inner = FieldInfo.from_annotation(arguments[0])
+        if arguments[-1] is ...:
+            return f"list of: {_values_of(inner.annotation, inner.metadata)}"
+        return f"{len(arguments)} numbers{_range(inner.metadata)}"
+    if origin is dict:
+        return "table: `{ key = value, ... }`"
+    sizes = "`{ width_um, length_um }`, each > 0"
+    return {float: "number", int: "whole number", str: "text", FetSize: sizes}.get(annotation, "") + _range(bounds)
+
+
+def _without_none(annotation: Any) -> Any:
+    """The type of a field that may be left out."""
+    if get_origin(annotation) is Annotated:
+        return _without_none(get_args(annotation)[0])
+    if get_origin(annotation) not in (types.UnionType, Union):
+        return annotation
+    rest = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return rest[0] if len(rest) == 1 else annotation
 
 
 def _range(metadata: list[Any]) -> str:
@@ -116,7 +133,10 @@ def _range(metadata: list[Any]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return "required" if field.default is PydanticUndefined else f"`{_toml(field.default)}`"
+    default = field.get_default(call_default_factory=True)
+    if default is None:
+        return ""
+    return "required" if default is PydanticUndefined else f"`{_toml(default)}`"
 
 
 def _toml(value: Any) -> str:
@@ -128,6 +148,8 @@ def _toml(value: Any) -> str:
             return f"[{', '.join(_toml(item) for item in value)}]"
         case str():
             return f'"{value}"'
+        case dict():
+            return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
         case int() | float():
             return f"{value:g}"
     raise TypeError(f"{value!r} has no short form in TOML")

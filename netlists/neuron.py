@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from PySpice.Spice.Netlist import SubCircuit
 
-from netlists.dimensions import FetSize, NeuronDimensions
+from netlists.dimensions import NeuronDimensions
+from netlists.section import FetSize
 from sky130_models.devices import Fet, mim_capacitor, mosfet
 
 NEURON_NODES = (

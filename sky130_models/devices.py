@@ -31,9 +31,20 @@ POLY_WIDTHS_UM = (0.35, 0.69, 1.41, 2.85, 5.73)
 
 
 def mosfet(
-    circuit: Any, name: str, flavour: Fet, drain: str, gate: str, source: str, bulk: str, width_um: float, length_um: float
+    circuit: Any,
+    name: str,
+    flavour: Fet,
+    drain: str,
+    gate: str,
+    source: str,
+    bulk: str,
+    width_um: float,
+    length_um: float,
+    units: int = 1,
 ) -> Any:
-    """Add a single-finger transistor to a PySpice Circuit or SubCircuit and return the element.
+    """Add a single-finger transistor, or `units` of them side by side, to a PySpice Circuit or SubCircuit; returns the element.
+
+    Units of one device share a mismatch draw, whose spread is that of their whole area.
 
     Diffusion areas (um^2) and perimeters (um) are those of a finger with one contact row: 0.29 W and 2 (W + 0.29). Without them a
     membrane lacks some percent of its capacitance. Raises `GeometryError` outside the process's sizes.
@@ -42,6 +53,8 @@ def mosfet(
     _within(name, flavour, "L", length_um, _SHORTEST_UM[flavour], _LONGEST_UM)
     area, perimeter = width_um * _DIFFUSION_UM, 2 * (width_um + _DIFFUSION_UM)
     sizes = {"w": width_um, "l": length_um, "ad": area, "as": area, "pd": perimeter, "ps": perimeter}
+    if units > 1:
+        sizes |= {"m": units, "mult": units}
     return _add(circuit, name, flavour, (drain, gate, source, bulk), sizes)
 
 

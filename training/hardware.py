@@ -121,8 +121,9 @@ class SynapseHardware(_Record):
     """
 
     sign: Sign
-    code_name: str = Field(description="what sets the weight: gate_bias or resistor_length")
+    code_name: str = Field(description="what sets the weight, such as gate_bias or resistor_length")
     code_unit: str
+    code_step: float = Field(default=0.0, ge=0.0, description="codes are multiples of it; 0 where any number will do")
     code: Curve = Field(description="current at rest (A) -> code that gives it")
     reversal: Curve = Field(description="current at rest (A) -> displacement at which the current vanishes (V, > 0)")
     charge_on: Curve = Field(description="current (A) -> charge of switching on, arrival lag included (C)")

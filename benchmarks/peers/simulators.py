@@ -14,7 +14,7 @@ from typing import Any
 
 from cosim.design import Design
 from cosim.simulator import SPICEINIT, Deck
-from netlists.dimensions import CurrentSourceDimensions
+from netlists.synapse_dimensions import CurrentSourceDimensions
 from sky130_models.pdk import Pdk
 
 

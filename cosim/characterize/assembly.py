@@ -59,7 +59,6 @@ def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -
 def _synapse_hardware(sign: Sign, cells: Cells, found: Found) -> SynapseHardware:
     fit = found.synapses[found.synapses.sign == sign]
     charge = found.switching[found.switching.sign == sign]
-    resistor = cells.synapse.code_unit == "um"
 
     def over_current(table: pd.DataFrame, column: str, name: str, unit: str, source: str, **more: Any) -> Curve:
         return Curve(
@@ -71,8 +70,10 @@ def _synapse_hardware(sign: Sign, cells: Cells, found: Found) -> SynapseHardware
         sign=sign,
         code_name=cells.synapse.code_name,
         code_unit=cells.synapse.code_unit,
+        code_step=cells.synapse.code_step,
         code=over_current(
-            fit, "code", cells.synapse.code_name, cells.synapse.code_unit, "synapse_fit", interpolant="cubic", log_y=resistor
+            fit, "code", cells.synapse.code_name, cells.synapse.code_unit, "synapse_fit", interpolant="cubic",
+            log_y=cells.synapse.logarithmic_code,
         ),
         reversal=over_current(
             fit, "reversal_v", "reversal displacement", "V", "synapse_fit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cosim.design import Design
 from cosim.reference import PAGE, page
+from netlists.synapse_dimensions import KINDS
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -16,7 +17,7 @@ def test_every_section_and_key_is_on_the_page() -> None:
         section = field.annotation
         for key in getattr(section, "model_fields", {}):
             assert f"`{key}`" in text or f"[{name}.{key}]" in text, f"{name}.{key}"
-    assert text.count("## [synapse] with kind = ") == 2
+    assert text.count("## [synapse] with kind = ") == len(KINDS)
 
 
 def test_units_bounds_and_defaults_are_told() -> None:

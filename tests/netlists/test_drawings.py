@@ -6,10 +6,12 @@ import xml.etree.ElementTree as ET
 import pytest
 from PySpice.Spice.Netlist import SubCircuit
 
-from netlists.dimensions import CurrentSourceDimensions, NeuronDimensions, ResistiveDimensions
+from netlists.dimensions import NeuronDimensions
 from netlists.drawings import drawings
 from netlists.neuron import neuron_subcircuit, spike_driver_subcircuit
 from netlists.synapse import CurrentSourceSynapse, ResistiveSynapse, SynapseSetting
+from netlists.synapse_dimensions import CurrentSourceDimensions, ResistiveDimensions
+from netlists.synapse_drawings import SYNAPSES
 
 
 def _words(svg: str) -> str:
@@ -76,7 +78,7 @@ def test_the_kind_of_synapse_decides_what_is_drawn() -> None:
         drawings("ideal")
 
 
-@pytest.mark.parametrize("kind", ["current_source", "resistive"])
+@pytest.mark.parametrize("kind", SYNAPSES)
 def test_text_is_legible_on_a_page_650_px_wide(kind: str) -> None:
     for name, svg in drawings(kind).items():
         _, _, width, height = (float(value) for value in ET.fromstring(svg).attrib["viewBox"].split())

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from netlists.crossbar import Cells
-from netlists.dimensions import CurrentSourceDimensions, NeuronDimensions, ResistiveDimensions, Timing
+from netlists.dimensions import NeuronDimensions, Timing
 from netlists.network import network_bench
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import CurrentSourceSynapse, ResistiveSynapse, SynapseSetting, synapse_cell
+from netlists.synapse_dimensions import CurrentSourceDimensions, ResistiveDimensions
 from netlists.testbenches import Injection, column, synapse_iv
 from sky130_models.pruning import device_uses
 

@@ -1,0 +1,94 @@
+"""Testbenches of a datasheet: small circuits around one neuron or one synapse, its nodes held or driven by ideal sources.
+
+Cells have the same names in all of them (`neuron`, `synapse`, `synapse_1`, ...), so that one seed is one die with the same devices
+in every testbench.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import Circuit
+
+from netlists.crossbar import Cells, Sources, SpikeLine, attach_supplies, define_neuron, netlist_text
+from netlists.neuron import DRIVER_NODES
+from netlists.stimulus import PhaseWindow, control_lines, digital_line
+from netlists.synapse import SynapseNodes, SynapseSetting
+
+MEMBRANE_SOURCE = "i(vmembrane)"
+SUPPLY_SOURCE = "i(vsupply)"
+LINE_CURRENTS = ("i(vmeter_true)", "i(vmeter_bar)")
+LINES = ("v(line_true)", "v(line_bar)")
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Whether the neuron may fire (`phase`) and is being reset."""
+
+    phase: bool = False
+    reset: bool = False
+
+
+def held_neuron(cells: Cells, membrane: Sequence[tuple[float, float]] | None, levels: Levels, synapses: int = 0) -> str:
+    """A neuron whose membrane the source `Vmembrane` holds at rest, or moves through (time, voltage) points.
+
+    `synapses` of weight zero hang on it, their spike lines low. Its output is v(spike).
+    """
+    circuit = Circuit("held_neuron")
+    _neuron(circuit, cells)
+    for name, high in (("phase", levels.phase), ("reset", levels.reset)):
+        circuit.V(name, f"neuron_{name}", 0, cells.supply_v if high else 0.0)
+        circuit.V(f"{name}_bar", f"neuron_{name}_bar", 0, 0.0 if high else cells.supply_v)
+    circuit.V("membrane", "membrane", 0, cells.neuron.rest_v if membrane is None else _pwl(membrane))
+    _idle_synapses(circuit, cells, synapses)
+    return netlist_text(circuit)
+
+
+def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, off_s: float, fan_out: int) -> str:
+    """A synapse on a membrane that `Vmembrane` holds at rest; a spike driver moves its lines, `fan_out` synapses on them.
+
+    The currents of the lines into the synapse itself are `LINE_CURRENTS`.
+    """
+    circuit = Circuit("switched_synapse")
+    define_neuron(circuit, cells.neuron)
+    circuit.V("supply", "supply", 0, cells.supply_v)
+    circuit.V("rest", "rest", 0, cells.neuron.rest_v)
+    circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
+    digital_line(circuit, "drive", cells.supply_v, [(on_s, off_s)], cells.timing.edge_s)
+    driver = dict(zip(DRIVER_NODES, ("drive", "supply", "line_true", "line_bar", "supply"), strict=True))
+    circuit.X("driver", "spike_driver", *driver.values())
+    for side in ("true", "bar"):
+        circuit.V(f"meter_{side}", f"line_{side}", f"spike_{side}", 0.0)
+    cells.synapse.attach(circuit, "synapse", SynapseNodes("membrane", "spike_true", "spike_bar", "supply"), setting)
+    for k in range(1, fan_out):
+        cells.synapse.attach(circuit, f"synapse_{k}", SynapseNodes("rest", "line_true", "line_bar", "supply"), None)
+    return netlist_text(circuit)
+
+
+def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: int) -> str:
+    """A neuron and its idle synapses through reset, accumulation without a spike, and firing."""
+    circuit = Circuit("resting_neuron")
+    _neuron(circuit, cells)
+    control_lines(circuit, "neuron", cells.supply_v, window, cells.timing, stop_s)
+    _idle_synapses(circuit, cells, synapses)
+    return netlist_text(circuit)
+
+
+def _neuron(circuit: Circuit, cells: Cells) -> None:
+    define_neuron(circuit, cells.neuron)
+    attach_supplies(circuit, cells, Sources())
+    control = ("neuron_phase", "neuron_phase_bar", "neuron_reset", "neuron_reset_bar")
+    biases = ("rest", "pullup_bias", "discharger_bias")
+    circuit.X("neuron", "neuron", "membrane", *biases, *control, "spike", "spike_bar", "supply")
+
+
+def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
+    line = SpikeLine("0", "supply")
+    for k in range(count):
+        name = f"synapse_{k}" if k else "synapse"
+        cells.synapse.attach(circuit, name, SynapseNodes("membrane", line.true, line.bar, "supply"), None)
+
+
+def _pwl(points: Sequence[tuple[float, float]]) -> str:
+    return "PWL(" + " ".join(f"{time!r} {value!r}" for time, value in points) + ")"

@@ -1,0 +1,103 @@
+"""A sheet that cells are drawn on, as SVG.
+
+Every transistor stands with its drain and source vertical. Bulks are not drawn: those of NMOS are at ground, those of PMOS at the
+supply.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from sky130_models.devices import Fet
+
+Point = tuple[float, float]
+Side = Literal["left", "right"]
+Align = Literal["left", "center", "right"]
+_OPPOSITE: dict[Side, Side] = {"left": "right", "right": "left"}
+
+FET_HEIGHT = 1.5
+"""Terminal to terminal of schemdraw's NFet and PFet, in drawing units."""
+
+FET_REACH = 1.367
+"""Channel lead to gate terminal."""
+
+_FONT_SIZE = 13.0
+_LINE_WIDTH = 1.6
+_FONT = "Arial, Helvetica, sans-serif"
+_MARGIN = 0.3  # in drawing units: schemdraw estimates the width of text, and readers' fonts differ
+
+
+class Sheet:
+    """A drawing in absolute coordinates (drawing units, y upwards)."""
+
+    def __init__(self) -> None:
+        import schemdraw
+        import schemdraw.elements
+
+        schemdraw.svgconfig.text = "text"  # outlines instead of text could be neither searched nor copied
+        self._elements = schemdraw.elements
+        self._drawing = schemdraw.Drawing(canvas="svg", show=False)
+        # the scale stays at its default: schemdraw counts the extent of free text at that scale only
+        self._drawing.config(fontsize=_FONT_SIZE, font=_FONT, lw=_LINE_WIDTH, margin=_MARGIN)
+
+    def svg(self) -> str:
+        image: bytes = self._drawing.get_imagedata("svg")
+        return image.decode()
+
+    def fet(self, name: str, kind: Fet, top: Point, gate: Side, signal: str = "") -> Point:
+        """Draw a transistor hanging from `top`, its name behind the channel; returns its gate terminal."""
+        symbol = self._elements.PFet if "pfet" in kind else self._elements.NFet
+        element = symbol().theta(0).anchor("source" if "pfet" in kind else "drain").at(top)
+        self._drawing.add(element.reverse() if gate == "left" else element)
+        x, middle = top[0], top[1] - FET_HEIGHT / 2
+        outward = -1 if gate == "left" else 1
+        self.device((x - 0.2 * outward, middle), name, kind.removeprefix("sky130_fd_pr__"), gate)
+        terminal = (x + outward * FET_REACH, middle)
+        self.text((terminal[0] + 0.12 * outward, middle), signal, _OPPOSITE[gate])
+        return terminal
+
+    def two_terminal(self, symbol: str, name: str, model: str, top: Point, bottom: Point) -> None:
+        """Draw a Capacitor or Resistor between two points above each other, its name to the right."""
+        self._drawing.add(getattr(self._elements, symbol)().endpoints(top, bottom))
+        self.device((top[0] + 0.5, (top[1] + bottom[1]) / 2), name, model, "left")
+
+    def device(self, point: Point, name: str, model: str, align: Align) -> None:
+        """The name of a device above its type."""
+        self.text((point[0], point[1] + 0.22), name, align)
+        self.text((point[0], point[1] - 0.22), model, align)
+
+    def wire(self, *points: Point) -> None:
+        for start, end in pairwise(points):
+            self._drawing.add(self._elements.Line().endpoints(start, end))
+
+    def arrow(self, start: Point, end: Point) -> None:
+        self._drawing.add(self._elements.Line(arrow="->").endpoints(start, end))
+
+    def dot(self, *points: Point) -> None:
+        for point in points:
+            self._drawing.add(self._elements.Dot(radius=0.08).at(point))
+
+    def port(self, point: Point, name: str, side: Side) -> None:
+        """A node that leaves the cell, its name on the given side."""
+        self._drawing.add(self._elements.Dot(radius=0.08, open=True).at(point))
+        offset = -0.2 if side == "left" else 0.2
+        self.text((point[0] + offset, point[1]), name, _OPPOSITE[side])
+
+    def ground(self, point: Point) -> None:
+        self._drawing.add(self._elements.Ground().theta(0).at(point))
+
+    def supply(self, point: Point) -> None:
+        self._drawing.add(self._elements.Vdd().theta(0).at(point))
+        self.text((point[0], point[1] + 0.75), "supply", "center")
+
+    def box(self, low: Point, high: Point, text: str = "") -> None:
+        self._drawing.add(self._elements.Rect(low, high).theta(0).at((0, 0)))
+        self.text(((low[0] + high[0]) / 2, (low[1] + high[1]) / 2), text, "center")
+
+    def text(self, point: Point, text: str, align: Align) -> None:
+        from schemdraw.segments import SegmentText
+
+        element = self._elements.Element().theta(0).at(point)
+        element.segments.append(SegmentText((0, 0), text, align=(align, "center"), fontsize=_FONT_SIZE))
+        self._drawing.add(element)
