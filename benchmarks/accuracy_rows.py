@@ -21,11 +21,14 @@ def _row(what: str, target: str, **study: Any) -> Row:
     return Row(what, target, Study.model_validate({"name": "accuracy", "methods": ["ode"], **study}))
 
 
-# Chosen on held-out images. Flips, and shifts by a pixel, keep a network of this size from learning its images by heart.
+# Chosen on held-out images: the published temporal penalty keeps a network of this size from learning its images by heart as much as
+# mirrored images do; shifted images, label smoothing and other temperatures gained nothing.
 DENSE = {
-    "batch": 128, "learning_rate": 1e-3, "schedule": "one_cycle", "softmax_temperature": 0.07,
+    "batch": 64, "learning_rate": 4e-4, "schedule": "one_cycle", "softmax_temperature": 0.07, "temporal_penalty": 2.6,
     "augmentation": {"flip": True},
 }  # fmt: skip
+# Few images and epochs: no augmentation, larger steps.
+DENSE_REDUCED = {"batch": 50, "learning_rate": 2e-3, "schedule": "one_cycle"}
 CONVOLUTION = {
     "batch": 128, "learning_rate": 1e-3, "schedule": "one_cycle", "softmax_temperature": 0.07, "label_smoothing": 0.1,
 }  # fmt: skip
@@ -36,7 +39,7 @@ SMALL: dict[str, Any] = {"network": "cnn", "channels": [[8, 8], [16, 16]], "hidd
 ROWS = {
     "fashion-fc": _row(
         "Fashion-MNIST, 784-400-400-10, noise 0.01", "published 90.40 %, at least 90.6",
-        dataset="fashion-mnist", hidden=[400, 400], reversal=[30.0], noise=[0.01], recipe={**DENSE, "epochs": 25},
+        dataset="fashion-mnist", hidden=[400, 400], reversal=[30.0], noise=[0.01], recipe={**DENSE, "epochs": 30},
     ),
     "fashion-cnn": _row(
         "Fashion-MNIST, convolutional, noise 0.01", "published 94.09 %, at least 94.3",
@@ -65,7 +68,7 @@ ROWS = {
         "the same, reduced: 784-100-10, 5000 images, 10 epochs", "the same order",
         dataset="fashion-mnist", hidden=[100], methods=["ideal", "scaled", "ode"], reversal=[0.5, 1.0, 2.0, 4.0, 10.0, 30.0],
         noise=[0.01], seeds=[0, 1, 2, 3, 4], train_samples=5000,
-        recipe={**DENSE, "batch": 50, "learning_rate": 2e-3, "epochs": 10},
+        recipe={**DENSE_REDUCED, "augmentation": {"flip": True}, "epochs": 10},
     ),
     "fashion-cnn-reduced": _row(
         "Fashion-MNIST, reduced: 8-8-P-16-16-P-64-10, 6000 images, noise 0.01", "above the fully connected one on as many",
@@ -75,6 +78,6 @@ ROWS = {
     "fashion-fc-reduced": _row(
         "Fashion-MNIST, reduced: 784-400-400-10, 6000 images, noise 0.01", "below the convolutional one on as many",
         dataset="fashion-mnist", hidden=[400, 400], reversal=[3.3], noise=[0.01], train_samples=6000,
-        recipe={**DENSE, "batch": 50, "epochs": 6, "augmentation": {}},
+        recipe={**DENSE_REDUCED, "epochs": 6},
     ),
 }  # fmt: skip
