@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import resource
 import sys
 import time
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """One simulation to be made; `index` is its place in the batch."""
+    """One simulation to be made; `index` is its place in the batch.
+
+    `extract` is pickled apart, so that one that cannot be loaded in the worker costs this task only.
+    """
 
     index: int
     deck: Deck
-    extract: Extract
+    extract: bytes
+
+    @classmethod
+    def of(cls, index: int, point: Point) -> Task:
+        return cls(index, point.deck, pickle.dumps(point.extract))
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,10 @@ def serve(session: NgspiceSession, task: Task) -> Reply:
     wall, cpu = time.perf_counter(), time.process_time()
     row, error, spoiled = None, None, True
     try:
+        extract = _loaded(task)
         waveforms = session.run(task.deck)
         spoiled = False
-        row = _extract(waveforms, task.deck, task.extract)
+        row = _extract(waveforms, task.deck, extract)
     except SimulationError as failure:
         error = failure
     return Reply(
@@ -80,6 +89,15 @@ def start_session() -> NgspiceSession:
         message = f"the Python package {error.name} is missing; install it with: pip install 'cosim[simulation]'"
         raise SimulationError(Reason.LIBRARY_MISSING, message) from None
     return NgspiceSession()
+
+
+def _loaded(task: Task) -> Extract:
+    try:
+        extract: Extract = pickle.loads(task.extract)
+    except Exception as error:
+        message = f"{task.deck.title}: the extraction cannot be loaded in a worker: {error}; define it in a module"
+        raise SimulationError(Reason.EXTRACTION, message, task.deck.text(), traceback.format_exc()) from None
+    return extract
 
 
 def _extract(waveforms: Waveforms, deck: Deck, extract: Extract) -> Row:

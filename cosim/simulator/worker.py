@@ -98,7 +98,7 @@ def _inbox(connection: Connection) -> SimpleQueue[list[Task]]:
         while True:
             try:
                 inbox.put(connection.recv())
-            except (EOFError, OSError):
+            except BaseException:
                 os._exit(1)
 
     threading.Thread(target=read, daemon=True).start()

@@ -72,7 +72,7 @@ class _Worker:
         if not self.given:
             self.heard_of = time.monotonic()
         self.given |= points
-        self._send([Task(index, point.deck, point.extract) for index, point in points.items()])
+        self._send([Task.of(index, point) for index, point in points.items()])
 
     def take_back(self, replies: list[Reply]) -> list[Outcome]:
         """Outcomes of replies."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import os
 import signal
 import subprocess
@@ -105,6 +106,16 @@ def test_big_decks_and_big_rows_do_not_block_each_other() -> None:
         outcomes = simulate(points, pool=pool)
     assert reasons(outcomes) == [None] * 60
     assert all(outcome.row["bulk"].size == 200_000 for outcome in outcomes if outcome.row)
+
+
+def test_an_extraction_that_a_worker_cannot_load_costs_its_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "passing_module.py").write_text("def extract(waveforms):\n    return {}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    extract = importlib.import_module("passing_module").extract
+    (tmp_path / "passing_module.py").unlink()
+    outcomes = simulate([GOOD, Point({}, rc(), extract), GOOD], jobs=1, timeout_s=20.0)
+    assert reasons(outcomes) == [None, Reason.EXTRACTION, None]
+    assert "cannot be loaded in a worker: No module named 'passing_module'; define it in a module" in str(outcomes[1].error)
 
 
 def test_pool_survives_a_batch_that_is_given_up() -> None:
