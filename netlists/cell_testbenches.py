@@ -1,7 +1,7 @@
 """Testbenches of a datasheet: small circuits around one neuron or one synapse, its nodes held or driven by ideal sources.
 
-Cells have the same names in all of them (`neuron`, `synapse`, `synapse_1`, ...), so that one seed is one die with the same devices
-in every testbench.
+Cells have the same names in all of them (`neuron`, `synapse`), so that one seed is one die with the same devices in every
+testbench.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import Circuit
 
-from netlists.crossbar import Cells, Sources, SpikeLine, attach_supplies, define_neuron, netlist_text
-from netlists.neuron import DRIVER_NODES
+from netlists.crossbar import Cells, Sources, attach_supplies, define_neuron, netlist_text
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
 from netlists.synapse import SynapseNodes, SynapseSetting
 
 MEMBRANE_SOURCE = "i(vmembrane)"
 SUPPLY_SOURCE = "i(vsupply)"
-LINE_CURRENTS = ("i(vmeter_true)", "i(vmeter_bar)")
-LINES = ("v(line_true)", "v(line_bar)")
+LINE_CURRENTS = ("i(vspike_true)", "i(vspike_bar)")
 
 
 @dataclass(frozen=True)
@@ -45,24 +43,14 @@ def held_neuron(cells: Cells, membrane: Sequence[tuple[float, float]] | None, le
     return netlist_text(circuit)
 
 
-def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, off_s: float, fan_out: int) -> str:
-    """A synapse on a membrane that `Vmembrane` holds at rest; a spike driver moves its lines, `fan_out` synapses on them.
-
-    The currents of the lines into the synapse itself are `LINE_CURRENTS`.
-    """
+def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, off_s: float) -> str:
+    """A synapse on a membrane that `Vmembrane` holds at rest, its lines `Vspike_true` and `Vspike_bar` driven by ideal edges."""
     circuit = Circuit("switched_synapse")
-    define_neuron(circuit, cells.neuron)
     circuit.V("supply", "supply", 0, cells.supply_v)
-    circuit.V("rest", "rest", 0, cells.neuron.rest_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
-    digital_line(circuit, "drive", cells.supply_v, [(on_s, off_s)], cells.timing.edge_s)
-    driver = dict(zip(DRIVER_NODES, ("drive", "supply", "line_true", "line_bar", "supply"), strict=True))
-    circuit.X("driver", "spike_driver", *driver.values())
-    for side in ("true", "bar"):
-        circuit.V(f"meter_{side}", f"line_{side}", f"spike_{side}", 0.0)
+    for line, inverted in (("spike_true", False), ("spike_bar", True)):
+        digital_line(circuit, line, cells.supply_v, [(on_s, off_s)], cells.timing.edge_s, inverted)
     cells.synapse.attach(circuit, "synapse", SynapseNodes("membrane", "spike_true", "spike_bar", "supply"), setting)
-    for k in range(1, fan_out):
-        cells.synapse.attach(circuit, f"synapse_{k}", SynapseNodes("rest", "line_true", "line_bar", "supply"), None)
     return netlist_text(circuit)
 
 
@@ -84,10 +72,13 @@ def _neuron(circuit: Circuit, cells: Cells) -> None:
 
 
 def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
-    line = SpikeLine("0", "supply")
-    for k in range(count):
-        name = f"synapse_{k}" if k else "synapse"
-        cells.synapse.attach(circuit, name, SynapseNodes("membrane", line.true, line.bar, "supply"), None)
+    """One synapse of weight zero, and one more that stands for all others: to a membrane they are a capacitance."""
+    nodes = SynapseNodes("membrane", "0", "supply", "supply")
+    for name, multiplicity in (("synapse", 1), ("others", count - 1)):
+        if multiplicity <= count and multiplicity > 0:
+            cells.synapse.attach(circuit, name, nodes, None)
+            if multiplicity > 1 and f"X{name}" in circuit.element_names:
+                circuit[f"X{name}"].parameters["m"] = multiplicity
 
 
 def _pwl(points: Sequence[tuple[float, float]]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.characterize import discharger
+from cosim.characterize import discharger, neuron_parameters, synapse_parameters
 from cosim.characterize.bench import Bench, ColumnSize
 from cosim.characterize.firing import first_spike
 from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, PUBLISHED_FIT_V, line_fit
@@ -111,4 +111,15 @@ MEASUREMENTS: dict[str, Measurement] = {
     "discharger_current": Measurement("current at rest and lambda of the discharger (DC)", discharger_current),
     "switching_threshold": Measurement("membrane voltage at which the output spikes (DC)", switching_threshold),
     "firing_time": Measurement("output spike of a resting column (transient)", firing_time),
+    "synapse_line": Measurement("current, lambda, curvature, linear range of the synapse (DC)", synapse_parameters.synapse_line),
+    "synapse_switching": Measurement("charges of a synapse that switches, load of its lines", synapse_parameters.switching),
+    "discharger_line": Measurement(
+        "current, lambda, slope against bias of the discharger (DC)", neuron_parameters.discharger_line
+    ),
+    "sensing": Measurement("switching threshold and delay of the neuron against slope", neuron_parameters.sensing),
+    "membrane_charge": Measurement(
+        "membrane charge against voltage, with and without synapses", neuron_parameters.membrane_charge
+    ),
+    "resting_neuron": Measurement("reset level, droop, spike and energy of a resting neuron", neuron_parameters.resting),
+    "bias_curves": Measurement("currents at rest against gate bias, rail to rail (DC)", synapse_parameters.bias_curves),
 }
