@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 from cosim.errors import InputError
 from netlists.dimensions import NeuronDimensions, Timing
 from netlists.section import Second, Section, Volt
-from netlists.synapse_dimensions import KINDS, CurrentSourceDimensions, SynapseDimensions
+from netlists.synapse_dimensions import KINDS, CurrentSourceDimensions, NetlistDimensions, SynapseDimensions
 from sky130_models.corners import Corner, ModelSet
+from sky130_models.pdk import Pdk, find_pdk, own_pdk
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -21,9 +22,23 @@ class Process(Section):
     """Which devices, at which corner."""
 
     model_set: ModelSet = ModelSet.CONTINUOUS
+    library: str = Field(default="", description="your own model library, relative to the design file, instead of SKY130's")
+    sections: dict[Corner, str] = Field(default_factory=dict, description="sections of your own library by corner")
     corner: Corner = Corner.TT
     temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
     supply_v: Volt = 1.8
+
+    @model_validator(mode="after")
+    def _sections_go_with_a_library(self) -> Process:
+        if bool(self.library) != bool(self.sections):
+            raise ValueError('library and sections go together, such as library = "my.lib", sections = { tt = "TT" }')
+        if self.sections and self.corner not in self.sections:
+            raise ValueError(f"sections: none for corner {self.corner}; give one, or another corner")
+        return self
+
+    def pdk(self) -> Pdk:
+        """The device models. Raises `PdkNotFound`."""
+        return own_pdk(Path(self.library), self.sections) if self.library else find_pdk(self.model_set)
 
 
 class Accuracy(Section):
@@ -159,9 +174,24 @@ def load_design(path: Path) -> Design:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     try:
-        return Design.model_validate(data)
+        return _with_files(Design.model_validate(data), path.parent)
     except ValidationError as error:
         raise InputError(f"{path}: {explain(error)}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _with_files(design: Design, folder: Path) -> Design:
+    """The design with what its files say: the cell of the user, and where the library of the user lies."""
+    changed: dict[str, Section] = {}
+    if design.process.library:
+        library = str((folder / design.process.library).resolve())
+        changed["process"] = design.process.model_copy(update={"library": library})
+    if isinstance(design.synapse, NetlistDimensions):
+        from cosim.own_cell import admitted_cell
+
+        changed["synapse"] = admitted_cell(design.synapse, folder, Path(design.process.library).name)
+    return design.model_copy(update=changed)
 
 
 def explain(error: ValidationError) -> str:

@@ -204,10 +204,8 @@ def _tools_unchanged(space: Workspace, stage: Stage, record: dict[str, Any]) -> 
 
 def _device_models(design: Design) -> str:
     """What the device models are: their origin, and a digest of the folder's place and date. No path of the machine."""
-    from sky130_models.pdk import find_pdk
-
     with one_line_errors():
-        pdk = find_pdk(design.process.model_set)
+        pdk = design.process.pdk()
     place = f"{pdk.library.resolve()} {pdk.library.stat().st_mtime_ns}"
     return f"{pdk.source}, {pdk.model_set}, {hashlib.sha256(place.encode()).hexdigest()[:12]}"
 

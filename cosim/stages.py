@@ -61,9 +61,8 @@ class Workspace:
         """A bench for the design's corner, over the points that the run directory knows."""
         from cosim.monitored_bench import MonitoredBench
         from cosim.simulator import Store, WorkerPool
-        from sky130_models.pdk import find_pdk
 
-        pdk = find_pdk(self.design.process.model_set)
+        pdk = self.design.process.pdk()
         with Store(self.run / "points.sqlite") as store, WorkerPool(self.jobs, self.design.accuracy.timeout_s) as pool:
             yield MonitoredBench(self.design, pdk, store, self.jobs, pool=pool, monitor=self.monitor, effort=self.effort)
 

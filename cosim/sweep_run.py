@@ -22,7 +22,6 @@ from cosim.provenance import git_revision, versions
 from cosim.run_directory import RunDirectory
 from cosim.simulator import Outcome, Point, Pool, Store, stream
 from cosim.sweep import Condition, grouped
-from sky130_models.pdk import find_pdk
 
 FAILURES, SUMMARY, ACCURACY = "sweep/failures.parquet", "sweep/sweep.json", "sweep/accuracy.parquet"
 _SHOWN = 20
@@ -133,7 +132,7 @@ def _points(
     design: Design, measurements: Sequence[str], conditions: Sequence[Condition], options: SweepOptions, monitor: Monitor
 ) -> Iterator[Point]:
     """Every point of every measurement; the circuit of a condition is built once for all its seeds."""
-    pdk, usual = find_pdk(design.process.model_set), dict[str, int]()
+    pdk, usual = design.process.pdk(), dict[str, int]()
     for nominal, seeds in grouped(conditions):
         bench = Bench(nominal.applied(design), pdk, None, statistics=seeds != [None])
         for name in measurements:
@@ -217,7 +216,8 @@ def _write(
         if rows or file in tables:
             directory.write_table(file, pd.DataFrame(rows))
             result.files.append(file)
-    models = f"{design.process.model_set} from {find_pdk(design.process.model_set).source}"
+    pdk = design.process.pdk()
+    models = f"{pdk.model_set} from {pdk.source}"
     provenance = {
         **result.summary(), "conditions": conditions, "command": options.command, "plain": options.plain, "models": models,
         "design": json.loads(design.model_dump_json()), "versions": {**versions(), "ngspice": ngspice},

@@ -103,7 +103,7 @@ class NetlistDimensions(Section):
 
     kind: Literal["netlist"] = "netlist"
     file: str = Field(default="", description="SPICE file, relative to the design file")
-    cards: str = Field(default="", description="the sub-circuit itself, instead of a file")
+    cards: str = Field(default="", description="the sub-circuit itself, where there is no file")
     subcircuit: str = Field(description="name of the sub-circuit")
     pins: dict[Role, str] = Field(description=f"which pin is what: {', '.join(ROLES)}")
     fixed_v: dict[str, Volt] = Field(default_factory=dict, description="levels of other pins, by their names")
@@ -116,8 +116,8 @@ class NetlistDimensions(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> NetlistDimensions:
-        if bool(self.file) == bool(self.cards):
-            raise ValueError("give either file or cards")
+        if not (self.file or self.cards):
+            raise ValueError("file: missing; give the SPICE file of the cell")
         self._check_names()
         if "membrane" not in self.pins:
             raise ValueError("pins: membrane: missing; name the pin that the current flows into")

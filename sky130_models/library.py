@@ -140,7 +140,10 @@ def read_section(library: Path, section: str) -> tuple[list[Statement], list[Pat
     Raises `LibraryError` if a file cannot be read or the section does not exist.
     """
     files: list[Path] = []
-    return list(_section(library, section, files)), sorted(set(files))
+    try:
+        return list(_section(library, section, files)), sorted(set(files))
+    except RecursionError:
+        raise LibraryError(f"{library}: section {section!r} includes itself") from None
 
 
 def _section(library: Path, section: str, files: list[Path]) -> Iterator[Statement]:
@@ -165,7 +168,7 @@ def _expand(statement: Statement, origin: Path, files: list[Path]) -> Iterator[S
         path = origin.parent / arguments[0]
         for inner in _read(path, files):
             yield from _expand(inner, path, files)
-    elif keyword == ".lib":
+    elif keyword == ".lib" and len(arguments) > 1:
         yield from _section(origin.parent / arguments[0], arguments[1], files)
     elif keyword != ".end":
         yield statement

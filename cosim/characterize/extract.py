@@ -115,8 +115,10 @@ def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
         alive = [r for p, r in zip(groups["iv"], rows["iv"], strict=True) if r is not None and p.condition["sign"] == sign]
         if len(alive) < 4:
             raise CharacterizationError(f"synapse current, sign {sign:+d}: fewer than 4 codes could be simulated")
+    iv = synapse_current.iv_table(groups["iv"], rows["iv"])
+    synapse_current.check_currents(iv, bench.design.neuron.rest_v)
     return _Static(
-        synapse_current.iv_table(groups["iv"], rows["iv"]),
+        iv,
         membrane_charge.charge_table(groups["charge"], rows["charge"]),
         discharger.bias_for_phase(
             np.array([row["bias_v"] for row in spikes]), np.array([row["spike_s"] for row in spikes]), bench.design.timing.phase_s

@@ -6,6 +6,7 @@ Testbench: one synapse switched on, its membrane held and swept. docs/physics.md
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from cosim.characterize.bench import Bench
 from cosim.characterize.membrane_charge import Membrane
+from cosim.errors import InputError
 from cosim.simulator import DcSweep, Point, Waveforms
 from netlists.synapse import SIGNS, Sign, SynapseSetting
 from netlists.testbenches import synapse_iv
@@ -28,13 +30,22 @@ FIT_RANGE = (-0.1, 0.95)
 it fires at once or not at all."""
 
 
+NO_CURRENT_A = 1e-14
+"""Less than this moves a membrane of 100 fF by 0.1 uV in a microsecond."""
+
 PUBLISHED_FIT_V = (0.46, 1.36)
 """Range of the published linear fits of lambda (arXiv 2412.09010)."""
 
 
 def points(bench: Bench) -> Iterator[Point]:
-    """One DC sweep of the membrane per sign and code."""
+    """One DC sweep of the membrane per sign and code. Raises `InputError` if the cell lacks a sign."""
     cells, steps = bench.cells(), bench.design.characterization
+    for sign, role in zip(SIGNS, ("bias_n", "bias_p"), strict=True):
+        if not len(cells.synapse.codes(sign, steps.codes)):
+            raise InputError(
+                f"synapse.pins: {role}: missing, so there is no weight of sign {sign:+d}; a hardware model needs both signs "
+                "(cosim sweep measures a cell that has one)"
+            )
     low, high = EDGE_OF_RAILS_V, cells.supply_v - EDGE_OF_RAILS_V
     sweep = DcSweep("Vmembrane", low, high, (high - low) / (steps.membrane_points - 1))
     for sign in SIGNS:
@@ -59,6 +70,29 @@ def iv_table(points: list[Point], rows: list[dict[str, Any] | None]) -> pd.DataF
         if row is not None
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def check_currents(iv: pd.DataFrame, rest_v: float) -> None:
+    """Raises `InputError` unless the current at rest grows from each code to the next, towards the rail of its sign."""
+    for sign, curves in iv.groupby("sign"):
+        at_rest = [
+            (float(code), float(sign * np.interp(rest_v, curve.membrane_v, curve.current_a)))
+            for code, curve in curves.groupby("code", sort=False)
+        ]
+        where = f"synapse, sign {sign:+d}: the current at rest"
+        code, strongest = at_rest[-1]
+        if abs(strongest) < NO_CURRENT_A:
+            raise InputError(
+                f"{where} is {strongest:.2g} A at code {code:g}: the membrane never moves; check pins and range of codes"
+            )
+        if strongest < 0:
+            raise InputError(f"{where} flows the wrong way at code {code:g} ({strongest:.3g} A): exchange the two biases")
+        for (before, weaker), (code, current) in pairwise(at_rest):
+            if current <= weaker:
+                raise InputError(
+                    f"{where} does not grow with the code: {weaker:.4g} A at {before:g}, {current:.4g} A at {code:g}; "
+                    "choose a range of codes over which it does"
+                )
 
 
 def line_fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float, float]:

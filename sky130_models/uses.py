@@ -1,0 +1,70 @@
+"""Which devices of a model library a netlist uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sky130_models.errors import GeometryError
+from sky130_models.library import Statement, assignments, model_name, spice_number, statements
+
+SKY130_PREFIX = "sky130_fd_pr__"
+_SPACED_EQUALS = re.compile(r"\s*=\s*")
+_QUOTED = re.compile(r"\{[^{}]*\}|'[^']*'")
+_IDENTIFIER = re.compile(r"[a-z_][\w.]*")
+# Where the model of an element may stand, the element's name counted; a bipolar transistor may have a substrate node before it.
+_MODEL_AT = {"m": (5,), "d": (3,), "j": (4,), "q": (4, 5), "s": (5,), "w": (4,), "r": (3,), "c": (3,)}
+
+
+@dataclass(frozen=True)
+class DeviceUse:
+    """A device in a netlist: drawn sizes in um, None where the call leaves them to the sub-circuit.
+
+    `width_um` is the whole width of its `fingers`.
+    """
+
+    subckt: str
+    width_um: float | None = None
+    length_um: float | None = None
+    fingers: float = 1
+
+
+def device_uses(netlist: str) -> set[DeviceUse]:
+    """The sub-circuits and models that a netlist calls and does not define itself, nested sub-circuits included.
+
+    SKY130 devices (`Xname nodes sky130_fd_pr__... w=1 l=0.15`) come with their sizes, others without. Raises `GeometryError`
+    where a size of the former is not a number.
+    """
+    cards = list(statements(netlist.splitlines()))
+    defined = {card.words[1] for card in cards if card.words[0] == ".subckt" and len(card.words) > 1}
+    defined |= {model_name(card) for card in cards if card.words[0] == ".model" and len(card.words) > 1}
+    return {use for card in cards for use in _uses(card) if use.subckt not in defined}
+
+
+def _uses(card: Statement) -> Iterator[DeviceUse]:
+    positional = _before_parameters(card.text.lower())
+    letter = positional[0][0] if positional else "."
+    if letter == "x" and len(positional) > 1:
+        name = positional[-1]
+        yield _sized(card, name) if name.startswith(SKY130_PREFIX) else DeviceUse(name)
+    elif letter in _MODEL_AT:
+        candidates = [positional[at] for at in _MODEL_AT[letter] if at < len(positional)]
+        if found := [word for word in candidates if _IDENTIFIER.fullmatch(word)]:
+            yield DeviceUse(found[-1])
+
+
+def _before_parameters(text: str) -> list[str]:
+    """The words of an element before its first `name = value`."""
+    before, equals, _ = _SPACED_EQUALS.sub("=", _QUOTED.sub("0", text)).partition("=")
+    words = [word for word in before.split() if word != "params:"]
+    return words[:-1] if equals else words
+
+
+def _sized(call: Statement, name: str) -> DeviceUse:
+    sizes = dict(assignments(call.text))
+    try:
+        width, length, fingers = (spice_number(sizes[key].strip("{}' ")) if key in sizes else None for key in ("w", "l", "nf"))
+    except ValueError as error:
+        raise GeometryError(f"{call.text.split()[0]}: {name} needs w, l and nf as plain numbers in um: {error}") from error
+    return DeviceUse(name, width, length, fingers or 1)

@@ -1,0 +1,295 @@
+"""A user's own cell and own device models: taken up as they are, and refused with one line where they cannot be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosim.characterize.bench import Bench
+from cosim.characterize.extract import characterize
+from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.synapse_current import check_currents
+from cosim.cli import app
+from cosim.design import Design, load_design
+from cosim.errors import InputError
+from cosim.simulator import simulate
+from netlists.crossbar import Cells
+from netlists.synapse import NetlistSynapse, SynapseSetting
+from netlists.synapse_dimensions import NetlistDimensions
+from netlists.testbenches import synapse_iv
+from sky130_models.corners import Corner
+from sky130_models.errors import DeviceModelError
+from sky130_models.pruning import device_uses, prune
+from sky130_models.uses import DeviceUse
+
+CELLS = Path(__file__).parents[2] / "designs" / "cells"
+
+PAIRS = """.subckt pairs mem sp spb nb pb vdd vss
+m1 mem nb a vss nch w=1u l=0.25u
+m2 a sp vss vss nch w=1u l=0.25u
+m3 mem pb b vdd pch w=1u l=0.25u
+m4 b spb vdd vdd pch w=1u l=0.25u
+.ends
+"""
+DESIGN = """name = "own"
+[process]
+library = "small.lib"
+sections = { tt = "TT", ss = "SLOW" }
+[synapse]
+kind = "netlist"
+file = "pairs.spice"
+subcircuit = "pairs"
+pins = { membrane = "mem", spike = "sp", spike_bar = "spb", bias_n = "nb", bias_p = "pb", supply = "vdd", ground = "vss" }
+bias_n_v = [0.20, 0.30]
+bias_p_v = [1.60, 1.50]
+[characterization]
+codes = 4
+"""
+LIBRARY = """* two corners of a small process
+.lib TT
+.param vth_shift=0
+.include "devices.sp"
+.endl TT
+.lib SLOW
+.param vth_shift=0.05
+.include "devices.sp"
+.endl SLOW
+"""
+DEVICES = """.param oxide=3n only_thick=9n
+.model nch nmos level=14 version=4.5 toxe={oxide} vth0={0.4+vth_shift}
++ nfactor=1
+.model pch pmos level=14 version=4.5 toxe={oxide} vth0={-0.4-vth_shift} nfactor=1
+.model nch_thick nmos level=14 version=4.5 toxe={only_thick}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small process, a cell on it and a design."""
+    monkeypatch.setenv("COSIM_CACHE", str(tmp_path / "cache"))
+    for name, text in (("small.lib", LIBRARY), ("devices.sp", DEVICES), ("pairs.spice", PAIRS), ("own.toml", DESIGN)):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def edited(folder: Path, file: str, old: str, new: str) -> Path:
+    """The design, after a change of one of its files."""
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new))
+    return folder / "own.toml"
+
+
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def synapse_of(path: Path) -> NetlistDimensions:
+    synapse = load_design(path).synapse
+    assert isinstance(synapse, NetlistDimensions)
+    return synapse
+
+
+def rows(design: Design, codes: Sequence[float]) -> pd.DataFrame:
+    """Sign, code, current at rest and lambda of some codes."""
+    points = MEASUREMENTS["synapse_current"].points(Bench(design, design.process.pdk(), None))
+    chosen = [p for p in points if any(math.isclose(float(p.condition["code"]), code) for code in codes)]  # type: ignore[arg-type]
+    return pd.DataFrame([{**o.point.condition, **(o.row or {})} for o in simulate(chosen, None, jobs=1)])
+
+
+def test_what_xschem_adds_is_left_out_and_what_it_comments_out_is_read(folder: Path) -> None:
+    marked = "** sch_path: pairs.sch\n" + PAIRS.replace(".subckt", "**.subckt").replace(".ends", "**.ends")
+    marked += "**** begin user architecture code\n.lib /pdk/small.lib TT\n.include 'sky130.lib.spice'\n.GLOBAL GND\n.end\n"
+    (folder / "pairs.spice").write_text(marked)
+    cards = synapse_of(folder / "own.toml").cards
+    assert [line.split()[0].lower() for line in cards.splitlines()] == [".subckt", "m1", "m2", "m3", "m4", ".ends"]
+
+
+def test_a_cell_may_include_files_of_its_own_folder(folder: Path) -> None:
+    (folder / "parts.spice").write_text(PAIRS)
+    (folder / "pairs.spice").write_text(".include parts.spice\n")
+    assert "m4 b spb vdd vdd pch" in synapse_of(folder / "own.toml").cards
+
+
+def test_a_pin_is_connected_to_what_it_is_named_for(folder: Path) -> None:
+    edited(folder, "pairs.spice", "spb nb pb", "spb tail nb pb")
+    path = edited(folder, "own.toml", "bias_n_v", "fixed_v = { tail = 0.3 }\nbias_n_v")
+    design = load_design(path)
+    cells = Cells(NetlistSynapse(synapse_of(path), 1.8), design.neuron, design.timing, 1.8, 0.5)
+    netlist = synapse_iv(cells, SynapseSetting(-1, 1.55))
+    lines = "membrane spike spike_bar synapse_tail synapse_bias_n synapse_bias_p supply 0"
+    assert f"Xsynapse {lines} pairs" in netlist
+    assert "Vsynapse_bias_n synapse_bias_n 0 0.0\n" in netlist
+    assert "Vsynapse_bias_p synapse_bias_p 0 1.55\n" in netlist
+    assert "Vsynapse_tail synapse_tail 0 0.3\n" in netlist
+    assert "Vsynapse_bias_p synapse_bias_p 0 1.8\n" in synapse_iv(cells, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        ("own.toml", 'file = "pairs.spice"', 'file = "gone.spice"', r"synapse\.file: .*gone\.spice cannot be read: No such file"),
+        ("own.toml", 'file = "pairs.spice"\n', "", r"synapse: file: missing"),
+        (
+            "own.toml",
+            'subcircuit = "pairs"',
+            'subcircuit = "pair"',
+            r"synapse\.subcircuit: .*no sub-circuit 'pair'; .* pairs",
+        ),
+        ("own.toml", 'membrane = "mem", ', "", r"synapse: pins: membrane: missing"),
+        ("own.toml", 'spike = "sp", ', "", r"synapse\.pins: nothing is said of pin 'sp'"),
+        ("own.toml", 'ground = "vss"', 'ground = "gnd"', r"synapse\.pins\.ground: sub-circuit pairs has no pin 'gnd'"),
+        ("own.toml", 'ground = "vss"', 'ground = "vdd"', r"pins: vdd is named twice"),
+        ("own.toml", 'ground = "vss"', 'earth = "vss"', r"synapse\.pins\.earth"),
+        ("own.toml", 'ground = "vss"', 'ground = "v ss"', r"'v ss' is not the name of a pin"),
+        ("own.toml", "[0.20, 0.30]", "[0.30, 0.20]", r"synapse: bias_n_v: runs the wrong way"),
+        ("own.toml", "[1.60, 1.50]", "[1.50, 1.60]", r"synapse: bias_p_v: runs the wrong way.*\(the supply\)"),
+        ("own.toml", "bias_p_v = [1.60, 1.50]\n", "", r"synapse: bias_p_v: must be given if pins\.bias_p is"),
+        ("own.toml", ', ss = "SLOW"', "", None),
+        ("own.toml", 'tt = "TT", ', "", r"process: sections: none for corner tt"),
+        ("own.toml", 'library = "small.lib"\n', "", r"process: library and sections go together"),
+        ("pairs.spice", ".ends", ".control\nshell ls\n.endc\n.ends", r"pairs\.spice:6: \.control is not allowed"),
+        ("pairs.spice", ".ends", "a1 mem spy\n.ends", r"pairs\.spice:6: 'a1' is not a device"),
+        ("pairs.spice", ".ends", ".include /etc/passwd\n.ends", r"pairs\.spice:6: /etc/passwd lies outside"),
+        ("pairs.spice", ".ends\n", "", r"pairs is not closed by \.ends"),
+        ("pairs.spice", ".ends", ".ends\nvdd vdd 0 1.8", r"'vdd vdd 0 1\.8' stands outside a sub-circuit"),
+        ("pairs.spice", ".ends", ".ends\n.global vdd", r"node vdd is global"),
+        (
+            "pairs.spice",
+            ".ends",
+            ".ends\n.subckt neuron a b\nr1 a b 1k\n.ends",
+            r"'neuron' has the name of one of ours",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_with_file_and_field(folder: Path, file: str, old: str, new: str, complaint: str | None) -> None:
+    path = edited(folder, file, old, new)
+    if complaint is None:  # the same way of changing the design, but to one that is right
+        assert load_design(path).synapse.kind == "netlist"
+        return
+    with pytest.raises(InputError, match=complaint) as caught:
+        load_design(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def curve(*currents_a: float, sign: int = 1) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame({"sign": sign, "code": 0.1 * k, "membrane_v": [0.5, 1.5], "current_a": sign * current})
+        for k, current in enumerate(currents_a)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("currents", "complaint"),
+    [
+        ((1e-9, 3e-9, 2e-9), r"sign \+1: .* does not grow with the code: 3e-09 A at 0.1, 2e-09 A at 0.2"),
+        ((1e-9, 1e-9, 2e-9), "does not grow"),
+        ((0.0, 1e-17, 1e-16), "1e-16 A at code 0.2: the membrane never moves"),
+        ((-1e-9, -2e-9, -3e-9), "flows the wrong way at code 0.2"),
+    ],
+)
+def test_a_bias_curve_that_no_weight_can_be_read_from(currents: tuple[float, ...], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        check_currents(curve(*currents), 1.0)
+
+
+def test_a_growing_current_passes_for_either_sign() -> None:
+    check_currents(pd.concat([curve(1e-9, 2e-9), curve(1e-9, 5e-9, sign=-1)]), 1.0)
+
+
+def test_the_part_of_an_own_library_in_use_is_a_matter_of_names(folder: Path) -> None:
+    pdk = load_design(folder / "own.toml").process.pdk()
+    assert device_uses(PAIRS + "x1 a b c d e f g pairs\nd1 a 0 esd") == {DeviceUse("nch"), DeviceUse("pch"), DeviceUse("esd")}
+    text = prune(pdk, Corner.SS, device_uses(PAIRS)).text
+    assert ".model nch nmos" in text and ".param vth_shift = 0.05" in text
+    assert "thick" not in text
+    with pytest.raises(DeviceModelError, match="esd: not a device of this model library"):
+        prune(pdk, Corner.TT, [DeviceUse("esd")])
+    with pytest.raises(DeviceModelError, match="no section for corner ff; there is one for tt, ss"):
+        prune(pdk, Corner.FF, device_uses(PAIRS))
+    with pytest.raises(DeviceModelError, match="a seed changes nothing"):
+        prune(pdk, Corner.TT, device_uses(PAIRS), mismatch=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (".model pch", ".control\nshell ls\n.endc\n.model pch", "control is not allowed in a model library"),
+        (".model nch ", ".subckt nch d g s b\na1 d spy\n.ends\n.model nch_bare ", "a1 is not allowed in a model library"),
+        (".param oxide=3n", ".param oxide=3n\n.include devices.sp", "includes itself"),
+        (".param oxide=3n", ".include gone.sp\n.param oxide=3n", "gone.sp: cannot be read"),
+    ],
+)
+def test_a_library_that_does_more_than_describe_devices_is_refused(folder: Path, old: str, new: str, complaint: str) -> None:
+    path = edited(folder, "devices.sp", old, new)
+    with pytest.raises(DeviceModelError, match=complaint) as caught:
+        prune(load_design(path).process.pdk(), Corner.TT, device_uses(PAIRS))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_library_that_is_not_there_and_a_device_that_is_not_in_it_are_one_line(folder: Path) -> None:
+    path = edited(folder, "pairs.spice", "vss nch w=1u l=0.25u\nm2", "vss nmos_x w=1u l=0.25u\nm2")
+    result = invoke("sweep", path, "--out", folder / "run")
+    assert result.exit_code == 2, result.output
+    assert result.stderr.strip() == "cosim: nmos_x: not a device of this model library, and the netlist does not define it"
+    (folder / "small.lib").unlink()
+    result = invoke("sweep", path, "--out", folder / "run")
+    assert result.exit_code == 2 and "small.lib is not a file" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_an_own_cell_on_own_models_is_swept_over_its_corners(folder: Path) -> None:
+    """BSIM4 in weak inversion: a threshold higher by 50 mV is worth exp(-50 mV / (n kT/q)), with 1 < n < 1.6."""
+    words = ("sweep", folder / "own.toml", "--measure", "synapse_current", "--measure", "leakage", "--corners", "tt,ss")
+    result = invoke(*words, "--jobs", 1, "--out", folder / "run")
+    assert result.exit_code == 0, result.output
+    table = pd.read_parquet(folder / "run/sweep/synapse_current.parquet").set_index(["corner", "sign", "code"]).current_a
+    assert len(table) == 16
+    assert (np.sign(table) == np.sign(table.index.get_level_values("sign"))).all()
+    for sign, code in ((1, 0.20), (-1, 1.60)):
+        slope = 0.05 / math.log(table["tt", sign, code] / table["ss", sign, code]) / 0.02585
+        assert 1.0 < slope < 1.6, (sign, slope)
+
+
+@pytest.mark.slow
+def test_the_pruned_library_gives_what_the_whole_section_gives(folder: Path) -> None:
+    design = load_design(folder / "own.toml")
+    whole = f'.lib "{folder / "small.lib"}" TT\n'
+    (point, *_) = MEASUREMENTS["synapse_current"].points(Bench(design, design.process.pdk(), None))
+    decks = [replace(point.deck, plain=True), replace(point.deck, library=whole, plain=True)]
+    pruned, full = (o.row for o in simulate([replace(point, deck=deck) for deck in decks], None, jobs=1))
+    assert pruned is not None and pruned == full
+    assert pruned["current_a"] > 1e-12
+
+
+@pytest.mark.slow
+def test_the_cascode_from_a_spice_file_is_the_built_in_one() -> None:
+    codes = (0.42, 0.60, 1.30, 1.02)
+    own, ours = (rows(load_design(CELLS / f"{name}.toml"), codes) for name in ("own_cell", "cascode"))
+    assert len(own) == 4
+    assert own.current_a.to_numpy() == pytest.approx(ours.current_a.to_numpy(), rel=5e-3)
+    assert own.lambda_per_v.to_numpy() == pytest.approx(ours.lambda_per_v.to_numpy(), rel=5e-3)
+
+
+@pytest.mark.slow
+def test_an_own_cell_gives_a_hardware_model() -> None:
+    design = load_design(CELLS / "own_cell.toml")
+    few = design.characterization.model_copy(update={"codes": 4, "membrane_points": 12, "firing_points": 16})
+    rough = design.accuracy.model_copy(update={"reltol": 3e-5, "max_step_s": 2e-8})
+    bench = Bench(design.model_copy(update={"characterization": few, "accuracy": rough}), design.process.pdk(), None)
+    found = characterize(bench)
+    assert found.hardware.cell == "netlist"
+    assert found.hardware.plus.code_name == "bias"
+    # the cascode of docs/cells.md: reversals far outside the rails, in volts
+    assert found.hardware.plus.reversal(1e-8) > 40.0
+    assert found.hardware.minus.reversal(1e-8) > 20.0
