@@ -139,6 +139,27 @@ class Limit(Section):
         return self
 
 
+class Datasheet(Section):
+    """What `cosim characterize` puts on the datasheet: all combinations of the conditions, Monte Carlo dies, limits."""
+
+    corners: tuple[Corner, ...] = ()
+    temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
+    supplies_v: tuple[Volt, ...] = ()
+    modes: tuple[Literal["fixed", "rebiased"], ...] = Field(
+        default=("fixed", "rebiased"), description="biases of the design, and biases that give the same weights at each condition"
+    )
+    dies: Annotated[int, Field(ge=0, le=100_000)] = Field(default=0, description="Monte Carlo dies at the design's condition")
+    split_dies: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        default=250, description="dies repeated with mismatch alone, to tell die from device"
+    )
+    compared_dies: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=0, description="dies of the other model set, to compare with"
+    )
+    limits: dict[str, Limit] = Field(
+        default_factory=dict, description='by mode and parameter: "fixed.e_dis", "rebiased.threshold_v", "monte_carlo.spike_s"'
+    )
+
+
 class Design(Section):
     """One design, from devices to limits."""
 
@@ -154,6 +175,7 @@ class Design(Section):
     training: Training = Training()
     validation: Validation = Validation()
     sweep: Sweep = Sweep()
+    datasheet: Datasheet = Datasheet()
     limits: dict[str, Limit] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from cosim.provenance import git_revision, versions
 from cosim.run_directory import RunDirectory
 from cosim.simulator import Outcome, Point, Pool, Store, stream
 from cosim.sweep import Condition, grouped
+from sky130_models.draws import without_process
 
 FAILURES, SUMMARY, ACCURACY = "sweep/failures.parquet", "sweep/sweep.json", "sweep/accuracy.parquet"
 _SHOWN = 20
@@ -35,12 +36,14 @@ class SweepOptions:
 
     `plain`: every deck is loaded as it is, without the engine's short cuts. `check_accuracy`: so many points of each measurement
     are repeated at a tenth of the tolerance. `only`: names and values that a point's own condition must have (sign, code, ...).
+    `process`: whether dies differ in the parameters that all their devices share, or in mismatch alone.
     """
 
     plain: bool = False
     check_accuracy: int = 0
     only: tuple[tuple[str, str], ...] = ()
     command: str = ""
+    process: bool = True
 
 
 Rows = list[dict[str, Any]]
@@ -94,10 +97,27 @@ def run_sweep(
 
     Raises `InputError` for a measurement or condition that does not exist.
     """
+    monitor.begin("sweep")
+    result = measure(design, design_file, measurements, conditions, directory, pool, monitor, options)
+    monitor.end()
+    _write(result, directory, options, len(conditions), design, pool.ngspice_version)
+    return result
+
+
+def measure(
+    design: Design,
+    design_file: Path,
+    measurements: Sequence[str],
+    conditions: Sequence[Condition],
+    directory: RunDirectory,
+    pool: Pool,
+    monitor: Monitor,
+    options: SweepOptions,
+) -> SweepResult:
+    """Simulate what the run directory's store does not know; writes nothing else. Raises as `run_sweep` does."""
     _check(design, measurements, conditions)
     started, done = time.monotonic(), list[Outcome]()
     result = SweepResult(directory.path, {name: [] for name in measurements})
-    monitor.begin("sweep")
     with Store(directory / "points.sqlite") as store:
         for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
             monitor.outcome(outcome)
@@ -114,8 +134,6 @@ def run_sweep(
     for outcome in done:
         result.rows[str(outcome.point.condition["measurement"])].append(_row(outcome))
     result.wall_s = time.monotonic() - started
-    monitor.end()
-    _write(result, directory, options, len(conditions), design, pool.ngspice_version)
     return result
 
 
@@ -145,7 +163,8 @@ def _points(
             for point in points:
                 for seed in seeds:
                     condition = {"measurement": name, **dataclasses.replace(nominal, seed=seed).as_dict(), **point.condition}
-                    deck = dataclasses.replace(point.deck, seed=seed, plain=options.plain)
+                    library = point.deck.library if options.process else without_process(point.deck.library)
+                    deck = dataclasses.replace(point.deck, seed=seed, plain=options.plain, library=library)
                     yield Point(condition, deck, point.extract)
 
 

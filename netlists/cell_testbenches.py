@@ -14,6 +14,7 @@ from PySpice.Spice.Netlist import Circuit
 from netlists.crossbar import Cells, Sources, attach_supplies, define_neuron, netlist_text
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
 from netlists.synapse import SynapseNodes, SynapseSetting
+from sky130_models.devices import Fet, mosfet
 
 MEMBRANE_SOURCE = "i(vmembrane)"
 SUPPLY_SOURCE = "i(vsupply)"
@@ -40,6 +41,17 @@ def held_neuron(cells: Cells, membrane: Sequence[tuple[float, float]] | None, le
         circuit.V(f"{name}_bar", f"neuron_{name}_bar", 0, 0.0 if high else cells.supply_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v if membrane is None else _pwl(membrane))
     _idle_synapses(circuit, cells, synapses)
+    return netlist_text(circuit)
+
+
+def starving_pullup(cells: Cells) -> str:
+    """The PMOS that starves the sensing inverter, by itself: its gate at `Vpullup_bias`, its drain held by `Vmembrane`."""
+    circuit = Circuit("starving_pullup")
+    circuit.V("supply", "supply", 0, cells.supply_v)
+    circuit.V("pullup_bias", "pullup_bias", 0, cells.neuron.pullup_bias_v)
+    circuit.V("membrane", "membrane", 0, cells.supply_v / 2)
+    size = cells.neuron.pullup
+    mosfet(circuit, "pullup", Fet.PFET, "membrane", "pullup_bias", "supply", "supply", size.width_um, size.length_um)
     return netlist_text(circuit)
 
 

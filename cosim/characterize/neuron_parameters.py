@@ -17,7 +17,7 @@ from netlists.cell_testbenches import MEMBRANE_SOURCE, SUPPLY_SOURCE, Levels, he
 from netlists.stimulus import PhaseWindow, release_lead_s
 
 BIAS_STEP_V = 0.02
-SLOPES = (4.0, 2.0, 1.0)
+SLOPES = (2.0, 1.0, 0.5)
 """Slopes of the ramps through the switching threshold, in swings (0.9 V) a phase."""
 
 RAMP_SWING_V = 0.9
@@ -101,18 +101,22 @@ def threshold_and_delay(
 ) -> dict[str, Any]:
     """The membrane when the output spikes (V) is threshold - slope * delay: both, by least squares over the ramps.
 
-    `threshold_v` is that line at the slowest ramp's slope, what a firing membrane sees; NaN where a ramp makes no spike.
+    `threshold_v` is that line at the slope of a phase, what a firing membrane sees. A ramp that ends before its spike says
+    nothing; with fewer than two that spike all is NaN.
     """
     seen = []
-    for start, end in zip(starts_s, [*starts_s[1:], float("inf")], strict=True):
+    for start, slope in zip(starts_s, slopes_v_per_s, strict=True):
         spikes = waveforms.crossings("v(spike)", level_v, rising=True, after=start)
-        seen.append(float(waveforms.at("v(membrane)", spikes[0])) if len(spikes) and spikes[0] < end else float("nan"))
-    if not np.isfinite(seen).all():
+        end = start + (float(waveforms.at("v(membrane)", start)) - EDGE_OF_RAILS_V) / slope
+        seen.append(float(waveforms.at("v(membrane)", spikes[0])) if len(spikes) and spikes[0] <= end else float("nan"))
+    spiked = np.isfinite(seen)
+    if spiked.sum() < 2:
         return dict.fromkeys(("threshold_v", "static_threshold_v", "delay_s", "residual_v"), float("nan"))
-    intercept, slope, _, residual = line_fit(np.array(slopes_v_per_s), np.array(seen))
+    slopes = np.array(slopes_v_per_s)
+    intercept, slope, _, residual = line_fit(slopes[spiked], np.array(seen)[spiked])
+    of_a_phase = slopes[SLOPES.index(1.0)]
     return {
-        "threshold_v": intercept + slope * slopes_v_per_s[-1], "static_threshold_v": intercept, "delay_s": -slope,
-        "residual_v": residual,
+        "threshold_v": intercept + slope * of_a_phase, "static_threshold_v": intercept, "delay_s": -slope, "residual_v": residual,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cosim.characterize.bench import Accuracy, Bench
 from cosim.characterize.held_membrane import integral, line_parameters, rail_to_rail
 from cosim.simulator import DcSweep, Point, Transient, Waveforms
-from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, held_neuron, switched_synapse
+from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, held_neuron, starving_pullup, switched_synapse
 from netlists.synapse import SIGNS, Sign, SynapseSetting
 from netlists.testbenches import synapse_iv
 
@@ -54,13 +54,16 @@ def switching(bench: Bench) -> Iterator[Point]:
 
 
 def bias_curves(bench: Bench) -> Iterator[Point]:
-    """Current of a synapse of each sign, and of the discharger, at rest against its gate bias from rail to rail.
+    """Current of a synapse of each sign, of the discharger and of the starving pull-up against its gate bias, rail to rail.
 
     Cells whose code is no gate bias have none.
     """
     cells = bench.cells()
     sweep = partial(DcSweep, start=0.0, stop=cells.supply_v, step=cells.supply_v / BIAS_STEPS)
-    decks = {"discharger": (held_neuron(cells, None, Levels(phase=True)), "Vdischarger_bias")}
+    decks = {
+        "discharger": (held_neuron(cells, None, Levels(phase=True)), "Vdischarger_bias"),
+        "pullup": (starving_pullup(cells), "Vpullup_bias"),
+    }
     for sign, side in zip(SIGNS, "np", strict=True):
         for _, setting in synapse_codes(bench, sign)[:1]:
             netlist, source = synapse_iv(cells, setting), f"Vsynapse_{side}_bias"

@@ -43,11 +43,11 @@ def test_a_current_into_the_membrane_keeps_its_sign() -> None:
 
 
 def test_threshold_and_delay_come_apart() -> None:
-    slopes, static, delay = [4e6, 2e6, 1e6], 0.45, 25e-9
+    slopes, static, delay = [2e6, 1e6, 0.5e6], 0.45, 25e-9
     starts, times, membrane, spike, clock = [], [], [], [], 0.0
     for slope in slopes:
         starts.append(clock)
-        t = np.linspace(0, 1.2 / slope, 4001)
+        t = np.linspace(0, 1.15 / slope, 4001)
         times.append(clock + t)
         membrane.append(1.3 - slope * t)
         spike.append(np.where(t >= (1.3 - static) / slope + delay, 1.8, 0.0))

@@ -1,0 +1,266 @@
+"""Cell parameters over process, voltage and temperature: with the design's biases, and with those that give the same weights.
+
+*fixed*: every bias as the design says, referenced to ground: the spread as it is. *rebiased*: at each condition the gate biases
+are read off that condition's own curves, so that the weakest and the strongest weight of each sign, the current that starves the
+sensing inverter and the time of a phase are those of the design's own condition. So PMOS biases follow the supply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.characterize.parameter_table import MEASURED, NAN, SIDES, Row, all_parameters, no_values, parameters_of
+from cosim.design import Datasheet, Design, Sweep
+from cosim.errors import InputError
+from cosim.sweep import Condition, Value, product
+from cosim.sweep_run import SweepResult
+from netlists.synapse import SIGNS
+from sky130_models.corners import Corner
+
+FIXED, REBIASED = "fixed", "rebiased"
+UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_line")
+"""What says, once the sensing inverter is biased, which current is a weight of one."""
+
+HALF_WIDTH_V = 1e-3
+"""A discharger bias is given as a range of this half width around it."""
+
+TINY_A = 1e-30
+"""Stands for no current where its logarithm is taken."""
+
+Curves = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+Measure = Callable[[Sequence[str], Sequence[Condition]], SweepResult]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One circuit: its mode, its condition as it was simulated, and its parameters (NaN where there is none)."""
+
+    mode: str
+    condition: Condition
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """A weight that no bias gives at a condition, and the range of |weight| that there is; "all" where the neuron itself does not
+    work there, so that there is no unit of weight."""
+
+    condition: Condition
+    weight: str
+    wanted: float
+    lowest: float
+    highest: float
+
+
+@dataclass
+class PvtResult:
+    """Every circuit that was measured, weights that could not be reached, and points that failed."""
+
+    nominal: Measured
+    circuits: list[Measured] = field(default_factory=list)
+    unreached: list[Unreached] = field(default_factory=list)
+    sweeps: list[SweepResult] = field(default_factory=list)
+
+
+def conditions(design: Design, asked: Datasheet) -> list[Condition]:
+    """All combinations of corners, temperatures and supplies that the datasheet asks for."""
+    return product(Sweep(corners=asked.corners, temperatures_c=asked.temperatures_c, supplies_v=asked.supplies_v), design)
+
+
+def run_pvt(design: Design, asked: Datasheet, own: Condition, measure: Measure) -> PvtResult:
+    """Measure every parameter in every mode at every condition.
+
+    `own` is the design's own condition, which is always among them; the fields of the design that it sets hold everywhere.
+    """
+    wanted = list(dict.fromkeys([own, *(_with(condition, dict(own.parameters)) for condition in conditions(design, asked))]))
+    fixed = measure(MEASURED, wanted if FIXED in asked.modes else [own])
+    circuits = circuits_of(FIXED, fixed, design)
+    nominal = next((circuit for circuit in circuits if circuit.condition == own), Measured(FIXED, own, no_values()))
+    result = PvtResult(nominal, sweeps=[fixed])
+    result.circuits += circuits if FIXED in asked.modes else []
+    if REBIASED in asked.modes:
+        _rebias_all(design, wanted, measure, result)
+    return result
+
+
+def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, result: PvtResult) -> None:
+    own = result.nominal.condition
+    curves = measure(("bias_curves",), wanted)
+    by_condition = {condition: bias_curves_of(rows) for condition, rows in rows_by_condition(curves).items()}
+    sensed = {
+        condition: _sensing_rebiased(design, condition, by_condition[condition], by_condition[own])
+        for condition in wanted
+        if condition != own and condition in by_condition and own in by_condition
+    }
+    units = measure(UNIT_OF_WEIGHT, list(sensed.values())) if sensed else SweepResult(Path(), {})
+    unit_rows = rows_by_condition(units)
+    chosen: list[Condition] = [own]  # whose biases are right as they are
+    for condition, with_sensing in sensed.items():
+        here = parameters_of(unit_rows.get(with_sensing, {}), with_sensing.applied(design))
+        biased, missing = rebiased(design, with_sensing, by_condition[condition], here, result.nominal.values)
+        chosen += [biased] if biased else []
+        result.unreached += missing
+    found = measure(MEASURED, list(dict.fromkeys(chosen)))
+    lost = {(str(one.condition), one.weight) for one in result.unreached}
+    result.circuits += [_without(circuit, lost) for circuit in circuits_of(REBIASED, found, design)]
+    result.sweeps += [curves, units, found]
+
+
+def _without(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
+    """What belongs to a weight that could not be reached is not a value of the cell at that weight."""
+    mine = {weight for condition, weight in lost if condition == str(circuit.condition)}
+    kept = {name: NAN if any(weight in name for weight in mine) else value for name, value in circuit.values.items()}
+    return replace(circuit, values=kept) if mine else circuit
+
+
+def _sensing_rebiased(design: Design, condition: Condition, here: Curves, own: Curves) -> Condition:
+    """The condition with the current of the starving pull-up at its design value."""
+    if "pullup" not in here or "pullup" not in own:
+        return condition
+    bias, current = own["pullup"]
+    wanted = float(np.exp(np.interp(design.neuron.pullup_bias_v, bias, np.log(np.maximum(current, TINY_A)))))
+    return _with(condition, {"neuron.pullup_bias_v": round(_at(*rising(*here["pullup"]), wanted), 5)})
+
+
+def rebiased(
+    design: Design, condition: Condition, curves: Curves, here: Mapping[str, float], nominal: Mapping[str, float]
+) -> tuple[Condition | None, list[Unreached]]:
+    """The condition with the biases that give the nominal weights there, as fields of the design, and weights without one.
+
+    None where the neuron does not work there at all.
+
+    Args:
+        here: parameters at the condition, its sensing inverter biased.
+        nominal: parameters at the design's own condition.
+    """
+    unit_a = here["capacitance_f"] * here["v_th_v"] / design.timing.phase_s
+    if not np.isfinite(unit_a):
+        return None, [Unreached(condition, "all", NAN, NAN, NAN)]
+    fields: dict[str, Value] = {}
+    missing: list[Unreached] = []
+    for sign, name in zip(SIGNS, ("nmos_bias_v", "pmos_bias_v"), strict=True):
+        side = SIDES[sign]
+        if side not in curves:
+            continue
+        bias, current = rising(*curves[side])
+        weights = {code: nominal[f"weight_{side}_{code}"] for code in ("weak", "strong")}
+        found = [_at(bias, current, weight * unit_a) for weight in weights.values()]
+        if found[0] != found[1]:
+            fields[f"synapse.{name}"] = ":".join(repr(round(float(volts), 5)) for volts in found)
+        ends = float(current[0] / unit_a), float(current[-1] / unit_a)
+        missing += [
+            Unreached(condition, f"{side}_{code}", weight, *ends)
+            for code, weight in weights.items()
+            if not ends[0] * (1 - 1e-6) <= weight <= ends[1] * (1 + 1e-6)
+        ]
+    e = here["e_dis"]
+    if "discharger" in curves and np.isfinite(e):
+        share = e * np.log(e / (e - 1)) if e > 1 else 1.0  # docs/physics.md, equation 3: a resting membrane fires at t = 1
+        condition = at_bias(condition, _at(*rising(*curves["discharger"]), unit_a * share))
+    final = _with(condition, fields)
+    return final, [replace(one, condition=final) for one in missing]
+
+
+def bias_curves_of(rows: Mapping[str, Sequence[Row]]) -> Curves:
+    """Gate bias (V) and current (A) of each device of `bias_curves`."""
+    return {row["device"]: (np.asarray(row["bias_v"]), np.asarray(row["current_a"])) for row in rows.get("bias_curves", ())}
+
+
+def rising(bias_v: NDArray[np.float64], current_a: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The longest part of a bias curve on which the current rises, in that order. Raises `InputError` if it never does."""
+    if current_a[-1] < current_a[0]:
+        bias_v, current_a = bias_v[::-1], current_a[::-1]
+    up = np.concatenate([[False], np.diff(current_a) > 0, [False]])
+    edges = np.flatnonzero(np.diff(up.astype(int)))
+    if not len(edges):
+        raise InputError("bias curve: the current never rises with the bias; check the cell's bias pins")
+    start, end = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
+    return bias_v[start : end + 1], np.maximum(current_a[start : end + 1], TINY_A)
+
+
+def _at(bias_v: NDArray[np.float64], current_a: NDArray[np.float64], wanted_a: float) -> float:
+    """The bias of a current, by a monotone curve through ln I; the end of the curve for what lies beyond it."""
+    from scipy.interpolate import PchipInterpolator
+
+    log = np.log(current_a)
+    return float(PchipInterpolator(log, bias_v)(np.clip(np.log(max(wanted_a, TINY_A)), log[0], log[-1])))
+
+
+def at_bias(condition: Condition, discharger_bias_v: float) -> Condition:
+    """The condition with the discharger at a bias."""
+    low, high = (repr(round(discharger_bias_v + step, 6)) for step in (-HALF_WIDTH_V, HALF_WIDTH_V))
+    return _with(condition, {"neuron.discharger_bias_v": f"{low}:{high}"})
+
+
+def _with(condition: Condition, fields: Mapping[str, Value]) -> Condition:
+    return replace(condition, parameters=tuple(sorted({**dict(condition.parameters), **fields}.items())))
+
+
+def condition_of(row: Row) -> Condition:
+    """The condition that a row of a sweep was measured at."""
+    fields = tuple(sorted((name, value) for name, value in row.items() if "." in name))
+    seed = row.get("seed")
+    return Condition(
+        Corner(row["corner"]), float(row["temperature_c"]), float(row["supply_v"]), fields, None if seed is None else int(seed)
+    )
+
+
+def rows_by_condition(result: SweepResult) -> dict[Condition, dict[str, list[dict[str, Any]]]]:
+    """Rows of every measurement, by the condition they were measured at."""
+    found: dict[Condition, dict[str, list[dict[str, Any]]]] = {}
+    for measurement, rows in result.rows.items():
+        for row in rows:
+            found.setdefault(condition_of(row), {}).setdefault(measurement, []).append(row)
+    return found
+
+
+def circuits_of(mode: str, result: SweepResult, design: Design) -> list[Measured]:
+    """The parameters of every condition (and seed) of a sweep."""
+    nominal = {condition.nominal for condition in rows_by_condition(result)}
+    designs = {condition: condition.applied(design) for condition in nominal}
+    return [
+        Measured(mode, condition, parameters_of(rows, designs[condition.nominal]))
+        for condition, rows in rows_by_condition(result).items()
+    ]
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """One parameter in one mode: what it is at the design's own condition, its least and largest value, and where they are.
+
+    `worst` is the condition farthest from typical, by ratio for a parameter that is spread over factors.
+    """
+
+    mode: str
+    parameter: str
+    typical: float
+    least: float
+    largest: float
+    least_at: Condition
+    largest_at: Condition
+    worst: Condition
+    circuits: int
+
+
+def extremes(circuits: Sequence[Measured], nominal: Measured) -> Iterator[Extremes]:
+    """One line a mode and parameter, over the circuits that have it."""
+    for mode in dict.fromkeys(circuit.mode for circuit in circuits):
+        for name, parameter in all_parameters().items():
+            here = [one for one in circuits if one.mode == mode and np.isfinite(one.values[name])]
+            if not here:
+                continue
+            values = np.array([one.values[name] for one in here])
+            typical = nominal.values[name]
+            logarithmic = parameter.scale == "log" and np.all(values > 0) and typical > 0
+            distance = np.abs(np.log(values / typical) if logarithmic else values - typical)
+            low, high, worst = int(values.argmin()), int(values.argmax()), int(np.nan_to_num(distance).argmax())
+            yield Extremes(
+                mode, name, typical, float(values[low]), float(values[high]), here[low].condition, here[high].condition,
+                here[worst].condition, len(here),
+            )  # fmt: skip
