@@ -6,7 +6,7 @@ Everything on one thread and in CPU time. Sizes and ways of measuring stand in e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmarks.figure import Figure
 from benchmarks.layer_cases import Step, convolution_step, cpu_seconds, dense, dense_step, in_fresh_process
+from training.solvers.reversal import BySign
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
 
 PACKAGES = ("torch", "numba", "torchdiffeq")
@@ -118,11 +119,12 @@ def _against_ode_solver(plan: _Plan) -> Figure:
     from benchmarks.peers import ode_solver
 
     t, weight, plus, minus = (x.detach() for x in dense(plan.neurons, plan.neurons, 16))
-    beta = torch.where(weight >= 0.0, plus, minus)
-    exact = Exact()(Accumulation(t.double(), weight.double(), beta.double()))
+    by_sign = BySign(plus, minus)
+    beta = by_sign.of(weight)
+    exact = Exact()(Accumulation(t.double(), weight.double(), by_sign))
 
     def ours() -> Tensor:
-        return Exact()(Accumulation(t, weight, beta))
+        return Exact()(Accumulation(t, weight, by_sign))
 
     our_error = _rms(ours() - exact)
     our_time = median(cpu_seconds(ours) for _ in range(plan.repeat))
@@ -158,8 +160,8 @@ def _moment_gain(plan: _Plan) -> Iterator[Figure]:
 def _phase_of_drive(plan: _Plan, drive: float) -> Accumulation:
     """In float64; E+ = -E- so that the mean of sum|w|/|E| is the drive."""
     t, weight, _, _ = (x.detach().double() for x in dense(plan.neurons, 100, plan.batch))
-    beta = torch.where(weight >= 0.0, 1.0, -1.0) * drive / weight.abs().sum(1).mean()
-    return Accumulation(t, weight, beta)
+    beta = drive / weight.abs().sum(1).mean()
+    return Accumulation(t, weight, BySign(beta, -beta))
 
 
 def _convolution(plan: _Plan) -> Iterator[Figure]:
@@ -186,7 +188,7 @@ def _gradient_errors(plan: _Plan) -> Iterator[Figure]:
     row = torch.randn(16, 100, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for reversal in REVERSALS:
         t, weight, plus, minus = (x.detach().double() for x in dense(plan.neurons, 100, 16, float(reversal)))
-        phase = Accumulation(t.requires_grad_(), weight.requires_grad_(), torch.where(weight >= 0.0, plus, minus))
+        phase = Accumulation(t.requires_grad_(), weight.requires_grad_(), BySign(plus, minus))
         exact = _gradients(Exact(), phase, row)
         drive = float(weight.detach().abs().sum(1).mean()) / reversal
         for way, solver in WAYS.items():
@@ -202,7 +204,7 @@ def _gradients(solver: Solver, phase: Accumulation, row: Tensor) -> tuple[Tensor
 
 def _single_precision(plan: _Plan) -> Figure:
     phase = _phase_of_drive(plan, 12.6)
-    single = Exact()(Accumulation(phase.t.float(), phase.weight.float(), phase.beta.float()))
+    single = Exact()(replace(phase, t=phase.t.float(), weight=phase.weight.float()))
     exact = Exact()(phase)
     error = float((single - exact).norm() / exact.norm())
     return Figure("exact_float32_error", error, "", "at most 1e-5", f"relative rms, {plan.neurons} inputs, drive 12.6")

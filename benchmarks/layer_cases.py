@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from training.solvers.connection import Convolution
+from training.solvers.reversal import BySign
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
 
 Step = Callable[[], object]
@@ -43,8 +44,8 @@ def dense_step(solver: Solver | None, inputs: int, outputs: int, batch: int) -> 
     grad = torch.randn(batch, outputs)
 
     def step() -> None:
-        beta = torch.where(weight >= 0.0, plus, minus)
-        v = published_exact.accumulate(t, weight, beta) if solver is None else solver(Accumulation(t, weight, beta))
+        beta = BySign(plus, minus)
+        v = published_exact.accumulate(t, weight, beta.of(weight)) if solver is None else solver(Accumulation(t, weight, beta))
         v.backward(grad)  # type: ignore[no-untyped-call]
         _drop_gradients(leaves)
 
@@ -63,8 +64,7 @@ def convolution_step(solver: Solver | None, channels: int, size: int, batch: int
         if solver is None:
             v = torch.nn.functional.conv2d(t, weight, padding=1)
         else:
-            beta = torch.where(weight >= 0.0, plus, minus)
-            v = solver(Accumulation(t, weight, beta, connection=Convolution(padding=1)))
+            v = solver(Accumulation(t, weight, BySign(plus, minus), connection=Convolution(padding=1)))
         v.backward(grad)  # type: ignore[no-untyped-call]
         _drop_gradients((t, weight))
 

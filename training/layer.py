@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from training.hardware import FloatArray, NormalisedModel
 from training.normalisation import BiasSpike, NeuronGain
 from training.solvers.connection import Connection, Dense
+from training.solvers.reversal import BySign, beta_of
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
 from training.synapse_table import SynapseTable, WeightRange, constant_beta
 
@@ -30,10 +31,10 @@ class LayerOutput(NamedTuple):
 
 
 class Synapses(NamedTuple):
-    """Effective synapses of a layer, each shaped as its weight."""
+    """Effective synapses of a layer, each shaped as its weight; `RCSpikeLayer.synapses` gives beta as a tensor always."""
 
     weight: Tensor
-    beta: Tensor
+    beta: Any
     kick_on: Tensor
     kick_off: Tensor
     kick_off_tail: Tensor
@@ -172,15 +173,16 @@ class RCSpikeLayer(nn.Module):
 
     def synapses(self) -> Synapses:
         """Effective weights and what the hardware model says of each; linear between its points, differentiable."""
-        return self._as_made(self.effective_weight(), self.variation)
+        made = self._as_made(self.effective_weight(), self.variation)
+        return made._replace(beta=beta_of(made.beta, made.weight))
 
     def _as_made(self, weight: Tensor, variation: Variation | None = None) -> Synapses:
         """Synapses of effective weights as designed."""
         made = weight if variation is None else variation(weight)
         if self._constant_beta is not None:
-            plus, minus = self._constant_beta
+            by_sign = BySign(*(weight.new_tensor(beta) for beta in self._constant_beta))
             nothing = weight.new_zeros(()).expand_as(weight)
-            return Synapses(made, torch.where(weight >= 0.0, plus, minus), nothing, nothing, nothing)
+            return Synapses(made, by_sign, nothing, nothing, nothing)
         with torch.no_grad():
             below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
             start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)
@@ -210,7 +212,7 @@ class RCSpikeLayer(nn.Module):
         `generator` draws the spike-time noise and the grid offset of DSTD.
         """
         t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
-        synapses = self.synapses()
+        synapses = self._as_made(self.effective_weight(), self.variation)
         bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight))
         membrane = self._accumulate(t, synapses, bias, generator)
         switched = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off) if self._has_kick_off else membrane
@@ -225,7 +227,7 @@ class RCSpikeLayer(nn.Module):
     def _accumulate(self, t: Tensor, synapses: Synapses, bias: Synapses | None, generator: torch.Generator | None) -> Tensor:
         leak = self.weight.new_full((len(self.weight),), self.membrane_leak) if self.membrane_leak else None
         if bias is not None:
-            own = bias.weight * bias.beta
+            own = bias.weight * beta_of(bias.beta, bias.weight)
             leak = own if leak is None else own + leak
         phase = Accumulation(
             t, synapses.weight, synapses.beta, synapses.kick_on if self._has_kick_on else None,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from training.solvers import cell_walk, dstd
 from training.solvers.connection import Convolution, Dense
+from training.solvers.reversal import BySign
 from training.solvers.solver import DSTD, Accumulation, Exact, Reference, Solver
 
 DENSE = Dense()
@@ -185,6 +186,24 @@ def test_reversal_by_weight_is_differentiated_through() -> None:
     reference = gradients(Reference(), x, by_weight=0.5)
     assert float((plain[2] - curved[2]).norm()) > 1e-2
     torch.testing.assert_close(curved[2], reference[2], rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("connection", [DENSE, WINDOWS[1]])
+@pytest.mark.parametrize("per_neuron", [False, True])
+@pytest.mark.parametrize("solver", [Exact(), DSTD(3, moment=True), Reference()])
+def test_reversals_by_sign_are_those_by_synapse(solver: Solver, per_neuron: bool, connection: Dense | Convolution) -> None:
+    x = given(connection, seed=8, reversals="neuron" if per_neuron else "layer")
+    plus, minus = (1 / x[name].detach().flatten() if per_neuron else 1 / x[name].detach() for name in ("e_plus", "e_minus"))
+    signs = [one.requires_grad_() for one in (plus, minus)]
+    by_sign = replace(phase(x, connection), beta=BySign(*signs))
+    by_synapse = replace(by_sign, beta=BySign(*signs).of(x["weight"]))
+    leaves = [x["t"], x["weight"], *signs]
+    found, expected = (solver(one) for one in (by_sign, by_synapse))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    pairs = zip(torch.autograd.grad(found.sum(), leaves), torch.autograd.grad(expected.sum(), leaves), strict=True)
+    for a, b in pairs:
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+        assert float(b.abs().max()) > 1e-3
 
 
 def test_inputs_that_do_not_fit_are_named() -> None:

@@ -58,8 +58,7 @@ class _FirstSpikes(torch.autograd.Function):
         given = (*map(array, (times, order, weight)), *ctx.constants, *map(array, (end, current, rank, end_grad.cpu())))
         t_grad = gather_over_threads(
             lambda share, first, last: lif_kernels.first_spikes_back(*given, array(weight_grad), share, first, last),
-            len(weight), times.shape[1] * end.numel(), times if ctx.needs_input_grad[0] else None,
+            len(weight), times.shape[1] * end.numel(), times,
         )  # fmt: skip
-        if t_grad is not None:
-            t_grad = t_grad.to(t.device).mul_(t >= 0.0)
+        t_grad = t_grad.to(t.device).mul_(t >= 0.0)
         return t_grad, weight_grad.to(t.device), None, None, None, None

@@ -131,8 +131,7 @@ def first_spikes_back(
                     v_lam[o] *= slow
                 w_grad[source, o] += i_lam[o] / tau_s
                 slope += w[source, o] / tau_s * (i_lam[o] / tau_s - v_lam[o] / tau_m)
-            if time_grad is not None:
-                time_grad[sample, source] += slope
+            time_grad[sample, source] += slope
     for o in range(outputs):
         for j in range(w.shape[0]):
             weight_grad[first + o, j] = w_grad[j, o]

@@ -82,8 +82,7 @@ class _FirstSpikes(torch.autograd.Function):
         found = [array(x) for x in (weight_grad, beta_grad, bias_grad, leak_grad)]
         t_grad = gather_over_threads(
             lambda share, first, last: ttfs_kernels.first_spikes_back(*given, *found, share, first, last),
-            len(weight), times.shape[1] * end.numel(), times if ctx.needs_input_grad[0] else None,
+            len(weight), times.shape[1] * end.numel(), times,
         )  # fmt: skip
-        if t_grad is not None:
-            t_grad = t_grad.to(t.device).mul_(t >= 0.0)
+        t_grad = t_grad.to(t.device).mul_(t >= 0.0)
         return t_grad, *(x.to(t.device) for x in (weight_grad, beta_grad, bias_grad, leak_grad)), None, None

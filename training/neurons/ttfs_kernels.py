@@ -10,8 +10,9 @@ import math
 import numpy as np
 
 from training.solvers.compilation import Array, compiled, inlined
+from training.solvers.optional_arrays import columns, products
 from training.solvers.phi_kernels import halvings, phi
-from training.solvers.walk_kernels import BLOCK, columns, largest_conductance
+from training.solvers.walk_kernels import BLOCK, largest_conductance, put_back
 from training.solvers.walk_steps import advanced, begin, retreated
 
 # Slope of a membrane at threshold, in thresholds per unit of time, below which its spike time counts as no more sensitive.
@@ -61,8 +62,9 @@ def first_spikes(
     zero, stop = times.dtype.type(0), times.dtype.type(horizon)
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
-        w, c, _ = columns(weight, beta, None, start, count)
-        bound = largest_conductance(c, leak, start)
+        w = columns(weight, start, count)
+        c = products(beta, w, start, count)
+        bound = largest_conductance(w, c, leak, leak, leak, start)
         state, work = np.empty((3, 1, count), w.dtype), np.empty((3, count), w.dtype)
         v, g, f = state[0], state[1], state[2]
         for sample in range(times.shape[0]):
@@ -101,9 +103,10 @@ def first_spikes_back(
     zero = times.dtype.type(0)
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
-        w, c, _ = columns(weight, beta, None, start, count)
+        w = columns(weight, start, count)
+        c = products(beta, w, start, count)
         w_grad, c_grad = np.zeros_like(w), np.zeros_like(w)
-        bound = largest_conductance(c, leak, start)
+        bound = largest_conductance(w, c, leak, leak, leak, start)
         state, work = np.empty((6, count), w.dtype), np.empty((3, count), w.dtype)
         g, f, lam, y, p, q = state[0], state[1], state[2], state[3], state[4], state[5]
         arrived, steps = np.empty(count, np.int64), np.empty(count, w.dtype)
@@ -137,12 +140,9 @@ def first_spikes_back(
                         w_grad[source, i] += p[i]
                         c_grad[source, i] -= q[i]
                         slope += c[source, i] * y[i] - w[source, i] * lam[i]
-                if event >= 0 and time_grad is not None:
+                if event >= 0:
                     time_grad[sample, source] += slope
             for i in range(count):
                 bias_grad[start + i] += p[i]
                 leak_grad[start + i] -= q[i]
-        for i in range(count):
-            for j in range(w.shape[0]):
-                weight_grad[start + i, j] = w_grad[j, i] + beta[start + i, j] * c_grad[j, i]
-                beta_grad[start + i, j] = w[j, i] * c_grad[j, i]
+        put_back(w, w_grad, c_grad, None, beta, weight_grad, beta_grad, None, start)

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from training.solvers.phi import phi1
+from training.solvers.reversal import Beta, beta_of
 
 
 def accumulate(
     t: Tensor,
     weight: Tensor,
-    beta: Tensor,
+    beta: Beta,
     kick: Tensor | None = None,
     *,
     v_reset: float = 0.0,
@@ -27,7 +28,7 @@ def accumulate(
     v = torch.full_like(t[:, :1] * g, v_reset)
     v = _step(v, g, f, times[:, :1])
     for j in range(t.shape[1]):
-        w, c = (x.T[order[:, j]] for x in (weight, beta * weight))
+        w, c = (x.T[order[:, j]] for x in (weight, beta_of(beta, weight) * weight))
         if kick is not None:
             v = v + kick.T[order[:, j]] * arrived[:, j, None]
         g, f = g + w, f + c

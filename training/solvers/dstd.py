@@ -22,6 +22,7 @@ from torch import Tensor
 
 from training.solvers.cell_walk import Gradients, Synapses, forwards
 from training.solvers.connection import Connection, Dense
+from training.solvers.reversal import Beta, beta_of
 
 # Membranes that go through the grid at once: what a cell needs beside them then stays near the processor.
 _MEMBRANES_AT_ONCE = 1 << 17
@@ -40,7 +41,7 @@ def grid(steps: int, offset: float) -> list[float]:
 def accumulate(
     t: Tensor,
     weight: Tensor,
-    beta: Tensor,
+    beta: Beta,
     kick: Tensor | None = None,
     *,
     v_reset: float = 0.0,
@@ -68,7 +69,7 @@ def accumulate(
     reduced = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     with torch.autocast(device, enabled=False):
         scheme = (tuple(grid(steps, offset)), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
-        v: Tensor = _DSTD.apply(t.to(weight.dtype), weight, beta * weight, kick, bias, leak, *scheme)  # type: ignore[no-untyped-call]
+        v: Tensor = _DSTD.apply(t.to(weight.dtype), weight, beta_of(beta, weight) * weight, kick, bias, leak, *scheme)  # type: ignore[no-untyped-call]
     return v
 
 

@@ -35,7 +35,7 @@ def walk(
     """
     one, count = times.dtype.type(1), weight.shape[1]
     (height, width), (k_height, k_width, stride, padding) = shape, window
-    bound = largest_conductance(conductance, leak, 0)
+    bound = largest_conductance(weight, conductance, leak, leak, leak, 0)
     now, work = np.empty(v.shape[1], v.dtype), np.empty((3, count), v.dtype)
     for sample in range(first, last):
         v_now, g_now, f_now = v[sample], g[sample], f[sample]
@@ -55,7 +55,7 @@ def walk(
                 for row_x in range(left, right):
                     row, j = row_y * positions[1] + row_x, tap - row_x * stride
                     d = t - now[row]
-                    step(v_now, g_now, f_now, row, d, halvings(d * bound), weight, conductance, kick, j, count, work)
+                    step(v_now, g_now, f_now, row, d, halvings(d * bound), weight, conductance, leak, leak, kick, j, count, work)
                     now[row] = t
         for row in range(v.shape[1]):
             advance(v_now, g_now, f_now, row, one - now[row], halvings((one - now[row]) * bound), count, work)
@@ -67,15 +67,15 @@ def walk_back(
     shape: tuple[int, int], window: tuple[int, int, int, int], positions: tuple[int, int],
     v: Array, g: Array, f: Array, v_grad: Array,
     weight_grad: Array, conductance_grad: Array, kick_grad: Array, bias_grad: Array, leak_grad: Array, time_grad: Array,
-    first: int, last: int,
+    late: bool, first: int, last: int,
 ) -> None:  # fmt: skip
     """Adjoint of `walk`: adds to all gradients; `time_grad` [batch, channels height width] is in the order of the pixels.
 
-    A pixel at t = 1 exactly gets the time gradient from below, one beyond it none.
+    If `late`, a pixel at t = 1 exactly gets the time gradient from below; one beyond it gets none.
     """
     one, count, rows = times.dtype.type(1), weight.shape[1], v.shape[1]
     (height, width), (k_height, k_width, stride, padding) = shape, window
-    bound = largest_conductance(conductance, leak, 0)
+    bound = largest_conductance(weight, conductance, leak, leak, leak, 0)
     state, now, work = np.empty((6, rows, count), v.dtype), np.empty(rows, v.dtype), np.empty((3, count), v.dtype)
     g_now, f_now, lam, y_now, p, q = state[0], state[1], state[2], state[3], state[4], state[5]
     for sample in range(first, last):
@@ -86,7 +86,7 @@ def walk_back(
             now[row] = 1
         for event in range(times.shape[1] - 1, -1, -1):
             t, source = times[sample, event], order[sample, event]
-            if t > one or (t == one and time_grad is None):
+            if t > one or (t == one and not late):
                 continue
             channel, pixel = divmod(source, height * width)
             y, x = divmod(pixel, width)
@@ -98,16 +98,16 @@ def walk_back(
                 for row_x in range(left, right):
                     row, j = row_y * positions[1] + row_x, tap - row_x * stride
                     if t == one:
-                        slope += late_slope(lam, y_now, row, weight, conductance, j, count)
+                        slope += late_slope(lam, y_now, row, weight, conductance, leak, leak, j, count)
                         continue
                     d = now[row] - t
                     slope += unstep(
                         g_now, f_now, lam, y_now, p, q, row, d, halvings(d * bound),
-                        weight, conductance, kick, weight_grad, conductance_grad, kick_grad, j, count, work,
+                        weight, conductance, leak, leak, kick, weight_grad, conductance_grad, leak_grad, leak_grad, kick_grad,
+                        j, count, work,
                     )  # fmt: skip
                     now[row] = t
-            if time_grad is not None:
-                time_grad[sample, source] += slope
+            time_grad[sample, source] += slope
         for row in range(rows):
             retreat(g_now, f_now, lam, y_now, p, q, row, now[row], halvings(now[row] * bound), count, work)
         for row in range(rows):

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from training.solvers import image_kernels
 from training.solvers.connection import Convolution
+from training.solvers.reversal import Beta, beta_of
 from training.solvers.threads import array, over_threads, sum_in_order
 
 
 def accumulate(
     t: Tensor,
     weight: Tensor,
-    beta: Tensor,
+    beta: Beta,
     kick: Tensor | None = None,
     *,
     v_reset: float = 0.0,
@@ -31,7 +32,7 @@ def accumulate(
     v: Tensor = _ImageWalk.apply(  # type: ignore[no-untyped-call]
         t.to(weight.dtype),
         weight,
-        beta * weight,
+        beta_of(beta, weight) * weight,
         kick,
         none if bias is None else bias,
         none if leak is None else leak,
@@ -76,7 +77,7 @@ class _ImageWalk(torch.autograd.Function):
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, times, order, weight, conductance, kick, leak, v, g, f = ctx.saved_tensors
         columns = [_columns(x) for x in (weight, conductance, kick)]
-        time_grad = torch.zeros_like(times) if ctx.needs_input_grad[0] else None
+        to_t, time_grad = ctx.needs_input_grad[0], torch.zeros_like(times)
         given = [array(x) for x in (times, order, *columns, leak)]
         states = [array(x) for x in (v, g, f, v_grad.flatten(2).transpose(1, 2))]
         wanted = [x for x in (*columns, leak, leak) if x is not None]
@@ -86,11 +87,10 @@ class _ImageWalk(torch.autograd.Function):
             shares[first] = [torch.zeros_like(x) for x in wanted]
             weight_grad, conductance_grad, *kick_grad, bias_grad, leak_grad = map(array, shares[first])
             found = (weight_grad, conductance_grad, *(kick_grad or [None]), bias_grad, leak_grad, array(time_grad))
-            image_kernels.walk_back(*given, *ctx.geometry, *states, *found, first, last)
+            image_kernels.walk_back(*given, *ctx.geometry, *states, *found, to_t, first, last)
 
         over_threads(sweep, len(t), v.numel() * weight[0].numel())
         *columns_grad, bias_grad, leak_grad = map(sum_in_order, zip(*(shares[first] for first in sorted(shares)), strict=True))
-        if time_grad is not None:
-            time_grad = time_grad.view_as(t).mul_((t >= 0.0) & (t <= 1.0))
         weight_grad, conductance_grad, *kick_grad = (x.T.view_as(weight) for x in columns_grad)
-        return time_grad, weight_grad, conductance_grad, kick_grad[0] if kick_grad else None, bias_grad, leak_grad, None, None
+        t_grad = time_grad.view_as(t).mul_((t >= 0.0) & (t <= 1.0)) if to_t else None
+        return t_grad, weight_grad, conductance_grad, kick_grad[0] if kick_grad else None, bias_grad, leak_grad, None, None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from training.solvers import autograd_walk, dstd, event_walk, image_walk
 from training.solvers.connection import Connection, Convolution, Dense
+from training.solvers.reversal import Beta, BySign, beta_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Accumulation:
         t: input spike times, [batch, in] or, behind a `Convolution`, [batch, in, height, width]. At t >= 1 an input never
             arrives, t < 0 counts as 0.
         weight: [out, in] or [out, in, kernel, kernel].
-        beta: 1/E with the sign of the weight; broadcasts to the weight: one per layer, per neuron, or per synapse.
+        beta: 1/E with the sign of the weight: `BySign`, a pair per layer or per neuron, or a tensor that broadcasts to weight.
         kick: shaped as the weight, or None.
         v_reset: membrane at t = 0.
         bias, leak: drive and conductance from t = 0 on, [out], or None. A bias spike is a bias, and its beta times it a leak.
@@ -31,7 +32,7 @@ class Accumulation:
 
     t: Tensor
     weight: Tensor
-    beta: Tensor
+    beta: Beta
     kick: Tensor | None = None
     v_reset: float = 0.0
     bias: Tensor | None = None
@@ -40,11 +41,14 @@ class Accumulation:
 
     def by_patches(self) -> Accumulation:
         """The same neurons behind a dense crossbar each, one row of `t` per position: a convolution's input grows by its taps."""
-        flat = [None if x is None else x.flatten(1) for x in (self.weight, self.beta.expand_as(self.weight), self.kick)]
-        weight, beta, kick = flat
-        assert weight is not None and beta is not None
+        beta = self.beta if isinstance(self.beta, BySign) else self.beta.expand_as(self.weight).flatten(1)
         return replace(
-            self, t=self.connection.patches(self.t, self.weight), weight=weight, beta=beta, kick=kick, connection=Dense()
+            self,
+            t=self.connection.patches(self.t, self.weight),
+            weight=self.weight.flatten(1),
+            beta=beta,
+            kick=None if self.kick is None else self.kick.flatten(1),
+            connection=Dense(),
         )
 
 
@@ -105,8 +109,9 @@ class Reference:
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         rows = phase.by_patches()
-        tensors = (rows.t, rows.weight, rows.beta, rows.kick, rows.bias, rows.leak)
-        t, weight, beta, kick, bias, leak = (None if x is None else x.double() for x in tensors)
-        assert t is not None and weight is not None and beta is not None
-        v = autograd_walk.accumulate(t, weight, beta, kick, v_reset=rows.v_reset, bias=bias, leak=leak)
+        beta = beta_of(rows.beta, rows.weight).double()
+        kick, bias, leak = (None if x is None else x.double() for x in (rows.kick, rows.bias, rows.leak))
+        v = autograd_walk.accumulate(
+            rows.t.double(), rows.weight.double(), beta, kick, v_reset=rows.v_reset, bias=bias, leak=leak
+        )
         return phase.connection.image(v, phase.t, phase.weight)

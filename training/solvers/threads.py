@@ -42,19 +42,13 @@ def sum_in_order(shares: Iterable[Tensor]) -> Tensor:
     return first
 
 
-def gather_over_threads(
-    work: Callable[[NDArray[Any] | None, int, int], None], items: int, events: int, like: Tensor | None
-) -> Tensor | None:
-    """work(share, first, last) over `items` as `over_threads` does; the sum of the shares, shaped as `like`, to which each adds.
-
-    None, for every share and for the sum, where `like` is None.
-    """
+def gather_over_threads(work: Callable[[NDArray[Any], int, int], None], items: int, events: int, like: Tensor) -> Tensor:
+    """work(share, first, last) over `items` as `over_threads` does; returns the sum of the shares, shaped as `like`."""
     shares: dict[int, Tensor] = {}
 
     def one(first: int, last: int) -> None:
-        if like is not None:
-            shares[first] = torch.zeros_like(like)
-        work(array(shares.get(first)), first, last)
+        shares[first] = torch.zeros_like(like)
+        work(shares[first].numpy(), first, last)
 
     over_threads(one, items, events)
-    return sum_in_order(shares[first] for first in sorted(shares)) if shares else None
+    return sum_in_order(shares[first] for first in sorted(shares))

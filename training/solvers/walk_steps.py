@@ -46,9 +46,23 @@ def advance(v: Array, g: Array, f: Array, row: int, d: float, n: int, count: int
 
 
 @inlined
+def beta_weight(weight: Array, conductance: Array, plus: Array, minus: Array, j: int, i: int) -> Any:
+    """beta w of a synapse: `conductance`, or where that is None, plus or minus times w by its sign."""
+    if conductance is None:
+        return weight[j, i] * by_sign(weight[j, i], plus[i], minus[i])
+    return conductance[j, i]
+
+
+@inlined
+def by_sign(weight: float, plus: float, minus: float) -> float:
+    """plus or minus; both are arguments, so that both are loaded and a loop over neurons stays free of branches."""
+    return plus if weight >= 0 else minus
+
+
+@inlined
 def step(
     v: Array, g: Array, f: Array, row: int, d: float, n: int,
-    weight: Array, conductance: Array, kick: Array, j: int, count: int, work: Array,
+    weight: Array, conductance: Array, plus: Array, minus: Array, kick: Array, j: int, count: int, work: Array,
 ) -> None:  # fmt: skip
     """`advance`, then the spike of input j: its kick, and its synapse is on."""
     one = v.dtype.type(1)
@@ -60,7 +74,7 @@ def step(
         v_i = advanced(v[row, i], g_i, f_i, d, one - f_i * d * phi2_of_small(f_i * d))
         v[row, i] = v_i if kick is None else v_i + kick[j, i]
         g[row, i] = g_i + weight[j, i]
-        f[row, i] = f_i + conductance[j, i]
+        f[row, i] = f_i + beta_weight(weight, conductance, plus, minus, j, i)
 
 
 @compiled
@@ -80,23 +94,33 @@ def retreat(
 @inlined
 def unstep(
     g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int, d: float, n: int,
-    weight: Array, conductance: Array, kick: Array,
-    weight_grad: Array, conductance_grad: Array, kick_grad: Array, j: int, count: int, work: Array,
+    weight: Array, conductance: Array, plus: Array, minus: Array, kick: Array,
+    weight_grad: Array, conductance_grad: Array, plus_grad: Array, minus_grad: Array, kick_grad: Array,
+    j: int, count: int, work: Array,
 ) -> Any:  # fmt: skip
-    """`retreat`, then take the spike of input j back; adds to the gradients of its synapses, returns that of its time."""
-    one, time_grad = g.dtype.type(1), g.dtype.type(0)
+    """`retreat`, then take the spike of input j back; adds to the gradients of its synapses, returns that of its time.
+
+    Where the sign of the weight says beta, `weight_grad` is the whole gradient to the weight, through its conductance too.
+    """
+    one, zero, time_grad = g.dtype.type(1), g.dtype.type(0), g.dtype.type(0)
     if n > 0:
         retreat(g, f, lam, y, p, q, row, d, n, count, work)
-        d = g.dtype.type(0)
+        d = zero
     for i in range(count):
-        g_i, f_i, w, c = g[row, i], f[row, i], weight[j, i], conductance[j, i]
+        g_i, f_i, w = g[row, i], f[row, i], weight[j, i]
+        c = beta_weight(weight, conductance, plus, minus, j, i)
         second = phi2_of_small(f_i * d)
         first = one - f_i * d * second
         lam_i, y_i, p_i, q_i = retreated(g_i, f_i, lam[row, i], y[row, i], p[row, i], q[row, i], d, first, second)
         lam[row, i], y[row, i], p[row, i], q[row, i] = lam_i, y_i, p_i, q_i
         g[row, i], f[row, i] = g_i - w, f_i - c
-        weight_grad[j, i] += p_i
-        conductance_grad[j, i] -= q_i
+        if conductance is None:
+            weight_grad[j, i] += p_i - by_sign(w, plus[i], minus[i]) * q_i
+            plus_grad[i] -= by_sign(w, w * q_i, zero)
+            minus_grad[i] -= by_sign(w, zero, w * q_i)
+        else:
+            weight_grad[j, i] += p_i
+            conductance_grad[j, i] -= q_i
         time_grad += c * y_i - w * lam_i
         if kick is not None:
             time_grad += lam_i * (f_i - c) * kick[j, i]
@@ -106,11 +130,13 @@ def unstep(
 
 
 @inlined
-def late_slope(lam: Array, y: Array, row: int, weight: Array, conductance: Array, j: int, count: int) -> Any:
+def late_slope(
+    lam: Array, y: Array, row: int, weight: Array, conductance: Array, plus: Array, minus: Array, j: int, count: int
+) -> Any:
     """Gradient to the time of a spike that arrives with the end of the phase."""
     slope = lam.dtype.type(0)
     for i in range(count):
-        slope += conductance[j, i] * y[row, i] - weight[j, i] * lam[row, i]
+        slope += beta_weight(weight, conductance, plus, minus, j, i) * y[row, i] - weight[j, i] * lam[row, i]
     return slope
 
 
