@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MIM_DENSITY_F_PER_UM2 = 2e-15
-MARGIN = 1.25
-"""Ramps carry this much more charge than the drawn capacitance asks for: parasitics must not leave them short."""
+REACH = 3.0
+"""Ramps last as long as a membrane of this many times the drawn capacitance would take: synapses of many devices load it."""
+
+BEYOND_RAILS_V = 0.1
+"""A ramp is read until the membrane is so far beyond its rail."""
 
 RAMP_POINTS = 61
 
@@ -36,30 +39,39 @@ def drawn_capacitance_f(cells: Cells) -> float:
 
 
 def points(bench: Bench, synapses: int) -> Iterator[Point]:
-    """A ramp down and a ramp up, each over two phases, for a loaded column and for a bare neuron."""
+    """A ramp down and a ramp up, two phases each for the drawn capacitance, for a loaded column and for a bare neuron."""
     cells = bench.cells()
     phase = cells.timing.phase_s
-    spans = {"down": MARGIN * cells.neuron.rest_v, "up": MARGIN * (cells.neuron.rest_v - cells.supply_v)}
+    ends = {"down": -BEYOND_RAILS_V, "up": cells.supply_v + BEYOND_RAILS_V}
     start, ramp = 0.15 * phase, 2 * phase
-    window = PhaseWindow(0.1 * phase, 4 * phase, 5 * phase)
+    stop = start + REACH * ramp
+    window = PhaseWindow(0.1 * phase, stop + phase, stop + 2 * phase)
     for count in (synapses, 0):
-        for direction, span in spans.items():
-            current = drawn_capacitance_f(cells) * span / ramp
-            netlist = column(cells, *ColumnSize(count, 0).idle, window, start + ramp, Injection(current, start, start + 3 * ramp))
+        for direction, end_v in ends.items():
+            current = drawn_capacitance_f(cells) * (cells.neuron.rest_v - end_v) / ramp
+            netlist = column(cells, *ColumnSize(count, 0).idle, window, stop, Injection(current, start, stop + ramp))
             condition = {"measurement": "membrane_charge", "synapses": count, "direction": direction}
             deck = bench.deck(
                 f"membrane charge, {count} synapses, ramp {direction}",
                 netlist,
-                Transient(start + ramp, ramp / 400, min(bench.fine.max_step_s, ramp / 100)),
+                Transient(stop, ramp / 400, min(bench.fine.max_step_s, ramp / 100)),
                 [MEMBRANE],
             )
-            yield Point(condition, deck, partial(ramp_voltage, current_a=current, start_s=start))
+            extract = partial(ramp_voltage, current_a=current, start_s=start, edge_s=cells.timing.edge_s, end_v=end_v)
+            yield Point(condition, deck, extract)
 
 
-def ramp_voltage(waveforms: Waveforms, current_a: float, start_s: float) -> dict[str, Any]:
-    """Charge drawn from the membrane (C, positive towards ground) and the voltage it leaves."""
-    times = np.linspace(start_s, waveforms.axis[-1], RAMP_POINTS)
-    return {"charge_c": current_a * (times - start_s), "membrane_v": waveforms.at(MEMBRANE, times)}
+def ramp_voltage(waveforms: Waveforms, current_a: float, start_s: float, edge_s: float, end_v: float) -> dict[str, Any]:
+    """Charge drawn from the membrane (C, positive towards ground) until it is at `end_v`, and the voltage it leaves.
+
+    The first point lies before the ramp's rising edge: in the middle of it an eighth of current times edge has already flowed.
+    """
+    reached = waveforms.crossings(MEMBRANE, end_v, rising=current_a < 0, after=start_s)
+    times = np.linspace(start_s, reached[0] if len(reached) else waveforms.axis[-1], RAMP_POINTS)
+    return {
+        "charge_c": current_a * (times - start_s),
+        "membrane_v": waveforms.at(MEMBRANE, np.append(start_s - edge_s, times[1:])),
+    }
 
 
 def charge_table(points: list[Point], rows: list[dict[str, Any] | None]) -> pd.DataFrame:

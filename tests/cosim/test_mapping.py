@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from extracted import reference_hardware
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.mapping import (
@@ -19,6 +19,7 @@ from cosim.mapping import (
 HARDWARE = reference_hardware()
 
 
+@settings(deadline=None)  # the first example pays for imports
 @given(st.sampled_from([1, -1]), st.floats(0.0, 1.0))
 def test_every_weight_of_the_range_comes_back(sign: int, position: float) -> None:
     low, high = HARDWARE.weight_range(sign)
@@ -42,6 +43,13 @@ def test_the_unit_weight_is_near_its_published_bias() -> None:
     setting = setting_of_weight(1.0, HARDWARE)
     assert setting is not None
     assert 0.55 < setting.code < 0.565
+
+
+def test_a_code_that_has_steps_is_the_nearest_one() -> None:
+    stepped = HARDWARE.model_copy(update={"plus": HARDWARE.plus.model_copy(update={"code_step": 0.05})})
+    setting = setting_of_weight(1.0, stepped)  # 0.558 V where any bias will do
+    assert setting is not None and setting.code == pytest.approx(0.55)
+    assert 0.8 < weight_of_setting(setting, stepped) < 0.9
 
 
 def test_zero_is_off() -> None:

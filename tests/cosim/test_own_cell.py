@@ -15,15 +15,16 @@ from typer.testing import CliRunner, Result
 from cosim.characterize.bench import Bench
 from cosim.characterize.extract import characterize
 from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.membrane_charge import ramp_voltage
 from cosim.characterize.synapse_current import check_currents
 from cosim.cli import app
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.simulator import simulate
+from cosim.simulator import Waveforms, simulate
 from netlists.crossbar import Cells
 from netlists.synapse import NetlistSynapse, SynapseSetting
 from netlists.synapse_dimensions import NetlistDimensions
-from netlists.testbenches import synapse_iv
+from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
 from sky130_models.errors import DeviceModelError
 from sky130_models.pruning import device_uses, prune
@@ -293,3 +294,13 @@ def test_an_own_cell_gives_a_hardware_model() -> None:
     # the cascode of docs/cells.md: reversals far outside the rails, in volts
     assert found.hardware.plus.reversal(1e-8) > 40.0
     assert found.hardware.minus.reversal(1e-8) > 20.0
+
+
+def test_a_ramp_is_read_until_it_has_passed_its_rail() -> None:
+    """However much the synapses of a column load its membrane."""
+    times = np.linspace(0.0, 10e-6, 2001)
+    for slope_v_per_s, span_v in ((-0.5e6, 1.4), (-0.2e6, 1.4)):
+        waveforms = Waveforms(times, {MEMBRANE: 1.3 + slope_v_per_s * np.clip(times - 1e-6, 0.0, None)})
+        row = ramp_voltage(waveforms, current_a=1e-7, start_s=1e-6, edge_s=1e-9, end_v=-0.1)
+        assert row["membrane_v"][-1] == pytest.approx(-0.1, abs=1e-6)
+        assert row["charge_c"][-1] == pytest.approx(1e-7 * span_v / -slope_v_per_s)

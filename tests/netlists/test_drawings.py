@@ -9,8 +9,21 @@ from PySpice.Spice.Netlist import SubCircuit
 from netlists.dimensions import NeuronDimensions
 from netlists.drawings import drawings
 from netlists.neuron import neuron_subcircuit, spike_driver_subcircuit
-from netlists.synapse import CurrentSourceSynapse, ResistiveSynapse, SynapseSetting
-from netlists.synapse_dimensions import CurrentSourceDimensions, ResistiveDimensions
+from netlists.synapse import (
+    BinaryWeightedSynapse,
+    CascodeSynapse,
+    CurrentSourceSynapse,
+    ResistiveSynapse,
+    SynapseSetting,
+    TransmissionGateSynapse,
+)
+from netlists.synapse_dimensions import (
+    BinaryWeightedDimensions,
+    CascodeDimensions,
+    CurrentSourceDimensions,
+    ResistiveDimensions,
+    TransmissionGateDimensions,
+)
 from netlists.synapse_drawings import SYNAPSES
 
 
@@ -45,6 +58,23 @@ def test_every_device_of_a_cell_is_drawn_with_its_model(name: str, cell: SubCirc
     words = _words(drawings("current_source")[name])
     devices = _devices(cell)
     assert len(devices) >= 4
+    for device, model in devices.items():
+        assert f"{device} {model}" in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("cascode", CascodeSynapse(CascodeDimensions(), 1.8).subcircuit()),
+        ("transmission_gate", TransmissionGateSynapse(TransmissionGateDimensions()).subcircuit("s", SynapseSetting(1, 99.0))),
+        ("binary_weighted", BinaryWeightedSynapse(BinaryWeightedDimensions()).subcircuit()),
+    ],
+)
+def test_every_device_of_a_synapse_is_drawn(kind: str, cell: SubCircuit) -> None:
+    words = _words(drawings(kind)[f"synapse_{kind}"])
+    # of a binary weight the first bit is drawn, and any other as bit b
+    devices = {re.sub(r"_[1-9]$", "_b", device): model.removesuffix("_0p35") for device, model in _devices(cell).items()}
+    assert len(devices) >= 3
     for device, model in devices.items():
         assert f"{device} {model}" in words
 

@@ -28,6 +28,14 @@ def test_a_transistor_has_its_diffusions(flavour: Fet, width: float, length: flo
     assert device_uses(str(circuit)) == {DeviceUse(flavour, width, length)}
 
 
+def test_units_side_by_side_are_counted_and_share_their_mismatch() -> None:
+    circuit = Circuit("one")
+    mosfet(circuit, "m1", Fet.NFET, "d", "g", "s", "b", 1.0, 0.25, units=4)
+    parameters = _parameters(circuit)
+    assert (parameters["w"], parameters["m"], parameters["mult"]) == (1.0, 4.0, 4.0)
+    assert device_uses(str(circuit)) == {DeviceUse(Fet.NFET, 1.0, 0.25)}
+
+
 def test_the_top_plate_comes_first() -> None:
     circuit = Circuit("one")
     mim_capacitor(circuit, "c1", "membrane", "ground", 7.0, 5.0)
