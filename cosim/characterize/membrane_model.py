@@ -60,8 +60,7 @@ class Trace:
 class NeuronParameters:
     """P sets of parameters at once, of S synapses; SI units. Currents are signed, beta has the sign of its current.
 
-    `start_v` is the displacement where a trace starts. The voltage is rest - u (1 + bend_1 u + bend_2 u^2): a capacitance that
-    changes with voltage, `capacitance_f` being its value at rest.
+    `start_v` is the displacement where a trace starts.
     """
 
     capacitance_f: AnyArray
@@ -73,8 +72,6 @@ class NeuronParameters:
     curvature_per_v2: AnyArray
     charge_on_c: AnyArray
     charge_off_c: AnyArray
-    bend_per_v: AnyArray
-    bend_per_v2: AnyArray
 
 
 @dataclass(frozen=True)
@@ -157,12 +154,6 @@ def displacement(parameters: NeuronParameters, stimuli: Stimuli) -> AnyArray:
     r, t = stimuli.sample_trace, stimuli.sample_s[:, None]
     k = (course.time_s[..., 0].real[r] <= t).sum(1) - 1
     return riccati_step(entered[r, k], drive[r, k], decay[r, k], bend[r, k], t - course.time_s[r, k])
-
-
-def membrane_v(parameters: NeuronParameters, stimuli: Stimuli, rest_v: float) -> AnyArray:
-    """Membrane voltages [n, P] at the kept samples."""
-    u = displacement(parameters, stimuli)
-    return np.asarray(rest_v - u * (1 + u * (parameters.bend_per_v + u * parameters.bend_per_v2)))
 
 
 def riccati_step(u: AnyArray, drive: AnyArray, decay: AnyArray, bend: AnyArray, d: AnyArray) -> AnyArray:

@@ -8,13 +8,14 @@ capacitance, sets it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import least_squares
 
-from cosim.characterize.membrane_model import AnyArray, FloatArray, NeuronParameters, Stimuli, Trace, membrane_v
+from cosim.characterize.membrane_model import AnyArray, FloatArray, NeuronParameters, Stimuli, Trace, displacement
 from cosim.errors import InputError
 from netlists.synapse import Sign
 
@@ -109,18 +110,34 @@ def fit_waveforms(
             )
     stimuli = Stimuli(traces, len(synapses), guard_s)
     extra = [*_ended(traces, synapses), *(("curvature.plus", "curvature.minus") if curvature else ())]
-    form = _Form(synapses, _start(stimuli, synapses, rest_v, known or {}), dict(known or {}), extra)
-    x, jacobian, residual = _solve(form, stimuli, rest_v)
+    form = _PerSign(synapses, _start(stimuli, synapses, rest_v, known or {}), dict(known or {}), extra)
+    x, jacobian, residual = solve(form, stimuli, lambda u: rest_v - u, form.first)
     degrees = max(len(residual) - len(x), 1)
     tau = correlation_time(residual, stimuli.sample_trace)
     covariance = np.linalg.inv(jacobian.T @ jacobian) * (residual @ residual) / degrees * tau
     scaled = covariance * form.scale[:, None] * form.scale
     rms = math.sqrt(float(np.mean(residual**2)))
-    return WaveformFit(form.names, form.values(x), scaled, rms, len(residual), tau)
+    return WaveformFit(form.names, form.scale * x, scaled, rms, len(residual), tau)
 
 
-class _Form:
+class Form(Protocol):
     """How a vector of scaled parameters becomes the parameters of the equation."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def scale(self) -> FloatArray:
+        """The size of each parameter in SI units, so that the solver sees numbers near one."""
+        ...
+
+    def parameters(self, x: AnyArray) -> NeuronParameters:
+        """Of scaled vectors x [P, n], real or complex."""
+        ...
+
+
+class _PerSign:
+    """Reversal and charges by sign, a current of its own for each synapse."""
 
     def __init__(
         self, synapses: Sequence[SynapseUnderTest], start: Mapping[str, float], known: Mapping[str, float], extra: Sequence[str]
@@ -136,12 +153,8 @@ class _Form:
         self.first = np.array([start[name] for name in self.names])
         self.scale = np.array([_scale(name, start) for name in self.names])
 
-    def values(self, x: AnyArray) -> AnyArray:
-        return np.asarray(self.scale * x)
-
     def parameters(self, x: AnyArray) -> NeuronParameters:
-        """Of vectors x [P, n]."""
-        theta = self.values(x)
+        theta = np.asarray(self.scale * x)
         zero = np.zeros(len(theta), dtype=theta.dtype)
 
         def one(name: str) -> AnyArray:
@@ -156,7 +169,7 @@ class _Form:
             one("capacitance"), one("start"), one("leak"), one("delay"),
             current_a=np.stack([one(f"current.{s.name}") for s in self.synapses], axis=1),
             beta_per_v=by_sign("beta"), curvature_per_v2=by_sign("curvature"), charge_on_c=by_sign("charge_on"),
-            charge_off_c=by_sign("charge_off"), bend_per_v=zero, bend_per_v2=zero,
+            charge_off_c=by_sign("charge_off"),
         )  # fmt: skip
 
 
@@ -215,19 +228,23 @@ def _start(stimuli: Stimuli, synapses: Sequence[SynapseUnderTest], rest_v: float
     return {**start, "beta.plus": 0.1, "beta.minus": -0.1, **known}
 
 
-def _solve(form: _Form, stimuli: Stimuli, rest_v: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Solution (scaled), Jacobian and residual there."""
+def solve(
+    form: Form, stimuli: Stimuli, voltage: Callable[[AnyArray], AnyArray], start: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Least squares from `start` (SI): scaled solution [n], Jacobian [samples, n] and residual [samples] (V) there.
+
+    `voltage` makes membrane voltages of displacements, analytically: it also meets complex ones. Raises `NotDetermined`.
+    """
 
     def residual(x: FloatArray) -> FloatArray:
-        return np.asarray(membrane_v(form.parameters(x[None]), stimuli, rest_v)[:, 0].real - stimuli.sample_v)
+        u = displacement(form.parameters(x[None]), stimuli)[:, 0]
+        return np.asarray(voltage(u).real - stimuli.sample_v)
 
     def jacobian(x: FloatArray) -> FloatArray:
         stepped = x + 1j * _STEP * np.eye(len(x))
-        return np.asarray(membrane_v(form.parameters(stepped), stimuli, rest_v).imag / _STEP)
+        return np.asarray(voltage(displacement(form.parameters(stepped), stimuli)).imag / _STEP)
 
-    found = least_squares(
-        residual, form.first / form.scale, jacobian, method="lm", x_scale="jac", ftol=1e-12, xtol=1e-10, gtol=1e-14
-    )
+    found = least_squares(residual, start / form.scale, jacobian, method="lm", x_scale="jac", ftol=1e-12, xtol=1e-10, gtol=1e-14)
     _check_determined(found.jac, form.names)
     return found.x, found.jac, found.fun
 

@@ -19,7 +19,6 @@ from cosim.characterize.membrane_model import (
     Stimuli,
     Trace,
     displacement,
-    membrane_v,
     riccati_step,
     tanhc,
 )
@@ -40,9 +39,14 @@ def parameters(**changes: object) -> NeuronParameters:
     values = NeuronParameters(
         *(np.array([x]) for x in (NEURON.capacitance_f, NEURON.start_v, NEURON.leak_s, NEURON.delay_s)),
         current_a=current, curvature_per_v2=np.zeros_like(current), charge_off_c=np.zeros_like(current), **arrays,
-        bend_per_v=np.zeros(1), bend_per_v2=np.zeros(1),
     )  # fmt: skip
     return replace(values, **changes)
+
+
+def driven(bare: list[Trace], p: NeuronParameters) -> list[Trace]:
+    """The traces with the voltages that the equation gives them."""
+    voltages = NEURON.rest_v - displacement(p, Stimuli(bare, p.current_a.shape[1], -1.0))[:, 0].real
+    return [replace(trace, membrane_v=v) for trace, v in zip(bare, np.split(voltages, len(bare)), strict=True)]
 
 
 def traces(times: np.ndarray = TIMES) -> list[Trace]:
@@ -56,8 +60,7 @@ def traces(times: np.ndarray = TIMES) -> list[Trace]:
         )
         for k, (charge, spikes) in enumerate(PATTERNS)
     ]  # fmt: skip
-    voltages = membrane_v(parameters(), Stimuli(bare, len(synapses()), -1.0), NEURON.rest_v)[:, 0].real
-    return [replace(trace, membrane_v=v) for trace, v in zip(bare, np.split(voltages, len(bare)), strict=True)]
+    return driven(bare, parameters())
 
 
 @pytest.mark.parametrize("z", [-2.0, -1e-5, 0.0, 3e-5, 1e-4, 0.3, 50.0])
@@ -113,9 +116,7 @@ def test_charge_of_switching_off_and_curvature_are_found_where_they_show() -> No
         charge_off_c=np.where(np.array([ideal_recovery.CURRENTS_A]) > 0, 9e-16, 3e-16), curvature_per_v2=np.full((1, 6), 0.04)
     )
     ended = [replace(t, spikes=tuple(replace(s, off_s=s.on_s + 0.15e-6) for s in t.spikes)) for t in traces()]
-    voltages = membrane_v(p, Stimuli(ended, 6, -1.0), NEURON.rest_v)[:, 0].real
-    ended = [replace(t, membrane_v=v) for t, v in zip(ended, np.split(voltages, len(ended)), strict=True)]
-    fit = fit_waveforms(ended, synapses(), NEURON.rest_v, 1e-8, curvature=True)
+    fit = fit_waveforms(driven(ended, p), synapses(), NEURON.rest_v, 1e-8, curvature=True)
     assert fit["charge_off.plus"].value == pytest.approx(9e-16, rel=1e-5)
     assert fit["charge_off.minus"].value == pytest.approx(3e-16, rel=1e-5)
     assert fit["curvature.minus"].value == pytest.approx(0.04, rel=1e-5)
@@ -161,8 +162,7 @@ def test_one_weight_cannot_tell_delay_from_charge() -> None:
             for name in ("current_a", "beta_per_v", "curvature_per_v2", "charge_on_c", "charge_off_c")
         },
     )
-    voltages = membrane_v(one, Stimuli(drawn, 1, -1.0), 1.3)[:, 0].real
-    drawn = [replace(t, membrane_v=v) for t, v in zip(drawn, np.split(voltages, 2), strict=True)]
+    drawn = driven(drawn, one)
     with pytest.raises(NotDetermined, match=r"delay.*cannot tell them apart; use two weights"):
         fit_waveforms(drawn, [SynapseUnderTest("p", 1)], 1.3, 1e-8)
 
