@@ -21,6 +21,7 @@ from cosim.errors import InputError
 from cosim.sweep import Condition, Value, product
 from cosim.sweep_run import SweepResult
 from netlists.synapse import SIGNS
+from netlists.synapse_dimensions import bias_fields
 from sky130_models.corners import Corner
 
 FIXED, REBIASED = "fixed", "rebiased"
@@ -144,7 +145,7 @@ def rebiased(
         return None, [Unreached(condition, "all", NAN, NAN, NAN)]
     fields: dict[str, Value] = {}
     missing: list[Unreached] = []
-    for sign, name in zip(SIGNS, ("nmos_bias_v", "pmos_bias_v"), strict=True):
+    for sign, name in zip(SIGNS, bias_fields(design.synapse), strict=True):
         side = SIDES[sign]
         if side not in curves:
             continue

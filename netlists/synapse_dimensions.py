@@ -162,3 +162,8 @@ SynapseDimensions = (
 """The sections that `[synapse]` may be, told apart by `kind`."""
 
 KINDS: dict[str, type[Section]] = {str(each.model_fields["kind"].default): each for each in get_args(SynapseDimensions)}
+
+
+def bias_fields(section: Section) -> tuple[str, str]:
+    """Fields of a section that hold the range of the bias of w > 0 and of w < 0, where a bias sets the weight."""
+    return ("bias_n_v", "bias_p_v") if isinstance(section, NetlistDimensions) else ("nmos_bias_v", "pmos_bias_v")

@@ -13,7 +13,7 @@ from netlists.synapse_dimensions import NetlistDimensions
 class NetlistSynapse(SynapseCell):
     """The sub-circuit of `dimensions.cards`; a bias sets its weight, the levels of its other pins are fixed."""
 
-    code_name = "bias"
+    code_name = "gate_bias"
     code_unit = "V"
 
     def __init__(self, dimensions: NetlistDimensions, supply_v: float):
@@ -29,7 +29,7 @@ class NetlistSynapse(SynapseCell):
             circuit.raw_spice += d.cards
         line_of_role = {
             "membrane": nodes.membrane, "spike": nodes.spike, "spike_bar": nodes.spike_bar, "supply": nodes.supply, "ground": "0",
-            "bias_n": f"{name}_bias_n", "bias_p": f"{name}_bias_p",
+            "bias_n": f"{name}_n_bias", "bias_p": f"{name}_p_bias",
         }  # fmt: skip
         sources = []
         for role, sign in (("bias_n", 1), ("bias_p", -1)):

@@ -21,9 +21,10 @@ from cosim.cli import app
 from cosim.design import Design, load_design
 from cosim.errors import InputError
 from cosim.simulator import Waveforms, simulate
+from cosim.sweep import parse
 from netlists.crossbar import Cells
 from netlists.synapse import NetlistSynapse, SynapseSetting
-from netlists.synapse_dimensions import NetlistDimensions
+from netlists.synapse_dimensions import NetlistDimensions, bias_fields
 from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
 from sky130_models.errors import DeviceModelError
@@ -125,12 +126,12 @@ def test_a_pin_is_connected_to_what_it_is_named_for(folder: Path) -> None:
     design = load_design(path)
     cells = Cells(NetlistSynapse(synapse_of(path), 1.8), design.neuron, design.timing, 1.8, 0.5)
     netlist = synapse_iv(cells, SynapseSetting(-1, 1.55))
-    lines = "membrane spike spike_bar synapse_tail synapse_bias_n synapse_bias_p supply 0"
+    lines = "membrane spike spike_bar synapse_tail synapse_n_bias synapse_p_bias supply 0"
     assert f"Xsynapse {lines} pairs" in netlist
-    assert "Vsynapse_bias_n synapse_bias_n 0 0.0\n" in netlist
-    assert "Vsynapse_bias_p synapse_bias_p 0 1.55\n" in netlist
+    assert "Vsynapse_n_bias synapse_n_bias 0 0.0\n" in netlist
+    assert "Vsynapse_p_bias synapse_p_bias 0 1.55\n" in netlist
     assert "Vsynapse_tail synapse_tail 0 0.3\n" in netlist
-    assert "Vsynapse_bias_p synapse_bias_p 0 1.8\n" in synapse_iv(cells, None)
+    assert "Vsynapse_p_bias synapse_p_bias 0 1.8\n" in synapse_iv(cells, None)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +238,15 @@ def test_a_library_that_does_more_than_describe_devices_is_refused(folder: Path,
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_an_own_cell_is_biased_again_by_its_own_fields(folder: Path) -> None:
+    design = load_design(folder / "own.toml")
+    assert bias_fields(design.synapse) == ("bias_n_v", "bias_p_v")
+    moved, _ = parse("corner=ss,synapse.bias_n_v=0.25:0.35", design)
+    synapse = moved.applied(design).synapse
+    assert isinstance(synapse, NetlistDimensions) and synapse.bias_n_v == (0.25, 0.35)
+    assert synapse.cards == synapse_of(folder / "own.toml").cards
+
+
 def test_a_library_that_is_not_there_and_a_device_that_is_not_in_it_are_one_line(folder: Path) -> None:
     path = edited(folder, "pairs.spice", "vss nch w=1u l=0.25u\nm2", "vss nmos_x w=1u l=0.25u\nm2")
     result = invoke("sweep", path, "--out", folder / "run")
@@ -290,7 +300,7 @@ def test_an_own_cell_gives_a_hardware_model() -> None:
     bench = Bench(design.model_copy(update={"characterization": few, "accuracy": rough}), design.process.pdk(), None)
     found = characterize(bench)
     assert found.hardware.cell == "netlist"
-    assert found.hardware.plus.code_name == "bias"
+    assert found.hardware.plus.code_name == "gate_bias"
     # the cascode of docs/cells.md: reversals far outside the rails, in volts
     assert found.hardware.plus.reversal(1e-8) > 40.0
     assert found.hardware.minus.reversal(1e-8) > 20.0

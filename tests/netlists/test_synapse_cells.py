@@ -150,7 +150,7 @@ def test_cascode_and_long_channel_push_the_reversal_away() -> None:
 @pytest.mark.slow
 def test_a_binary_code_is_so_many_unit_currents() -> None:
     table = _measured("binary_weighted", [(sign, float(code)) for sign in (1, -1) for code in (1, 2, 7, 8, 15)])
-    for sign, worst in ((1, 0.01), (-1, 0.03)):
+    for sign, worst in ((1, 0.04), (-1, 0.07)):
         currents = table.loc[sign].current_a
         share = currents / currents.iloc[0] / currents.index.to_numpy()
         # the series switch and the common selector cost a little at the largest currents
