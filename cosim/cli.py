@@ -238,6 +238,39 @@ def sweep(
 
 
 @app.command()
+def fit(
+    measured: Annotated[list[Path], typer.Argument(metavar="CSV...", help="Measured I-V tables and membrane waveforms.")],
+    design: Annotated[Path, typer.Option("--design", metavar="DESIGN", help="Design file (TOML) that was built.")],
+    hardware: Annotated[
+        Path | None,
+        typer.Option("--hardware", metavar="FILE", help="Simulated hardware.json; that of the design's run unless given."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result; silicon/ of the design's run unless given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit measured waveforms and I-V curves: parameters with errors, and a hardware model of your own silicon.
+
+    A file that cannot be used is one line and exit code 2; the others are fitted all the same (docs/silicon.md).
+
+    Example: cosim fit bench/iv.csv bench/pattern_*.csv --design designs/iris_5_5_5.toml
+    """
+    with _clear_errors():
+        from cosim.fit_command import run_fit
+
+        result = run_fit(measured, design, hardware, out)
+    for line in result.refused:
+        typer.echo(f"cosim: {line}", err=True)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=1))
+    else:
+        for line in result.lines():
+            typer.echo(line)
+    raise typer.Exit(InputError.exit_code if result.refused else 0)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what is missing, and how to get it.
 

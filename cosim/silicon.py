@@ -1,0 +1,271 @@
+"""Your own silicon: measured I-V tables and membrane waveforms through the same fits, to a HardwareModel of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.characterize.membrane_model import FloatArray, Trace
+from cosim.characterize.synapse_current import FIT_RANGE
+from cosim.characterize.waveform_fit import SynapseUnderTest, WaveformFit, fit_waveforms
+from cosim.design import Design
+from cosim.errors import InputError
+from cosim.silicon_files import IvTable, Waveform, read
+from netlists.synapse import SIGNS, Sign
+from training.hardware import Curve, HardwareModel, Quantity, SynapseHardware
+
+GUARD_PHASES = 0.01
+FEWEST_POINTS, FEWEST_CODES = 4, 2
+
+
+@dataclass(frozen=True)
+class MeasuredCurve:
+    """One I-V curve of silicon: current at rest (A, > 0) and reversal (V, > 0) with standard errors; worst residual (share)."""
+
+    source: str
+    sign: Sign
+    bias_v: float
+    current_a: float
+    current_error_a: float
+    reversal_v: float
+    reversal_error_v: float
+    lambda_per_v: float
+    residual_fraction: float
+
+
+@dataclass
+class SiliconFit:
+    """What the files gave. `refused` holds a line for each file that could not be used, `measured` what was replaced."""
+
+    hardware: HardwareModel
+    curves: list[MeasuredCurve] = field(default_factory=list)
+    waveforms: WaveformFit | None = None
+    refused: list[str] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """`parameter, value, standard_error, unit, source`, one per measured number."""
+        rows = []
+        for one in self.curves:
+            place = f"sign {one.sign:+d}, bias {one.bias_v:g} V"
+            rows += [
+                _row(f"current at rest, {place}", one.current_a, one.current_error_a, "A", one.source),
+                _row(f"reversal, {place}", one.reversal_v, one.reversal_error_v, "V", one.source),
+            ]
+        for estimate in self.waveforms.estimates() if self.waveforms else ():
+            rows.append(_row(estimate.name, estimate.value, estimate.standard_error, estimate.unit, "waveforms"))
+        return rows
+
+
+def _row(parameter: str, value: float, standard_error: float, unit: str, source: str) -> dict[str, Any]:
+    return {"parameter": parameter, "value": value, "standard_error": standard_error, "unit": unit, "source": source}
+
+
+def fit_silicon(paths: Sequence[Path], design: Design, base: HardwareModel) -> SiliconFit:
+    """Fit measured files; a file that is refused costs nothing but itself.
+
+    Args:
+        base: the simulated model of the design; what was not measured stays as it is there.
+
+    Returns:
+        The model with provenance "measured", unless every file was refused.
+    """
+    fit = SiliconFit(base)
+    waveforms: list[Waveform] = []
+    for path in paths:
+        try:
+            one = read(path, design)
+            if isinstance(one, IvTable):
+                fit.curves += curves_of(one, base)
+            else:
+                waveforms.append(one)
+        except InputError as error:
+            fit.refused.append(str(error))
+    for sign in SIGNS:
+        own = [curve for curve in fit.curves if curve.sign == sign]
+        if own:
+            _attempt(fit, partial(_with_curves, fit, sign, own))
+    if waveforms:
+        _attempt(fit, partial(_with_waveforms, fit, waveforms))
+    if fit.measured:
+        fit.hardware = fit.hardware.model_copy(update={"provenance": "measured"})
+    return fit
+
+
+def _attempt(fit: SiliconFit, step: Callable[[], None]) -> None:
+    try:
+        step()
+    except InputError as error:
+        fit.refused.append(str(error))
+
+
+def curves_of(table: IvTable, base: HardwareModel) -> list[MeasuredCurve]:
+    """A straight line through each I-V curve over displacement, with the covariance of its two numbers.
+
+    Raises `InputError` for a curve with too few points between rest and threshold, or a current of the wrong sign.
+    """
+    u, found = _displacement(base, table.membrane_v), []
+    low, high = (share * base.neuron.v_th_v for share in FIT_RANGE)
+    for sign in SIGNS:
+        for bias in np.unique(table.bias_v[table.sign == sign]):
+            own = (table.sign == sign) & (table.bias_v == bias) & (u >= low) & (u <= high)
+            if own.sum() < FEWEST_POINTS:
+                raise InputError(
+                    f"{table.source}: sign {sign:+d}, bias_v {bias:g}: {own.sum()} points between rest and threshold; "
+                    f"needs {FEWEST_POINTS}"
+                )
+            found.append(_line(table, sign, float(bias), own, u, base))
+    return found
+
+
+def _displacement(base: HardwareModel, voltage_v: FloatArray) -> FloatArray:
+    """Displacement by the base's membrane, straight on where it ends."""
+    to_u = base.neuron.membrane.inverse()
+    inside = np.clip(voltage_v, to_u.x[0], to_u.x[-1])
+    return np.asarray(to_u(inside) - (voltage_v - inside))
+
+
+def _line(table: IvTable, sign: Sign, bias_v: float, own: NDArray[np.bool_], u: FloatArray, base: HardwareModel) -> MeasuredCurve:
+    current = sign * table.current_a[own]
+    (slope, at_rest), covariance = np.polyfit(u[own], current, 1, cov="unscaled")
+    residual = current - at_rest - slope * u[own]
+    covariance = covariance * (residual @ residual) / (own.sum() - 2)
+    if at_rest <= 0:
+        raise InputError(
+            f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: current_a is {sign * at_rest:.3g} A at rest; it counts positive "
+            "out of the membrane, towards ground, so its sign must be that of the weight"
+        )
+    if slope * sign >= 0:
+        raise InputError(
+            f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: the current must fall towards its rail; check membrane_v"
+        )
+    # reversal = -I/slope: relative errors of both, and that they go together
+    relative = np.array([-1 / slope, 1 / at_rest])
+    error = at_rest / abs(slope) * float(np.sqrt(relative @ covariance @ relative))
+    volts = table.membrane_v[own] - base.neuron.rest.value
+    lambda_per_v = float(np.polyfit(volts, current, 1)[0]) / at_rest
+    return MeasuredCurve(
+        table.source, sign, bias_v, float(at_rest), float(np.sqrt(covariance[1, 1])), float(at_rest / abs(slope)), error,
+        abs(lambda_per_v), float(np.abs(residual).max() / at_rest),
+    )  # fmt: skip
+
+
+def _with_curves(fit: SiliconFit, sign: Sign, curves: Sequence[MeasuredCurve]) -> None:
+    """Put the bias curve and the reversal of one sign into the model."""
+    ordered = sorted(curves, key=lambda one: one.bias_v)
+    source = ", ".join(sorted({one.source for one in curves}))
+    if len(ordered) < FEWEST_CODES:
+        raise InputError(f"{source}: sign {sign:+d}: one bias_v only; a bias curve needs {FEWEST_CODES} or more")
+    biases, currents = (np.array([getattr(one, name) for one in ordered]) for name in ("bias_v", "current_a"))
+    steps = np.diff(currents)
+    rising = steps * sign > 0
+    if not (rising.all() and (np.diff(biases) > 0).all()):
+        k = int(np.argmin(np.minimum(steps * sign, np.diff(biases))))
+        raise InputError(
+            f"{source}: sign {sign:+d}: {currents[k]:.3g} A at {biases[k]:g} V of bias_v, {currents[k + 1]:.3g} A at "
+            f"{biases[k + 1]:g} V; the current must {'rise' if sign > 0 else 'fall'} with every bias"
+        )
+    rows = sorted(ordered, key=lambda one: one.current_a)
+    cell = fit.hardware.synapse(sign)
+    _replace_synapse(fit, sign, resampled(cell, rows, source))
+    fit.measured += [f"bias curve and reversal, sign {sign:+d}"]
+
+
+def resampled(cell: SynapseHardware, rows: Sequence[MeasuredCurve], source: str) -> SynapseHardware:
+    """The synapse with measured bias and reversal; its charges, simulated, are taken at the measured currents.
+
+    Outside the simulated currents a charge keeps the value at the nearest end.
+    """
+    x = tuple(one.current_a for one in rows)
+
+    def curve(old: Curve, y: Sequence[float], **more: Any) -> Curve:
+        return old.model_copy(update={"x": x, "y": tuple(y), **more})
+
+    def charge(old: Curve) -> Curve:
+        return curve(old, [float(value) for value in old(np.clip(x, old.x[0], old.x[-1]))])
+
+    error = max(one.reversal_error_v for one in rows)
+    return cell.model_copy(
+        update={
+            "code": curve(cell.code, [one.bias_v for one in rows], interpolant="pchip", source=source),
+            "reversal": curve(
+                cell.reversal, [one.reversal_v for one in rows], source=source, standard_error=error,
+                residual=max(one.residual_fraction for one in rows),
+            ),
+            "charge_on": charge(cell.charge_on), "charge_off": charge(cell.charge_off),
+            "charge_off_tail": charge(cell.charge_off_tail),
+            "lambda_per_v": cell.lambda_per_v.model_copy(
+                update={"value": float(np.median([one.lambda_per_v for one in rows])), "standard_error": 0.0, "source": source}
+            ),
+        }
+    )  # fmt: skip
+
+
+def _with_waveforms(fit: SiliconFit, waveforms: Sequence[Waveform]) -> None:
+    """Fit all waveforms together, and put what they tell into the model."""
+    synapses, traces = _common_synapses(waveforms)
+    capacitances = {one.capacitance_f for one in waveforms if one.capacitance_f is not None}
+    if len(capacitances) > 1:
+        raise InputError("capacitance_f: the waveforms' stimulus files differ; they are fitted as one circuit")
+    known = {"capacitance": next(iter(capacitances))} if capacitances else {}
+    rest_v, guard_s = fit.hardware.neuron.rest.value, GUARD_PHASES * fit.hardware.phase_s
+    found = fit.waveforms = fit_waveforms(traces, synapses, rest_v, guard_s, known)
+    neuron = fit.hardware.neuron
+    changes = {"reset_error": _quantity(found, "start"), "input_delay": _quantity(found, "delay")}
+    if "capacitance" not in known:
+        whole = _quantity(found, "capacitance")
+        changes["capacitance_neuron"] = whole.model_copy(
+            update={"value": whole.value - neuron.synapses * neuron.capacitance_synapse.value}
+        )
+    fit.hardware = fit.hardware.model_copy(update={"neuron": neuron.model_copy(update=changes)})
+    fit.measured += [name.replace("_", " ") for name in changes]
+    curves_for = {curve.sign for curve in fit.curves}
+    for sign in sorted({synapse.sign for synapse in synapses}, reverse=True):
+        word = "plus" if sign > 0 else "minus"
+        cell = fit.hardware.synapse(sign)
+        update = {"charge_on": _constant(cell.charge_on, found[f"charge_on.{word}"].value)}
+        fit.measured.append(f"charge of switching on, sign {sign:+d}")
+        if sign not in curves_for:
+            update["reversal"] = _constant(cell.reversal, abs(found[f"reversal.{word}"].value))
+            fit.measured.append(f"reversal, sign {sign:+d}")
+        _replace_synapse(fit, sign, cell.model_copy(update=update))
+
+
+def _common_synapses(waveforms: Sequence[Waveform]) -> tuple[list[SynapseUnderTest], list[Trace]]:
+    """The synapses of all waveforms by name, and the traces with spikes that count them."""
+    synapses: dict[str, SynapseUnderTest] = {}
+    for one in waveforms:
+        for synapse in one.synapses:
+            if synapses.setdefault(synapse.name, synapse) != synapse:
+                raise InputError(f"{one.source}: synapse {synapse.name!r}: has another sign or bias_v in another waveform")
+    order = list(synapses)
+    traces = [
+        replace(
+            one.trace,
+            spikes=tuple(replace(s, synapse=order.index(one.synapses[s.synapse].name)) for s in one.trace.spikes),
+        )
+        for one in waveforms
+    ]
+    return list(synapses.values()), traces
+
+
+def _quantity(found: WaveformFit, name: str) -> Quantity:
+    estimate = found[name]
+    return Quantity(
+        value=estimate.value, unit=estimate.unit, standard_error=estimate.standard_error, source="measured waveforms",
+        residual=found.residual_rms_v,
+    )  # fmt: skip
+
+
+def _constant(curve: Curve, value: float) -> Curve:
+    return curve.model_copy(update={"y": (value,) * len(curve.x), "source": "measured waveforms"})
+
+
+def _replace_synapse(fit: SiliconFit, sign: Sign, cell: SynapseHardware) -> None:
+    fit.hardware = fit.hardware.model_copy(update={"plus" if sign > 0 else "minus": cell})
