@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -30,6 +30,9 @@ from cosim.progress import Monitor
 from cosim.run_directory import DESIGN, PROVENANCE, RunDirectory
 from cosim.stages import STAGES, Effort, Stage, StageName, Workspace
 
+if TYPE_CHECKING:
+    from cosim.datasheet import DatasheetResult
+
 METRICS, LIMITS = "metrics.json", "limits.json"
 
 ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
@@ -38,6 +41,17 @@ EXTRAS = {
     "lightning": "training", "numba": "training", "pooch": "training",
     "jinja2": "reports", "markupsafe": "reports", "matplotlib": "reports", "weasyprint": "reports", "schemdraw": "reports",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DatasheetNeeds:
+    """What `cosim characterize` needs beyond its stage."""
+
+    name: str = "datasheet"
+    packages: tuple[str, ...] = ("jinja2", "matplotlib", "weasyprint")
+
+
+DATASHEET = DatasheetNeeds()
 
 
 @dataclass(frozen=True)
@@ -99,8 +113,11 @@ def run(
             _take_weights(directory, Path(weights), effective)
         directory.write(DESIGN, _design_text(path, overrides))
         space = Workspace(effective, directory, watching, jobs or processors(), pdf)
+        if last == StageName.CHARACTERIZE:
+            _check_packages((DATASHEET,))
         ran = tuple(_bring_up_to_date(space, last, command))
-        return _result(space, last, ran)
+        sheet = _datasheet(space, path, command) if last == StageName.CHARACTERIZE else None
+        return _result(space, last, ran, sheet)
 
 
 def _take_weights(directory: RunDirectory, weights: Path, design: Design) -> None:
@@ -110,6 +127,19 @@ def _take_weights(directory: RunDirectory, weights: Path, design: Design) -> Non
 
         read_given(weights, design.network)
         directory.write(GIVEN, weights.read_bytes())
+
+
+def _datasheet(space: Workspace, design_file: Path, command: str) -> DatasheetResult:
+    """Characterisation ends with it; it is no stage, so that a changed limit makes no later stage run again."""
+    with one_line_errors():
+        from cosim.datasheet import make_datasheet
+        from cosim.simulator import WorkerPool
+
+        space.monitor.begin("datasheet")
+        with WorkerPool(space.jobs, space.design.accuracy.timeout_s) as pool:
+            made = make_datasheet(space.design, design_file, space.run, pool, space.monitor, pdf=space.pdf, command=command)
+        space.monitor.end()
+        return made
 
 
 def processors() -> int:
@@ -309,19 +339,20 @@ def _write_limits(space: Workspace) -> list[Verdict]:
     return verdicts
 
 
-def _result(space: Workspace, last: StageName, ran: tuple[StageName, ...]) -> RunResult:
+def _result(space: Workspace, last: StageName, ran: tuple[StageName, ...], sheet: DatasheetResult | None = None) -> RunResult:
+    """`sheet` is judged by limits of its own."""
     validated = last in (StageName.VALIDATE, StageName.REPORT)
     records = space.run.read_json(PROVENANCE).get("stages", {})
     return RunResult(
         directory=space.run.path,
         ran=ran,
         metrics=space.run.read_json(METRICS),
-        verdicts=tuple(_write_limits(space)) if validated else (),
-        failed_points=int(sum(record["failed_points"] for record in records.values())),
+        verdicts=tuple(_write_limits(space)) if validated else tuple(one.verdict for one in sheet.judged) if sheet else (),
+        failed_points=int(sum(record["failed_points"] for record in records.values())) + (sheet.failed if sheet else 0),
     )
 
 
-def _check_packages(stages: Sequence[Stage]) -> None:
+def _check_packages(stages: Sequence[Stage | DatasheetNeeds]) -> None:
     """Before hours of simulation, not after them. Raises `InputError`."""
     for stage in stages:
         for package in stage.packages:

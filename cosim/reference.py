@@ -72,7 +72,7 @@ def _table(title: str, section: type[Section]) -> str:
     rows = [
         _row(key, field)
         for key, field in section.model_fields.items()
-        if key != "limits" and not set(_sections(field.annotation)) - {FetSize}
+        if (key != "limits" or section is not Design) and not set(_sections(field.annotation)) - {FetSize}
     ]
     head = ["| key | value | unit | default | meaning |", "|---|---|---|---|---|"]
     return "\n".join([f"## {title}", "", " ".join((section.__doc__ or "").split()), "", *head, *rows, ""])

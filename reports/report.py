@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.blocks import Part, assemble
+from reports.blocks import Part, Section, assemble
 from reports.run import ReportError, Run, read_run
 from reports.sections import background, extraction, headline, validation
 
@@ -64,37 +66,41 @@ def write_report(run_dir: Path, *, pdf: bool = True) -> list[Path]:
     """
     run = read_run(run_dir)
     html = render(run)
-    written = [_replace(run_dir / "report.html", html.encode("utf-8"))]
+    written = [replace_file(run_dir / "report.html", html.encode("utf-8"))]
     if pdf:
-        written.append(_replace(run_dir / "report.pdf", _typeset(html)))
+        written.append(replace_file(run_dir / "report.pdf", typeset(html)))
     return written
 
 
 def render(run: Run) -> str:
     """The whole page as HTML text."""
+    sections = [section for title, parts in CONTENTS if not (section := assemble(run, title, parts)).is_empty]
+    return page("cosim report", run, sections)
+
+
+def page(kind: str, run: Any, sections: Sequence[Section]) -> str:
+    """A self-contained page of sections; `run` has a title."""
     environment = Environment(
         loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    sections = [section for title, parts in CONTENTS if not (section := assemble(run, title, parts)).is_empty]
     source, _, _ = PackageLoader("reports").get_source(environment, "report.css")
-    return environment.get_template("report.html").render(run=run, sections=sections, style=Markup(source))
+    return environment.get_template("report.html").render(kind=kind, run=run, sections=sections, style=Markup(source))
 
 
-def _typeset(html: str) -> bytes:
+def typeset(html: str, name: str = "report.pdf") -> bytes:
+    """The page as PDF. Raises `ReportError` without pango."""
     try:
         from weasyprint import HTML
     except OSError as error:  # weasyprint loads pango when it is imported
         reason = str(error).splitlines()[0]
-        raise ReportError(
-            f"report.pdf: pango is missing (Debian: apt install libpango-1.0-0 libpangoft2-1.0-0): {reason}"
-        ) from error
+        raise ReportError(f"{name}: pango is missing (Debian: apt install libpango-1.0-0 libpangoft2-1.0-0): {reason}") from error
     # it warns of every presentation attribute of an inline figure that has no meaning on paper
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
     document: bytes = HTML(string=html).write_pdf()
     return document
 
 
-def _replace(path: Path, content: bytes) -> Path:
+def replace_file(path: Path, content: bytes) -> Path:
     """Write a file whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

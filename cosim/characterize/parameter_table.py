@@ -44,6 +44,8 @@ def _synapse(sign: int) -> Iterator[Parameter]:
         yield Parameter(f"weight_{side}_{code}", f"|weight| I T/(C V_th), {code}", "", "synapse_line", point, "log", group)
         yield Parameter(f"e_{side}_{code}", f"reversal potential E, {code}", "", "synapse_line", point, "linear", group)
     strong, middle = (("sign", sign), ("weight", "strong")), (("sign", sign), ("weight", "middle"))
+    slope = f"lambda_{side}_middle_per_v"
+    yield Parameter(slope, "slope over current at rest, middle", "1/V", "synapse_line", middle, "linear", group)
     yield Parameter(f"residual_{side}_share", "worst deviation from the line", "", "synapse_line", strong, "linear", group)
     yield Parameter(f"curvature_{side}_per_v2", "curvature beyond the line", "1/V2", "synapse_line", strong, "linear", group)
     yield Parameter(f"linear_{side}_low_v", "line holds within 2 % from", "V", "synapse_line", strong, "linear", group)
@@ -150,6 +152,8 @@ def _lines(rows: Rows, design: Design, sign: int, found: Mapping[str, float]) ->
             f"current_{side}_{code}_a": current, f"weight_{side}_{code}": current / unit_a,
             f"e_{side}_{code}": 1.0 / slope if slope else NAN,
         }  # fmt: skip
+    if "middle" in lines:
+        values[f"lambda_{side}_middle_per_v"] = float(lines["middle"]["lambda_per_v"])
     if lines:
         values |= {
             f"residual_{side}_share": max(float(row["residual_fraction"]) for row in lines.values()),

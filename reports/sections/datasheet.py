@@ -1,0 +1,239 @@
+"""Sections of a datasheet: what its tables say, in the order a circuit designer reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from reports.blocks import Block, Cell, Figures, Listing, Plot, Table, Text
+from reports.figures import datasheet as figures
+from reports.figures import extraction
+from reports.formatting import MISSING, engineering, number
+
+if TYPE_CHECKING:
+    from reports.datasheet import Sheet
+
+MODE_NAME = {
+    "fixed": "Fixed bias: every bias as in the design, referenced to ground",
+    "rebiased": "Re-biased: gate biases from each condition's own curves, for the same weights and the same phase",
+    "monte_carlo": "Monte Carlo dies at the design's condition",
+}
+SHOWN = (
+    "current_plus_middle_a", "e_plus_middle", "current_minus_middle_a", "e_minus_middle", "capacitance_f", "threshold_v",
+    "sensing_delay_s", "e_dis", "spike_s",
+)  # fmt: skip
+MOST_OUTLIERS = 20
+_UNITS = {"1/V": "/V", "1/V2": "/V²"}
+
+
+def value(number_or_none: float | None, unit: str) -> str:
+    """With its unit and an engineering prefix; one that is missing is a dash."""
+    if number_or_none is None or not np.isfinite(number_or_none):
+        return MISSING
+    if unit == "V/s":
+        return engineering(number_or_none, "V/s")
+    return engineering(number_or_none, _UNITS.get(unit, unit)) if unit else number(number_or_none)
+
+
+def at_a_glance(sheet: Sheet) -> list[Block]:
+    """The few numbers that come first."""
+    record, passed = sheet.record, sum(bool(limit["passed"]) for limit in sheet.limits)
+    items = [
+        (str(record.get("conditions", 0)), "conditions", "corner, temperature, supply"),
+        (str(record.get("dies", 0)), "Monte Carlo dies", "process and mismatch"),
+        (f"{passed} of {len(sheet.limits)}", "limits passed", "on the worst circuit each"),
+        (str(record.get("failed_points", 0)), "failed points", f"of {record.get('points', 0)}"),
+    ]
+    return [Figures(items)]
+
+
+def limits(sheet: Sheet) -> list[Block]:
+    """Limits with verdict, margin and where the worst value comes from."""
+    if not sheet.limits:
+        return [Text("The design sets no limits on this datasheet: [datasheet.limits].")]
+    rows = [_limit_row(sheet, limit) for limit in sheet.limits]
+    header = ("limit", "min", "typ", "max", "worst", "margin", "where", "verdict")
+    return [Table(header, rows, "The worst value is the one nearest to, or farthest beyond, a bound.", words=("limit", "where"))]
+
+
+def _limit_row(sheet: Sheet, limit: dict[str, Any]) -> list[str | Cell]:
+    unit = sheet.unit(str(limit["name"]).partition(".")[2])
+    numbers = [value(limit[name], unit) for name in ("min", "typ", "max", "value", "margin")]
+    verdict = Cell("pass", "pass") if limit["passed"] else Cell("fail", "fail")
+    return [str(limit["name"]), *numbers, str(limit["at"]) or MISSING, verdict]
+
+
+def parameters(sheet: Sheet) -> list[Block]:
+    """min / typ / max of every parameter, mode by mode and group by group."""
+    blocks: list[Block] = []
+    header = ("parameter", "", "min", "typ", "max", "worst at")
+    for mode, part in sheet.tables["extremes"].groupby("mode", sort=False):
+        for group, rows in part.groupby("group", sort=False):
+            cells = [
+                [
+                    row.parameter,
+                    row.what,
+                    value(row.min, row.unit),
+                    value(row.typ, row.unit),
+                    value(row.max, row.unit),
+                    row.worst_at,
+                ]
+                for row in rows.itertuples()
+            ]
+            caption = f"{MODE_NAME[str(mode)]}. {str(group).capitalize()}."
+            blocks.append(Table(header, cells, caption, words=("parameter", "", "worst at")))
+    return blocks
+
+
+def unreached(sheet: Sheet) -> list[Block]:
+    """Weights that no bias gives at a condition."""
+    rows = [
+        [row.condition, row.weight, number(row.wanted), number(row.lowest), number(row.highest)]
+        for row in sheet.tables["unreached"].itertuples()
+    ]
+    caption = "No gate bias gives this weight there; the row says which |weight| there is. 'all': the neuron never fires."
+    return [Table(("condition", "weight", "wanted", "from", "to"), rows, caption, words=("condition", "weight"))]
+
+
+def over_conditions(sheet: Sheet) -> list[Block]:
+    """Parameters against temperature, a colour a corner."""
+    blocks: list[Block] = []
+    for mode, part in sheet.tables["pvt"].groupby("mode", sort=False):
+        there = {name: (sheet.what(name), sheet.unit(name)) for name in SHOWN if (part.parameter == name).any()}
+        if part.condition.nunique() > 1 and there:
+            caption = f"{MODE_NAME[str(mode)]}; a dot a supply and resistor/capacitor corner, a colour a transistor corner."
+            blocks.append(Plot(figures.over_conditions(part, there), caption))
+    return blocks
+
+
+def typical(sheet: Sheet) -> list[Block]:
+    """Curves of the design's own condition, as characterisation measured them."""
+    makers = {
+        "characterization/synapse_iv": (extraction.synapse_iv, "Synapse: current against membrane, measured and line, per code."),
+        "characterization/discharger_iv": (extraction.discharger, "Discharger: current against membrane and its line."),
+        "characterization/firing": (extraction.firing, "Output spike against displacement, and the discharger's law."),
+        "characterization/membrane": (extraction.membrane_charge, "Membrane voltage against charge."),
+        "characterization/switching": (extraction.switching, "Charges of switching a synapse on and off, by weight."),
+    }
+    return [Plot(draw(sheet.tables[name]), words) for name, (draw, words) in makers.items() if name in sheet.tables]
+
+
+def statistics(sheet: Sheet) -> list[Block]:
+    """Spread of every parameter over dies, a table a model set."""
+    said = (str(sheet.record.get(name, "")) for name in ("statistics", "remarks"))
+    blocks: list[Block] = [Text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
+    header = ("parameter", "dies", "mean", "σ", "95 % of σ", "σ die", "σ device", "−3σ quantile", "median", "+3σ quantile")
+    for model_set, part in sheet.tables["statistics"].groupby("model_set", sort=False):
+        rows = [_spread_row(row) for row in part.to_dict("records")]
+        caption = (
+            f"{model_set} models. σ of a parameter spread over factors is that of its logarithm (ln). Interval of σ: chi-square."
+        )
+        blocks.append(Table(header, rows, caption, words=("parameter",)))
+    return blocks
+
+
+def _spread_row(row: dict[str, Any]) -> list[str]:
+    unit, logarithmic = str(row["unit"]), row["scale"] == "log"
+
+    def sigma(name: str) -> str:
+        return (f"{number(row[name])} ln" if np.isfinite(row[name]) else MISSING) if logarithmic else value(row[name], unit)
+
+    dies = f"{row['dies']}" + (f" ({row['missing']} without)" if row["missing"] else "")
+    return [
+        str(row["parameter"]), dies, value(row["mean"], unit), sigma("sigma"), f"{sigma('sigma_low')} .. {sigma('sigma_high')}",
+        sigma("sigma_die"), sigma("sigma_device"), *(value(row[name], unit) for name in ("q0.00135", "q0.5", "q0.99865")),
+    ]  # fmt: skip
+
+
+def compared(sheet: Sheet) -> list[Block]:
+    """What differs between the two model sets."""
+    table = sheet.tables["statistics"]
+    sets = list(table.model_set.unique())
+    if len(sets) < 2:
+        return []
+    one, other = (table[table.model_set == name].set_index("parameter") for name in sets[:2])
+    rows = []
+    for name in one.index.intersection(other.index, sort=False):
+        a, b = one.loc[name], other.loc[name]
+        ratio = a.sigma / b.sigma if b.sigma else np.nan
+        rows.append([name, value(a["mean"], a.unit), value(b["mean"], b.unit), number(ratio)])
+    caption = (
+        f"{sets[0]} against {sets[1]}: means, and σ of the first over σ of the second. "
+        "The continuous set has its own transistor mismatch and hardly any process variation of transistors, and none of resistors."
+    )
+    return [Table(("parameter", f"mean, {sets[0]}", f"mean, {sets[1]}", "ratio of σ"), rows, caption, words=("parameter",))]
+
+
+def distributions(sheet: Sheet) -> list[Block]:
+    """Quantile plots and correlations over the dies."""
+    dies, scales = sheet.tables["dies"], sheet.tables["statistics"].drop_duplicates("parameter").set_index("parameter").scale
+    shown = {
+        name: (sheet.what(name), sheet.unit(name), scales[name] == "log")
+        for name in SHOWN
+        if name in scales.index and dies[name].notna().sum() > 2
+    }
+    blocks: list[Block] = [
+        Plot(figures.normal_quantiles(dies, shown), "Sorted dies against normal quantiles; the line goes through ±1 σ.")
+    ]
+    names, matrix = _correlation(dies, scales)
+    if len(names) > 1:
+        blocks.append(Plot(figures.correlations(matrix, names), "Correlation over the dies, logarithms where σ is one."))
+    return blocks
+
+
+def _correlation(dies: pd.DataFrame, scales: pd.Series) -> tuple[list[str], Any]:
+    columns = {name: np.log(dies[name]) if scales[name] == "log" else dies[name] for name in SHOWN if name in scales.index}
+    found = pd.DataFrame(columns).corr().dropna(how="all").dropna(axis=1, how="all")
+    return list(found.columns), found.to_numpy()
+
+
+def outliers(sheet: Sheet) -> list[Block]:
+    """Dies that are far out, with the command that runs them again."""
+    table = sheet.tables["outliers"]
+    farthest = table.reindex(table.sigmas.abs().sort_values(ascending=False).index)
+    rows = [
+        [row.parameter, str(row.seed), value(row.value, sheet.unit(row.parameter)), number(row.sigmas)]
+        for row in farthest.head(MOST_OUTLIERS).itertuples()
+    ]
+    caption = (
+        f"{len(table)} values lie beyond 4.5 σ of the quartiles; the farthest {len(rows)}. Commands: datasheet/outliers.parquet."
+    )
+    return [
+        Table(("parameter", "die", "value", "σ from the median"), rows, caption, words=("parameter",)),
+        Listing("\n".join(farthest.head(5).rerun), "Runs the farthest again."),
+    ]
+
+
+def failures(sheet: Sheet) -> list[Block]:
+    """Points that failed: each costs its own row only."""
+    table = sheet.tables["failures"]
+    rows = [[str(row.measurement), str(row.condition), str(row.reason)] for row in table.itertuples()]
+    return [Table(("measurement", "condition", "reason"), rows, "", words=("measurement", "condition", "reason"))]
+
+
+def commands(sheet: Sheet) -> list[Block]:
+    """The command that simulates the worst condition of each parameter again."""
+    table = sheet.tables["extremes"]
+    return [
+        Listing(
+            "\n".join(_commands(table)), "Each line simulates the worst point of a row again (the whole run's store is used)."
+        )
+    ]
+
+
+def _commands(table: pd.DataFrame) -> Iterator[str]:
+    for mode, part in table.groupby("mode", sort=False):
+        yield f"# {mode}"
+        for row in part.itertuples():
+            yield f"{row.rerun}  # {row.parameter}"
+
+
+def environment(sheet: Sheet) -> list[Block]:
+    """Versions, models, settings."""
+    flat = {name: content for name, content in sheet.record.items() if not isinstance(content, dict)}
+    versions = sheet.record.get("versions", {})
+    rows = [[name, str(content)] for name, content in {**flat, **versions}.items() if content not in (None, "")]
+    return [Table(("what", "value"), rows, "", words=("what", "value"))]
