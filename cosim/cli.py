@@ -257,9 +257,12 @@ def fit(
     Example: cosim fit bench/iv.csv bench/pattern_*.csv --design designs/iris_5_5_5.toml
     """
     with _clear_errors():
-        from cosim.fit_command import run_fit
+        from cosim.pipeline import one_line_errors
 
-        result = run_fit(measured, design, hardware, out)
+        with one_line_errors():
+            from cosim.fit_command import run_fit
+
+            result = run_fit(measured, design, hardware, out)
     for line in result.refused:
         typer.echo(f"cosim: {line}", err=True)
     if as_json:

@@ -25,7 +25,7 @@ def ladder(table: pd.DataFrame) -> Figure:
     )  # fmt: skip
     for k, row in enumerate(table.itertuples()):
         at = (1e3 * row.held_out_worst_v, k)
-        axis.annotate(f"{1e3 * row.held_out_rms_v:.3g} mV", at, (6, 0), textcoords="offset points", ha="left", va="center")
+        axis.annotate(f"{1e3 * row.held_out_rms_v:.3g} mV rms", at, (6, 0), textcoords="offset points", ha="left", va="center")
     axis.set_xscale("log")
     axis.set_xlim(right=4e3 * table.held_out_worst_v.max())
     axis.set_yticks(list(place), [f"{row.rung}  ({row.fitted_parameters})" for row in table.itertuples()])

@@ -197,6 +197,18 @@ def test_residuals_that_hang_together_make_the_errors_larger() -> None:
     assert correlation_time(hanging, one_trace) == pytest.approx(1.9 / 0.1, rel=0.25)
 
 
+def test_a_model_that_misses_something_states_larger_errors() -> None:
+    """A curvature that is there and not fitted: the residuals hang together, and the errors say so."""
+    generator = np.random.default_rng(9)
+    curved = driven(traces(), parameters(curvature_per_v2=np.full((1, 6), 0.03)))
+    noisy = [replace(t, membrane_v=t.membrane_v + 1e-4 * generator.standard_normal(len(t.membrane_v))) for t in curved]
+    lacking = fit_waveforms(noisy, synapses(), NEURON.rest_v, 1e-8)
+    complete = fit_waveforms(noisy, synapses(), NEURON.rest_v, 1e-8, curvature=True)
+    assert complete.correlation_time == 1.0
+    assert lacking.correlation_time > 3.0
+    assert lacking["capacitance"].standard_error > 2 * complete["capacitance"].standard_error
+
+
 @pytest.mark.slow
 def test_an_ideal_deck_gives_its_parameters_back() -> None:
     found: list[Recovery] = recover(simulated_traces())
