@@ -236,7 +236,8 @@ def _device_models(design: Design) -> str:
     """What the device models are: their origin, and a digest of the folder's place and date. No path of the machine."""
     with one_line_errors():
         pdk = design.process.pdk()
-    place = f"{pdk.library.resolve()} {pdk.library.stat().st_mtime_ns}"
+        files = pdk.files(design.process.corner)
+    place = " ".join(f"{file.resolve()} {file.stat().st_mtime_ns}" for file in files)
     return f"{pdk.source}, {pdk.model_set}, {hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 

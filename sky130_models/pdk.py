@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.errors import LibraryError, PdkNotFound
+from sky130_models.library import read_section
 
 _OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}
 _PACKAGE_FOLDER = {ModelSet.CONTINUOUS: "combined_models", ModelSet.BINNED: "models"}
@@ -44,6 +45,14 @@ class Pdk:
         if corner not in self.sections:
             raise LibraryError(f"process.sections: no section for corner {corner}; there is one for {', '.join(self.sections)}")
         return self.sections[corner]
+
+
+    def files(self, corner: Corner) -> list[Path]:
+        """The files that decide what a corner's devices are; of an installed SKY130 its library stands for all.
+
+        Raises `LibraryError` where a library of the user cannot be read.
+        """
+        return [self.library] if self.is_sky130 else read_section(self.library, self.section(corner))[1]
 
 
 def own_pdk(library: Path, sections: Mapping[Corner, str]) -> Pdk:
