@@ -60,6 +60,11 @@ class Synapses:
         """Adjoint of `through`: adds the gradient to the weight."""
         self.connection.add_weight_gradient(self._shaped(grad, x, weight), x.to(weight.dtype), weight_grad)
 
+    def to_both(self, grad: Tensor, x: Tensor, weight: Tensor, weight_grad: Tensor) -> Tensor:
+        """`add_to_weight` and `to_inputs`."""
+        shaped = self._shaped(grad, x, weight)
+        return self.connection.both_gradients(shaped, x.to(weight.dtype), weight, weight_grad).to(x.dtype)
+
     def _shaped(self, grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         return grad.reshape(self.connection.output_shape(x.shape, weight.shape)).to(weight.dtype)
 
@@ -122,18 +127,19 @@ class _Sweep:
         cells.retreat(self.lam, self.y, grad, width)
         moments_grad = _moment_gradients(grad, drives, width)
         total.constant += grad.view(len(grad), len(total.constant), -1).sum((0, 2))
+        if self.t_grad is not None and self.slope is None:
+            on_grad = given.to_both(grad, on, given.both, total.synapses)
+            if moments_grad is not None:
+                on_grad += given.to_both(moments_grad, moment(on), given.both, total.synapses) * (0.5 - on)
+            cells.add_time_gradient(self.t_grad, self.t, start, end, on_grad)
+            return
         given.add_to_weight(grad, on, given.both, total.synapses)
         if moments_grad is not None:
             given.add_to_weight(moments_grad, moment(on), given.both, total.synapses)
-        if self.slope is not None and self.t_grad is not None:
+        if self.t_grad is not None and self.slope is not None:
             slope_at_end, self.slope = self.slope, self._slope(on)
             # `on` is 1 for a spike at the start of the cell and 0 for one at its end.
             self.t_grad -= torch.lerp(slope_at_end, self.slope, on) * cells.inside(self.t, start, end)
-        elif self.t_grad is not None:
-            on_grad = given.to_inputs(grad, on, given.both)
-            if moments_grad is not None:
-                on_grad += given.to_inputs(moments_grad, on, given.both) * (0.5 - on)
-            cells.add_time_gradient(self.t_grad, self.t, start, end, on_grad)
 
     def _slope(self, on: Tensor) -> Tensor:
         """sum over neurons of (lam - y beta) w for every input, shaped as `on`."""

@@ -31,6 +31,11 @@ class Dense:
         else:
             weight_grad += grad.T @ x
 
+    def both_gradients(self, grad: Tensor, x: Tensor, weight: Tensor, weight_grad: Tensor) -> Tensor:
+        """`add_weight_gradient` and `input_gradient`."""
+        self.add_weight_gradient(grad, x, weight_grad)
+        return self.input_gradient(grad, x, weight)
+
     def output_shape(self, x: torch.Size, weight: torch.Size) -> torch.Size:
         """Shape of the result. Raises ValueError where the inputs do not fit the weights."""
         if len(x) != 2 or x[1] != weight[1]:
@@ -74,6 +79,13 @@ class Convolution:
     def add_weight_gradient(self, grad: Tensor, x: Tensor, weight_grad: Tensor) -> None:
         """Adds the gradient to the weight, which may be of a finer type."""
         weight_grad += self._backward(grad, x, weight_grad.to(x.dtype), [False, True, False])[1]
+
+    def both_gradients(self, grad: Tensor, x: Tensor, weight: Tensor, weight_grad: Tensor) -> Tensor:
+        """`add_weight_gradient` and `input_gradient`, which in one call bring `grad` into their layout only once."""
+        x_grad, found, _ = self._backward(grad, x, weight, [True, True, False])
+        weight_grad += found
+        result: Tensor = x_grad
+        return result
 
     def _backward(self, grad: Tensor, x: Tensor, weight: Tensor, wanted: list[bool]) -> tuple[Any, Any, Any]:
         stride, padding = [self.stride] * 2, [self.padding] * 2
