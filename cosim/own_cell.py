@@ -73,9 +73,7 @@ def _belongs(item: Definition, source: Path) -> bool:
             raise InputError(f"{source}: node {others[0]} is global, but nothing drives it; make it a pin of the sub-circuit")
         return False
     if not keyword.startswith("."):
-        raise InputError(
-            f"{source}: {first.text[:60]!r} stands outside a sub-circuit; stimuli are ours"
-        )
+        raise InputError(f"{source}: {first.text[:60]!r} stands outside a sub-circuit; stimuli are ours")
     return True
 
 

@@ -46,7 +46,6 @@ class Pdk:
             raise LibraryError(f"process.sections: no section for corner {corner}; there is one for {', '.join(self.sections)}")
         return self.sections[corner]
 
-
     def files(self, corner: Corner) -> list[Path]:
         """The files that decide what a corner's devices are; of an installed SKY130 its library stands for all.
 
