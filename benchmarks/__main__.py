@@ -20,6 +20,7 @@ RESULTS = Path(__file__).parent / "results"
 
 BENCHMARKS = {
     "engine": "thousands of small simulations, against plain PySpice and ngspice -b",
+    "characterize": "corners and dies of the cells, what a rerun costs, how good the extracted models are",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from cosim.characterize.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
-from cosim.characterize.parameter_table import MEASURED, all_parameters
+from cosim.characterize.parameter_table import MEASURED, all_parameters, no_values
+from cosim.circuits import Measured, circuits_of
 from cosim.datasheet_tables import (
     MONTE_CARLO,
     Judged,
@@ -30,10 +31,10 @@ from cosim.datasheet_tables import (
 )
 from cosim.design import Design
 from cosim.errors import InputError
-from cosim.monte_carlo import SOURCE, table, variation
+from cosim.monte_carlo import SOURCE, shared, table, variation
 from cosim.progress import Monitor
 from cosim.provenance import git_revision, versions
-from cosim.pvt import Measured, PvtResult, at_bias, circuits_of, run_pvt
+from cosim.pvt import PvtResult, at_bias, run_pvt
 from cosim.run_directory import RunDirectory
 from cosim.simulator import Pool
 from cosim.sweep import Condition, of_design
@@ -148,18 +149,11 @@ class _Maker:
         import pandas as pd
 
         circuits = self.dies(asked.dies)
-        alone = self.dies(min(asked.split_dies, asked.dies), process=False)
         seeds, values = table(circuits)
-        found = variation(nominal.values, (seeds, values), table(alone), model_set)
+        alone = table(self.dies(min(asked.split_dies, asked.dies), process=False))
+        found = variation(nominal.values, (seeds, values), alone, model_set)
         hardware.model_copy(update={"variation": found}).save(self._file("hardware.json"))
-        shares = {name: found.sigma(name) for name in found.names} if found else {}
-        with_shares = [
-            dataclasses.replace(one, sigma_die=shares[one.parameter][0], sigma_device=shares[one.parameter][1])
-            if one.parameter in shares
-            else one
-            for one in spreads(values)
-        ]
-        statistics = [spread_table(with_shares, str(model_set)), *self._other_model_set(asked.compared_dies)]
+        statistics = [spread_table(shared(spreads(values), found), str(model_set)), *self._other_model_set(asked.compared_dies)]
         return circuits, {
             "dies": pd.DataFrame({"seed": seeds, **values}),
             "statistics": pd.concat(statistics, ignore_index=True),
@@ -181,8 +175,10 @@ class _Maker:
                 self.remarks.append(f"{name} is not compared with the {other} models: {error}")
         if not covered:
             return []
-        _, values = table(self.dies(count, design=design, names=covered))
-        return [spread_table(spreads(values), str(other))]
+        dies, alone = (table(self.dies(count, process, design, covered)) for process in (True, False))
+        found = spreads(dies[1])
+        split = variation({**no_values(), **{one.parameter: one.mean for one in found}}, dies, alone, other)
+        return [spread_table(shared(found, split), str(other))]
 
     def _file(self, name: str) -> Path:
         path = self.directory / f"{FOLDER}/{name}"

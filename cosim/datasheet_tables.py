@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.characterize.parameter_table import all_parameters
+from cosim.circuits import Extremes, Measured, extremes
 from cosim.design import Limit
 from cosim.limits import Verdict
 from cosim.monte_carlo import QUANTILES, Outlier, Spread, outliers, spread
-from cosim.pvt import Extremes, Measured, PvtResult, extremes
+from cosim.pvt import PvtResult
 from cosim.sweep import Condition
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Parameters that are spread over factors are judged by their logarithm: their sig
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from sky130_models.corners import ModelSet
 from training.hardware_variation import Matrix, Variation, VariedParameter
 
 if TYPE_CHECKING:
-    from cosim.pvt import Measured
+    from cosim.circuits import Measured
 
 FloatArray = NDArray[np.float64]
 
@@ -25,13 +25,17 @@ QUANTILES = (0.00135, 0.02275, 0.15866, 0.5, 0.84134, 0.97725, 0.99865)
 """Those of a normal distribution at -3 .. 3 sigma."""
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-12
+"""A spread below this share of the value is that of rounding: the parameter does not vary."""
+
 OUTLIER_SIGMAS = 4.5
 """A die this far from the median, in sigmas of its quartiles, is an outlier: one in 150 000 if parameters were normal."""
 
 SOURCE = {
-    ModelSet.CONTINUOUS: "continuous SKY130 models: statistics of the foundry's deck, not of silicon; they overstate the "
-    "mismatch of transistors, their process parameters move little, and poly resistors do not move at all",
-    ModelSet.BINNED: "micro-binned SKY130 models, section mc: statistics of the foundry's deck, not of silicon",
+    ModelSet.CONTINUOUS: "continuous SKY130 models: statistics of the foundry's deck, not of silicon. Their threshold mismatch "
+    "is not that of the micro-binned set (2.4 times as much at 1 um / 0.15 um), their process parameters move transistors "
+    "little, and poly resistors do not move at all",
+    ModelSet.BINNED: "micro-binned SKY130 models: statistics of the foundry's deck (section mc), not of silicon",
 }
 
 
@@ -89,6 +93,8 @@ def spread(name: str, values: FloatArray) -> Spread | None:
     if count < 2:
         return None
     sigma, freedom = float(scaled[kept].std(ddof=1)), count - 1
+    if sigma <= ROUNDING * float(np.abs(scaled[kept]).max()):
+        sigma = 0.0
     # Of a normal distribution: (n - 1) s^2 / sigma^2 is chi-square.
     low, high = (
         sigma * float(np.sqrt(freedom / chi2.ppf(share, freedom))) for share in (1 - (1 - CONFIDENCE) / 2, (1 - CONFIDENCE) / 2)
@@ -148,6 +154,17 @@ def variation(
         parameters=parameters, die_covariance=_covariance(die), device_covariance=_covariance(device), dies=len(shared),
         source=SOURCE[model_set],
     )  # fmt: skip
+
+
+def shared(found: Sequence[Spread], split: Variation | None) -> list[Spread]:
+    """The spreads with what of them is the die's and what the device's, where that is known."""
+    known = set(split.names) if split else set()
+    return [
+        replace(one, sigma_die=split.sigma(one.parameter)[0], sigma_device=split.sigma(one.parameter)[1])
+        if split and one.parameter in known
+        else one
+        for one in found
+    ]
 
 
 def _covariance(deviations: FloatArray) -> Matrix:

@@ -125,7 +125,7 @@ def statistics(sheet: Sheet) -> list[Block]:
     """Spread of every parameter over dies, a table a model set."""
     said = (str(sheet.record.get(name, "")) for name in ("statistics", "remarks"))
     blocks: list[Block] = [Text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
-    header = ("parameter", "dies", "mean", "σ", "95 % of σ", "σ die", "σ device", "−3σ quantile", "median", "+3σ quantile")
+    header = ("parameter", "mean", "σ", "95 % of σ", "σ die", "σ device", "−3 σ", "median", "+3 σ", "without")
     for model_set, part in sheet.tables["statistics"].groupby("model_set", sort=False):
         rows = [_spread_row(row) for row in part.to_dict("records")]
         caption = (
@@ -141,10 +141,14 @@ def _spread_row(row: dict[str, Any]) -> list[str]:
     def sigma(name: str) -> str:
         return (f"{number(row[name])} ln" if np.isfinite(row[name]) else MISSING) if logarithmic else value(row[name], unit)
 
-    dies = f"{row['dies']}" + (f" ({row['missing']} without)" if row["missing"] else "")
+    interval = MISSING
+    if row["sigma"] > 0:
+        below, above = (100 * (row[name] / row["sigma"] - 1) for name in ("sigma_low", "sigma_high"))
+        interval = f"−{-below:.0f} +{above:.0f} %"
     return [
-        str(row["parameter"]), dies, value(row["mean"], unit), sigma("sigma"), f"{sigma('sigma_low')} .. {sigma('sigma_high')}",
+        str(row["parameter"]), value(row["mean"], unit), sigma("sigma"), interval,
         sigma("sigma_die"), sigma("sigma_device"), *(value(row[name], unit) for name in ("q0.00135", "q0.5", "q0.99865")),
+        str(row["missing"] or ""),
     ]  # fmt: skip
 
 
@@ -155,16 +159,21 @@ def compared(sheet: Sheet) -> list[Block]:
     if len(sets) < 2:
         return []
     one, other = (table[table.model_set == name].set_index("parameter") for name in sets[:2])
-    rows = []
-    for name in one.index.intersection(other.index, sort=False):
-        a, b = one.loc[name], other.loc[name]
-        ratio = a.sigma / b.sigma if b.sigma else np.nan
-        rows.append([name, value(a["mean"], a.unit), value(b["mean"], b.unit), number(ratio)])
+    rows = [
+        [name, value(one["mean"][name], one.unit[name]), value(other["mean"][name], one.unit[name])]
+        + [_ratio(one[column][name], other[column][name]) for column in ("sigma", "sigma_die", "sigma_device")]
+        for name in one.index.intersection(other.index, sort=False)
+    ]
     caption = (
-        f"{sets[0]} against {sets[1]}: means, and σ of the first over σ of the second. "
-        "The continuous set has its own transistor mismatch and hardly any process variation of transistors, and none of resistors."
+        f"{sets[0]} against {sets[1]}: means, and σ of the first over σ of the second: all of it, of the die, of the device. "
+        "Their mismatch differs, and the continuous set has hardly any process variation of transistors and none of resistors."
     )
-    return [Table(("parameter", f"mean, {sets[0]}", f"mean, {sets[1]}", "ratio of σ"), rows, caption, words=("parameter",))]
+    header = ("parameter", f"mean, {sets[0]}", f"mean, {sets[1]}", "σ ratio", "die", "device")
+    return [Table(header, rows, caption, words=("parameter",))]
+
+
+def _ratio(first: float, second: float) -> str:
+    return number(first / second) if second else MISSING
 
 
 def distributions(sheet: Sheet) -> list[Block]:

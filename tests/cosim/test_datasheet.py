@@ -1,0 +1,176 @@
+"""The datasheet from a design: limits, tables, the command that runs a row again, and no simulation the second time."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from cosim import pipeline
+from cosim.characterize.parameter_table import no_values
+from cosim.circuits import Measured
+from cosim.cli import app
+from cosim.datasheet import DatasheetResult, check_limits, make_datasheet
+from cosim.datasheet_tables import MONTE_CARLO, Judged, Rerun, judge, short
+from cosim.design import Design, Limit, load_design
+from cosim.errors import InputError
+from cosim.limits import Verdict
+from cosim.progress import Monitor
+from cosim.pvt import FIXED
+from cosim.run_directory import RunDirectory
+from cosim.simulator import WorkerPool
+from cosim.stages import StageName, Workspace
+from cosim.sweep import Condition
+from sky130_models.corners import Corner
+from training.hardware import HardwareModel
+
+ROOT = Path(__file__).parents[2]
+HARDWARE = ROOT / "tests" / "data" / "hardware_iris_5_5_5.json"
+RERUN = Rerun("design.toml", "runs/x")
+SMALL = """
+name = "small"
+[datasheet]
+corners = ["ss"]
+modes = ["fixed", "rebiased"]
+dies = 8
+split_dies = 4
+compared_dies = 4
+[datasheet.limits]
+"rebiased.e_dis" = {{ min = {e_dis} }}
+"monte_carlo.capacitance_f" = {{ typ = 140e-15, max = 150e-15 }}
+"""
+
+
+def circuits(*values: float) -> list[Measured]:
+    places = (Condition(Corner.TT, 27.0, 1.8), Condition(Corner.SS, -40.0, 1.62), Condition(Corner.FF, 125.0, 1.98, (), 17))
+    return [Measured(FIXED, place, {**no_values(), "e_dis": value}) for place, value in zip(places, values, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "passed", "margin", "value"),
+    [
+        (Limit(min=5.0), True, 0.5, 5.5),
+        (Limit(min=5.5), True, 0.0, 5.5),
+        (Limit(min=6.0), False, -0.5, 5.5),
+        (Limit(max=0.0), False, -7.0, 7.0),
+        (Limit(min=5.0, max=6.8), False, pytest.approx(-0.2), 7.0),
+    ],
+)
+def test_a_limit_is_judged_on_its_worst_circuit(limit: Limit, passed: bool, margin: float, value: float) -> None:
+    (judged,) = judge({"fixed.e_dis": limit}, circuits(6.0, 5.5, 7.0), RERUN)
+    assert (judged.verdict.passed, judged.margin, judged.verdict.value) == (passed, margin, value)
+    if value == 5.5:
+        assert judged.at == "ss, -40 C, 1.62 V"
+    assert "--measure discharger_line" in judged.rerun
+
+
+def test_a_parameter_that_nobody_measured_fails_its_limit() -> None:
+    (judged,) = judge({"monte_carlo.e_dis": Limit(min=0.0)}, circuits(np.nan), RERUN)
+    assert not judged.verdict.passed and judged.verdict.value is None
+
+
+def test_a_limit_on_something_else_is_one_line() -> None:
+    design = Design.model_validate({"name": "x", "datasheet": {"limits": {"fixed.e_diss": {"min": 1.0}}}})
+    with pytest.raises(InputError, match=r"datasheet\.limits: 'fixed\.e_diss' is not MODE\.PARAMETER"):
+        check_limits(design)
+
+
+def test_the_command_of_a_row_names_its_point_and_its_die() -> None:
+    condition = Condition(Corner.SS, -40.0, 1.62, (("neuron.discharger_bias_v", "0.5:0.6"),), 17)
+    words = shlex.split(RERUN.command("e_minus_strong", condition))
+    assert words[:5] == ["cosim", "sweep", "design.toml", "--measure", "synapse_line"]
+    only = "corner=ss,temperature_c=-40.0,supply_v=1.62,neuron.discharger_bias_v=0.5:0.6,seed=17,sign=-1,weight=strong"
+    assert words[5:7] == ["--only", only]
+    assert short(condition) == "ss, -40 C, 1.62 V, die 17"
+
+
+def test_a_pair_of_numbers_in_a_condition_is_a_pair_in_the_design() -> None:
+    condition = Condition(Corner.TT, 27.0, 1.8, (("neuron.discharger_bias_v", "0.5:0.6"),))
+    assert condition.applied(Design(name="x")).neuron.discharger_bias_v == (0.5, 0.6)
+
+
+def test_cosim_characterize_ends_with_the_verdicts_of_the_datasheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = Judged(Verdict("fixed.e_dis", 5.0, 6.0, None, None, False), -1.0, "tt", "")
+    monkeypatch.setattr("cosim.datasheet.make_datasheet", lambda *_, **__: DatasheetResult([failed], 1, 1, 0))
+    monkeypatch.setattr(pipeline, "STAGES", tuple(stage for stage in pipeline.STAGES if stage.name != StageName.CHARACTERIZE))
+    monkeypatch.setattr(pipeline, "_bring_up_to_date", lambda *_: iter(()))
+    (tmp_path / "small.toml").write_text(SMALL.format(e_dis=5.0))
+    result = pipeline.run(tmp_path / "small.toml", tmp_path / "run", until="characterize")
+    assert result.exit_code == 1 and [verdict.name for verdict in result.verdicts] == ["fixed.e_dis"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, DatasheetResult]:
+    folder = tmp_path_factory.mktemp("datasheet")
+    file, run = folder / "small.toml", folder / "run"
+    file.write_text(SMALL.format(e_dis=5.0))
+    run.mkdir()
+    shutil.copy(file, run / "design.toml")
+    shutil.copy(HARDWARE, run / "hardware.json")
+    return file, run, _make(file, run)
+
+
+def _make(file: Path, run: Path) -> DatasheetResult:
+    with WorkerPool(jobs=2) as pool:
+        return make_datasheet(load_design(file), file, RunDirectory(run), pool, Monitor(), pdf=False)
+
+
+@pytest.mark.slow
+def test_tables_hold_every_mode_and_die(made: tuple[Path, Path, DatasheetResult]) -> None:
+    _, run, result = made
+    assert result.failed == 0 and all(one.verdict.passed for one in result.judged)
+    extremes = pd.read_parquet(run / "datasheet/extremes.parquet")
+    assert set(extremes["mode"]) == {"fixed", "rebiased"} and set(extremes.worst_at) <= {"tt, 27 C, 1.8 V", "ss, 27 C, 1.8 V"}
+    current = extremes[extremes.parameter == "current_plus_middle_a"].set_index("mode")
+    assert current["min"]["fixed"] < 0.7 * current.typ["fixed"] and current["min"]["rebiased"] > 0.9 * current.typ["rebiased"]
+    dies = pd.read_parquet(run / "datasheet/dies.parquet")
+    assert list(dies.seed) == list(range(8)) and dies.current_plus_middle_a.nunique() == 8
+    statistics = pd.read_parquet(run / "datasheet/statistics.parquet")
+    assert set(statistics.model_set) == {"continuous", "binned"}
+    assert set(statistics[statistics.model_set == "binned"].parameter) & {"current_plus_middle_a", "leakage_a"}
+    record = json.loads((run / "datasheet/datasheet.json").read_text())
+    assert "no model for W = 1 um, L = 0.47 um" in record["remarks"], (
+        "what the other set cannot do is told, and costs only itself"
+    )
+    variation = HardwareModel.load(run / "datasheet/hardware.json").variation
+    assert variation is not None and variation.dies == 4
+    assert variation.sigma("current_plus_middle_a")[1] > 3 * variation.sigma("current_plus_middle_a")[0]
+
+
+@pytest.mark.slow
+def test_another_limit_costs_no_simulation(made: tuple[Path, Path, DatasheetResult]) -> None:
+    file, run, first = made
+    file.write_text(SMALL.format(e_dis=50.0))
+    again = _make(file, run)
+    file.write_text(SMALL.format(e_dis=5.0))
+    assert again.simulated == 0 and again.points == first.points > 0
+    assert [one.verdict.passed for one in again.judged] == [False, True]
+    page = (run / "datasheet.html").read_text()
+    assert "rebiased.e_dis" in page and "fail" in page
+
+
+@pytest.mark.slow
+def test_the_command_of_a_row_gives_its_number_again(made: tuple[Path, Path, DatasheetResult], tmp_path: Path) -> None:
+    _, run, _ = made
+    rows = pd.read_parquet(run / "datasheet/extremes.parquet").set_index(["mode", "parameter"])
+    row = rows.loc["rebiased", "charge_off_minus_c"]
+    words = shlex.split(row.rerun)[1:]
+    words[words.index("--out") + 1] = str(tmp_path / "run")
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    table = pd.read_parquet(tmp_path / "run/sweep/synapse_switching.parquet")
+    assert len(table) == 1 and table.charge_off_c[0] in (row["min"], row["max"])
+
+
+def test_workspaces_know_the_datasheet_section() -> None:
+    space = Workspace(load_design(ROOT / "designs" / "iris_5_5_5.toml"), RunDirectory(Path("nowhere")), Monitor())
+    asked = space.design.datasheet
+    assert (len(asked.corners), asked.dies) == (15, 1000)
+    check_limits(space.design)
+    assert {name.partition(".")[0] for name in asked.limits} <= {"fixed", "rebiased", MONTE_CARLO}

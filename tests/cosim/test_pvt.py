@@ -1,0 +1,141 @@
+"""Corners at fixed and at re-biased cells: the arithmetic without a simulator, and a small run of the real thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosim.characterize.parameter_table import all_parameters, no_values, parameters_of
+from cosim.circuits import Measured, extremes
+from cosim.design import Datasheet, Design, load_design
+from cosim.errors import InputError
+from cosim.progress import Monitor
+from cosim.pvt import FIXED, REBIASED, at_bias, conditions, rebiased, rising, run_pvt
+from cosim.run_directory import RunDirectory
+from cosim.simulator import WorkerPool
+from cosim.sweep import Condition, of_design
+from cosim.sweep_run import SweepOptions, SweepResult, measure
+from sky130_models.corners import ALL_CORNERS, Corner
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "designs" / "iris_5_5_5.toml"
+
+
+@pytest.fixture
+def design() -> Design:
+    return load_design(FILE)
+
+
+def exponential(i0: float, slope: float, supply_v: float = 1.8) -> tuple[np.ndarray, np.ndarray]:
+    bias = np.linspace(0, supply_v, 73)
+    return bias, i0 * np.exp(slope * bias)
+
+
+def test_fifteen_corners_are_five_by_three() -> None:
+    assert len(ALL_CORNERS) == 15 == len(set(ALL_CORNERS))
+    assert {corner.devices for corner in ALL_CORNERS} == {
+        (fets, passives) for fets in ("tt", "ff", "ss", "sf", "fs") for passives in ("", "hh", "ll")
+    }
+
+
+def test_conditions_are_all_combinations(design: Design) -> None:
+    asked = Datasheet(corners=ALL_CORNERS, temperatures_c=(-40, 27, 125), supplies_v=(1.62, 1.8, 1.98))
+    assert len(set(conditions(design, asked))) == 135
+    assert conditions(design, Datasheet()) == [of_design(design)]
+
+
+def test_a_corner_gets_the_biases_that_give_the_nominal_weights(design: Design) -> None:
+    here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
+    nominal = {
+        **no_values(),
+        "weight_plus_weak": 0.02,
+        "weight_plus_strong": 5.0,
+        "weight_minus_weak": 0.02,
+        "weight_minus_strong": 1.0,
+    }
+    curves = {
+        "plus": exponential(1e-15, 30),
+        "minus": (exponential(1e-15, 30)[0], exponential(1e-15, 30)[1][::-1]),
+        "discharger": exponential(1e-14, 25),
+    }
+    condition, missing = rebiased(design, at_bias(of_design(design), 0.5), curves, here, nominal)
+    assert condition is not None and not missing
+    unit = 140e-15 * 0.9 / 1e-6
+    found = condition.applied(design)
+    low, high = found.synapse.nmos_bias_v  # type: ignore[union-attr]
+    assert 1e-15 * np.exp(30 * np.array([low, high])) / unit == pytest.approx([0.02, 5.0], rel=1e-3)
+    weak, strong = found.synapse.pmos_bias_v  # type: ignore[union-attr]
+    assert 1e-15 * np.exp(30 * (1.8 - np.array([weak, strong]))) / unit == pytest.approx([0.02, 1.0], rel=1e-3)
+    discharger = sum(found.neuron.discharger_bias_v) / 2
+    assert 1e-14 * np.exp(25 * discharger) == pytest.approx(unit * 6 * np.log(6 / 5), rel=1e-3), "equation 3: fires at t = 1"
+
+
+def test_a_weight_out_of_reach_is_said_so_and_has_no_value(design: Design) -> None:
+    here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
+    nominal = {**no_values(), "weight_plus_weak": 1e-9, "weight_plus_strong": 5.0}
+    bias, current = exponential(1e-12, 15)
+    condition, missing = rebiased(design, of_design(design), {"plus": (bias, current)}, here, nominal)
+    (lost,) = missing
+    assert lost.weight == "plus_weak" and lost.wanted == 1e-9
+    assert lost.lowest == pytest.approx(current[0] / (140e-15 * 0.9 / 1e-6))
+    assert condition is not None and condition == lost.condition
+
+
+def test_a_neuron_that_does_not_work_has_no_unit_of_weight(design: Design) -> None:
+    condition, missing = rebiased(design, of_design(design), {}, no_values(), no_values())
+    assert condition is None and [one.weight for one in missing] == ["all"]
+
+
+def test_the_rising_part_of_a_bias_curve() -> None:
+    bias = np.linspace(0, 1.8, 7)
+    volts, current = rising(bias, np.array([3.0, 2.0, 1.0, 2.0, 4.0, 8.0, 7.0]))
+    assert list(current) == [1.0, 2.0, 4.0, 8.0] and list(volts) == pytest.approx([0.6, 0.9, 1.2, 1.5])
+    with pytest.raises(InputError, match="never rises with the bias"):
+        rising(bias, np.ones(7))
+
+
+def test_the_worst_condition_is_the_farthest_from_typical() -> None:
+    places = [Condition(corner, 27.0, 1.8) for corner in (Corner.TT, Corner.SS, Corner.FF)]
+    circuits = [
+        Measured(FIXED, place, {**no_values(), "current_plus_weak_a": current, "e_dis": e})
+        for place, current, e in zip(places, (1e-9, 1e-11, 2e-8), (6.0, 6.5, 5.0), strict=True)
+    ]
+    found = {one.parameter: one for one in extremes(circuits, circuits[0])}
+    assert set(found) == {"current_plus_weak_a", "e_dis"}
+    current = found["current_plus_weak_a"]
+    assert current.worst.corner is Corner.SS, "a hundredth is farther than twenty-fold"
+    assert (current.least, current.largest, current.typical) == (1e-11, 2e-8, 1e-9)
+    assert found["e_dis"].worst.corner is Corner.FF
+
+
+def test_parameters_of_nothing_are_nan(design: Design) -> None:
+    values = parameters_of({}, design)
+    assert list(values) == list(all_parameters()) and np.isnan(list(values.values())).all()
+
+
+@pytest.mark.slow
+def test_a_rebiased_slow_corner_has_the_nominal_weights_again(design: Design, tmp_path: Path) -> None:
+    asked = Datasheet(corners=(Corner.SS,), temperatures_c=(-40.0,), supplies_v=(1.62,))
+    directory = RunDirectory(tmp_path)
+    with WorkerPool(jobs=2) as pool:
+
+        def simulate(names: Sequence[str], places: Sequence[Condition]) -> SweepResult:
+            return measure(design, FILE, names, places, directory, pool, Monitor(), SweepOptions())
+
+        own = at_bias(of_design(design), 0.559)
+        result = run_pvt(design, asked, own, simulate)
+        again = run_pvt(design, asked, own, simulate)
+    assert not result.unreached
+    assert sum(sweep.points - sweep.cached for sweep in again.sweeps) == 0
+    cold = {one.mode: one.values for one in result.circuits if one.condition.corner is Corner.SS}
+    nominal = result.nominal.values
+    ratio = cold[FIXED]["current_plus_middle_a"] / nominal["current_plus_middle_a"]
+    assert 0.01 < ratio < 0.2, "currents move by decades at fixed bias"
+    assert cold[FIXED]["current_minus_strong_a"] < 0.01 * nominal["current_minus_strong_a"], "the supply is the PMOS's bias"
+    for name in ("weight_plus_weak", "weight_plus_strong", "weight_minus_weak", "weight_minus_strong"):
+        assert cold[REBIASED][name] == pytest.approx(nominal[name], rel=0.01), name
+    assert cold[REBIASED]["spike_s"] == pytest.approx(design.timing.phase_s, rel=0.05)
+    assert np.isnan(cold[FIXED]["spike_s"]) or cold[FIXED]["spike_s"] > 1.5e-6

@@ -1,0 +1,130 @@
+"""The datasheet's page from tables alone: no simulator, no physics."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.datasheet import read_sheet, render, write_datasheet
+from reports.run import ReportError
+from reports.sections.datasheet import value
+
+FAILED = {"name": "fixed.e_dis", "value": 5.0, "min": 6.0, "typ": 6.5, "max": None, "margin": -1.0, "at": "ss, -40 C, 1.62 V"}
+PASSED = {"name": "rebiased.e_dis", "value": 6.2, "min": 6.0, "typ": None, "max": None, "margin": 0.2, "at": "ff, 27 C, 1.8 V"}
+LIMITS = [{**FAILED, "passed": False}, {**PASSED, "passed": True}]
+
+
+def _extremes() -> pd.DataFrame:
+    common = {"group": "neuron", "min_at": "a", "max_at": "b", "worst_at": "ss, -40 C, 1.62 V", "circuits": 4}
+    rows = [
+        {"mode": mode, "parameter": name, "what": what, "unit": unit, "min": 0.5 * typ, "typ": typ, "max": 2 * typ, **common}
+        for mode in ("fixed", "rebiased")
+        for name, what, unit, typ in (("e_dis", "reversal of the discharger", "", 6.5), ("spike_s", "output spike", "s", 1e-6))
+    ]
+    return pd.DataFrame(rows).assign(rerun="cosim sweep x --only 'corner=ss'")
+
+
+def _pvt() -> pd.DataFrame:
+    rows = [
+        ("fixed", corner, t, 1.8, f"{corner} {t}", name, v)
+        for corner in ("tt", "ss_hh")
+        for t in (-40.0, 27.0)
+        for name, v in (("e_dis", 6.0), ("spike_s", 1e-6 * (1 + t / 100)))
+    ]
+    return pd.DataFrame(rows, columns=["mode", "corner", "temperature_c", "supply_v", "condition", "parameter", "value"])
+
+
+def _dies() -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    spikes = 1e-6 * np.exp(0.1 * generator.standard_normal(40))
+    spikes[7] = np.nan
+    return pd.DataFrame({"seed": range(40), "e_dis": 6.5 + 0.1 * generator.standard_normal(40), "spike_s": spikes})
+
+
+def _statistics() -> pd.DataFrame:
+    common = {"dies": 39, "missing": 1, "sigma": 0.1, "sigma_low": 0.08, "sigma_high": 0.13, "sigma_die": 0.06, "group": "neuron"}
+    rows: list[dict[str, Any]] = []
+    for model_set, device in (("continuous", 0.08), ("binned", np.nan)):
+        for name, unit, scale, mean in (("e_dis", "", "linear", 6.5), ("spike_s", "s", "log", 1e-6)):
+            own = {"model_set": model_set, "parameter": name, "mean": mean, "sigma_device": device, "what": name, "unit": unit}
+            rows.append({**common, **own, "scale": scale, "q0.00135": 0.9 * mean, "q0.5": mean, "q0.99865": 1.1 * mean})
+    constant = {"parameter": "constant_v", "sigma": 0.0, "sigma_low": 0.0, "sigma_high": 0.0, "scale": "linear", "unit": "V"}
+    return pd.DataFrame([*rows, {**rows[0], **constant}])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "datasheet"
+    folder.mkdir()
+    (tmp_path / "design.toml").write_text('name = "x"\ntitle = "A <cell> & more"\n')
+    record = {
+        "conditions": 4,
+        "dies": 40,
+        "points": 80,
+        "failed_points": 1,
+        "statistics": "foundry's deck",
+        "versions": {"ngspice": "39"},
+    }
+    (folder / "datasheet.json").write_text(json.dumps(record))
+    (folder / "limits.json").write_text(json.dumps(LIMITS))
+    outlier = {"parameter": "e_dis", "seed": 17, "value": 9.0, "sigmas": 6.1, "rerun": "cosim sweep x --only seed=17"}
+    tables = {
+        "extremes": _extremes(), "pvt": _pvt(), "dies": _dies(), "statistics": _statistics(), "outliers": pd.DataFrame([outlier]),
+        "failures": pd.DataFrame([{"measurement": "sensing", "condition": "corner=ss", "reason": "timeout"}]),
+        "unreached": pd.DataFrame(columns=["condition", "weight", "wanted", "lowest", "highest"]),
+    }  # fmt: skip
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet")
+    return tmp_path
+
+
+def test_the_page_says_what_the_tables_say(run: Path) -> None:
+    text = render(read_sheet(run))
+    assert "A &lt;cell&gt; &amp; more" in text and "cosim datasheet" in text
+    words = re.sub(r"<[^>]+>", " ", text)
+    assert "ss, -40 C, 1.62 V" in words and "fixed.e_dis" in words
+    assert len(re.findall(r"mark-fail", text)) > len(re.findall(r"\.mark-fail", text)), "a failed limit is marked"
+    assert "1 of 2" in words and "timeout" in words and "cosim sweep x --only seed=17" in words
+    assert "0.100 ln" in words, "sigma of what is spread over factors is that of its logarithm"
+    assert "1 without" not in words and "binned" in words
+    assert "Weights out of reach" not in words, "nothing was out of reach"
+    assert text.count("<svg") >= 3 and "http" not in re.sub(r'xmlns(:\w+)?="[^"]+"', "", text)
+
+
+def test_missing_tables_drop_their_sections(run: Path) -> None:
+    for name in ("dies", "statistics", "outliers", "pvt", "failures"):
+        (run / f"datasheet/{name}.parquet").unlink()
+    text = render(read_sheet(run))
+    assert "Monte Carlo</h2>" not in text and "Points that failed" not in text and "Parameters</h2>" in text
+
+
+def test_written_files_are_whole_and_the_pdf_is_one(run: Path) -> None:
+    html, pdf = write_datasheet(run)
+    assert html.read_text().startswith("<!DOCTYPE html>") and pdf.read_bytes().startswith(b"%PDF")
+    assert not list(run.glob("*.partial"))
+
+
+def test_no_datasheet_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"datasheet\.json: missing; `cosim characterize DESIGN` writes it"):
+        read_sheet(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (1.4e-13, "F", "140 fF"),
+        (6.5, "", "6.50"),
+        (21.7, "1/V", "21.7 /V"),
+        (-5.8, "V/s", "−5.80 V/s"),
+        (None, "s", "–"),
+        (0.0, "", "0"),
+    ],
+)
+def test_values_carry_their_unit(number: float | None, unit: str, text: str) -> None:
+    assert value(number, unit) == text
