@@ -1,6 +1,6 @@
 """What DSTD does in one cell of its grid, in place: compiled on the CPU, by torch elsewhere.
 
-Shapes: t, on [batch, ...]; membranes [batch, n]; `drives` [batch, 2 n], the mean drive g and the mean conductance f side by side.
+Shapes: t, on any; membranes [rows, n]; `drives` [rows, 2 n], the mean drive g and the mean conductance f side by side.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ def occupancy(t: Tensor, start: float, end: float) -> Tensor:
     """Share of the cell start .. end for which each spike is on."""
     if t.is_cpu:
         on = torch.empty_like(t)
-        times, shares = array(t.view(-1)), array(on.view(-1))
-        over_threads(lambda first, last: cell_kernels.occupancy(times, start, end, shares, first, last), t.numel(), t.numel())
+        cell_kernels.occupancy(array(t.view(-1)), start, end, array(on.view(-1)))
         return on
     return ((end - t) / (end - start)).clamp_(0.0, 1.0)
 
@@ -26,10 +25,7 @@ def occupancy(t: Tensor, start: float, end: float) -> Tensor:
 def add_time_gradient(t_grad: Tensor, t: Tensor, start: float, end: float, on_grad: Tensor) -> None:
     """Adjoint of `occupancy`. A spike on a grid point belongs to the cell that ends there, one at t = 0 to the first cell."""
     if t.is_cpu:
-        times, given, found = array(t.view(-1)), array(on_grad.reshape(-1)), array(t_grad.view(-1))
-        over_threads(
-            lambda first, last: cell_kernels.time_slope(times, start, end, given, found, first, last), t.numel(), t.numel()
-        )
+        cell_kernels.time_slope(array(t.view(-1)), start, end, array(on_grad.reshape(-1)), array(t_grad.view(-1)))
         return
     t_grad -= on_grad * inside(t, start, end) / (end - start)
 

@@ -80,15 +80,15 @@ class _DSTD(torch.autograd.Function):
         points: tuple[float, ...], v_reset: float, moment: bool, interpolated: bool, connection: Connection,
         reduced: torch.dtype | None,
     ) -> Tensor:  # fmt: skip
-        t = t.contiguous()
-        synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
         shape = connection.output_shape(t.shape, weight.shape)
-        v = weight.new_full((len(t), shape[1:].numel()), v_reset)
+        t = t.movedim(1, -1).contiguous()
+        synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
+        v = weight.new_full((len(t), shape[2:].numel(), len(weight)), v_reset)
         keep = any(ctx.needs_input_grad)
-        ctx.kept = [forwards(rows, synapses, points, v[at], keep) for at, rows in _in_turn(t, shape)]
+        ctx.kept = [forwards(t[at], synapses, points, v[at].flatten(0, 1), keep) for at in _in_turn(v)]
         ctx.save_for_backward(t, weight, conductance, kick, bias, leak, v)
         ctx.settings = (points, moment, interpolated, connection, reduced)
-        return v.view(shape)
+        return v.view(len(t), *shape[2:], len(weight)).movedim(-1, 1)
 
     @staticmethod
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -96,16 +96,16 @@ class _DSTD(torch.autograd.Function):
         points, moment, interpolated, connection, reduced = ctx.settings
         synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
         found = Gradients(synapses, t if ctx.needs_input_grad[0] else None, interpolated)
-        v_grad = v_grad.reshape(v.shape)
-        for (at, rows), kept in zip(_in_turn(t, connection.output_shape(t.shape, weight.shape)), ctx.kept, strict=True):
-            found.sweep(rows, at, v[at], v_grad[at], points, kept)
-        halves = [
-            x if wanted else None for wanted, x in zip((bias is not None, leak is not None), found.constant.chunk(2), strict=True)
-        ]
-        return found.t, *found.synapses.chunk(2), found.kick, *halves, *[None] * 6
+        v_grad = v_grad.movedim(1, -1).reshape(v.shape)
+        for at, kept in zip(_in_turn(v), ctx.kept, strict=True):
+            found.sweep(t[at], at, v[at].flatten(0, 1), v_grad[at].flatten(0, 1), points, kept)
+        t_grad = None if found.t is None else found.t.movedim(-1, 1)
+        wanted = (bias is not None, leak is not None)
+        constants = [x if here else None for here, x in zip(wanted, found.constant.chunk(2), strict=True)]
+        return t_grad, *found.synapses.chunk(2), found.kick, *constants, *[None] * 6
 
 
-def _in_turn(t: Tensor, shape: torch.Size) -> list[tuple[slice, Tensor]]:
-    """The samples in groups that fit the cache."""
-    rows = max(1, min(len(t), _MEMBRANES_AT_ONCE // shape[1:].numel()))
-    return [(slice(start, start + rows), t[start : start + rows]) for start in range(0, len(t), rows)]
+def _in_turn(v: Tensor) -> list[slice]:
+    """The samples of membranes [samples, positions, outputs] in groups that fit the cache."""
+    samples = max(1, _MEMBRANES_AT_ONCE // v[:1].numel()) if len(v) else 1
+    return [slice(start, start + samples) for start in range(0, len(v), samples)]
