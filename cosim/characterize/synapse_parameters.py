@@ -18,6 +18,9 @@ from netlists.testbenches import synapse_iv
 
 CODE_NAMES = ("weak", "middle", "strong")
 BIAS_STEPS = 72
+SETTLED_FROM = 0.5
+"""From this share of its on-time a synapse's current counts as settled."""
+
 SWITCHING = Accuracy(1e-5, 1e-17, 4e-9)
 """Of these transients; `cosim sweep --check-accuracy` says what a tenth of the tolerance changes."""
 
@@ -96,7 +99,10 @@ def switching_parameters(waveforms: Waveforms, on_s: float, off_s: float, edge_s
     """
     time, current = waveforms.axis, -waveforms[MEMBRANE_SOURCE]
     before_on, before_off = on_s - 4 * edge_s, off_s - 4 * edge_s
-    idle, settled = (float(np.interp(at, time, current)) for at in (before_on, before_off))
+    # A mean, because the current into an ideal source rings from step to step while its integral does not.
+    window = on_s + SETTLED_FROM * (off_s - on_s), before_off
+    settled = integral(time, current, *window) / (window[1] - window[0])
+    idle = float(np.interp(before_on, time, current))
     on = integral(time, current, before_on, before_off) - idle * (on_s - before_on) - settled * (before_off - on_s)
     off = integral(time, current, before_off, time[-1]) - settled * (off_s - before_off) - idle * (time[-1] - off_s)
     true_f, bar_f = (abs(integral(time, waveforms[name], before_on, 0.5 * (on_s + off_s))) / supply_v for name in LINE_CURRENTS)

@@ -156,7 +156,7 @@ def test_the_coarser_transients_are_good_enough() -> None:
     ]
     with WorkerPool(jobs=2) as pool:
         rows = [[outcome.row or {} for outcome in simulate(each, pool=pool)] for each in (points, tight)]
-    allowed = {"threshold_v": 2e-3, "spike_s": 2e-9, "charge_off_c": 4e-17, "charge_on_c": 4e-17, "delay_s": 2e-9}
+    allowed = {"threshold_v": 2e-3, "spike_s": 2e-9, "charge_off_c": 2e-17, "charge_on_c": 2e-17, "delay_s": 2e-9}
     compared = 0
     for coarse, fine in zip(*rows, strict=True):
         for name in allowed.keys() & coarse.keys():
