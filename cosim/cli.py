@@ -35,6 +35,7 @@ app = typer.Typer(
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file (TOML), e.g. designs/iris_5_5_5.toml.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory; runs/NAME OF THE DESIGN unless given.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Simulator processes; one per processor unless given.")]
+Scheduler = Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send simulations to.")]
 Samples = Annotated[int | None, typer.Option("--samples", help="Test samples to simulate, instead of validation.samples.")]
 Dies = Annotated[int | None, typer.Option("--dies", help="Mismatch dies to simulate, instead of validation.mismatch_dies.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else to standard output.")]
@@ -76,6 +77,7 @@ def run(
     design: DesignFile,
     out: Out = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
     as_json: AsJson = False,
@@ -86,7 +88,7 @@ def run(
 
     Example: cosim run designs/iris_5_5_5.toml --samples 10 --out runs/short
     """
-    _run_until("report", design, out, jobs, samples, dies, as_json, pdf, verbose)
+    _run_until("report", design, out, jobs, scheduler, samples, dies, as_json, pdf, verbose)
 
 
 @app.command()
@@ -94,6 +96,7 @@ def characterize(
     design: DesignFile,
     out: Out = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
     as_json: AsJson = False,
@@ -103,7 +106,7 @@ def characterize(
 
     Example: cosim characterize designs/iris_5_5_5.toml --jobs 2
     """
-    _run_until("characterize", design, out, jobs, samples, dies, as_json, True, verbose)
+    _run_until("characterize", design, out, jobs, scheduler, samples, dies, as_json, True, verbose)
 
 
 @app.command()
@@ -111,6 +114,7 @@ def train(
     design: Annotated[Path | None, typer.Argument(metavar="DESIGN", help="Design file (TOML), or none with --study.")] = None,
     out: Out = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
     study: Study = None,
@@ -131,7 +135,7 @@ def train(
     if study is not None:
         _run_study(study, out, data, device, as_json, verbose)
     elif design is not None:
-        _run_until("train", design, out, jobs, samples, dies, as_json, True, verbose)
+        _run_until("train", design, out, jobs, scheduler, samples, dies, as_json, True, verbose)
 
 
 @app.command(name="map")
@@ -139,6 +143,7 @@ def map_weights(
     design: DesignFile,
     out: Out = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
     weights: Weights = None,
@@ -151,7 +156,7 @@ def map_weights(
 
     Example: cosim map designs/iris_5_5_5.toml --weights mine.safetensors --out runs/mine
     """
-    _run_until("map", design, out, jobs, samples, dies, as_json, True, verbose, weights)
+    _run_until("map", design, out, jobs, scheduler, samples, dies, as_json, True, verbose, weights)
 
 
 @app.command()
@@ -159,6 +164,7 @@ def validate(
     design: DesignFile,
     out: Out = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
     as_json: AsJson = False,
@@ -168,7 +174,7 @@ def validate(
 
     Example: cosim validate designs/iris_5_5_5.toml --samples 10 --dies 0
     """
-    _run_until("validate", design, out, jobs, samples, dies, as_json, True, verbose)
+    _run_until("validate", design, out, jobs, scheduler, samples, dies, as_json, True, verbose)
 
 
 @app.command()
@@ -176,6 +182,7 @@ def report(
     design: DesignFile,
     out: Out = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
     as_json: AsJson = False,
@@ -186,7 +193,7 @@ def report(
 
     Example: cosim report designs/iris_5_5_5.toml --no-pdf
     """
-    _run_until("report", design, out, jobs, samples, dies, as_json, pdf, verbose)
+    _run_until("report", design, out, jobs, scheduler, samples, dies, as_json, pdf, verbose)
 
 
 @app.command()
@@ -205,7 +212,7 @@ def sweep(
     check_accuracy: Annotated[
         int, typer.Option("--check-accuracy", metavar="N", min=0, help="Repeat N points of each at a tenth of the reltol.")
     ] = 0,
-    scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to.")] = "",
+    scheduler: Scheduler = "",
     out: Out = None,
     jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events and the result as JSON lines on standard output.")] = False,
@@ -331,6 +338,7 @@ def _run_until(
     design: Path,
     out: Path | None,
     jobs: int | None,
+    scheduler: str,
     samples: int | None,
     dies: int | None,
     as_json: bool,
@@ -347,6 +355,7 @@ def _run_until(
             out,
             until=until,
             jobs=jobs,
+            scheduler=scheduler,
             samples=samples,
             dies=dies,
             pdf=pdf,

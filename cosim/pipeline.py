@@ -78,6 +78,7 @@ def run(
     *,
     until: StageName | str = StageName.REPORT,
     jobs: int | None = None,
+    scheduler: str = "",
     samples: int | None = None,
     dies: int | None = None,
     pdf: bool = True,
@@ -91,6 +92,7 @@ def run(
         design: the TOML file.
         out: the run directory; runs/<name of the design> where None.
         jobs: simulator processes; one per processor where None.
+        scheduler: address of a Dask cluster that simulates instead.
         samples, dies: instead of validation.samples and validation.mismatch_dies of the design.
         pdf: also write report.pdf.
         weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none (see
@@ -112,7 +114,7 @@ def run(
         if weights is not None:
             _take_weights(directory, Path(weights), effective)
         directory.write(DESIGN, _design_text(path, overrides))
-        space = Workspace(effective, directory, watching, jobs or processors(), pdf)
+        space = Workspace(effective, directory, watching, jobs or processors(), pdf, scheduler)
         if last == StageName.CHARACTERIZE:
             _check_packages((DATASHEET,))
         ran = tuple(_bring_up_to_date(space, last, command))
@@ -133,10 +135,9 @@ def _datasheet(space: Workspace, design_file: Path, command: str) -> DatasheetRe
     """Characterisation ends with it; it is no stage, so that a changed limit makes no later stage run again."""
     with one_line_errors():
         from cosim.datasheet import make_datasheet
-        from cosim.simulator import WorkerPool
 
         space.monitor.begin("datasheet")
-        with WorkerPool(space.jobs, space.design.accuracy.timeout_s) as pool:
+        with space.pool() as pool:
             made = make_datasheet(space.design, design_file, space.run, pool, space.monitor, pdf=space.pdf, command=command)
         space.monitor.end()
         return made

@@ -15,7 +15,7 @@ from cosim.run_directory import DESIGN, RunDirectory
 if TYPE_CHECKING:
     from cosim.mapping import MappedNetwork
     from cosim.monitored_bench import MonitoredBench
-    from cosim.simulator import Outcome
+    from cosim.simulator import Outcome, Pool
 
 
 class StageName(StrEnum):
@@ -54,16 +54,23 @@ class Workspace:
     monitor: Monitor
     jobs: int = 1
     pdf: bool = True
+    scheduler: str = ""
     effort: Effort = field(default_factory=Effort)
+
+    def pool(self) -> contextlib.AbstractContextManager[Pool]:
+        """Who simulates."""
+        from cosim.simulator.pools import open_pool
+
+        return open_pool(self.jobs, self.design.accuracy.timeout_s, self.scheduler)
 
     @contextlib.contextmanager
     def bench(self) -> Iterator[MonitoredBench]:
         """A bench for the design's corner, over the points that the run directory knows."""
         from cosim.monitored_bench import MonitoredBench
-        from cosim.simulator import Store, WorkerPool
+        from cosim.simulator import Store
 
         pdk = self.design.process.pdk()
-        with Store(self.run / "points.sqlite") as store, WorkerPool(self.jobs, self.design.accuracy.timeout_s) as pool:
+        with Store(self.run / "points.sqlite") as store, self.pool() as pool:
             yield MonitoredBench(self.design, pdk, store, self.jobs, pool=pool, monitor=self.monitor, effort=self.effort)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ from cosim.errors import InputError
 from cosim.pipeline import processors
 from cosim.progress import Monitor
 from cosim.run_directory import RunDirectory
-from cosim.simulator import Pool, WorkerPool
+from cosim.simulator.pools import open_pool
 from cosim.sweep import Condition, parse, product
 from sky130_models.corners import Corner
 
@@ -47,7 +45,8 @@ def run_command(request: SweepRequest, monitor: Monitor) -> SweepResult:
     asked = _sweep(request, design.sweep)
     conditions, of_point = _conditions(request, asked, design)
     directory = RunDirectory(request.out or Path("runs") / design.name)
-    with monitor, directory.open(design.name), _pool(request, design) as pool:
+    workers = open_pool(request.jobs or processors(), design.accuracy.timeout_s, request.scheduler, at_once=True)
+    with monitor, directory.open(design.name), workers as pool:
         # The workers get ready while this imports.
         from cosim.sweep_run import SweepOptions, run_sweep
 
@@ -72,20 +71,6 @@ def _conditions(request: SweepRequest, asked: Sweep, design: Design) -> tuple[li
         return product(asked, design), ()
     condition, of_point = parse(request.only, design)
     return [condition], of_point
-
-
-@contextlib.contextmanager
-def _pool(request: SweepRequest, design: Design) -> Iterator[Pool]:
-    timeout_s = design.accuracy.timeout_s
-    if request.scheduler:
-        from cosim.simulator.cluster import ClusterPool
-
-        with ClusterPool(request.scheduler, timeout_s) as cluster:
-            yield cluster
-    else:
-        with WorkerPool(request.jobs or processors(), timeout_s) as local:
-            local.prepare()
-            yield local
 
 
 def _words(text: str) -> list[str]:

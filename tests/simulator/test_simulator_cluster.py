@@ -88,3 +88,14 @@ def test_everything_works_without_a_main_guard(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parent)])}
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+
+
+def test_a_sweep_works_on_the_cluster(address: str, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    words = ["sweep", str(root / "designs" / "iris_5_5_5.toml"), "--measure", "switching_threshold", "--corners", "tt,ss"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cosim", *words, "--scheduler", address, "--out", str(tmp_path / "run")],
+        capture_output=True, text=True, check=False, timeout=120, cwd=root,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2 points, 0 of them known, 0 failed")

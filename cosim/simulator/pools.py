@@ -1,0 +1,24 @@
+"""Who simulates: processes of this machine, or a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from cosim.simulator.batch import Pool
+from cosim.simulator.workers import WorkerPool
+
+
+@contextlib.contextmanager
+def open_pool(jobs: int, timeout_s: float, scheduler: str = "", at_once: bool = False) -> Iterator[Pool]:
+    """`jobs` processes, started when they are needed or `at_once`, or the Dask cluster at the address `scheduler`."""
+    if scheduler:
+        from cosim.simulator.cluster import ClusterPool
+
+        with ClusterPool(scheduler, timeout_s) as cluster:
+            yield cluster
+    else:
+        with WorkerPool(jobs, timeout_s) as local:
+            if at_once:
+                local.prepare()
+            yield local
