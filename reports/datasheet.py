@@ -31,21 +31,13 @@ class Sheet:
     tables: dict[str, pd.DataFrame]
 
     @cached_property
-    def _described(self) -> dict[str, tuple[str, str]]:
-        found: dict[str, tuple[str, str]] = {}
-        for name in ("extremes", "statistics"):
-            if name in self.tables:
-                rows = self.tables[name].itertuples()
-                found |= {row.parameter: (row.what, row.unit) for row in rows}
-        return found
-
-    def what(self, parameter: str) -> str:
-        """A parameter in words."""
-        return self._described.get(parameter, (parameter, ""))[0]
+    def _units(self) -> dict[str, str]:
+        tables = [self.tables[name] for name in ("extremes", "statistics") if name in self.tables]
+        return {parameter: unit for table in tables for parameter, unit in zip(table.parameter, table.unit, strict=True)}
 
     def unit(self, parameter: str) -> str:
         """The unit of a parameter; empty for one that has none."""
-        return self._described.get(parameter, ("", ""))[1]
+        return self._units.get(parameter, "")
 
 
 CONTENTS: tuple[tuple[str, tuple[tuple[Callable[[Sheet], list[Block]], tuple[str, ...]], ...]], ...] = (

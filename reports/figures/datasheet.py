@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from reports.figures.style import INK, MUTED, WIDE, axes, legend_above, shades, svg, units
+from reports.figures.style import INK, MUTED, WIDE, axes, shades, svg, units
 
 COLUMNS = 3
 PANEL_HEIGHT = 1.9
@@ -18,40 +19,38 @@ _CLEAR_LABELS = 24
 
 
 @svg
-def over_conditions(table: pd.DataFrame, parameters: Mapping[str, tuple[str, str]]) -> Figure:
+def over_conditions(table: pd.DataFrame, parameters: Mapping[str, str]) -> Figure:
     """A panel a parameter: its value against temperature, a colour a FET corner, one dot a supply and resistor/capacitor corner.
 
-    `table` holds corner, temperature_c, parameter, value; `parameters` the (words, unit) of each panel.
+    `table` holds corner, temperature_c, parameter, value; `parameters` the unit of each panel.
     """
     figure, panels = _panels(len(parameters))
     corners = sorted(table.corner.str.partition("_")[0].unique(), key=str)
     colours = dict(zip(corners, shades(len(corners)), strict=True))
-    for axis, (name, (what, unit)) in zip(panels, parameters.items(), strict=False):
+    for axis, (name, unit) in zip(panels, parameters.items(), strict=True):
         part = table[table.parameter == name]
         for corner, rows in part.groupby(part.corner.str.partition("_")[0]):
             shift = 4.0 * (corners.index(corner) - (len(corners) - 1) / 2)
-            axis.plot(rows.temperature_c + shift, rows.value, ".", color=colours[corner], label=corner, markersize=3)
+            axis.plot(rows.temperature_c + shift, rows.value, ".", color=colours[corner], markersize=3)
         if (part.value > 0).all() and len(part) and part.value.max() > 30 * part.value.min():
             axis.set_yscale("log")
-        axis.set(title=what, xlabel="temperature, °C")
+        axis.set(title=name, xlabel="temperature, °C")
         if unit:
             units(axis, y=unit)
-    if panels:
-        legend_above(panels[0], ncols=len(corners))
-        panels[0].set_title("")
-        panels[0].set_ylabel(next(iter(parameters.values()))[0])
+    handles = [Line2D([], [], color=colours[corner], marker=".", linestyle="", label=corner) for corner in corners]
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(corners))
     return figure
 
 
 @svg
-def normal_quantiles(dies: pd.DataFrame, parameters: Mapping[str, tuple[str, str, bool]]) -> Figure:
+def normal_quantiles(dies: pd.DataFrame, parameters: Mapping[str, tuple[str, bool]]) -> Figure:
     """A panel a parameter: sorted values against the normal quantiles; a straight line is a normal distribution.
 
-    `parameters`: words, unit, whether the logarithm is judged (its axis is logarithmic then).
+    `parameters`: unit, whether the logarithm is judged (its axis is logarithmic then).
     """
     figure, panels = _panels(len(parameters))
     normal = NormalDist()
-    for axis, (name, (what, unit, logarithmic)) in zip(panels, parameters.items(), strict=False):
+    for axis, (name, (unit, logarithmic)) in zip(panels, parameters.items(), strict=True):
         values = np.sort(dies[name].to_numpy(dtype=float))
         values = values[np.isfinite(values)]
         values = values[values > 0] if logarithmic else values
@@ -62,7 +61,7 @@ def normal_quantiles(dies: pd.DataFrame, parameters: Mapping[str, tuple[str, str
         axis.plot(sigmas, values, ".", color=INK, markersize=2)
         if logarithmic:
             axis.set_yscale("log")
-        axis.set(title=what, xlabel="normal quantile, σ")
+        axis.set(title=name, xlabel="normal quantile, σ")
         if unit:
             units(axis, y=unit)
     return figure

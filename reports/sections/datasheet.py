@@ -102,7 +102,7 @@ def over_conditions(sheet: Sheet) -> list[Block]:
     """Parameters against temperature, a colour a corner."""
     blocks: list[Block] = []
     for mode, part in sheet.tables["pvt"].groupby("mode", sort=False):
-        there = {name: (sheet.what(name), sheet.unit(name)) for name in SHOWN if (part.parameter == name).any()}
+        there = {name: sheet.unit(name) for name in SHOWN if (part.parameter == name).any()}
         if part.condition.nunique() > 1 and there:
             caption = f"{MODE_NAME[str(mode)]}; a dot a supply and resistor/capacitor corner, a colour a transistor corner."
             blocks.append(Plot(figures.over_conditions(part, there), caption))
@@ -180,9 +180,7 @@ def distributions(sheet: Sheet) -> list[Block]:
     """Quantile plots and correlations over the dies."""
     dies, scales = sheet.tables["dies"], sheet.tables["statistics"].drop_duplicates("parameter").set_index("parameter").scale
     shown = {
-        name: (sheet.what(name), sheet.unit(name), scales[name] == "log")
-        for name in SHOWN
-        if name in scales.index and dies[name].notna().sum() > 2
+        name: (sheet.unit(name), scales[name] == "log") for name in SHOWN if name in scales.index and dies[name].notna().sum() > 2
     }
     blocks: list[Block] = [
         Plot(figures.normal_quantiles(dies, shown), "Sorted dies against normal quantiles; the line goes through ±1 σ.")
