@@ -102,7 +102,7 @@ def characterize(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Sweep the cells of a design and extract its hardware model.
+    """Sweep the cells of a design and extract its hardware model; then the datasheet that [datasheet] asks for.
 
     Example: cosim characterize designs/iris_5_5_5.toml --jobs 2
     """
@@ -435,10 +435,11 @@ def _say(result: RunResult) -> None:
         typer.echo(f"{'limits passed':<40} {sum(v.passed for v in result.verdicts)} of {len(result.verdicts)}")
     if result.failed_points:
         typer.echo(f"{result.failed_points} simulations failed; see the failures tables, and run again to retry them")
-    report_file = result.directory / "report.html"
-    typer.echo(
-        f"{'report' if report_file.exists() else 'run directory':<40} {report_file if report_file.exists() else result.directory}"
-    )
+    pages = [name for name in ("report", "datasheet") if (result.directory / f"{name}.html").exists()]
+    for name in pages:
+        typer.echo(f"{name:<40} {result.directory / name}.html")
+    if not pages:
+        typer.echo(f"{'run directory':<40} {result.directory}")
 
 
 def _number(value: Any) -> str:
