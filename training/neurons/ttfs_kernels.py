@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from training.solvers.compilation import Array, compiled, inlined
-from training.solvers.optional_arrays import columns, products
 from training.solvers.phi_kernels import halvings, phi
+from training.solvers.scratch import columns, products
 from training.solvers.walk_kernels import BLOCK, largest_conductance, put_back
 from training.solvers.walk_steps import advanced, begin, retreated
 
@@ -64,7 +64,7 @@ def first_spikes(
         count = min(BLOCK, last - start)
         w = columns(weight, start, count)
         c = products(beta, w, start, count)
-        bound = largest_conductance(w, c, leak, leak, leak, start)
+        bound = largest_conductance(w, c, leak[:count], leak[:count], leak, start)
         state, work = np.empty((3, 1, count), w.dtype), np.empty((3, count), w.dtype)
         v, g, f = state[0], state[1], state[2]
         for sample in range(times.shape[0]):
@@ -106,7 +106,7 @@ def first_spikes_back(
         w = columns(weight, start, count)
         c = products(beta, w, start, count)
         w_grad, c_grad = np.zeros_like(w), np.zeros_like(w)
-        bound = largest_conductance(w, c, leak, leak, leak, start)
+        bound = largest_conductance(w, c, leak[:count], leak[:count], leak, start)
         state, work = np.empty((6, count), w.dtype), np.empty((3, count), w.dtype)
         g, f, lam, y, p, q = state[0], state[1], state[2], state[3], state[4], state[5]
         arrived, steps = np.empty(count, np.int64), np.empty(count, w.dtype)
@@ -145,4 +145,4 @@ def first_spikes_back(
             for i in range(count):
                 bias_grad[start + i] += p[i]
                 leak_grad[start + i] -= q[i]
-        put_back(w, w_grad, c_grad, None, beta, weight_grad, beta_grad, None, start)
+        put_back(w, w_grad, c_grad, None, beta, weight_grad, beta_grad, None, start, count)

@@ -10,6 +10,7 @@ import numpy as np
 
 from training.solvers.compilation import Array, compiled, inlined
 from training.solvers.phi_kernels import halvings
+from training.solvers.scratch import aligned
 from training.solvers.walk_kernels import largest_conductance
 from training.solvers.walk_steps import advance, begin, begin_back, late_slope, retreat, step, unstep
 
@@ -36,7 +37,7 @@ def walk(
     one, count = times.dtype.type(1), weight.shape[1]
     (height, width), (k_height, k_width, stride, padding) = shape, window
     bound = largest_conductance(weight, conductance, leak, leak, leak, 0)
-    now, work = np.empty(v.shape[1], v.dtype), np.empty((3, count), v.dtype)
+    now, work = np.empty(v.shape[1], v.dtype), aligned(3, count, v)
     for sample in range(first, last):
         v_now, g_now, f_now = v[sample], g[sample], f[sample]
         for row in range(v.shape[1]):
@@ -76,8 +77,9 @@ def walk_back(
     one, count, rows = times.dtype.type(1), weight.shape[1], v.shape[1]
     (height, width), (k_height, k_width, stride, padding) = shape, window
     bound = largest_conductance(weight, conductance, leak, leak, leak, 0)
-    state, now, work = np.empty((6, rows, count), v.dtype), np.empty(rows, v.dtype), np.empty((3, count), v.dtype)
-    g_now, f_now, lam, y_now, p, q = state[0], state[1], state[2], state[3], state[4], state[5]
+    now, work = np.empty(rows, v.dtype), aligned(3, count, v)
+    g_now, f_now, lam = aligned(rows, count, v), aligned(rows, count, v), aligned(rows, count, v)
+    y_now, p, q = aligned(rows, count, v), aligned(rows, count, v), aligned(rows, count, v)
     for sample in range(first, last):
         for row in range(rows):
             begin_back(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from training.solvers.compilation import Array, compiled, inlined
-from training.solvers.optional_arrays import columns, products, zeros_as
 from training.solvers.phi_kernels import halvings
+from training.solvers.scratch import aligned, columns, products, zeros_as
 from training.solvers.walk_steps import advance, begin, begin_back, beta_weight, late_slope, retreat, step, unstep
 
 BLOCK = 384
@@ -19,14 +19,15 @@ BLOCK = 384
 
 @compiled
 def largest_conductance(weight: Array, conductance: Array, plus: Array, minus: Array, leak: Array, start: int) -> Any:
-    """Bound of |f| over the neurons of a block; weight, conductance [inputs, block], leak of the neurons from `start` on."""
-    largest = weight.dtype.type(0)
-    for i in range(weight.shape[1]):
-        total = abs(leak[start + i])
-        for j in range(weight.shape[0]):
-            total += abs(beta_weight(weight, conductance, plus, minus, j, i))
-        largest = max(largest, total)
-    return largest
+    """Bound of |f| over a block of neurons: weight, conductance [inputs, block], plus, minus [block], leak from `start` on."""
+    count = len(plus)
+    total = np.empty(count, weight.dtype)
+    for i in range(count):
+        total[i] = abs(leak[start + i])
+    for j in range(weight.shape[0]):
+        for i in range(count):
+            total[i] += abs(beta_weight(weight, conductance, plus, minus, j, i))
+    return total.max()
 
 
 @compiled
@@ -44,10 +45,12 @@ def walk(
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
         w, k = columns(weight, start, count), columns(kick, start, count)
-        c, b_plus, b_minus = products(beta, w, start, count), plus[start : start + count], minus[start : start + count]
+        c, signs = products(beta, w, start, count), aligned(2, count, w)
+        for i in range(count):
+            signs[0, i], signs[1, i] = plus[start + i], minus[start + i]
+        b_plus, b_minus = signs[0, :count], signs[1, :count]
         bound = largest_conductance(w, c, b_plus, b_minus, leak, start)
-        state, work = np.empty((3, 1, count), w.dtype), np.empty((3, count), w.dtype)
-        v_now, g_now, f_now = state[0], state[1], state[2]
+        work, v_now, g_now, f_now = aligned(3, count, w), aligned(1, count, w), aligned(1, count, w), aligned(1, count, w)
         for sample in range(times.shape[0]):
             begin(v_now, g_now, f_now, 0, v_reset, bias, leak, start, count)
             now = zero
@@ -80,12 +83,16 @@ def walk_back(
     for start in range(first, last, BLOCK):
         count = min(BLOCK, last - start)
         w, k = columns(weight, start, count), columns(kick, start, count)
-        c, b_plus, b_minus = products(beta, w, start, count), plus[start : start + count], minus[start : start + count]
+        c, signs = products(beta, w, start, count), aligned(2, count, w)
+        for i in range(count):
+            signs[0, i], signs[1, i] = plus[start + i], minus[start + i]
+        b_plus, b_minus = signs[0, :count], signs[1, :count]
         w_grad, c_grad, k_grad = zeros_as(w), zeros_as(c), zeros_as(k)
-        p_grad, m_grad = plus_grad[start : start + count], minus_grad[start : start + count]
+        sign_grads = aligned(2, count, w)
+        p_grad, m_grad = sign_grads[0], sign_grads[1]
         bound = largest_conductance(w, c, b_plus, b_minus, leak, start)
-        state, work = np.empty((6, 1, count), w.dtype), np.empty((3, count), w.dtype)
-        g_now, f_now, lam, y, p, q = state[0], state[1], state[2], state[3], state[4], state[5]
+        work, g_now, f_now, lam = aligned(3, count, w), aligned(1, count, w), aligned(1, count, w), aligned(1, count, w)
+        y, p, q = aligned(1, count, w), aligned(1, count, w), aligned(1, count, w)
         for sample in range(times.shape[0]):
             begin_back(g_now, f_now, lam, y, p, q, 0, v, g, f, v_grad, sample, start, count)
             now = one
@@ -103,16 +110,19 @@ def walk_back(
             for i in range(count):
                 bias_grad[start + i] += p[0, i]
                 leak_grad[start + i] -= q[0, i]
-        put_back(w, w_grad, c_grad, k_grad, beta, weight_grad, beta_grad, kick_grad, start)
+        for i in range(count):
+            plus_grad[start + i] += p_grad[i]
+            minus_grad[start + i] += m_grad[i]
+        put_back(w, w_grad, c_grad, k_grad, beta, weight_grad, beta_grad, kick_grad, start, count)
 
 
 @inlined
 def put_back(
     w: Array, w_grad: Array, c_grad: Array, k_grad: Array, beta: Array,
-    weight_grad: Array, beta_grad: Array, kick_grad: Array, start: int,
+    weight_grad: Array, beta_grad: Array, kick_grad: Array, start: int, count: int,
 ) -> None:  # fmt: skip
     """Gradients of a block, [inputs, block], into those of all, [outputs, inputs]; conductance = beta weight is a product."""
-    for i in range(w.shape[1]):
+    for i in range(count):
         for j in range(w.shape[0]):
             if beta is None:
                 weight_grad[start + i, j] = w_grad[j, i]
