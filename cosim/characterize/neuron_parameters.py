@@ -16,6 +16,9 @@ from cosim.simulator import DcSweep, Point, Transient, Waveforms
 from netlists.cell_testbenches import MEMBRANE_SOURCE, SUPPLY_SOURCE, Levels, held_neuron, resting_neuron
 from netlists.stimulus import PhaseWindow, release_lead_s
 
+EXTRACTOR_VERSION = 1
+"""To be raised when what is read off waveforms changes: the store keeps rows by it."""
+
 BIAS_STEP_V = 0.02
 SLOPES = (2.0, 1.0, 0.5)
 """Slopes of the ramps through the switching threshold, in swings (0.9 V) a phase."""

@@ -47,7 +47,9 @@ def _synapse(sign: int) -> Iterator[Parameter]:
     slope = f"lambda_{side}_middle_per_v"
     yield Parameter(slope, "slope over current at rest, middle", "1/V", "synapse_line", middle, "linear", group)
     yield Parameter(f"residual_{side}_share", "worst deviation from the line", "", "synapse_line", strong, "linear", group)
-    yield Parameter(f"curvature_{side}_per_v2", "curvature beyond the line", "1/V2", "synapse_line", strong, "linear", group)
+    yield Parameter(
+        f"curvature_{side}_per_v2", "curvature beyond the line, strong", "1/V2", "synapse_line", strong, "linear", group
+    )
     yield Parameter(f"linear_{side}_low_v", "line holds within 2 % from", "V", "synapse_line", strong, "linear", group)
     yield Parameter(f"linear_{side}_high_v", "line holds within 2 % up to", "V", "synapse_line", strong, "linear", group)
     switching = "synapse_switching"
@@ -157,7 +159,7 @@ def _lines(rows: Rows, design: Design, sign: int, found: Mapping[str, float]) ->
     if lines:
         values |= {
             f"residual_{side}_share": max(float(row["residual_fraction"]) for row in lines.values()),
-            f"curvature_{side}_per_v2": max((float(row["curvature_per_v2"]) for row in lines.values()), key=abs),
+            f"curvature_{side}_per_v2": float(lines["strong"]["curvature_per_v2"]) if "strong" in lines else NAN,
             f"linear_{side}_low_v": max(float(row["linear_low_v"]) for row in lines.values()),
             f"linear_{side}_high_v": min(float(row["linear_high_v"]) for row in lines.values()),
         }

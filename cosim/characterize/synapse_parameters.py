@@ -16,6 +16,9 @@ from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, he
 from netlists.synapse import SIGNS, Sign, SynapseSetting
 from netlists.testbenches import synapse_iv
 
+EXTRACTOR_VERSION = 2
+"""To be raised when what is read off waveforms changes: the store keeps rows by it."""
+
 CODE_NAMES = ("weak", "middle", "strong")
 BIAS_STEPS = 72
 SETTLED_FROM = 0.5
