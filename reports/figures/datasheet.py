@@ -25,11 +25,12 @@ def over_conditions(table: pd.DataFrame, parameters: Mapping[str, str]) -> Figur
     `table` holds corner, temperature_c, parameter, value; `parameters` the unit of each panel.
     """
     figure, panels = _panels(len(parameters))
-    corners = sorted(table.corner.str.partition("_")[0].unique(), key=str)
+    table = table.assign(fets=_transistors(table.corner))
+    corners = sorted(table.fets.unique())
     colours = dict(zip(corners, shades(len(corners)), strict=True))
     for axis, (name, unit) in zip(panels, parameters.items(), strict=True):
         part = table[table.parameter == name]
-        for corner, rows in part.groupby(part.corner.str.partition("_")[0]):
+        for corner, rows in part.groupby("fets"):
             shift = 4.0 * (corners.index(corner) - (len(corners) - 1) / 2)
             axis.plot(rows.temperature_c + shift, rows.value, ".", color=colours[corner], markersize=3)
         if (part.value > 0).all() and len(part) and part.value.max() > 30 * part.value.min():
@@ -78,6 +79,12 @@ def correlations(matrix: Any, names: Sequence[str]) -> Figure:
     axis.grid(visible=False)
     figure.colorbar(image, ax=axis, shrink=0.6, label="correlation")
     return figure
+
+
+def _transistors(corner: pd.Series) -> pd.Series:
+    """The transistor corner of ss, ss_hh, ...; one that names resistors and capacitors alone is typical."""
+    first = corner.str.partition("_")[0]
+    return first.where(first.isin(["tt", "ff", "ss", "sf", "fs"]), "tt")
 
 
 def _panels(count: int) -> tuple[Figure, list[Any]]:

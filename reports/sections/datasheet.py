@@ -129,7 +129,9 @@ def statistics(sheet: Sheet) -> list[Block]:
     for model_set, part in sheet.tables["statistics"].groupby("model_set", sort=False):
         rows = [_spread_row(row) for row in part.to_dict("records")]
         caption = (
-            f"{model_set} models. σ of a parameter spread over factors is that of its logarithm (ln). Interval of σ: chi-square."
+            f"{model_set} models, {part.dies.max()} dies. σ of a parameter spread over factors is that of its logarithm (ln). Its "
+            "interval is that of a normal distribution. ±3 σ are the quantiles 0.00135 and 0.99865 of the dies. Without: dies that "
+            "do not have the parameter, such as a neuron that does not fire."
         )
         blocks.append(Table(header, rows, caption, words=("parameter",)))
     return blocks
