@@ -32,7 +32,7 @@ Xb m g s 0 {Fet.NFET} w=1 l=0.25 ad=0.29 as=0.29 pd=2.58 ps=2.58
 Vd d 0 1.3
 Vg g 0 0.7
 Xone d g 0 pair
-Xtwo 0 g d d {Fet.PFET} w=2 l=0.5
+Xtwo 0 g d d {Fet.PFET} w=1 l=0.25
 Xcap d g sky130_fd_pr__cap_mim_m3_2 w=7 l=7
 Xres d g 0 sky130_fd_pr__res_xhigh_po_0p35 l=30
 """
