@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import resource
 import sys
@@ -9,6 +10,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from cosim.simulator.waveforms import Waveforms
 
 if TYPE_CHECKING:
     from cosim.simulator.session import NgspiceSession
+
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -128,5 +132,11 @@ def _plain_value(name: str, value: Any) -> Any:
 
 
 def _peak_memory_mb() -> float:
+    """The most memory that this process has held (resident)."""
+    # Linux counts what the parent held before this program was loaded into ru_maxrss, but not into VmHWM.
+    with contextlib.suppress(OSError):
+        for line in _STATUS.read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

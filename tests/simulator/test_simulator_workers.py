@@ -83,6 +83,14 @@ def test_workers_are_replaced_when_they_have_grown() -> None:
     assert len({outcome.row["pid"] for outcome in outcomes if outcome.row}) == 2
 
 
+def test_what_the_parent_holds_is_not_counted_as_a_workers_memory() -> None:
+    held = np.ones(100_000_000)  # 800 MB
+    with WorkerPool(jobs=1, memory_limit_mb=400.0) as pool:
+        outcomes = list(pool.map([GOOD] * 3))
+    assert len({outcome.row["pid"] for outcome in outcomes if outcome.row}) == 1
+    assert all(10 < outcome.peak_memory_mb < 400 for outcome in outcomes) and held[0] == 1.0
+
+
 def test_points_are_taken_only_when_a_worker_is_free() -> None:
     taken = []
 
