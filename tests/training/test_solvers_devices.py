@@ -17,10 +17,13 @@ from training.solvers.torch_walk import TorchWalk
 
 
 def phase(kicked: bool) -> list[Tensor | None]:
-    """t, weight, conductance, kick, bias, leak; ties, times at and beyond the ends of the phase."""
+    """t, weight, conductance, kick, bias, leak; times at and beyond the ends of the phase, and ties.
+
+    With kicks no ties: the slope then depends on which of the two is taken for the first.
+    """
     g = torch.Generator().manual_seed(0)
     t = 1.2 * torch.rand(4, 7, generator=g, dtype=torch.float64)
-    t[0, :4] = torch.tensor([0.0, 0.5, 0.5, 1.0])
+    t[0, :4] = torch.tensor([0.0, 0.5, 0.6 if kicked else 0.5, 1.0])
     t[1] = torch.inf
     t[2, 0] = -0.1
     weight = 2 * torch.randn(5, 7, generator=g, dtype=torch.float64)

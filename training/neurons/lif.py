@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.neurons import lif_kernels
-from training.solvers.threads import array, gather_over_threads, over_threads
+from training.solvers.threads import array, gather_over_threads, in_order, over_threads
 
 
 def first_spikes(
@@ -40,11 +40,11 @@ def first_spikes(
 class _FirstSpikes(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, t: Tensor, weight: Tensor, tau_m: float, tau_s: float, opens: float, closes: float) -> Tensor:
-        times, order = t.detach().cpu().sort(dim=1)
+        times, order = in_order(t)
         w = weight.detach().cpu()
         end, current = times.new_empty(len(t), len(weight)), times.new_empty(len(t), len(weight))
         rank = order.new_empty(end.shape)
-        given = (array(times.clamp_(min=0.0)), array(order), array(w), tau_m, tau_s, opens, closes)
+        given = (array(times), array(order), array(w), tau_m, tau_s, opens, closes)
         found = [array(x) for x in (end, current, rank)]
         over_threads(lambda first, last: lif_kernels.first_spikes(*given, *found, first, last), len(w), t.shape[1] * end.numel())
         ctx.save_for_backward(t, times, order, w, end, current, rank)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.neurons import ttfs_kernels
-from training.solvers.threads import array, gather_over_threads, over_threads
+from training.solvers.threads import array, gather_over_threads, in_order, over_threads
 
 
 class FirstSpikes(NamedTuple):
@@ -60,11 +60,11 @@ class _FirstSpikes(torch.autograd.Function):
     def forward(
         ctx: Any, t: Tensor, weight: Tensor, beta: Tensor, bias: Tensor, leak: Tensor, v_reset: float, horizon: float
     ) -> tuple[Tensor, Tensor]:
-        times, order = t.detach().cpu().sort(dim=1)
+        times, order = in_order(t)
         synapses = [x.detach().cpu() for x in (weight, beta, bias, leak)]
         end, g, f = (times.new_empty(len(t), len(weight)) for _ in range(3))
         rank = order.new_empty(end.shape)
-        given = (array(times.clamp_(min=0.0)), array(order), *map(array, synapses), v_reset, horizon)
+        given = (array(times), array(order), *map(array, synapses), v_reset, horizon)
         found = [array(x) for x in (end, g, f, rank)]
         over_threads(
             lambda first, last: ttfs_kernels.first_spikes(*given, *found, first, last), len(weight), t.shape[1] * end.numel()

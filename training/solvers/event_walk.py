@@ -19,7 +19,7 @@ from torch import Tensor
 from training.solvers import torch_walk, walk_kernels
 from training.solvers.connection import Dense
 from training.solvers.reversal import Beta, BySign, beta_of
-from training.solvers.threads import array, gather_over_threads, over_threads
+from training.solvers.threads import array, gather_over_threads, in_order, over_threads
 
 
 def accumulate(
@@ -76,10 +76,10 @@ class _EventWalk(torch.autograd.Function):
         ctx: Any, t: Tensor, weight: Tensor, beta: Tensor | None, plus: Tensor, minus: Tensor, kick: Tensor | None,
         bias: Tensor, leak: Tensor, v_reset: float,
     ) -> Tensor:  # fmt: skip
-        times, order = t.sort(dim=1)
+        times, order = in_order(t)
         v, g, f = (weight.new_empty(len(t), len(weight)) for _ in range(3))
         synapses = (array(x) for x in (weight, beta, plus, minus, kick, bias, leak))
-        given = (array(times.clamp_(min=0.0)), array(order), *synapses, v_reset, *map(array, (v, g, f)))
+        given = (array(times), array(order), *synapses, v_reset, *map(array, (v, g, f)))
         over_threads(lambda first, last: walk_kernels.walk(*given, first, last), len(weight), t.shape[1] * v.numel())
         ctx.save_for_backward(t, times, order, weight, beta, plus, minus, kick, leak, v, g, f)
         return v

@@ -10,7 +10,7 @@ from torch import Tensor
 from training.solvers import image_kernels
 from training.solvers.connection import Convolution
 from training.solvers.reversal import Beta, beta_of
-from training.solvers.threads import array, over_threads, sum_in_order
+from training.solvers.threads import array, in_order, over_threads, sum_in_order
 
 
 def accumulate(
@@ -60,8 +60,7 @@ class _ImageWalk(torch.autograd.Function):
         v_reset: float,
         connection: Convolution,
     ) -> Tensor:
-        times, order = t.flatten(1).sort(dim=1)
-        times.clamp_(min=0.0)
+        times, order = in_order(t.flatten(1))
         window = (*weight.shape[2:], connection.stride, connection.padding)
         positions = tuple(connection.output_shape(t.shape, weight.shape)[2:])
         geometry = (tuple(t.shape[2:]), window, positions)

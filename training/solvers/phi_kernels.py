@@ -16,7 +16,8 @@ from numba.extending import overload
 
 from training.solvers.compilation import FAST, Array, inlined
 
-_LARGEST = 0.25
+# Arguments up to this need no halving.
+SMALL = 0.25
 _MOST_HALVINGS = 64
 # Taylor coefficients of phi2: at 1/4 five terms leave 1e-7 of it (single precision) and eleven leave 1e-16.
 _SERIES = tuple((-1.0) ** n / math.factorial(n + 2) for n in range(11))
@@ -42,7 +43,7 @@ def _phi2_of_small(x: Any) -> Callable[[Any], Any]:
 def halvings(bound: float) -> int:
     """How often arguments of phi of size `bound` at most have to be halved."""
     n = 0
-    while bound > _LARGEST and n < _MOST_HALVINGS:
+    while bound > SMALL and n < _MOST_HALVINGS:
         bound *= 0.5
         n += 1
     return n

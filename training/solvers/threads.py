@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,6 +19,14 @@ _EVENTS_PER_THREAD = 2_000_000
 def array(x: Tensor | None) -> NDArray[Any] | None:
     """The memory of a tensor on the CPU (of a contiguous copy, if it is not)."""
     return None if x is None else x.detach().contiguous().numpy()
+
+
+def in_order(t: Tensor) -> tuple[Tensor, Tensor]:
+    """Spike times [batch, in] in order, those before 0 as 0, and the input that each belongs to. NaN comes last, and stays."""
+    times = t.detach().cpu().numpy()
+    order = times.argsort(axis=1)
+    sorted_times = np.take_along_axis(times, order, axis=1)
+    return torch.from_numpy(np.maximum(sorted_times, 0.0, out=sorted_times)), torch.from_numpy(order)
 
 
 def over_threads(work: Callable[[int, int], None], items: int, events: int) -> None:

@@ -10,9 +10,20 @@ from typing import Any
 import numpy as np
 
 from training.solvers.compilation import Array, compiled, inlined
-from training.solvers.phi_kernels import halvings
+from training.solvers.phi_kernels import SMALL, halvings
 from training.solvers.scratch import aligned, columns, products, zeros_as
-from training.solvers.walk_steps import advance, begin, begin_back, beta_weight, late_slope, retreat, step, unstep
+from training.solvers.walk_steps import (
+    advance,
+    begin,
+    begin_back,
+    beta_weight,
+    late_slope,
+    retreat,
+    step,
+    step_twice,
+    unstep,
+    unstep_twice,
+)
 
 BLOCK = 384
 
@@ -54,12 +65,21 @@ def walk(
         for sample in range(times.shape[0]):
             begin(v_now, g_now, f_now, 0, v_reset, bias, leak, start, count)
             now = zero
-            for j in range(inputs):
+            j = 0
+            while j < inputs and not times[sample, j] >= one:
                 t, source = times[sample, j], order[sample, j]
-                if t >= one:
-                    break
-                d, now = t - now, t
-                step(v_now, g_now, f_now, 0, d, halvings(d * bound), w, c, b_plus, b_minus, k, source, count, work)
+                after = times[sample, j + 1] if j + 1 < inputs else one
+                if k is None and after < one and max(t - now, after - t) * bound <= SMALL:
+                    step_twice(
+                        v_now, g_now, f_now, 0, t - now, after - t, w, c, b_plus, b_minus, source, order[sample, j + 1], count
+                    )
+                    j += 2
+                    now = after
+                else:
+                    d = t - now
+                    step(v_now, g_now, f_now, 0, d, halvings(d * bound), w, c, b_plus, b_minus, k, source, count, work)
+                    j += 1
+                    now = t
             advance(v_now, g_now, f_now, 0, one - now, halvings((one - now) * bound), count, work)
             for i in range(count):
                 v[sample, start + i] = v_now[0, i]
@@ -96,16 +116,33 @@ def walk_back(
         for sample in range(times.shape[0]):
             begin_back(g_now, f_now, lam, y, p, q, 0, v, g, f, v_grad, sample, start, count)
             now = one
-            for j in range(times.shape[1] - 1, -1, -1):
+            j = times.shape[1] - 1
+            while j >= 0 and times[sample, j] >= one:
+                if late and times[sample, j] == one:
+                    source = order[sample, j]
+                    time_grad[sample, source] += late_slope(lam, y, 0, w, c, b_plus, b_minus, source, count)
+                j -= 1
+            while j >= 0:
                 t, source = times[sample, j], order[sample, j]
-                if t < one:
-                    d, now = now - t, t
+                before = times[sample, j - 1] if j > 0 else t
+                if k is None and j > 0 and max(now - t, t - before) * bound <= SMALL:
+                    next_source = order[sample, j - 1]
+                    slope, next_slope = unstep_twice(
+                        g_now, f_now, lam, y, p, q, 0, now - t, t - before,
+                        w, c, b_plus, b_minus, w_grad, c_grad, p_grad, m_grad, source, next_source, count,
+                    )  # fmt: skip
+                    time_grad[sample, source] += slope
+                    time_grad[sample, next_source] += next_slope
+                    j -= 2
+                    now = before
+                else:
+                    d = now - t
                     time_grad[sample, source] += unstep(
                         g_now, f_now, lam, y, p, q, 0, d, halvings(d * bound),
                         w, c, b_plus, b_minus, k, w_grad, c_grad, p_grad, m_grad, k_grad, source, count, work,
                     )  # fmt: skip
-                elif late and t == one:
-                    time_grad[sample, source] += late_slope(lam, y, 0, w, c, b_plus, b_minus, source, count)
+                    j -= 1
+                    now = t
             retreat(g_now, f_now, lam, y, p, q, 0, now, halvings(now * bound), count, work)
             for i in range(count):
                 bias_grad[start + i] += p[0, i]

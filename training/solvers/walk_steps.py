@@ -60,6 +60,13 @@ def by_sign(weight: float, plus: float, minus: float) -> float:
 
 
 @inlined
+def stepped(v: float, g: float, f: float, d: float, one: float, weight: float, conductance: float) -> tuple[float, float, float]:
+    """v, g, f a time d later, after a spike; f d is small."""
+    x = f * d
+    return advanced(v, g, f, d, one - x * phi2_of_small(x)), g + weight, f + conductance
+
+
+@inlined
 def step(
     v: Array, g: Array, f: Array, row: int, d: float, n: int,
     weight: Array, conductance: Array, plus: Array, minus: Array, kick: Array, j: int, count: int, work: Array,
@@ -70,11 +77,23 @@ def step(
         advance(v, g, f, row, d, n, count, work)
         d = v.dtype.type(0)
     for i in range(count):
-        g_i, f_i = g[row, i], f[row, i]
-        v_i = advanced(v[row, i], g_i, f_i, d, one - f_i * d * phi2_of_small(f_i * d))
+        c = beta_weight(weight, conductance, plus, minus, j, i)
+        v_i, g[row, i], f[row, i] = stepped(v[row, i], g[row, i], f[row, i], d, one, weight[j, i], c)
         v[row, i] = v_i if kick is None else v_i + kick[j, i]
-        g[row, i] = g_i + weight[j, i]
-        f[row, i] = f_i + beta_weight(weight, conductance, plus, minus, j, i)
+
+
+@inlined
+def step_twice(
+    v: Array, g: Array, f: Array, row: int, d: float, next_d: float,
+    weight: Array, conductance: Array, plus: Array, minus: Array, j: int, next_j: int, count: int,
+) -> None:  # fmt: skip
+    """Two steps without kicks and halvings: the state is loaded and stored once for both."""
+    one = v.dtype.type(1)
+    for i in range(count):
+        c = beta_weight(weight, conductance, plus, minus, j, i)
+        next_c = beta_weight(weight, conductance, plus, minus, next_j, i)
+        v_i, g_i, f_i = stepped(v[row, i], g[row, i], f[row, i], d, one, weight[j, i], c)
+        v[row, i], g[row, i], f[row, i] = stepped(v_i, g_i, f_i, next_d, one, weight[next_j, i], next_c)
 
 
 @compiled
@@ -92,41 +111,82 @@ def retreat(
 
 
 @inlined
+def unstepped(
+    g: float, f: float, lam: float, y: float, p: float, q: float, d: float, one: float, weight: float, conductance: float
+) -> tuple[float, float, float, float, float, float]:
+    """g, f, lam, y, p, q a time d earlier, before a spike; f d is small."""
+    second = phi2_of_small(f * d)
+    lam, y, p, q = retreated(g, f, lam, y, p, q, d, one - f * d * second, second)
+    return g - weight, f - conductance, lam, y, p, q
+
+
+@inlined
+def gather(
+    weight: Array, conductance: Array, plus: Array, minus: Array,
+    weight_grad: Array, conductance_grad: Array, plus_grad: Array, minus_grad: Array, j: int, i: int, p: float, q: float,
+) -> None:  # fmt: skip
+    """Adds what one sample gives to the gradients of a synapse.
+
+    Where the sign of the weight says beta, `weight_grad` is the whole gradient to the weight, through its conductance too.
+    """
+    if conductance is None:
+        w, zero = weight[j, i], weight.dtype.type(0)
+        weight_grad[j, i] += p - by_sign(w, plus[i], minus[i]) * q
+        plus_grad[i] -= by_sign(w, w * q, zero)
+        minus_grad[i] -= by_sign(w, zero, w * q)
+    else:
+        weight_grad[j, i] += p
+        conductance_grad[j, i] -= q
+
+
+@inlined
 def unstep(
     g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int, d: float, n: int,
     weight: Array, conductance: Array, plus: Array, minus: Array, kick: Array,
     weight_grad: Array, conductance_grad: Array, plus_grad: Array, minus_grad: Array, kick_grad: Array,
     j: int, count: int, work: Array,
 ) -> Any:  # fmt: skip
-    """`retreat`, then take the spike of input j back; adds to the gradients of its synapses, returns that of its time.
-
-    Where the sign of the weight says beta, `weight_grad` is the whole gradient to the weight, through its conductance too.
-    """
-    one, zero, time_grad = g.dtype.type(1), g.dtype.type(0), g.dtype.type(0)
+    """`retreat`, then take the spike of input j back; adds to the gradients of its synapses, returns that of its time."""
+    one, time_grad = g.dtype.type(1), g.dtype.type(0)
     if n > 0:
         retreat(g, f, lam, y, p, q, row, d, n, count, work)
-        d = zero
+        d = g.dtype.type(0)
     for i in range(count):
-        g_i, f_i, w = g[row, i], f[row, i], weight[j, i]
         c = beta_weight(weight, conductance, plus, minus, j, i)
-        second = phi2_of_small(f_i * d)
-        first = one - f_i * d * second
-        lam_i, y_i, p_i, q_i = retreated(g_i, f_i, lam[row, i], y[row, i], p[row, i], q[row, i], d, first, second)
+        g[row, i], f[row, i], lam_i, y_i, p_i, q_i = unstepped(
+            g[row, i], f[row, i], lam[row, i], y[row, i], p[row, i], q[row, i], d, one, weight[j, i], c
+        )
         lam[row, i], y[row, i], p[row, i], q[row, i] = lam_i, y_i, p_i, q_i
-        g[row, i], f[row, i] = g_i - w, f_i - c
-        if conductance is None:
-            weight_grad[j, i] += p_i - by_sign(w, plus[i], minus[i]) * q_i
-            plus_grad[i] -= by_sign(w, w * q_i, zero)
-            minus_grad[i] -= by_sign(w, zero, w * q_i)
-        else:
-            weight_grad[j, i] += p_i
-            conductance_grad[j, i] -= q_i
-        time_grad += c * y_i - w * lam_i
+        gather(weight, conductance, plus, minus, weight_grad, conductance_grad, plus_grad, minus_grad, j, i, p_i, q_i)
+        time_grad += c * y_i - weight[j, i] * lam_i
         if kick is not None:
-            time_grad += lam_i * (f_i - c) * kick[j, i]
+            time_grad += lam_i * f[row, i] * kick[j, i]
             kick_grad[j, i] += lam_i
             y[row, i] -= lam_i * kick[j, i]
     return time_grad
+
+
+@inlined
+def unstep_twice(
+    g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int, d: float, next_d: float,
+    weight: Array, conductance: Array, plus: Array, minus: Array,
+    weight_grad: Array, conductance_grad: Array, plus_grad: Array, minus_grad: Array, j: int, next_j: int, count: int,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Two of `unstep` without kicks and halvings: the state is loaded and stored once for both. j and next_j differ."""
+    one, time_grad, next_grad = g.dtype.type(1), g.dtype.type(0), g.dtype.type(0)
+    for i in range(count):
+        c = beta_weight(weight, conductance, plus, minus, j, i)
+        g_i, f_i, lam_i, y_i, p_i, q_i = unstepped(
+            g[row, i], f[row, i], lam[row, i], y[row, i], p[row, i], q[row, i], d, one, weight[j, i], c
+        )
+        gather(weight, conductance, plus, minus, weight_grad, conductance_grad, plus_grad, minus_grad, j, i, p_i, q_i)
+        time_grad += c * y_i - weight[j, i] * lam_i
+        c = beta_weight(weight, conductance, plus, minus, next_j, i)
+        g[row, i], f[row, i], lam_i, y_i, p_i, q_i = unstepped(g_i, f_i, lam_i, y_i, p_i, q_i, next_d, one, weight[next_j, i], c)
+        lam[row, i], y[row, i], p[row, i], q[row, i] = lam_i, y_i, p_i, q_i
+        gather(weight, conductance, plus, minus, weight_grad, conductance_grad, plus_grad, minus_grad, next_j, i, p_i, q_i)
+        next_grad += c * y_i - weight[next_j, i] * lam_i
+    return time_grad, next_grad
 
 
 @inlined
