@@ -38,7 +38,10 @@ def largest_conductance(weight: Array, conductance: Array, plus: Array, minus: A
     for j in range(weight.shape[0]):
         for i in range(count):
             total[i] += abs(beta_weight(weight, conductance, plus, minus, j, i))
-    return total.max()
+    largest = weight.dtype.type(0)
+    for i in range(count):
+        largest = max(largest, total[i])
+    return largest
 
 
 @compiled
