@@ -1,7 +1,8 @@
-"""What the layer benchmark measures, one case per process: `python -m benchmarks.layer_cases CASE SETTINGS` prints JSON.
+"""What the layer benchmark measures: steps of forward and backward, their CPU time, and their memory.
 
-Time is CPU time of forward and backward. Memory is the peak of the resident set over what the inputs hold, after a first run of
-the same kind that fills caches and compiles; freed memory goes back to the system at once (MALLOC_MMAP_THRESHOLD_).
+Memory is the peak of the resident set over what the inputs hold, in a process of its own, after a first run of the same kind that
+fills caches and compiles; freed memory goes back to the system at once (MALLOC_MMAP_THRESHOLD_). The process is
+`python -m benchmarks.layer_cases CASE SIZE`, which prints bytes.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,21 +85,12 @@ CASES: dict[str, Callable[..., Step]] = {
 }
 
 
-def in_fresh_process(case: str, *, size: dict[str, int], repeat: int, memory: bool = False) -> dict[str, float]:
-    """Median CPU seconds over `repeat` runs, or the peak in bytes, of a case in a process of its own with one thread."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if memory:
-        environment["MALLOC_MMAP_THRESHOLD_"] = "65536"
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.layer_cases",
-        case,
-        json.dumps({"repeat": repeat, "memory": memory, "size": size}),
-    ]
+def peak_in_fresh_process(case: str, size: dict[str, int]) -> float:
+    """Peak of a case in bytes, in a process of its own with one thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
+    command = [sys.executable, "-m", "benchmarks.layer_cases", case, json.dumps(size)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(result.stdout)
-    return found
+    return float(result.stdout)
 
 
 def cpu_seconds(step: Step) -> float:
@@ -125,17 +115,11 @@ def peak_bytes(step: Step) -> int:
 
 
 def main() -> None:
-    case, plan = sys.argv[1], json.loads(sys.argv[2])
+    case, size = sys.argv[1], json.loads(sys.argv[2])
     torch.set_num_threads(1)
-    size: dict[str, Any] = plan["size"]
     # The first run compiles and fills caches; one sample is enough for that.
     CASES[case](**{**size, "batch": 1})()
-    step = CASES[case](**size)
-    if plan["memory"]:
-        found = {"peak_bytes": float(peak_bytes(step))}
-    else:
-        found = {"cpu_seconds": median(cpu_seconds(step) for _ in range(plan["repeat"]))}
-    json.dump(found, sys.stdout)
+    sys.stdout.write(str(peak_bytes(CASES[case](**size))))
 
 
 if __name__ == "__main__":
