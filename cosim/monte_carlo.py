@@ -33,7 +33,7 @@ OUTLIER_SIGMAS = 4.5
 
 SOURCE = {
     ModelSet.CONTINUOUS: "continuous SKY130 models: statistics of the foundry's deck, not of silicon. Their threshold mismatch "
-    "is not that of the micro-binned set (2.4 times as much at 1 um / 0.15 um), their process parameters move transistors "
+    "is not that of the micro-binned set (2.4 times as much at 1 um / 0.15 um), their process parameters move currents "
     "little, and poly resistors do not move at all",
     ModelSet.BINNED: "micro-binned SKY130 models: statistics of the foundry's deck (section mc), not of silicon",
 }
