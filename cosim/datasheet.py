@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.characterize.bench import Bench
+from cosim.characterize.ladder import HELD_OUT_SEED, TRAINING_SEED, ladder
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.characterize.parameter_table import MEASURED, all_parameters, no_values
+from cosim.characterize.patterns import random_patterns
 from cosim.circuits import Measured, circuits_of
 from cosim.datasheet_tables import (
     MONTE_CARLO,
@@ -30,13 +32,14 @@ from cosim.datasheet_tables import (
     unreached_table,
 )
 from cosim.design import Design
-from cosim.errors import InputError
+from cosim.errors import CosimError, InputError
+from cosim.monitored_bench import MonitoredBench
 from cosim.monte_carlo import SOURCE, shared, table, variation
 from cosim.progress import Monitor
 from cosim.provenance import git_revision, versions
 from cosim.pvt import PvtResult, at_bias, run_pvt
 from cosim.run_directory import RunDirectory
-from cosim.simulator import Pool
+from cosim.simulator import Pool, Store
 from cosim.sweep import Condition, of_design
 from cosim.sweep_run import SweepOptions, SweepResult, measure
 from sky130_models.corners import ModelSet
@@ -91,12 +94,13 @@ def make_datasheet(
     maker = _Maker(design, design_file, directory, pool, monitor, hardware)
     pvt = run_pvt(design, design.datasheet, maker.own, maker.measure)
     dies, statistics = maker.monte_carlo(pvt.nominal)
+    rungs = maker.ladder()
     judged = judge(design.datasheet.limits, [*pvt.circuits, *dies], maker.rerun)
     result = DatasheetResult(
         judged, sum(sweep.points for sweep in maker.sweeps), sum(sweep.points - sweep.cached for sweep in maker.sweeps),
         sum(len(sweep.failures) for sweep in maker.sweeps),
     )  # fmt: skip
-    _write(maker, pvt, statistics, result, command)
+    _write(maker, pvt, {**statistics, **rungs}, result, command)
     from reports.datasheet import write_datasheet
 
     monitor.activity("datasheet.html and datasheet.pdf" if pdf else "datasheet.html")
@@ -180,22 +184,46 @@ class _Maker:
         split = variation({**no_values(), **{one.parameter: one.mean for one in found}}, dies, alone, other)
         return [spread_table(shared(found, split), str(other))]
 
+    def ladder(self) -> dict[str, pd.DataFrame]:
+        """The table of the ladder of neuron models at the design's own condition; none where a pattern cannot be simulated."""
+        count = self.design.datasheet.spike_patterns
+        if not count:
+            return {}
+        self.monitor.activity("ladder of neuron models")
+        with Store(self.directory / "points.sqlite") as store:
+            bench = MonitoredBench(self.design, self.design.process.pdk(), store, pool=self.pool, monitor=self.monitor)
+            try:
+                sets = (random_patterns(self.hardware, count, seed) for seed in (TRAINING_SEED, HELD_OUT_SEED))
+                return {"ladder": ladder(bench, self.hardware, *sets)}
+            except CosimError as error:
+                self.remarks.append(f"there is no ladder of neuron models: {error}")
+                return {}
+            finally:
+                failures = [
+                    {"measurement": "spike_pattern", "condition": str(self.own), "reason": str(one.error)}
+                    for one in bench.failures
+                ]
+                effort = bench.effort
+                self.sweeps.append(
+                    SweepResult(self.directory.path, {}, failures, points=effort.points, cached=effort.cached_points)
+                )
+
     def _file(self, name: str) -> Path:
         path = self.directory / f"{FOLDER}/{name}"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
 
-def _write(maker: _Maker, pvt: PvtResult, statistics: dict[str, pd.DataFrame], result: DatasheetResult, command: str) -> None:
+def _write(maker: _Maker, pvt: PvtResult, optional: dict[str, pd.DataFrame], result: DatasheetResult, command: str) -> None:
     import pandas as pd
 
     directory = maker.directory
     failures = [row for sweep in maker.sweeps for row in sweep.failures]
     tables = {
         "pvt": long_table(pvt.circuits), "extremes": extremes_table(pvt, maker.rerun), "unreached": unreached_table(pvt),
-        "failures": pd.DataFrame(failures), **statistics,
+        "failures": pd.DataFrame(failures), **optional,
     }  # fmt: skip
-    directory.remove([f"{FOLDER}/{name}.parquet" for name in ("dies", "statistics", "outliers")])
+    directory.remove([f"{FOLDER}/{name}.parquet" for name in ("dies", "statistics", "outliers", "ladder")])
     for name, content in tables.items():
         directory.write_table(f"{FOLDER}/{name}.parquet", content)
     directory.write_json(f"{FOLDER}/limits.json", [judged_row(one) for one in result.judged])

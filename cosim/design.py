@@ -155,6 +155,9 @@ class Datasheet(Section):
     compared_dies: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="dies of the other model set, to compare with"
     )
+    spike_patterns: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=8, description="random spike patterns to fit the ladder of neuron models to, and as many to judge it on"
+    )
     limits: dict[str, Limit] = Field(
         default_factory=dict, description='by mode and parameter: "fixed.e_dis", "rebiased.threshold_v", "monte_carlo.spike_s"'
     )

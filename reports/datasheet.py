@@ -17,7 +17,7 @@ from reports.report import page, replace_file, typeset
 from reports.run import ReportError
 from reports.sections import datasheet as sections
 
-TABLES = ("extremes", "pvt", "unreached", "dies", "statistics", "outliers", "failures")
+TABLES = ("extremes", "pvt", "unreached", "dies", "statistics", "outliers", "ladder", "failures")
 CURVES = ("synapse_iv", "discharger_iv", "firing", "membrane", "switching")
 
 
@@ -47,6 +47,7 @@ CONTENTS: tuple[tuple[str, tuple[tuple[Callable[[Sheet], list[Block]], tuple[str
     ("Weights out of reach", ((sections.unreached, ("unreached",)),)),
     ("Over the conditions", ((sections.over_conditions, ("pvt",)),)),
     ("Typical curves", ((sections.typical, ()),)),
+    ("Choice of the neuron model", ((sections.ladder, ("ladder",)),)),
     (
         "Monte Carlo",
         (

@@ -11,6 +11,8 @@ import pandas as pd
 from reports.blocks import Block, Cell, Figures, Listing, Plot, Table, Text
 from reports.figures import datasheet as figures
 from reports.figures import extraction
+from reports.figures.ladder import ladder as ladder_figure
+from reports.figures.style import svg
 from reports.formatting import MISSING, engineering, number
 
 if TYPE_CHECKING:
@@ -119,6 +121,28 @@ def typical(sheet: Sheet) -> list[Block]:
         "characterization/switching": (extraction.switching, "Charges of switching a synapse on and off, by weight."),
     }
     return [Plot(draw(sheet.tables[name]), words) for name, (draw, words) in makers.items() if name in sheet.tables]
+
+
+def ladder(sheet: Sheet) -> list[Block]:
+    """What each term of the neuron model buys on spike patterns that it was not fitted to."""
+    table = sheet.tables["ladder"]
+    rows = [
+        [
+            row.rung,
+            str(row.fitted_parameters),
+            value(row.held_out_rms_v, "V"),
+            value(row.held_out_worst_v, "V"),
+            value(row.fit_rms_v, "V") if row.fitted_parameters else MISSING,
+        ]
+        for row in table.itertuples()
+    ]
+    caption = (
+        "Membrane of the model minus that of the circuit, within the linear range. Each rung adds its terms to the rung before and "
+        "is fitted to random spike patterns, half of the synapses of either sign; what counts is the error on other patterns. The "
+        "hardware model is the extracted one that training uses, fitted to no pattern; curvature is what its straight I-V lines lack."
+    )
+    header = ("model", "fitted parameters", "held out, rms", "held out, worst", "fitted patterns, rms")
+    return [Plot(svg(ladder_figure)(table), caption), Table(header, rows, words=("model",))]
 
 
 def statistics(sheet: Sheet) -> list[Block]:

@@ -41,6 +41,7 @@ modes = ["fixed", "rebiased"]
 dies = 8
 split_dies = 4
 compared_dies = 4
+spike_patterns = 2
 [datasheet.limits]
 "rebiased.e_dis" = {{ min = {e_dis} }}
 "monte_carlo.capacitance_f" = {{ typ = 140e-15, max = 150e-15 }}
@@ -141,6 +142,14 @@ def test_tables_hold_every_mode_and_die(made: tuple[Path, Path, DatasheetResult]
     variation = HardwareModel.load(run / "datasheet/hardware.json").variation
     assert variation is not None and variation.dies == 4
     assert variation.sigma("current_plus_middle_a")[1] > 3 * variation.sigma("current_plus_middle_a")[0]
+
+
+@pytest.mark.slow
+def test_the_ladder_says_what_each_term_buys(made: tuple[Path, Path, DatasheetResult]) -> None:
+    table = pd.read_parquet(made[1] / "datasheet/ladder.parquet").set_index("rung")
+    assert table.held_out_rms_v["ideal"] > 5 * table.held_out_rms_v["+ reversal"]
+    assert table.held_out_rms_v["hardware model + curvature"] < 0.5e-3
+    assert "Choice of the neuron model" in (made[1] / "datasheet.html").read_text()
 
 
 @pytest.mark.slow

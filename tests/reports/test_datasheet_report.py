@@ -58,6 +58,15 @@ def _statistics() -> pd.DataFrame:
     return pd.DataFrame([*rows, {**rows[0], **constant}])
 
 
+def _ladder() -> pd.DataFrame:
+    rows = [
+        ("ideal", 0, 0.12, 0.123, 0.479),
+        ("+ reversal", 2, 0.0121, 0.0154, 0.0426),
+        ("hardware model", 0, 5e-4, 6e-4, 1.75e-3),
+    ]
+    return pd.DataFrame(rows, columns=["rung", "fitted_parameters", "fit_rms_v", "held_out_rms_v", "held_out_worst_v"])
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "datasheet"
@@ -77,6 +86,7 @@ def run(tmp_path: Path) -> Path:
     tables = {
         "extremes": _extremes(), "pvt": _pvt(), "dies": _dies(), "statistics": _statistics(), "outliers": pd.DataFrame([outlier]),
         "failures": pd.DataFrame([{"measurement": "sensing", "condition": "corner=ss", "reason": "timeout"}]),
+        "ladder": _ladder(),
         "unreached": pd.DataFrame(columns=["condition", "weight", "wanted", "lowest", "highest"]),
     }  # fmt: skip
     for name, table in tables.items():
@@ -94,7 +104,10 @@ def test_the_page_says_what_the_tables_say(run: Path) -> None:
     assert "0.100 ln" in words, "sigma of what is spread over factors is that of its logarithm"
     assert "1 without" not in words and "binned" in words
     assert "Weights out of reach" not in words, "nothing was out of reach"
-    assert text.count("<svg") >= 3 and "http" not in re.sub(r'xmlns(:\w+)?="[^"]+"', "", text)
+    assert "15.4 mV" in words and "12.1 mV" in words and "500 µV" not in words, (
+        "what was fitted to nothing has no error of the fit"
+    )
+    assert text.count("<svg") >= 4 and "http" not in re.sub(r'xmlns(:\w+)?="[^"]+"', "", text)
 
 
 def test_missing_tables_drop_their_sections(run: Path) -> None:
