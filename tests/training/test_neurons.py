@@ -140,6 +140,18 @@ def test_lif_spikes_are_the_first_roots_of_the_summed_responses(tau_m: float, ta
     assert 0.2 < float((found < window[1]).double().mean()) < 1.0
 
 
+@pytest.mark.parametrize("window", [(0.0, 1.1), (0.3, 0.7), (0.1, 2.3)])
+def test_lif_spikes_of_single_precision_are_those_of_double(window: tuple[float, float]) -> None:
+    """Ends of the window that single precision rounds."""
+    t, weight = spikes_and_weights(5, 0.35)
+    found, expected = (
+        lif.first_spikes(t.to(dtype), weight.to(dtype), tau_membrane=1.0, tau_synapse=0.5, window=window)
+        for dtype in (torch.float32, torch.float64)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert 0.1 < float((expected < window[1]).double().mean()) < 1.0
+
+
 @pytest.mark.parametrize(("tau_m", "tau_s"), [(1.0, 0.5), (0.5, 0.5), (0.4, 1.0)])
 def test_lif_gradients(tau_m: float, tau_s: float) -> None:
     t, weight = spikes_and_weights(4, 0.35)

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.neurons import lif_kernels
-from training.solvers.threads import array, gather_over_threads, in_order, over_threads
+from training.solvers.threads import array, gather_over_threads, in_order, over_threads, written, zeros_in_rows
 
 
 def first_spikes(
@@ -44,20 +45,23 @@ class _FirstSpikes(torch.autograd.Function):
         w = weight.detach().cpu()
         end, current = times.new_empty(len(t), len(weight)), times.new_empty(len(t), len(weight))
         rank = order.new_empty(end.shape)
+        # As the times are rounded: the end of the window is the mark of a silent neuron.
+        opens, closes = times.new_tensor([opens, closes]).tolist()
         given = (array(times), array(order), array(w), tau_m, tau_s, opens, closes)
-        found = [array(x) for x in (end, current, rank)]
+        found = [written(x) for x in (end, current, rank)]
         over_threads(lambda first, last: lif_kernels.first_spikes(*given, *found, first, last), len(w), t.shape[1] * end.numel())
         ctx.save_for_backward(t, times, order, w, end, current, rank)
         ctx.constants = tau_m, tau_s
         return end.to(t.device)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, end_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, times, order, weight, end, current, rank = ctx.saved_tensors
-        weight_grad = torch.empty_like(weight)
+        weight_grad = zeros_in_rows(weight)
         given = (*map(array, (times, order, weight)), *ctx.constants, *map(array, (end, current, rank, end_grad.cpu())))
         t_grad = gather_over_threads(
-            lambda share, first, last: lif_kernels.first_spikes_back(*given, array(weight_grad), share, first, last),
+            lambda share, first, last: lif_kernels.first_spikes_back(*given, written(weight_grad), share, first, last),
             len(weight), times.shape[1] * end.numel(), times,
         )  # fmt: skip
         t_grad = t_grad.to(t.device).mul_(t >= 0.0)

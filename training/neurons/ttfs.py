@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.neurons import ttfs_kernels
-from training.solvers.threads import array, gather_over_threads, in_order, over_threads
+from training.solvers.threads import array, gather_over_threads, in_order, over_threads, written, zeros_in_rows
 
 
 class FirstSpikes(NamedTuple):
@@ -65,7 +66,7 @@ class _FirstSpikes(torch.autograd.Function):
         end, g, f = (times.new_empty(len(t), len(weight)) for _ in range(3))
         rank = order.new_empty(end.shape)
         given = (array(times), array(order), *map(array, synapses), v_reset, horizon)
-        found = [array(x) for x in (end, g, f, rank)]
+        found = [written(x) for x in (end, g, f, rank)]
         over_threads(
             lambda first, last: ttfs_kernels.first_spikes(*given, *found, first, last), len(weight), t.shape[1] * end.numel()
         )
@@ -74,12 +75,12 @@ class _FirstSpikes(torch.autograd.Function):
         return end.to(t.device), g.to(t.device)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, end_grad: Tensor, sum_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, times, order, weight, beta, leak, end, g, f, rank = ctx.saved_tensors
         given = [array(x) for x in (times, order, weight, beta, leak, end, g, f, rank, end_grad.cpu(), sum_grad.cpu())]
-        weight_grad, beta_grad = torch.empty_like(weight), weight.new_empty(weight.shape)
-        bias_grad, leak_grad = torch.zeros_like(leak), torch.zeros_like(leak)
-        found = [array(x) for x in (weight_grad, beta_grad, bias_grad, leak_grad)]
+        weight_grad, beta_grad, bias_grad, leak_grad = map(zeros_in_rows, (weight, beta, leak, leak))
+        found = [written(x) for x in (weight_grad, beta_grad, bias_grad, leak_grad)]
         t_grad = gather_over_threads(
             lambda share, first, last: ttfs_kernels.first_spikes_back(*given, *found, share, first, last),
             len(weight), times.shape[1] * end.numel(), times,

@@ -59,9 +59,10 @@ def occupancy(t: Array, start: float, end: float, on: Array) -> None:
     zero, one = t.dtype.type(0), t.dtype.type(1)
     stop, scale = t.dtype.type(end), t.dtype.type(1.0 / (end - start))
     for i in range(len(t)):
+        # Compared so that NaN stays.
         share = (stop - t[i]) * scale
-        share = share if share < one else one
-        on[i] = share if share > zero else zero
+        share = one if share > one else share
+        on[i] = zero if share < zero else share
 
 
 @compiled

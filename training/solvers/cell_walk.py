@@ -55,7 +55,8 @@ class Synapses:
     def through(self, x: Tensor, weight: Tensor) -> Tensor:
         """x [batch, ..., in] through some of the synapses, [rows, out], in the type of x."""
         result = self.connection(x.movedim(-1, 1).to(weight.dtype), weight)
-        return result.movedim(1, -1).reshape(-1, len(weight)).to(x.dtype)
+        # Of one sample with one channel torch may give rows that do not lie one after the other.
+        return result.movedim(1, -1).reshape(-1, len(weight)).to(x.dtype).contiguous()
 
     def to_inputs(self, grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """Adjoint of `through`: the gradient to x."""

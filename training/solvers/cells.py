@@ -10,14 +10,14 @@ from torch import Tensor
 
 from training.solvers import cell_kernels
 from training.solvers.phi import phi1_phi2, phi1_value
-from training.solvers.threads import array, over_threads
+from training.solvers.threads import array, over_threads, written
 
 
 def occupancy(t: Tensor, start: float, end: float) -> Tensor:
     """Share of the cell start .. end for which each spike is on."""
     if t.is_cpu:
         on = torch.empty_like(t)
-        cell_kernels.occupancy(array(t.view(-1)), start, end, array(on.view(-1)))
+        cell_kernels.occupancy(array(t.view(-1)), start, end, written(on.view(-1)))
         return on
     return ((end - t) / (end - start)).clamp_(0.0, 1.0)
 
@@ -25,7 +25,7 @@ def occupancy(t: Tensor, start: float, end: float) -> Tensor:
 def add_time_gradient(t_grad: Tensor, t: Tensor, start: float, end: float, on_grad: Tensor) -> None:
     """Adjoint of `occupancy`. A spike on a grid point belongs to the cell that ends there, one at t = 0 to the first cell."""
     if t.is_cpu:
-        cell_kernels.time_slope(array(t.view(-1)), start, end, array(on_grad.reshape(-1)), array(t_grad.view(-1)))
+        cell_kernels.time_slope(array(t.view(-1)), start, end, array(on_grad.reshape(-1)), written(t_grad.view(-1)))
         return
     t_grad -= on_grad * inside(t, start, end) / (end - start)
 
@@ -38,7 +38,7 @@ def inside(t: Tensor, start: float, end: float) -> Tensor:
 def advance(v: Tensor, drives: Tensor, width: float) -> None:
     """Step the membranes `v` through a cell."""
     if v.is_cpu:
-        membranes, given = array(v), array(drives)
+        membranes, given = written(v), array(drives)
         over_threads(lambda first, last: cell_kernels.advance(membranes, given, width, first, last), len(v), v.numel())
         return
     g, f = drives.chunk(2, 1)
@@ -48,7 +48,7 @@ def advance(v: Tensor, drives: Tensor, width: float) -> None:
 def retreat(lam: Tensor, y: Tensor, drives: Tensor, width: float) -> None:
     """Adjoint of `advance`: lam = dL/dv and y = lam v go to the start of the cell, `drives` becomes the gradient to itself."""
     if lam.is_cpu:
-        states = [array(x) for x in (lam, y, drives)]
+        states = [written(x) for x in (lam, y, drives)]
         over_threads(lambda first, last: cell_kernels.retreat(*states, width, first, last), len(lam), lam.numel())
         return
     g, f = drives.chunk(2, 1)

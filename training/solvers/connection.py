@@ -117,7 +117,7 @@ class Convolution:
     def image(self, rows: Tensor, t: Tensor, weight: Tensor) -> Tensor:
         """Results of the rows of `patches`, [batch h' w', out], as [batch, out, h', w']."""
         shape = self.output_shape(t.shape, weight.shape)
-        return rows.view(len(t), -1, len(weight)).transpose(1, 2).reshape(shape)
+        return rows.view(len(t), shape[2:].numel(), len(weight)).transpose(1, 2).reshape(shape)
 
 
 Connection: TypeAlias = Dense | Convolution

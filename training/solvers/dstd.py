@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.solvers.cell_walk import Gradients, Synapses, forwards
 from training.solvers.connection import Connection, Dense
@@ -91,6 +92,7 @@ class _DSTD(torch.autograd.Function):
         return v.view(len(t), *shape[2:], len(weight)).movedim(-1, 1)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, weight, conductance, kick, bias, leak, v = ctx.saved_tensors
         points, moment, interpolated, connection, reduced = ctx.settings

@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.solvers import torch_walk, walk_kernels
 from training.solvers.connection import Dense
 from training.solvers.reversal import Beta, BySign, beta_of
-from training.solvers.threads import array, gather_over_threads, in_order, over_threads
+from training.solvers.threads import array, gather_over_threads, in_order, over_threads, written, zeros_in_rows
 
 
 def accumulate(
@@ -79,21 +80,22 @@ class _EventWalk(torch.autograd.Function):
         times, order = in_order(t)
         v, g, f = (weight.new_empty(len(t), len(weight)) for _ in range(3))
         synapses = (array(x) for x in (weight, beta, plus, minus, kick, bias, leak))
-        given = (array(times), array(order), *synapses, v_reset, *map(array, (v, g, f)))
+        given = (array(times), array(order), *synapses, v_reset, *map(written, (v, g, f)))
         over_threads(lambda first, last: walk_kernels.walk(*given, first, last), len(weight), t.shape[1] * v.numel())
         ctx.save_for_backward(t, times, order, weight, beta, plus, minus, kick, leak, v, g, f)
         return v
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, times, order, weight, beta, plus, minus, kick, leak, v, g, f = ctx.saved_tensors
         synapses = (weight, beta, plus, minus, kick)
         given = [array(x) for x in (times, order, *synapses, leak, v, g, f, v_grad)]
         # [out, in] are written and [out] added to.
         matrices = [None if x is None else weight.new_empty(weight.shape) for x in (weight, beta, kick)]
-        vectors = [torch.zeros_like(leak) for _ in range(4)]
+        vectors = [zeros_in_rows(leak) for _ in range(4)]
         gradients = [*matrices[:2], *vectors[:2], matrices[2], *vectors[2:]]
-        found = [array(x) for x in gradients]
+        found = [written(x) for x in gradients]
         to_t = ctx.needs_input_grad[0]
         t_grad = gather_over_threads(
             lambda share, first, last: walk_kernels.walk_back(*given, *found, share, to_t, first, last),

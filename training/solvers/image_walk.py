@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.solvers import image_kernels
 from training.solvers.connection import Convolution
 from training.solvers.reversal import Beta, beta_of
-from training.solvers.threads import array, in_order, over_threads, sum_in_order
+from training.solvers.threads import array, in_order, over_threads, sum_in_order, written, zeros_in_rows
 
 
 def accumulate(
@@ -66,26 +67,28 @@ class _ImageWalk(torch.autograd.Function):
         geometry = (tuple(t.shape[2:]), window, positions)
         v, g, f = (weight.new_empty(len(t), positions[0] * positions[1], len(weight)) for _ in range(3))
         synapses = [array(_columns(x)) for x in (weight, conductance, kick)]
-        arguments = (array(times), array(order), *synapses, array(bias), array(leak), v_reset, *geometry, *map(array, (v, g, f)))
-        over_threads(lambda first, last: image_kernels.walk(*arguments, first, last), len(t), v.numel() * weight[0].numel())
+        given = (array(times), array(order), *synapses, array(bias), array(leak), v_reset, *geometry)
+        found = [written(x) for x in (v, g, f)]
+        over_threads(lambda first, last: image_kernels.walk(*given, *found, first, last), len(t), v.numel() * weight[0].numel())
         ctx.save_for_backward(t, times, order, weight, conductance, kick, leak, v, g, f)
         ctx.geometry = geometry
         return v.transpose(1, 2).reshape(len(t), len(weight), *positions)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, times, order, weight, conductance, kick, leak, v, g, f = ctx.saved_tensors
         columns = [_columns(x) for x in (weight, conductance, kick)]
-        to_t, time_grad = ctx.needs_input_grad[0], torch.zeros_like(times)
+        to_t, time_grad = ctx.needs_input_grad[0], zeros_in_rows(times)
         given = [array(x) for x in (times, order, *columns, leak)]
         states = [array(x) for x in (v, g, f, v_grad.flatten(2).transpose(1, 2))]
         wanted = [x for x in (*columns, leak, leak) if x is not None]
         shares: dict[int, list[Tensor]] = {}
 
         def sweep(first: int, last: int) -> None:
-            shares[first] = [torch.zeros_like(x) for x in wanted]
-            weight_grad, conductance_grad, *kick_grad, bias_grad, leak_grad = map(array, shares[first])
-            found = (weight_grad, conductance_grad, *(kick_grad or [None]), bias_grad, leak_grad, array(time_grad))
+            shares[first] = [zeros_in_rows(x) for x in wanted]
+            weight_grad, conductance_grad, *kick_grad, bias_grad, leak_grad = map(written, shares[first])
+            found = (weight_grad, conductance_grad, *(kick_grad or [None]), bias_grad, leak_grad, written(time_grad))
             image_kernels.walk_back(*given, *ctx.geometry, *states, *found, to_t, first, last)
 
         over_threads(sweep, len(t), v.numel() * weight[0].numel())

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 # Below this |x| the closed form of phi2 loses more digits to cancellation than five terms of its series lose by truncation.
 _SERIES_BELOW = 0.03
@@ -37,6 +38,7 @@ class _Phi1(torch.autograd.Function):
         return first
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (slope,) = ctx.saved_tensors
         gradient: Tensor = grad * slope

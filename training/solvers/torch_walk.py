@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.solvers.phi import phi1_phi2, phi1_value
 
@@ -39,6 +40,7 @@ class TorchWalk(torch.autograd.Function):
         return v
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         t, synapses, times, order, arrived, both, v = ctx.saved_tensors
         g, f = both.tensor_split(2, 1)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import triton  # type: ignore[import-not-found,unused-ignore]
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from training.solvers import triton_kernels
 
@@ -26,7 +27,8 @@ class TritonWalk(torch.autograd.Function):
     def forward(
         ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor | None, bias: Tensor, leak: Tensor, v_reset: float
     ) -> Tensor:
-        times, order = t.sort(dim=1)
+        # torch sorts into the order in which t lies in memory; the kernels want it sample by sample.
+        times, order = t.contiguous().sort(dim=1)
         times.clamp_(min=0.0)
         rows = [None if x is None else x.T.contiguous() for x in (weight, conductance, kick)]
         v, g, f = (weight.new_empty(len(t), len(weight)) for _ in range(3))
@@ -40,6 +42,7 @@ class TritonWalk(torch.autograd.Function):
         return v
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
         t, times, order, weight, conductance, kick, v, g, f = ctx.saved_tensors
         # A kernel needs some memory where there are no kicks; it does not touch it.
