@@ -34,14 +34,31 @@ def phase(kicked: bool) -> list[Tensor | None]:
 
 
 def compare(walk: type[torch.autograd.Function], kicked: bool) -> None:
-    """The walk against the compiled one: values and every gradient."""
+    """The walk against the compiled one: values and every gradient, whatever the order in memory."""
     tensors = phase(kicked)
+    compare_on(walk, tensors)
+    compare_on(walk, [x if x is None else x.detach().T.contiguous().T.requires_grad_() for x in tensors[:4]] + tensors[4:])
+    for batch, inputs, outputs in ((1, 7, 5), (4, 1, 5), (4, 7, 1), (1, 1, 1)):
+        compare_on(walk, [None if x is None else cut(x, outputs if i else batch, inputs) for i, x in enumerate(tensors)])
+    t, *others = tensors
+    assert t is not None
+    broken = torch.where(t == 0.5, torch.nan, t.detach())
+    assert walk.apply(broken, *others, 0.03).isnan().all(1).tolist() == [True, False, False, False]  # type: ignore[no-untyped-call]
+
+
+def cut(x: Tensor, rows: int, columns: int) -> Tensor:
+    """The first rows, and of a matrix the first columns, as a leaf of its own."""
+    part = x.detach()[:rows] if x.dim() == 1 else x.detach()[:rows, :columns]
+    return part.clone().requires_grad_()
+
+
+def compare_on(walk: type[torch.autograd.Function], tensors: list[Tensor | None]) -> None:
     t, weight, conductance, kick, bias, leak = tensors
     assert t is not None and weight is not None and conductance is not None
     expected = event_walk.accumulate(t, weight, conductance / weight, kick, v_reset=0.03, bias=bias, leak=leak)
     found = walk.apply(*tensors, 0.03)  # type: ignore[no-untyped-call]
     row = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    leaves = [x for x in tensors if x is not None]
+    leaves = [x for x in tensors if x is not None and x.requires_grad]
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-13)
     pairs = zip(
         torch.autograd.grad((found * row).sum(), leaves), torch.autograd.grad((expected * row).sum(), leaves), strict=True

@@ -25,17 +25,19 @@ def phi2_of(x: Any, TERMS: tl.constexpr) -> Any:
 @triton.jit  # type: ignore[untyped-decorator]
 def walk(
     times: Any, order: Any, weight: Any, conductance: Any, kick: Any, bias: Any, leak: Any, v_end: Any, g_end: Any, f_end: Any,
-    v_reset: Any, inputs: Any, outputs: Any, KICKED: tl.constexpr, TERMS: tl.constexpr, BLOCK: tl.constexpr,
+    inputs: Any, outputs: Any, KICKED: tl.constexpr, TERMS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
-    """State at t = 1. Grid: samples, blocks of outputs."""
+    """State at t = 1; `v_end` holds the state at t = 0. Grid: samples, blocks of outputs. A time that is NaN shows."""
     sample, column = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = column < outputs
     g = tl.load(bias + column, inside, 0.0)
     f = tl.load(leak + column, inside, 0.0)
-    v = g * 0.0 + v_reset
+    at = sample * outputs + column
+    v = tl.load(v_end + at, inside, 0.0)
     now = tl.minimum(tl.load(times + sample * inputs), 1.0) * 0.0
     for j in range(inputs):
-        t = tl.minimum(tl.load(times + sample * inputs + j), 1.0)
+        t = tl.load(times + sample * inputs + j)
+        t = tl.where(t > 1.0, 1.0, t)
         row = tl.load(order + sample * inputs + j) * outputs + column
         x = f * (t - now)
         v += (t - now) * (1.0 - x * phi2_of(x, TERMS)) * (g - f * v)
@@ -47,7 +49,6 @@ def walk(
         now = t
     x = f * (1.0 - now)
     v += (1.0 - now) * (1.0 - x * phi2_of(x, TERMS)) * (g - f * v)
-    at = sample * outputs + column
     tl.store(v_end + at, v, inside)
     tl.store(g_end + at, g, inside)
     tl.store(f_end + at, f, inside)

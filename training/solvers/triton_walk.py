@@ -31,12 +31,13 @@ class TritonWalk(torch.autograd.Function):
         times, order = t.contiguous().sort(dim=1)
         times.clamp_(min=0.0)
         rows = [None if x is None else x.T.contiguous() for x in (weight, conductance, kick)]
-        v, g, f = (weight.new_empty(len(t), len(weight)) for _ in range(3))
+        v = weight.new_full((len(t), len(weight)), v_reset)
+        g, f = torch.empty_like(v), torch.empty_like(v)
         blocks = (len(t), triton.cdiv(len(weight), _BLOCK))
         constants = _constants(weight.dtype, kick)
         triton_kernels.walk[blocks](
             times, order, rows[0], rows[1], rows[0] if kick is None else rows[2], bias.contiguous(), leak.contiguous(), v, g, f,
-            v_reset, t.shape[1], len(weight), **constants,
+            t.shape[1], len(weight), **constants,
         )  # fmt: skip
         ctx.save_for_backward(t, times, order, *rows, v, g, f)
         return v
