@@ -72,17 +72,35 @@ def test_walk_in_torch_operations_is_the_compiled_one(kicked: bool) -> None:
     compare(TorchWalk, kicked)
 
 
-@pytest.mark.skipif(find_spec("triton") is None, reason="torch for CPUs alone brings no triton")
-def test_triton_kernels_are_the_compiled_walk() -> None:
-    code = """
+INTERPRETED = """
 from test_solvers_devices import compare
 from training.solvers import triton_walk
 triton_walk._BLOCK = 4
 compare(triton_walk.TritonWalk, False)
 compare(triton_walk.TritonWalk, True)
 """
+
+# To the machine code of an H100 or H200, which needs no GPU; Triton makes a constant of a size of 1.
+COMPILED = """
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+from training.solvers import triton_kernels
+
+for kernel in (triton_kernels.walk, triton_kernels.walk_back):
+    for type_name, outputs, kicked in (("fp32", "i32", False), ("fp32", "constexpr", True), ("fp64", "i32", True)):
+        constants = {"KICKED": kicked, "TERMS": 12, "BLOCK": 128, **({"outputs": 1} if outputs == "constexpr" else {})}
+        types = {**dict.fromkeys(constants, "constexpr"), "order": "*i64", "inputs": "i32", "outputs": outputs}
+        signature = {name: types.get(name, "*" + type_name) for name in kernel.arg_names}
+        source = ASTSource(kernel, signature, constexprs={(kernel.arg_names.index(name),): x for name, x in constants.items()})
+        assert compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="torch for CPUs alone brings no triton")
+@pytest.mark.parametrize(("code", "interpret"), [(INTERPRETED, "1"), (COMPILED, "0")], ids=["interpreted", "compiled"])
+def test_triton_kernels_are_the_compiled_walk_and_compile(code: str, interpret: str) -> None:
     paths = [str(Path(__file__).parent), str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {**os.environ, "TRITON_INTERPRET": interpret, "PYTHONPATH": os.pathsep.join(paths)}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
 

@@ -2,18 +2,18 @@
 
 Formulas as in `walk_steps`. Synapses lie input by input, [inputs, outputs], so a spike loads one contiguous row. Gradients of the
 synapses are summed over the samples by atomic additions, in no fixed order: bits may differ from run to run.
+
+Triton's compiler reads the annotations too, and takes none but those of its own language.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import triton  # type: ignore[import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-not-found,unused-ignore]
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def phi2_of(x: Any, TERMS: tl.constexpr) -> Any:
+def phi2_of(x: tl.tensor, TERMS: tl.constexpr) -> tl.tensor:
     """phi2(x) by its series below 1, in closed form above."""
     s = x * 0.0 + 1.0
     for k in tl.static_range(TERMS, 2, -1):
@@ -24,8 +24,10 @@ def phi2_of(x: Any, TERMS: tl.constexpr) -> Any:
 
 @triton.jit  # type: ignore[untyped-decorator]
 def walk(
-    times: Any, order: Any, weight: Any, conductance: Any, kick: Any, bias: Any, leak: Any, v_end: Any, g_end: Any, f_end: Any,
-    inputs: Any, outputs: Any, KICKED: tl.constexpr, TERMS: tl.constexpr, BLOCK: tl.constexpr,
+    times: tl.tensor, order: tl.tensor,
+    weight: tl.tensor, conductance: tl.tensor, kick: tl.tensor, bias: tl.tensor, leak: tl.tensor,
+    v_end: tl.tensor, g_end: tl.tensor, f_end: tl.tensor,
+    inputs: tl.tensor, outputs: tl.tensor, KICKED: tl.constexpr, TERMS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """State at t = 1; `v_end` holds the state at t = 0. Grid: samples, blocks of outputs. A time that is NaN shows."""
     sample, column = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -56,9 +58,11 @@ def walk(
 
 @triton.jit  # type: ignore[untyped-decorator]
 def walk_back(
-    times: Any, order: Any, weight: Any, conductance: Any, kick: Any, v_end: Any, g_end: Any, f_end: Any, v_grad: Any,
-    weight_grad: Any, conductance_grad: Any, kick_grad: Any, bias_grad: Any, leak_grad: Any, time_grad: Any,
-    inputs: Any, outputs: Any, KICKED: tl.constexpr, TERMS: tl.constexpr, BLOCK: tl.constexpr,
+    times: tl.tensor, order: tl.tensor, weight: tl.tensor, conductance: tl.tensor, kick: tl.tensor,
+    v_end: tl.tensor, g_end: tl.tensor, f_end: tl.tensor, v_grad: tl.tensor,
+    weight_grad: tl.tensor, conductance_grad: tl.tensor, kick_grad: tl.tensor, bias_grad: tl.tensor, leak_grad: tl.tensor,
+    time_grad: tl.tensor,
+    inputs: tl.tensor, outputs: tl.tensor, KICKED: tl.constexpr, TERMS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """Adjoint of `walk`; adds to all gradients. An input at t = 1 exactly gets the time gradient from below."""
     sample, column = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
