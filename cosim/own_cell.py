@@ -52,11 +52,15 @@ def _text(path: Path) -> str:
 
 
 def _without_export_marks(text: str, subcircuit: str, libraries: set[str]) -> str:
-    """The same lines without `.end` and calls of the process's library, with the header that xschem comments out."""
+    """The same lines without `.end`, `.save` and calls of the process's library, with the header that xschem comments out."""
     if not re.search(rf"^\s*\.subckt\s+{re.escape(subcircuit)}\b", text, re.IGNORECASE | re.MULTILINE):
         text = _COMMENTED_HEADER.sub(r"\1", text)
-    lines = _END.sub("", text).splitlines()
-    return "\n".join("" if _calls_library(line, libraries) else line for line in lines)
+    lines, left_out = list[str](), False
+    for line in _END.sub("", text).splitlines():
+        if not line.lstrip().startswith(("+", "*")):  # which go on with the card before
+            left_out = line.lower().split()[:1] == [".save"] or _calls_library(line, libraries)
+        lines.append("" if left_out else line)
+    return "\n".join(lines)
 
 
 def _calls_library(line: str, libraries: set[str]) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 from PySpice.Spice.Netlist import Circuit
 
 from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSetting, shared_level
 from netlists.synapse_dimensions import NetlistDimensions
+
+_PARAMETERS = re.compile(r"\s(?:params:|[^\s=]+\s*=).*")
+"""All that a header says after its pins."""
 
 
 class NetlistSynapse(SynapseCell):
@@ -52,7 +57,7 @@ class NetlistSynapse(SynapseCell):
 def pins_of(cards: str, subcircuit: str) -> list[str]:
     """The pins of a sub-circuit in their order, in lower case. Raises `KeyError` if the cards do not define it."""
     for line in cards.lower().splitlines():
-        words = line.partition("params:")[0].split()
+        words = _PARAMETERS.sub("", line).split()
         if words[:2] == [".subckt", subcircuit.lower()]:
-            return [word for word in words[2:] if "=" not in word]
+            return words[2:]
     raise KeyError(subcircuit)

@@ -24,6 +24,7 @@ from cosim.simulator import Waveforms, simulate
 from cosim.sweep import parse
 from netlists.crossbar import Cells
 from netlists.synapse import NetlistSynapse, SynapseSetting
+from netlists.synapse.from_netlist import pins_of
 from netlists.synapse_dimensions import NetlistDimensions, bias_fields
 from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
@@ -108,10 +109,16 @@ def rows(design: Design, codes: Sequence[float]) -> pd.DataFrame:
 
 def test_what_xschem_adds_is_left_out_and_what_it_comments_out_is_read(folder: Path) -> None:
     marked = "** sch_path: pairs.sch\n" + PAIRS.replace(".subckt", "**.subckt").replace(".ends", "**.ends")
-    marked += "**** begin user architecture code\n.lib /pdk/small.lib TT\n.include 'sky130.lib.spice'\n.GLOBAL GND\n.end\n"
+    marked += "**** begin user architecture code\n.lib /pdk/small.lib TT\n.include 'sky130.lib.spice'\n.GLOBAL GND\n"
+    marked += ".SAVE v(mem)\n* the inner nodes\n+ v(a)\n+ v(b)\n.save all\n.end\n"
     (folder / "pairs.spice").write_text(marked)
     cards = synapse_of(folder / "own.toml").cards
     assert [line.split()[0].lower() for line in cards.splitlines()] == [".subckt", "m1", "m2", "m3", "m4", ".ends"]
+
+
+def test_parameters_of_the_header_are_no_pins(folder: Path) -> None:
+    edited(folder, "pairs.spice", "nb pb vdd vss\n", "nb pb vdd vss wn=1u  ln = 0.25u\n+ k = '2 * 3'\n")
+    assert pins_of(synapse_of(folder / "own.toml").cards, "Pairs") == ["mem", "sp", "spb", "nb", "pb", "vdd", "vss"]
 
 
 def test_a_cell_may_include_files_of_its_own_folder(folder: Path) -> None:
