@@ -13,7 +13,7 @@ from cosim.progress import Monitor
 from reports.figures import solvers as solver_figures
 from reports.figures.study import accuracy_over, methods, write_pictures
 from training.study import solvers
-from training.study.plan import SolverPlan, Study, StudyError, load_study
+from training.study.plan import SolverPlan, Study, StudyError, hardware_name, load_study
 from training.study.runs import COLUMNS, perform, runs_of, study_data
 from training.study.table import GrowingTable
 
@@ -70,8 +70,10 @@ def _draw(study: Study, folder: Path, rows: pd.DataFrame) -> None:
         return
     numbers = [column for column in COLUMNS if column not in ("run", "dataset", "network", "solver", "e_rev", "method", "device")]
     rows[numbers] = rows[numbers].apply(pd.to_numeric)
-    write_pictures(folder, "methods", methods, rows)
-    on_reversals = rows[~rows.e_rev.isin([file.stem for file in study.hardware])]
+    targets = list(rows.groupby("e_rev", sort=False))
+    for name, part in targets:
+        write_pictures(folder, "methods" if len(targets) == 1 else f"methods_{name}", methods, part)
+    on_reversals = rows[~rows.e_rev.isin([hardware_name(file) for file in study.hardware])]
     on_reversals = on_reversals.assign(e_rev=pd.to_numeric(on_reversals.e_rev))
     if len(study.reversal) > 1:
         write_pictures(folder, "accuracy_over_reversal", accuracy_over("e_rev"), on_reversals)

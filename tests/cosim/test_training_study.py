@@ -39,8 +39,8 @@ def test_a_study_is_trained_once_and_drawn(tmp_path: Path) -> None:
     lines = (out / "study.csv").read_text().splitlines()
     assert len(lines) == 1 + 4 * 2 * 2 * 3
     assert f"table and pictures: {out}" in result.output
-    names = {"methods", "accuracy_over_reversal", "accuracy_over_steps", "accuracy_over_noise", "membranes", "errors", "costs"}
-    for name in names:
+    over = {f"accuracy_over_{axis}" for axis in ("reversal", "steps", "noise")}
+    for name in {"methods_0.5", "methods_5", "membranes", "errors", "costs"} | over:
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "<svg" in (out / f"{name}.svg").read_text()
     (out / "study.csv").write_text("\n".join(lines[:-1]) + "\n")  # as if killed before the last row

@@ -11,12 +11,16 @@ import pytest
 import torch
 
 from training.data import digits
-from training.hardware import NormalisedModel
+from training.hardware import HardwareModel, HardwareModelError, NormalisedModel
+from training.hardware_aware.variation import Mismatch
+from training.hardware_variation import Variation, VariedParameter
 from training.solvers import reference
 from training.study import solvers
 from training.study.plan import SolverPlan, Study, StudyError, load_study
 from training.study.runs import COLUMNS, Run, builder, perform, recipe_of, runs_of
 from training.study.table import GrowingTable
+
+STORED = Path(__file__).parents[1] / "data" / "hardware_iris_5_5_5.json"
 
 PLAN = """
 name = "small"
@@ -80,6 +84,65 @@ def test_what_decides_a_row_decides_its_key(study: Study) -> None:
     keys = [key(), key(recipe=recipe), key(dies=2), key(hidden=[9]), key(noise=[0.5]), key(steps=[4]), key(train_samples=100)]
     assert len(set(keys)) == len(keys)
     assert key(name="other") == key()
+
+
+def test_a_grid_with_a_value_twice_has_its_runs_once(study: Study) -> None:
+    twice = study.model_copy(update={"reversal": [1.0, 3.0, 1.0], "seeds": [0, 1, 0]})
+    assert [run.key for run in runs_of(twice)] == [run.key for run in runs_of(study)]
+
+
+def hardware_in(folder: Path, **changes: object) -> Path:
+    """The stored model of the reference circuit, as the run in a folder would hold it."""
+    folder.mkdir(parents=True)
+    HardwareModel.load(STORED).model_copy(update=changes).save(folder / "hardware.json")
+    return folder / "hardware.json"
+
+
+def spread(plus: float, minus: float) -> Variation:
+    """Device sigmas of ln w, and a tenth of them for the die."""
+    names, sigmas = ("weight_plus_middle", "weight_minus_middle"), (plus, minus)
+    diagonal = np.diag(np.square(sigmas))
+    return Variation(
+        parameters=tuple(VariedParameter(name=name, unit="", nominal=0.5, scale="log") for name in names),
+        die_covariance=tuple(map(tuple, 0.01 * diagonal)),
+        device_covariance=tuple(map(tuple, diagonal)),
+        dies=100,
+    )
+
+
+def test_hardware_counts_by_what_it_holds_and_is_called_by_its_run(tmp_path: Path) -> None:
+    first, second = hardware_in(tmp_path / "slow"), hardware_in(tmp_path / "fast" / "datasheet", phase_s=2e-6)
+    text = 'name = "x"\nmethods = ["ideal"]\nhardware = ["slow/hardware.json", "fast/datasheet/hardware.json"]'
+    runs = list(runs_of(load_study(written(tmp_path, text))))
+    assert [run.target_name for run in runs] == ["slow", "fast"]
+    assert len({run.key for run in runs}) == len({run.training_key for run in runs}) == 2
+    elsewhere = hardware_in(tmp_path / "moved" / "slow")
+    (moved,) = runs_of(load_study(written(tmp_path, f'name = "x"\nmethods = ["ideal"]\nhardware = ["{elsewhere}"]')))
+    assert moved.key == runs[0].key
+    first.write_bytes(second.read_bytes())
+    assert next(runs_of(load_study(written(tmp_path, text)))).key == runs[1].key
+    hardware_in(tmp_path / "other" / "slow")
+    with pytest.raises(StudyError, match=r"study\.toml: hardware: .* are both called 'slow'"):
+        load_study(written(tmp_path, 'name = "x"\nhardware = ["slow/hardware.json", "other/slow/hardware.json"]'))
+
+
+def test_mismatch_is_that_of_the_hardware_unless_the_study_says_another(tmp_path: Path) -> None:
+    hardware_in(tmp_path / "spread", variation=spread(0.3, 0.2))
+    hardware_in(tmp_path / "bare")
+    text = 'name = "x"\nmethods = ["ode"]\nreversal = [2.0]\nhardware = ["spread/hardware.json", "bare/hardware.json"]\n'
+    on_reversal, on_spread, on_bare = runs_of(load_study(written(tmp_path, text)))
+    assert on_reversal.mismatch == on_bare.mismatch == Mismatch()
+    assert on_spread.mismatch.device_plus == pytest.approx(np.sqrt(np.expm1(0.3**2)))
+    assert on_spread.mismatch.device_minus == pytest.approx(np.sqrt(np.expm1(0.2**2)))
+    assert on_spread.mismatch.die_plus == pytest.approx(0.03, rel=1e-3)
+    runs = list(runs_of(load_study(written(tmp_path, text + "[mismatch]\ndevice_plus = 0.25"))))
+    assert {run.mismatch for run in runs} == {Mismatch()}
+    assert runs[0].key == on_reversal.key and runs[1].key != on_spread.key
+    hardware_in(tmp_path / "odd", variation=spread(0.3, 0.2).model_copy(update={"parameters": (
+        VariedParameter(name="x", unit="", nominal=1.0), VariedParameter(name="y", unit="", nominal=1.0))}))  # fmt: skip
+    (odd,) = runs_of(load_study(written(tmp_path, 'name = "x"\nmethods = ["ode"]\nhardware = ["odd/hardware.json"]')))
+    with pytest.raises(HardwareModelError, match=r"variation: has no weight_plus_middle"):
+        _ = odd.mismatch
 
 
 def test_hardware_is_found_beside_the_study(tmp_path: Path) -> None:

@@ -48,13 +48,19 @@ def _weights_of(layer: RCSpikeLayer) -> list[Tensor]:
     return [layer.weight] if layer.bias is None else [layer.weight, layer.bias.weight]
 
 
-def search_gains(network: RCSpikeNetwork, t: Tensor, labels: Tensor, classes: int, temperature: float = 0.07) -> Gains:
-    """The gains of the highest accuracy on the first `SAMPLES` of these (training) samples, the lower cross-entropy at a tie."""
+def search_gains(
+    network: RCSpikeNetwork, t: Tensor, labels: Tensor, classes: int, temperature: float = 0.07, *, seed: int = 0
+) -> Gains:
+    """The gains of the highest accuracy on the first `SAMPLES` of these (training) samples, the lower cross-entropy at a tie.
+
+    `seed` draws the noise of layers that have it in evaluation: the same noise for all candidates.
+    """
     t, labels = t[:SAMPLES], labels[:SAMPLES]
 
     def worth(gains: Gains) -> tuple[float, float]:
+        noise = torch.Generator(t.device).manual_seed(seed)
         with with_gains(network, gains):
-            result = evaluate(network, t, labels, classes, keep_layers=False)
+            result = evaluate(network, t, labels, classes, generator=noise, keep_layers=False)
         scores = -result.spike_times[:, :classes] / temperature
         return result.accuracy, -float(F.cross_entropy(scores, labels))
 

@@ -132,7 +132,9 @@ def run_method(
     data = shared.data.to(torch.device(device))
     gains = Gains()
     if method is Method.SCALED:
-        gains = search_gains(network, data.train_t, data.train_labels, data.classes, shared.recipe.softmax_temperature)
+        gains = search_gains(
+            network, data.train_t, data.train_labels, data.classes, shared.recipe.softmax_temperature, seed=shared.recipe.seed
+        )
     with with_gains(network, gains):
         nominal = _on(network, data, None, shared.recipe)
         dies = [

@@ -11,6 +11,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from training.hardware import HardwareModelError
+from training.hardware_variation import Variation
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 
@@ -32,6 +34,28 @@ class Mismatch:
         for name, sigma in vars(self).items():
             if not 0.0 <= sigma <= 2.0:
                 raise ValueError(f"{name}: {sigma} must lie in 0 .. 2 (a share of the weight)")
+
+    @classmethod
+    def of(cls, variation: Variation) -> Mismatch:
+        """What the Monte Carlo dies of a circuit showed (`training.hardware.HardwareModel.variation`), at its middle weights.
+
+        Raises `HardwareModelError` where the variation does not hold them.
+        """
+        names = ("weight_plus_middle", "weight_minus_middle")
+        for name in names:
+            if name not in variation.names:
+                raise HardwareModelError(f"variation: has no {name}; the datasheet of a circuit gives one")
+        (die_plus, plus), (die_minus, minus) = (_relative(variation, name) for name in names)
+        return cls(plus, minus, die_plus, die_minus)
+
+
+def _relative(variation: Variation, name: str) -> tuple[float, float]:
+    """Standard deviations of a parameter per die and per device, over its mean."""
+    parameter = variation.parameters[variation.names.index(name)]
+    die, device = variation.sigma(name)
+    if parameter.scale == "log":
+        return math.sqrt(math.expm1(die**2)), math.sqrt(math.expm1(device**2))
+    return die / abs(parameter.nominal), device / abs(parameter.nominal)
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,9 @@ class Study(_Section):
     """One study. The grid is every method at every reversal (or hardware), solver, noise and seed.
 
     `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-; `hardware` names
-    hardware.json files, relative to the study; `train_samples` 0 takes all. `channels` and `pool` are of a convolutional network,
-    a pooling after each group of 3x3 convolutions; `hidden` are the dense layers before the output.
+    hardware.json files, relative to the study, called in the table as the folder of their run is; their mismatch is that of their
+    Monte Carlo dies where they hold any and there is no [mismatch]. `train_samples` 0 takes all. `channels` and `pool` are of a
+    convolutional network, a pooling after each group of 3x3 convolutions; `hidden` are the dense layers before the output.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -121,4 +122,15 @@ def load_study(path: Path) -> Study:
         message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         raise StudyError(f"{path}: {field}: {message}") from error
     hardware = [path.parent / file for file in study.hardware]
+    names: dict[str, Path] = {}
+    for file in hardware:
+        other = names.setdefault(hardware_name(file), file)
+        if other != file:
+            raise StudyError(f"{path}: hardware: {other} and {file} are both called {hardware_name(file)!r}; rename a folder")
     return study.model_copy(update={"hardware": hardware})
+
+
+def hardware_name(file: Path) -> str:
+    """What a hardware model is called in a table: as the folder of its run, or as the file where that has a name of its own."""
+    own = [part for part in file.with_suffix("").parts if part not in ("hardware", "datasheet", "..")]
+    return own[-1] if own else file.stem

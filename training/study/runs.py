@@ -6,8 +6,8 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from training.hardware_aware.variation import Mismatch
 from training.models import convolutional, fully_connected
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.study.plan import AugmentationPlan, Study, StudyError
+from training.study.plan import AugmentationPlan, Study, StudyError, hardware_name
 from training.synapse_table import WeightRange
 from training.trainer import Progress
 
@@ -44,36 +44,66 @@ class Run:
     noise: float
     seed: int
 
+    @cached_property
+    def hardware(self) -> HardwareModel | None:
+        """The model it runs on, where that is no |E|. Raises `HardwareModelError`."""
+        return HardwareModel.load(self.e_rev) if isinstance(self.e_rev, Path) else None
+
+    @property
+    def target(self) -> NormalisedModel:
+        """What it runs on. Raises `HardwareModelError`."""
+        if isinstance(self.e_rev, Path):
+            assert self.hardware is not None
+            return normalise(self.hardware)
+        return NormalisedModel.constant(self.e_rev, -self.e_rev)
+
+    @property
+    def target_name(self) -> str:
+        return hardware_name(self.e_rev) if isinstance(self.e_rev, Path) else f"{self.e_rev:g}"
+
+    @property
+    def mismatch(self) -> Mismatch:
+        """Of the dies: the study's, or that of the hardware's Monte Carlo dies. Raises `HardwareModelError`."""
+        variation = self.hardware.variation if self.hardware else None
+        if variation is None or "mismatch" in self.study.model_fields_set:
+            return Mismatch(**self.study.mismatch.model_dump())
+        return Mismatch.of(variation)
+
     @property
     def key(self) -> str:
         """Short digest of all that decides the row."""
-        return _digest({**self._settings(), "method": self.method, "e_rev": str(self.e_rev), "dies": self.study.dies})
+        return _digest({**self._settings(), "method": self.method, "e_rev": self._target(), "dies": self.study.dies})
 
     @property
     def training_key(self) -> str:
         """Short digest of all that decides the training: rows that share one share its checkpoint."""
         method = self.method.training
-        target = str(self.e_rev) if method.knows_hardware or isinstance(self.e_rev, Path) else None
+        target = self._target() if method.knows_hardware or self.hardware else None
         return _digest({**self._settings(), "method": method, "e_rev": target})
 
+    def _target(self) -> str:
+        """|E|, or what the hardware model holds, wherever it lies."""
+        return _digest({"hardware": self.hardware.model_dump_json()}) if self.hardware else str(self.e_rev)
+
     def _settings(self) -> dict[str, object]:
-        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "noise_share", "recipe", "mismatch")
+        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "noise_share", "recipe")
         fixed = self.study.model_dump(mode="json", include=set(kept))
-        return {**fixed, "steps": self.steps, "noise": self.noise, "seed": self.seed}
+        return {**fixed, "mismatch": asdict(self.mismatch), "steps": self.steps, "noise": self.noise, "seed": self.seed}
 
     @property
     def title(self) -> str:
         """The run in a few words."""
         solver = f"DSTD {self.steps}" if self.steps else "exact"
-        hardware = self.e_rev if isinstance(self.e_rev, Path) else f"{self.e_rev:g}"
-        return f"{self.method}, |E| {hardware}, {solver}, noise {self.noise:g}, seed {self.seed}"
+        return f"{self.method}, |E| {self.target_name}, {solver}, noise {self.noise:g}, seed {self.seed}"
 
 
 def runs_of(study: Study) -> Iterator[Run]:
     """All of them, those that share a training one after the other."""
     targets: list[float | Path] = [*study.reversal, *study.hardware]
-    for seed, noise, steps in itertools.product(study.seeds, study.noise, study.steps):
-        for method, e_rev in itertools.product(study.methods, targets):
+    # As keys of a dictionary: a value that stands twice is one run.
+    outer = itertools.product(dict.fromkeys(study.seeds), dict.fromkeys(study.noise), dict.fromkeys(study.steps))
+    for seed, noise, steps in outer:
+        for method, e_rev in itertools.product(dict.fromkeys(study.methods), dict.fromkeys(targets)):
             yield Run(study, method, e_rev, steps, noise, seed)
 
 
@@ -97,10 +127,10 @@ def perform(
     shaped = _shaped(study, data)
     comparison = Comparison(
         build=builder(run, shaped),
-        target=target_of(run),
+        target=run.target,
         data=shaped,
         recipe=recipe_of(run),
-        mismatch=Mismatch(**study.mismatch.model_dump()),
+        mismatch=run.mismatch,
         dies=study.dies,
         noise_share=study.noise_share,
     )
@@ -122,7 +152,7 @@ def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str
         "network": network_name(run.study, result.network.sizes),
         "solver": "dstd" if run.steps else "exact",
         "steps": run.steps or None,
-        "e_rev": run.e_rev.stem if isinstance(run.e_rev, Path) else run.e_rev,
+        "e_rev": run.target_name if isinstance(run.e_rev, Path) else run.e_rev,
         "noise": run.noise,
         "seed": run.seed,
         "epochs": run.study.recipe.epochs,
@@ -161,20 +191,13 @@ def builder(run: Run, data: SpikeData) -> Callable[[NormalisedModel], RCSpikeNet
     """Makes the untrained network of a run on a model; its weights keep to the range of the cell it will run on."""
     study = run.study
     options: dict[str, Any] = {"solver": "dstd", "steps": run.steps, "random_offset": True} if run.steps else {"solver": "exact"}
-    options["weight_range"] = WeightRange.of(target_of(run))
+    options["weight_range"] = WeightRange.of(run.target)
     if study.network == "fc":
         return partial(fully_connected, data.inputs, data.classes, hidden=study.hidden, **options)
     assert data.image is not None
     return partial(
         convolutional, data.image, data.classes, channels=study.channels, hidden=study.hidden, pool=study.pool, **options
     )
-
-
-def target_of(run: Run) -> NormalisedModel:
-    """The hardware of a run. Raises `HardwareModelError`."""
-    if isinstance(run.e_rev, Path):
-        return normalise(HardwareModel.load(run.e_rev))
-    return NormalisedModel.constant(run.e_rev, -run.e_rev)
 
 
 def recipe_of(run: Run) -> Recipe:
