@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from cosim.design import load_design
 from cosim.errors import InputError
+from cosim.run_directory import RunDirectory
 from cosim.silicon import SiliconFit, fit_silicon
 from training.hardware import HardwareModel, HardwareModelError
 
@@ -67,18 +69,15 @@ def run_fit(measured: Sequence[Path], design_file: Path, hardware: Path | None, 
     fit = fit_silicon(measured, design, base)
     if not fit.measured:
         return FitResult(fit, ())
-    folder = out or run / "silicon"
-    try:
-        return FitResult(fit, _written(fit, folder))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+    return FitResult(fit, _written(fit, RunDirectory(out or run / "silicon")))
 
 
-def _written(fit: SiliconFit, folder: Path) -> tuple[Path, ...]:
-    folder.mkdir(parents=True, exist_ok=True)
+def _written(fit: SiliconFit, folder: RunDirectory) -> tuple[Path, ...]:
+    """The table first: the model is what counts as the result."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS)
+    writer.writeheader()
+    writer.writerows(fit.rows())
+    folder.write(PARAMETERS, table.getvalue().encode())
     fit.hardware.save(folder / HARDWARE)
-    with (folder / PARAMETERS).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(fit.rows())
     return folder / HARDWARE, folder / PARAMETERS

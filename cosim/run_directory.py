@@ -85,6 +85,8 @@ class RunDirectory:
             partial.write_bytes(content)
             partial.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
     def write_json(self, name: str, content: Any) -> None:

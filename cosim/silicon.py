@@ -14,13 +14,17 @@ from cosim.characterize.membrane_model import Trace
 from cosim.characterize.waveform_fit import SynapseUnderTest, WaveformFit, fit_waveforms
 from cosim.design import Design
 from cosim.errors import InputError
-from cosim.silicon_curves import MeasuredCurve, curves_of, resampled
+from cosim.silicon_curves import MOST_TIMES_SIMULATED, MeasuredCurve, curves_of, resampled
 from cosim.silicon_files import IvTable, Waveform, read
 from netlists.synapse import SIGNS, Sign
 from training.hardware import Curve, HardwareModel, Quantity, SynapseHardware
 
 GUARD_PHASES = 0.01
 FEWEST_CODES = 2
+CLEAR_SIGMAS = 2.0
+"""A number this many standard errors from zero has a sign."""
+
+GIVEN = "given with the waveforms"
 
 
 @dataclass
@@ -61,18 +65,19 @@ def fit_silicon(paths: Sequence[Path], design: Design, base: HardwareModel) -> S
         The model with provenance "measured", unless every file was refused.
     """
     fit = SiliconFit(base)
+    curves: list[MeasuredCurve] = []
     waveforms: list[Waveform] = []
     for path in paths:
         try:
             one = read(path, design)
             if isinstance(one, IvTable):
-                fit.curves += curves_of(one, base)
+                curves += curves_of(one, base)
             else:
                 waveforms.append(one)
         except InputError as error:
             fit.refused.append(str(error))
     for sign in SIGNS:
-        own = [curve for curve in fit.curves if curve.sign == sign]
+        own = [curve for curve in curves if curve.sign == sign]
         if own:
             _attempt(fit, partial(_with_curves, fit, sign, own))
     if waveforms:
@@ -96,17 +101,22 @@ def _with_curves(fit: SiliconFit, sign: Sign, curves: Sequence[MeasuredCurve]) -
     if len(ordered) < FEWEST_CODES:
         raise InputError(f"{source}: sign {sign:+d}: one bias_v only; a bias curve needs {FEWEST_CODES} or more")
     biases, currents = (np.array([getattr(one, name) for one in ordered]) for name in ("bias_v", "current_a"))
-    steps = np.diff(currents)
-    rising = steps * sign > 0
-    if not (rising.all() and (np.diff(biases) > 0).all()):
-        k = int(np.argmin(np.minimum(steps * sign, np.diff(biases))))
+    if (twice := np.diff(biases) == 0).any():
+        bias = biases[int(np.flatnonzero(twice)[0])]
+        raise InputError(f"{source}: sign {sign:+d}: bias_v {bias:g} is there twice; give each bias one curve")
+    simulated = fit.hardware.synapse(sign).code.y
+    rises = simulated[-1] > simulated[0]
+    steps = np.diff(currents) * (1 if rises else -1)
+    if (steps <= 0).any():
+        k = int(np.argmin(steps))
         raise InputError(
             f"{source}: sign {sign:+d}: {currents[k]:.3g} A at {biases[k]:g} V of bias_v, {currents[k + 1]:.3g} A at "
-            f"{biases[k + 1]:g} V; the current must {'rise' if sign > 0 else 'fall'} with every bias"
+            f"{biases[k + 1]:g} V; the current must {'rise' if rises else 'fall'} as bias_v rises, as in the simulated cell"
         )
     rows = sorted(ordered, key=lambda one: one.current_a)
     cell = fit.hardware.synapse(sign)
     _replace_synapse(fit, sign, resampled(cell, rows, source))
+    fit.curves += curves
     fit.measured += [f"bias curve and reversal, sign {sign:+d}"]
 
 
@@ -118,14 +128,16 @@ def _with_waveforms(fit: SiliconFit, waveforms: Sequence[Waveform]) -> None:
         raise InputError("capacitance_f: the waveforms' stimulus files differ; they are fitted as one circuit")
     known = {"capacitance": next(iter(capacitances))} if capacitances else {}
     rest_v, guard_s = fit.hardware.neuron.rest.value, GUARD_PHASES * fit.hardware.phase_s
-    found = fit.waveforms = fit_waveforms(traces, synapses, rest_v, guard_s, known)
+    found = fit_waveforms(traces, synapses, rest_v, guard_s, known)
     neuron = fit.hardware.neuron
-    changes = {"reset_error": _quantity(found, "start"), "input_delay": _quantity(found, "delay")}
-    if "capacitance" not in known:
-        whole = _quantity(found, "capacitance")
-        changes["capacitance_neuron"] = whole.model_copy(
-            update={"value": whole.value - neuron.synapses * neuron.capacitance_synapse.value}
-        )
+    whole = Quantity(value=known["capacitance"], unit="F", source=GIVEN) if known else _quantity(found, "capacitance")
+    _check_plausible(found, synapses, whole.value, neuron.capacitance_f)
+    fit.waveforms = found
+    of_neuron = whole.value - neuron.synapses * neuron.capacitance_synapse.value
+    changes = {
+        "reset_error": _quantity(found, "start"), "input_delay": _quantity(found, "delay"),
+        "capacitance_neuron": whole.model_copy(update={"value": of_neuron}),
+    }  # fmt: skip
     fit.hardware = fit.hardware.model_copy(update={"neuron": neuron.model_copy(update=changes)})
     fit.measured += [name.replace("_", " ") for name in changes]
     curves_for = {curve.sign for curve in fit.curves}
@@ -134,10 +146,27 @@ def _with_waveforms(fit: SiliconFit, waveforms: Sequence[Waveform]) -> None:
         cell = fit.hardware.synapse(sign)
         update = {"charge_on": _constant(cell.charge_on, found[f"charge_on.{word}"].value)}
         fit.measured.append(f"charge of switching on, sign {sign:+d}")
-        if sign not in curves_for:
-            update["reversal"] = _constant(cell.reversal, abs(found[f"reversal.{word}"].value))
+        beta = found[f"beta.{word}"]
+        if sign not in curves_for and sign * beta.value > CLEAR_SIGMAS * beta.standard_error:
+            update["reversal"] = _constant(cell.reversal, 1 / abs(beta.value))
             fit.measured.append(f"reversal, sign {sign:+d}")
         _replace_synapse(fit, sign, cell.model_copy(update=update))
+
+
+def _check_plausible(found: WaveformFit, synapses: Sequence[SynapseUnderTest], capacitance_f: float, simulated_f: float) -> None:
+    """Raises `InputError` where a sign or a unit of the stimulus files is wrong: the fit itself works with either."""
+    if not 1 / MOST_TIMES_SIMULATED < capacitance_f / simulated_f < MOST_TIMES_SIMULATED:
+        raise InputError(
+            f"capacitance: comes out as {capacitance_f:.3g} F, that of the simulated model is {simulated_f:.3g} F; current_a of "
+            "a charge must be in amperes, its times in seconds"
+        )
+    for synapse in synapses:
+        current = found[f"current.{synapse.name}"]
+        if synapse.sign * current.value < -CLEAR_SIGMAS * current.standard_error:
+            raise InputError(
+                f"synapse {synapse.name!r}: its current is {current.value:.3g} A, positive towards the threshold, so its sign "
+                f"must be {-synapse.sign}"
+            )
 
 
 def _common_synapses(waveforms: Sequence[Waveform]) -> tuple[list[SynapseUnderTest], list[Trace]]:

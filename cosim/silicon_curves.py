@@ -16,6 +16,9 @@ from cosim.silicon_files import IvTable
 from netlists.synapse import SIGNS, Sign
 from training.hardware import Curve, HardwareModel, SynapseHardware
 
+MOST_TIMES_SIMULATED = 300.0
+"""Corners and supplies move subthreshold currents by less; the next unit is a factor of 1000."""
+
 FEWEST_POINTS = 4
 """Points of a curve between rest and threshold."""
 
@@ -38,11 +41,18 @@ class MeasuredCurve:
 def curves_of(table: IvTable, base: HardwareModel) -> list[MeasuredCurve]:
     """A straight line through each I-V curve over displacement, with the covariance of its two numbers.
 
-    Raises `InputError` for a curve with too few points between rest and threshold, or a current of the wrong sign.
+    Raises `InputError` for a curve with too few points between rest and threshold, a current of the wrong sign or in another
+    unit, and for a cell that is not set by a gate bias.
     """
     u, found = _displacement(base, table.membrane_v), []
     low, high = (share * base.neuron.v_th_v for share in FIT_RANGE)
     for sign in SIGNS:
+        cell = base.synapse(sign)
+        if cell.code_name != "gate_bias" and (table.sign == sign).any():
+            raise InputError(
+                f"{table.source}: bias_v: the weight of the design's cell is its {cell.code_name}, not a gate bias; measure "
+                "waveforms"
+            )
         for bias in np.unique(table.bias_v[table.sign == sign]):
             own = (table.sign == sign) & (table.bias_v == bias) & (u >= low) & (u <= high)
             if own.sum() < FEWEST_POINTS:
@@ -71,6 +81,11 @@ def _line(table: IvTable, sign: Sign, bias_v: float, own: NDArray[np.bool_], u: 
             f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: current_a is {sign * at_rest:.3g} A at rest; it counts positive "
             "out of the membrane, towards ground, so its sign must be that of the weight"
         )
+    if (times := at_rest / _simulated_a(base.synapse(sign), bias_v)) > MOST_TIMES_SIMULATED:
+        raise InputError(
+            f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: current_a is {at_rest:.3g} A at rest, {times:.0f} times the "
+            "simulated cell's; must be in amperes"
+        )
     if slope * sign >= 0:
         raise InputError(
             f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: the current must fall towards its rail; check membrane_v"
@@ -84,6 +99,12 @@ def _line(table: IvTable, sign: Sign, bias_v: float, own: NDArray[np.bool_], u: 
         table.source, sign, bias_v, float(at_rest), float(np.sqrt(covariance[1, 1])), float(at_rest / abs(slope)), error,
         abs(lambda_per_v), float(np.abs(residual).max() / at_rest),
     )  # fmt: skip
+
+
+def _simulated_a(cell: SynapseHardware, bias_v: float) -> float:
+    """The simulated current at rest at a bias; at the nearest one where that was not simulated."""
+    order = np.argsort(cell.code.y)
+    return float(np.exp(np.interp(bias_v, np.asarray(cell.code.y)[order], np.log(cell.code.x)[order])))
 
 
 def resampled(cell: SynapseHardware, rows: Sequence[MeasuredCurve], source: str) -> SynapseHardware:

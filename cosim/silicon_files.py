@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,12 @@ LARGEST_CURRENT_A = 1e-3
 LONGEST_PHASES, SHORTEST_PHASES = 100.0, 0.01
 LARGEST_SUPPLIES = 3.0
 TIME_UNITS = {"ms": 1e3, "us": 1e6, "ns": 1e9}
+FARTHEST_START = 0.3
+"""A waveform starts within this share of the supply from rest: it begins with the reset."""
+
+ALL_NOISE = 0.8
+"""Share of a waveform's variance that its noise may make up."""
+
 LARGEST_STEP = 10.0
 """A time step this many times the usual one is a gap."""
 
@@ -114,6 +121,10 @@ def read_columns(path: Path) -> dict[str, Column]:
     if len(rows) < 2:
         raise InputError(f"{path}: holds no data; it needs a line of column names and a line per point")
     names = [name.strip() for name in rows[0][1]]
+    if len(names) == 1 and (other := re.search(r"[;\t]", names[0])):
+        raise InputError(
+            f"{path}: line {rows[0][0]}: columns are separated by {other[0]!r}; must be by commas, with a point in numbers"
+        )
     wanted = next((kind for kind in (IV_COLUMNS, WAVEFORM_COLUMNS) if set(kind) <= set(names)), None)
     if wanted is None:
         kinds = f"an I-V table has {', '.join(IV_COLUMNS)}, a waveform {', '.join(WAVEFORM_COLUMNS)}"
@@ -157,6 +168,12 @@ def _waveform(path: Path, columns: dict[str, Column], design: Design) -> Wavefor
     time = columns["time_s"]
     _check_time(path, time, design.timing.phase_s)
     _check_volts(path, "membrane_v", columns["membrane_v"].values, design)
+    start, rest = float(columns["membrane_v"].values[0]), design.neuron.rest_v
+    if abs(start - rest) > FARTHEST_START * design.process.supply_v:
+        raise InputError(
+            f"{path}: membrane_v: starts at {start:.4g}, the design rests at {rest:g} V; must be in volts, from the release of "
+            "the reset on"
+        )
     stimulus_file = path.with_suffix(".toml")
     stimulus = _stimulus(stimulus_file)
     synapses = tuple(SynapseUnderTest(entry.name, entry.sign, entry.bias_v) for entry in stimulus.synapse)
@@ -166,9 +183,18 @@ def _waveform(path: Path, columns: dict[str, Column], design: Design) -> Wavefor
         if not time.values[0] <= pulse.start_s < pulse.end_s <= time.values[-1]:
             raise InputError(f"{stimulus_file}: charge: start_s and end_s must rise, within the waveform's times")
     trace = Trace(str(path), time.values, columns["membrane_v"].values, spikes, pulses)
-    if np.ptp(trace.membrane_v) < 1e-4:
-        raise InputError(f"{path}: membrane_v: never moves; a waveform must answer a spike or a charge")
+    _check_moves(path, trace.membrane_v)
     return Waveform(str(path), trace, synapses, stimulus.capacitance_f)
+
+
+def _check_moves(path: Path, membrane_v: FloatArray) -> None:
+    """Neighbouring samples of noise differ by twice its variance (J. von Neumann, Ann. Math. Stat. 12, 1941), those of a membrane
+    that moves by less."""
+    spread = float(membrane_v.var())
+    noise = 0.5 * float(np.mean(np.diff(membrane_v) ** 2))
+    if np.ptp(membrane_v) < 1e-4 or noise > ALL_NOISE * spread:
+        beyond = f" beyond its noise ({math.sqrt(noise):.1g} V)" if noise > 1e-12 else ""
+        raise InputError(f"{path}: membrane_v: never moves{beyond}; a waveform must answer a spike or a charge")
 
 
 def _check_time(path: Path, time: Column, phase_s: float) -> None:

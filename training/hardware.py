@@ -203,9 +203,14 @@ class HardwareModel(_Record):
         return low / self.unit_current_a, high / self.unit_current_a
 
     def save(self, path: Path) -> None:
+        """Write a file whole or not at all. Raises `HardwareModelError` where that is impossible."""
         temporary = path.with_suffix(".partial")
-        temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise HardwareModelError(f"{path}: cannot be written: {error.strerror}") from error
 
     @classmethod
     def load(cls, path: Path | str) -> HardwareModel:

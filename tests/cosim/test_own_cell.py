@@ -12,20 +12,22 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from cosim.characterize.bench import Bench
+from cosim.characterize.bench import Bench, Row
 from cosim.characterize.extract import characterize
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.characterize.membrane_charge import ramp_voltage
+from cosim.characterize.parameter_table import parameters_of
 from cosim.characterize.synapse_current import check_currents
 from cosim.cli import app
 from cosim.design import Design, load_design
 from cosim.errors import InputError
+from cosim.own_cell import admitted_cell
 from cosim.simulator import Waveforms, simulate
 from cosim.sweep import parse
 from netlists.crossbar import Cells
-from netlists.synapse import NetlistSynapse, SynapseSetting
+from netlists.synapse import CurrentSourceSynapse, NetlistSynapse, SynapseSetting
 from netlists.synapse.from_netlist import pins_of
-from netlists.synapse_dimensions import NetlistDimensions, bias_fields
+from netlists.synapse_dimensions import CurrentSourceDimensions, NetlistDimensions, bias_fields
 from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
 from sky130_models.errors import DeviceModelError
@@ -297,6 +299,36 @@ def test_the_cascode_from_a_spice_file_is_the_built_in_one() -> None:
     assert len(own) == 4
     assert own.current_a.to_numpy() == pytest.approx(ours.current_a.to_numpy(), rel=5e-3)
     assert own.lambda_per_v.to_numpy() == pytest.approx(ours.lambda_per_v.to_numpy(), rel=5e-3)
+
+
+@pytest.mark.slow
+def test_a_cell_that_is_the_built_in_one_has_its_parameters(tmp_path: Path) -> None:
+    """The same devices from a file, re-biased at another corner and supply: what is left is the solver's tolerance."""
+    ours = Design.model_validate({"name": "ours"})
+    assert isinstance(ours.synapse, CurrentSourceDimensions)
+    (tmp_path / "cell.spice").write_text(str(CurrentSourceSynapse(ours.synapse, 1.8).subcircuit()))
+    pins = {"membrane": "MEMBRANE", "spike": "spike", "spike_bar": "spike_bar", "bias_n": "n_bias", "bias_p": "P_BIAS"}
+    section = NetlistDimensions(
+        file="cell.spice", subcircuit="Synapse_Current_Source", pins={**pins, "supply": "supply"},
+        bias_n_v=ours.synapse.nmos_bias_v, bias_p_v=ours.synapse.pmos_bias_v,
+    )  # fmt: skip
+    own = ours.model_copy(update={"synapse": admitted_cell(section, tmp_path)})
+    values = []
+    for design in (ours, own):
+        n, p = bias_fields(design.synapse)
+        where, _ = parse(f"corner=ss,supply_v=1.7,synapse.{n}=0.44:0.66,synapse.{p}=1.2:0.95", design)
+        bench = Bench(where.applied(design), design.process.pdk(), None)
+        rows = {name: _rows_of(bench, name) for name in ("synapse_line", "synapse_switching", "sensing", "membrane_charge")}
+        values.append(parameters_of(rows, design))
+    found = {name: value for name, value in values[1].items() if np.isfinite(value)}
+    assert len(found) > 30 and found == pytest.approx({name: values[0][name] for name in found}, rel=1e-3)
+    exact = [name for name in found if name.startswith(("current_", "e_", "lambda_", "capacitance_f"))]
+    assert {name: found[name] for name in exact} == pytest.approx({name: values[0][name] for name in exact}, rel=1e-6)
+
+
+def _rows_of(bench: Bench, measurement: str) -> list[Row]:
+    points = list(MEASUREMENTS[measurement].points(bench))
+    return [{**outcome.point.condition, **(outcome.row or {})} for outcome in simulate(points, None, jobs=1)]
 
 
 @pytest.mark.slow

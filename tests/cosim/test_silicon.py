@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +79,7 @@ def stimulus(spikes: tuple[Spike, ...], pulses: tuple[ChargePulse, ...]) -> str:
     return text + "".join(f"[[charge]]\ncurrent_a = {p.current_a}\nstart_s = {p.start_s}\nend_s = {p.end_s}\n" for p in pulses)
 
 
-def iv_text(biases: tuple[float, ...] = (0.45, 0.5, 0.55, 0.6), bend: float = 0.0) -> str:
+def iv_text(biases: tuple[float, ...] = (0.45, 0.5, 0.55, 0.6), bend: float = 0.0, unit_a: float = 1.0) -> str:
     """NMOS curves of the base's own membrane: 10 nA at 0.45 V, a factor 3 per 50 mV, reversal 2.5 V."""
     lines = ["# any lab", "sign,bias_v,membrane_v,current_a"]
     to_u = reference_hardware().neuron.membrane.inverse()
@@ -83,7 +87,7 @@ def iv_text(biases: tuple[float, ...] = (0.45, 0.5, 0.55, 0.6), bend: float = 0.
         current = 10e-9 * 3 ** ((bias - 0.45) / 0.05)
         for volts in np.linspace(0.5, 1.35, 18):
             u = float(to_u(volts))
-            lines.append(f"1,{bias},{volts:.6f},{current * (1 - u / 2.5 + bend * u * u):.8e}")
+            lines.append(f"1,{bias},{volts:.6f},{current * (1 - u / 2.5 + bend * u * u) / unit_a:.8e}")
     return "\n".join(lines) + "\n"
 
 
@@ -133,11 +137,18 @@ def test_a_curved_iv_says_so(tmp_path: Path, design: Design, base: HardwareModel
 WAVEFORM = "time_s,membrane_v\n" + "".join(f"{k * 1e-8:.3e},{1.3 - 0.005 * k:.4f}\n" for k in range(60))
 
 
+NOISE = "time_s,membrane_v\n" + "".join(
+    f"{k * 1e-8:.3e},{1.3 + 1e-3 * noise:.6f}\n" for k, noise in enumerate(np.random.default_rng(3).standard_normal(200))
+)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("", "holds no data"),
         ("time_s,membrane_v\n", "holds no data"),
+        (WAVEFORM.replace(",", ";"), "line 1: columns are separated by ';'; must be by commas, with a point in numbers"),
+        (iv_text().replace(",", "\t"), "line 2: columns are separated by '\\t'"),
         ("t,v\n0,1\n", "columns: t, v; an I-V table has sign, bias_v, membrane_v, current_a, a waveform time_s, membrane_v"),
         (WAVEFORM.replace("1.2500", "n/a"), "line 12: membrane_v: is 'n/a'; every cell must hold a number"),
         (WAVEFORM.replace("1.2500", ""), "line 12: membrane_v: is empty"),
@@ -149,11 +160,14 @@ WAVEFORM = "time_s,membrane_v\n" + "".join(f"{k * 1e-8:.3e},{1.3 - 0.005 * k:.4f
         (WAVEFORM.replace("e-08,", "e-13,").replace("e-07,", "e-12,"), "must be in seconds"),
         (WAVEFORM.replace(",1.", ",1300."), "membrane_v: reaches 1300"),
         ("time_s,membrane_v\n" + "".join(f"{k * 1e-8:.3e},1.3\n" for k in range(60)), "membrane_v: never moves"),
+        (WAVEFORM.replace(",1.", ",0.001"), "membrane_v: starts at 0.0013, the design rests at 1.3 V; must be in volts"),
+        (NOISE, "membrane_v: never moves beyond its noise (0.001 V)"),
         (iv_text().replace("\n1,", "\n2,"), "line 3: sign: must be 1"),
+        (iv_text(unit_a=1e-3), "bias_v 0.45: current_a is 1e-05 A at rest, 1231 times the simulated cell's; must be in amperes"),
         (iv_text().replace("e-08\n", "e+01\n"), "current_a: reaches"),
         (iv_text(biases=(0.5,)), "sign +1: one bias_v only"),
         ("\n".join(iv_text().splitlines()[:5]), "points between rest and threshold"),
-        (iv_text().replace("1,0.6,", "1,0.4,"), "the current must rise with every bias"),
+        (iv_text().replace("1,0.6,", "1,0.4,"), "the current must rise as bias_v rises"),
         (iv_text().replace("\n1,", "\n-1,"), "its sign must be that of the weight"),
     ],
 )  # fmt: skip
@@ -201,6 +215,72 @@ def test_a_synapse_means_the_same_in_every_waveform(tmp_path: Path, design: Desi
     assert "synapse 'n2': has another sign or bias_v" in fit_silicon(paths, design, base).refused[0]
 
 
+def test_a_bias_that_two_files_hold_is_one_line_and_nothing_of_the_sign_is_taken(
+    tmp_path: Path, design: Design, base: HardwareModel
+) -> None:
+    paths = [tmp_path / name for name in ("monday.csv", "friday.csv")]
+    paths[0].write_text(iv_text())
+    paths[1].write_text(iv_text(biases=(0.5, 0.52)))
+    fit = fit_silicon([*paths, *write_waveforms(tmp_path)], design, base)
+    assert len(fit.refused) == 1
+    assert "friday.csv, " in fit.refused[0] and "sign +1: bias_v 0.5 is there twice; give each bias one curve" in fit.refused[0]
+    assert not fit.curves and "reversal, sign +1" in fit.measured, "the waveforms' reversal takes its place"
+    assert fit.hardware.plus.reversal.y[0] == pytest.approx(2.5, rel=0.02)
+
+
+def test_a_cell_whose_weight_grows_as_its_bias_rises_may_be_of_either_sign(
+    tmp_path: Path, design: Design, base: HardwareModel
+) -> None:
+    """A cell of the user's own may have an NMOS bias for w < 0."""
+    path = tmp_path / "iv.csv"
+    path.write_text(iv_text())
+    code = base.plus.code
+    turned = base.plus.model_copy(update={"code": code.model_copy(update={"y": tuple(1.8 - volts for volts in code.y)})})
+    assert not fit_silicon([path], design, base).refused
+    (line,) = fit_silicon([path], design, base.model_copy(update={"plus": turned})).refused
+    assert "the current must fall as bias_v rises, as in the simulated cell" in line
+
+
+def test_a_cell_without_a_gate_bias_has_no_bias_curve(tmp_path: Path, design: Design, base: HardwareModel) -> None:
+    path = tmp_path / "iv.csv"
+    path.write_text(iv_text())
+    resistor = base.plus.model_copy(update={"code_name": "resistor_length"})
+    (line,) = fit_silicon([path], design, base.model_copy(update={"plus": resistor})).refused
+    assert line == f"{path}: bias_v: the weight of the design's cell is its resistor_length, not a gate bias; measure waveforms"
+
+
+def _edited(paths: list[Path], old: str, new: str) -> list[Path]:
+    for path in (path.with_suffix(".toml") for path in paths):
+        path.write_text(path.read_text().replace(old, new))
+    return paths
+
+
+def test_a_synapse_of_the_wrong_sign_is_refused(tmp_path: Path, design: Design, base: HardwareModel) -> None:
+    paths = _edited(write_waveforms(tmp_path), "sign = -1\nbias_v = 1.08", "sign = 1\nbias_v = 1.08")
+    fit = fit_silicon(paths, design, base)
+    assert len(fit.refused) == 1 and not fit.measured and fit.waveforms is None
+    assert "synapse 'p2': its current is -7." in fit.refused[0] and "sign must be -1" in fit.refused[0]
+
+
+def test_a_known_charge_in_other_units_is_refused(tmp_path: Path, design: Design, base: HardwareModel) -> None:
+    paths = write_waveforms(tmp_path)
+    for path in (path.with_suffix(".toml") for path in paths):
+        path.write_text(re.sub(r"current_a = (\S+)", lambda m: f"current_a = {float(m[1]) * 1e6}", path.read_text()))
+    fit = fit_silicon(paths, design, base)
+    assert len(fit.refused) == 1 and not fit.measured
+    assert "capacitance: comes out as 1.52e-07 F, that of the simulated model is 1.4e-13 F; current_a" in fit.refused[0]
+
+
+def test_a_given_capacitance_goes_into_the_model(tmp_path: Path, design: Design, base: HardwareModel) -> None:
+    paths = write_waveforms(tmp_path)
+    for path in (path.with_suffix(".toml") for path in paths):
+        path.write_text("capacitance_f = 160e-15\n" + re.sub(r"\[\[charge\]\][^[]*", "", path.read_text()))
+    fit = fit_silicon([paths[2], paths[3], paths[4]], design, base)
+    assert fit.hardware.neuron.capacitance_f == pytest.approx(160e-15)
+    assert fit.hardware.neuron.capacitance_neuron.source == "given with the waveforms"
+    assert "capacitance neuron" in fit.measured
+
+
 def test_comments_and_columns_in_any_order_are_fine(tmp_path: Path, design: Design) -> None:
     path = tmp_path / "iv.csv"
     rows = [line.split(",") for line in iv_text().splitlines()[1:]]
@@ -234,6 +314,29 @@ def test_the_command_says_what_was_measured(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "residual of the waveforms, rms" in result.stdout
     assert "everything else is as simulated" in result.stdout
+
+
+@contextlib.contextmanager
+def disk_full_after(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [300, 4000])
+def test_a_full_disk_leaves_no_half_result(size: int, tmp_path: Path) -> None:
+    """Neither with room for the table (0.5 kB) nor without; there is none for the model (18 kB)."""
+    (tmp_path / "iv.csv").write_text(iv_text())
+    with disk_full_after(size):
+        result = invoke(tmp_path / "iv.csv", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1 and "cannot be written: File too large" in result.stderr
+    assert not (tmp_path / "out" / "hardware.json").exists() and not list((tmp_path / "out").rglob("*partial*"))
+    assert not any(file.stat().st_size in (0, size) for file in (tmp_path / "out").iterdir())
 
 
 def test_without_a_simulated_model_there_is_one_line(tmp_path: Path) -> None:
