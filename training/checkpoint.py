@@ -19,10 +19,17 @@ LONGEST_LOSS_S = 60.0
 
 
 class Checkpoint(Callback):
-    """Writes the state of a `Learner` to `path` every `every` epochs, at least once a minute, and at the end."""
+    """Writes the state of a `Learner` to `path` every `every` epochs, at least once a minute, and at the end.
+
+    Makes the folder of `path`; raises `NetworkFileError` where it cannot.
+    """
 
     def __init__(self, path: Path, learner: Learner, every: int) -> None:
         self.path, self.every = path, every
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NetworkFileError(f"{path}: cannot be written: {error.strerror}; give a checkpoint another place") from error
         self._metadata = {"fingerprint": fingerprint(learner)}
         self._written = time.monotonic()
 

@@ -3,21 +3,23 @@
 With spike times t = 1 - x and an ideal multiply-accumulate a neuron's membrane is v(1) = sum w (1 - t) + b, its bias b a spike at
 t = 0, and its output spike t_out = 1 - clip(v, 0, 1): the network x_out = clip(W x + b, 0, 1). A network of rectified linear
 units is that one as soon as no activation passes 1, which dividing each layer by its largest activation does (data-based
-weight normalisation, Diehl et al. 2015). Maximum pooling is the earliest spike of a window. The outputs, which no unit
-rectifies, are shifted and scaled together into 0 .. 1, which leaves their order.
+weight normalisation, Diehl et al. 2015). Batch normalisation folds into the layer before it. Maximum pooling is the earliest
+spike of a window. The outputs, which no unit rectifies, are shifted and scaled together into 0 .. 1, which leaves their order.
 
 On real hardware this is where fine tuning starts: `training.trainer.train(..., keep_weights=True)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from training.convolution import RCSpikeConvolution
 from training.hardware import NormalisedModel
@@ -27,7 +29,7 @@ from training.pooling import AverageSpikePool, EarliestSpikePool
 
 # Nothing in evaluation.
 _IDLE = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
-_SUPPORTED = "Linear, Conv2d, ReLU, ReLU6, MaxPool2d, AvgPool2d, Flatten, Dropout"
+_SUPPORTED = "Linear, Conv2d, BatchNorm, ReLU, ReLU6, MaxPool2d, AvgPool2d, Flatten, Dropout"
 
 
 class ConversionError(ValueError):
@@ -48,7 +50,8 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
     """Circuit layers that compute what a trained `network` does, as far as `model` is an ideal multiply-accumulate.
 
     Args:
-        network: Linear and Conv2d, each but the last one with a ReLU right behind it; MaxPool2d, AvgPool2d, Flatten, Dropout.
+        network: Linear and Conv2d, each but the last one with a ReLU behind it, a BatchNorm between them or not; MaxPool2d,
+            AvgPool2d, Flatten, Dropout; in sequences, nested or not. It is left as it is.
         samples: typical inputs, 0 .. 1, [samples, ...] as the network takes them: the largest activation of every layer.
         model: hardware of every layer.
         options: keyword arguments of `RCSpikeLayer`.
@@ -59,7 +62,11 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
     Raises:
         ConversionError: a layer that has no counterpart, or weights beyond what the cell can do.
     """
-    if float(samples.min()) < 0.0 or float(samples.max()) > 1.0:
+    if not isinstance(network, nn.Sequential):
+        raise ConversionError(f"network: a {type(network).__name__}; convert takes an nn.Sequential, whose order it knows")
+    if not len(samples):
+        raise ConversionError("samples: there are none; give typical inputs")
+    if not (float(samples.min()) >= 0.0 and float(samples.max()) <= 1.0):
         raise ConversionError(f"samples: {float(samples.min()):.4g} .. {float(samples.max()):.4g} must lie in 0 .. 1, t = 1 - x")
     stages = list(_walk(network, samples))
     weighted = [k for k, stage in enumerate(stages) if isinstance(stage.module, nn.Linear | nn.Conv2d)]
@@ -85,7 +92,7 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
 
 def _walk(network: nn.Sequential, x: Tensor) -> Iterator[_Stage]:
     """Modules with their outputs; a ReLU is told by the stage before it. Raises `ConversionError` for any that is unknown."""
-    modules = [(name, module) for name, module in network.named_children() if not isinstance(module, _IDLE)]
+    modules = list(_folded(_flat(network)))
     for k, (name, module) in enumerate(modules):
         if isinstance(module, nn.ReLU | nn.ReLU6):
             if k == 0 or not isinstance(modules[k - 1][1], nn.Linear | nn.Conv2d):
@@ -95,8 +102,42 @@ def _walk(network: nn.Sequential, x: Tensor) -> Iterator[_Stage]:
         following = modules[k + 1][1] if k + 1 < len(modules) else None
         rectifier = following if isinstance(following, nn.ReLU | nn.ReLU6) else None
         with torch.no_grad():
-            x = module(x) if rectifier is None else rectifier(module(x))
+            try:
+                x = module(x) if rectifier is None else rectifier(module(x))
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                raise ConversionError(f"{name}: takes no samples of shape {tuple(x.shape[1:])}: {reason}") from error
         yield _Stage(name, module, x, rectifier is not None)
+
+
+def _flat(network: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The modules of nested sequences one after the other, without those that do nothing."""
+    for name, module in network.named_children():
+        if isinstance(module, nn.Sequential):
+            yield from _flat(module, f"{prefix}{name}.")
+        elif not isinstance(module, _IDLE):
+            yield f"{prefix}{name}", module
+
+
+def _folded(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, nn.Module]]:
+    """Batch normalisation, by its running statistics, in the weights of the layer before it."""
+    before: tuple[str, nn.Module] | None = None
+    for name, module in modules:
+        kind = type(module).__name__
+        if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            if before is not None:
+                yield before
+            before = name, module
+        elif before is None or not isinstance(before[1], nn.Linear | nn.Conv2d):
+            raise ConversionError(f"{name}: a {kind} must stand right behind a Linear or Conv2d, into which it folds")
+        elif module.running_mean is None or module.running_var is None:
+            raise ConversionError(f"{name}: a {kind} without running statistics cannot be folded into {before[0]}")
+        else:
+            fuse = fuse_linear_bn_eval if isinstance(before[1], nn.Linear) else fuse_conv_bn_eval
+            pair = copy.deepcopy(before[1]).eval(), copy.deepcopy(module).eval()
+            before = before[0], fuse(*pair)  # type: ignore[type-var]
+    if before is not None:
+        yield before
 
 
 def _check(name: str, module: nn.Module) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -56,6 +56,21 @@ class Recipe:
     schedule: Schedule = "constant"
     label_smoothing: float = 0.0
     augmentation: Augmentation = NO_AUGMENTATION
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: field, what is wrong, what would be right."""
+        if self.schedule not in get_args(Schedule):
+            raise ValueError(f"schedule: {self.schedule!r}; there are {', '.join(get_args(Schedule))}")
+        if self.batch < 1:
+            raise ValueError(f"batch: {self.batch} must be 1 or more")
+        if not 0.0 <= self.label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing: {self.label_smoothing} must lie in 0 .. 1, below 1")
+        for name in ("softmax_temperature", "early_spike"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name}: {getattr(self, name)} must be positive")
+        for name in ("epochs", "learning_rate", "spike_time_noise"):
+            if not getattr(self, name) >= 0.0:
+                raise ValueError(f"{name}: {getattr(self, name)} must be 0 or more")
 
 
 # Sakemi et al. 2025 (arXiv 2412.09010): its Iris network, RC-Spike networks and time-to-first-spike networks on images.

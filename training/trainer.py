@@ -32,7 +32,7 @@ def train(
     data: SpikeData,
     recipe: Recipe,
     progress: Progress | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     *,
     checkpoint_every: int = 200,
     variation: VariationKind | None = None,
@@ -65,7 +65,7 @@ def train(
     if progress is not None:
         callbacks.append(_Told(progress))
     if checkpoint is not None:
-        saved = Checkpoint(checkpoint, learner, checkpoint_every)
+        saved = Checkpoint(Path(checkpoint), learner, checkpoint_every)
         saved.restore(learner)
         callbacks.append(saved)
     with varied(network, variation if isinstance(variation, FrozenMismatch) else None):

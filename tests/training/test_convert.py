@@ -45,6 +45,45 @@ def test_the_circuit_computes_what_the_network_does(made: tuple[nn.Sequential, T
     assert float(outputs[0].spike_times.min()) == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("image", [False, True])
+def test_batch_normalisation_folds_into_the_layer_before_it_and_sequences_may_be_nested(image: bool) -> None:
+    torch.manual_seed(1)
+    if image:
+        head = nn.Sequential(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        x = torch.rand(60, 2, 8, 8, dtype=torch.float64)
+    else:
+        head, x = nn.Sequential(nn.Linear(12, 54), nn.BatchNorm1d(54), nn.ReLU()), torch.rand(60, 12, dtype=torch.float64)
+    network = nn.Sequential(OrderedDict(features=head, classifier=nn.Sequential(nn.Dropout(), nn.Linear(54, 3)))).double()
+    norm = head[1]
+    for parameter in (norm.weight, norm.bias):
+        nn.init.uniform_(parameter, 0.5, 1.5)  # type: ignore[arg-type]
+    network(2.0 * x)  # moves the running statistics
+    network.eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    outputs = convert(network.train(), x, IDEAL)(1.0 - x)
+    logits = network.eval()(x).detach()
+    scaled = (logits - logits.min()) / (logits.max() - logits.min())
+    torch.testing.assert_close(1.0 - outputs[-1].spike_times.detach(), scaled, atol=1e-9, rtol=0)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_what_is_no_sequence_is_refused() -> None:
+    class Mine(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.second, self.first = nn.Linear(4, 2), nn.Linear(4, 4)
+
+    with pytest.raises(ConversionError, match=r"network: a Mine; convert takes an nn\.Sequential"):
+        convert(Mine(), torch.rand(3, 4), IDEAL)  # type: ignore[arg-type]
+    with pytest.raises(ConversionError, match=r"l: a Mine has no counterpart|l: Mine has no counterpart"):
+        convert(nn.Sequential(OrderedDict(l=Mine())), torch.rand(3, 4), IDEAL)
+    for samples in (torch.full((2, 4), torch.nan), torch.zeros(0, 4)):
+        with pytest.raises(ConversionError, match="samples: "):
+            convert(nn.Sequential(nn.Linear(4, 2)), samples, IDEAL)
+    with pytest.raises(ConversionError, match=r"0: takes no samples of shape \(5,\): "):
+        convert(nn.Sequential(nn.Linear(4, 2)), torch.rand(3, 5), IDEAL)
+
+
 def test_samples_beyond_those_it_was_scaled_by_are_clipped() -> None:
     network, x = dense()
     circuit = convert(network, 0.3 * x, IDEAL)
@@ -80,7 +119,10 @@ def test_layers_know_how_many_synapses_their_lines_drive() -> None:
 @pytest.mark.parametrize(
     ("layers", "expected"),
     [
-        ([nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)], r"l1: BatchNorm1d has no counterpart"),
+        ([nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 2)], r"l2: a BatchNorm1d must stand right behind a Linear"),
+        ([nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.ReLU(), nn.Linear(4, 2)], r"l1: a .* running stat"),
+        ([nn.Sequential(nn.Linear(4, 4), nn.GELU()), nn.Linear(4, 2)], r"l0\.1: GELU has no counterpart"),
+        ([nn.LayerNorm(4), nn.Linear(4, 2)], r"l0: LayerNorm has no counterpart"),
         ([nn.Linear(4, 4), nn.LeakyReLU(), nn.Linear(4, 2)], r"l1: LeakyReLU has no counterpart .*there are Linear, Conv2d"),
         ([nn.Linear(4, 4), nn.Linear(4, 2)], r"l0: needs a ReLU right behind it"),
         ([nn.ReLU(), nn.Linear(4, 2)], r"l0: a ReLU must stand right behind"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,24 @@ def test_schedules_are_torchs_own(steps: int) -> None:
         recipe = Recipe(learning_rate=0.3, schedule=kind)  # type: ignore[arg-type]
         assert [learning_rate(recipe, step, steps) for step in range(steps)] == pytest.approx(torchs(kind), rel=1e-6, abs=1e-9)
     assert learning_rate(Recipe(learning_rate=0.3), 5, steps) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"schedule": "onecycle"}, "schedule: 'onecycle'; there are constant, cosine, one_cycle"),
+        ({"batch": 0}, "batch: 0 must be 1 or more"),
+        ({"epochs": -1}, "epochs: -1 must be 0 or more"),
+        ({"learning_rate": -0.1}, "learning_rate: -0.1 must be 0 or more"),
+        ({"softmax_temperature": 0.0}, "softmax_temperature: 0.0 must be positive"),
+        ({"early_spike": math.nan}, "early_spike: nan must be positive"),
+        ({"spike_time_noise": -0.1}, "spike_time_noise: -0.1 must be 0 or more"),
+        ({"label_smoothing": 1.0}, "label_smoothing: 1.0 must lie in 0 .. 1, below 1"),
+    ],
+)
+def test_a_bad_recipe_is_one_line(changes: dict[str, object], expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        replace(RC_SPIKE, **changes)  # type: ignore[arg-type]
 
 
 def outputs(*times: list[float]) -> list[LayerOutput]:

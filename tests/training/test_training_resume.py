@@ -19,7 +19,7 @@ from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, M
 from training.learner import Learner
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.storage import read_tensors
+from training.storage import NetworkFileError, read_tensors
 from training.trainer import Epoch, train
 
 RECIPE = Recipe(epochs=6, schedule="one_cycle", learning_rate=5e-3)
@@ -93,6 +93,17 @@ def test_ctrl_c_stays_one_and_the_next_call_goes_on(variation: VariationKind | N
     assert history == train(straight, iris(), RECIPE, lambda row: None, variation=variation)
     assert torch.equal(weights(resumed), weights(straight))
     assert all(layer.variation is None for layer in resumed)
+
+
+def test_a_checkpoint_goes_into_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "runs" / "first" / "checkpoint.safetensors"
+    train(network(), iris(), replace(RECIPE, epochs=1), lambda row: None, str(checkpoint))
+    assert len(read_tensors(checkpoint)[0]["history"]) == 1
+    beside = checkpoint / "checkpoint.safetensors"
+    heard: list[Epoch] = []
+    with pytest.raises(NetworkFileError, match="cannot be written"):
+        train(network(), iris(), RECIPE, heard.append, beside)
+    assert heard == []  # before the first epoch, not after the last
 
 
 def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
