@@ -136,6 +136,8 @@ class Limit(Section):
     def _bounded(self) -> Limit:
         if self.min is None and self.max is None:
             raise ValueError("a limit needs min or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
         return self
 
 
@@ -185,6 +187,9 @@ class Design(Section):
     def _voltages(self) -> Design:
         if not 0 < self.neuron.rest_v < self.process.supply_v:
             raise ValueError("neuron.rest_v must lie between ground and process.supply_v")
+        for section, supplies in (("sweep", self.sweep.supplies_v), ("datasheet", self.datasheet.supplies_v)):
+            if supplies and min(supplies) <= self.neuron.rest_v:
+                raise ValueError(f"{section}.supplies_v: {min(supplies):g} is not above neuron.rest_v, {self.neuron.rest_v:g}")
         return self
 
 

@@ -109,14 +109,14 @@ def run(
     asked = {"samples": samples, "mismatch_dies": dies}
     overrides = {key: value for key, value in asked.items() if value is not None}
     effective = _override(loaded, overrides)
+    if last == StageName.CHARACTERIZE:
+        _check_datasheet(path, effective)
     directory = RunDirectory(Path(out) if out is not None else Path("runs") / loaded.name)
     with directory.open(loaded.name), monitor or Monitor() as watching:
         if weights is not None:
             _take_weights(directory, Path(weights), effective)
         directory.write(DESIGN, _design_text(path, overrides))
         space = Workspace(effective, directory, watching, jobs or processors(), pdf, scheduler)
-        if last == StageName.CHARACTERIZE:
-            _check_packages((DATASHEET,))
         ran = tuple(_bring_up_to_date(space, last, command))
         sheet = _datasheet(space, path, command) if last == StageName.CHARACTERIZE else None
         return _result(space, last, ran, sheet)
@@ -129,6 +129,18 @@ def _take_weights(directory: RunDirectory, weights: Path, design: Design) -> Non
 
         read_given(weights, design.network)
         directory.write(GIVEN, weights.read_bytes())
+
+
+def _check_datasheet(path: Path, design: Design) -> None:
+    """Before anything is simulated for it. Raises `InputError`."""
+    _check_packages((DATASHEET,))
+    with one_line_errors():
+        from cosim.datasheet import check_limits
+
+        try:
+            check_limits(design)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def _datasheet(space: Workspace, design_file: Path, command: str) -> DatasheetResult:

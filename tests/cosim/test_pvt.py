@@ -12,6 +12,7 @@ from cosim.characterize.parameter_table import all_parameters, no_values, parame
 from cosim.circuits import Measured, extremes
 from cosim.design import Datasheet, Design, load_design
 from cosim.errors import InputError
+from cosim.pipeline import run
 from cosim.progress import Monitor
 from cosim.pvt import FIXED, REBIASED, at_bias, conditions, rebiased, rising, run_pvt
 from cosim.run_directory import RunDirectory
@@ -45,6 +46,23 @@ def test_conditions_are_all_combinations(design: Design) -> None:
     asked = Datasheet(corners=ALL_CORNERS, temperatures_c=(-40, 27, 125), supplies_v=(1.62, 1.8, 1.98))
     assert len(set(conditions(design, asked))) == 135
     assert conditions(design, Datasheet()) == [of_design(design)]
+
+
+@pytest.mark.parametrize(
+    ("section", "complaint"),
+    [
+        ('[datasheet.limits]\n"fixed.e_diss" = { min = 1.0 }', "datasheet.limits: 'fixed.e_diss' is not MODE.PARAMETER"),
+        ('[datasheet.limits]\n"fixed.e_dis" = { min = 5.0, max = 1.0 }', "datasheet.limits.fixed.e_dis: min is above max"),
+        ("[datasheet]\nsupplies_v = [1.8, 1.2]", "datasheet.supplies_v: 1.2 is not above neuron.rest_v, 1.3"),
+        ("[sweep]\nsupplies_v = [-1.8]", "sweep.supplies_v: -1.8 is not above neuron.rest_v, 1.3"),
+    ],
+)
+def test_a_wrong_datasheet_section_is_one_line_before_anything_is_simulated(section: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(f'name = "x"\n{section}\n')
+    with pytest.raises(InputError) as caught:
+        run(tmp_path / "x.toml", tmp_path / "run", until="characterize", jobs=1)
+    assert f"{tmp_path / 'x.toml'}: " in str(caught.value) and complaint in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_corner_gets_the_biases_that_give_the_nominal_weights(design: Design) -> None:
