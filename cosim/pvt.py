@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.characterize.parameter_table import MEASURED, NAN, SIDES, Row, no_values, parameters_of
+from cosim.characterize.parameter_table import MEASURED, NAN, SIDES, Row, all_parameters, no_values, parameters_of
+from cosim.characterize.synapse_parameters import CODE_NAMES
 from cosim.circuits import Measured, circuits_of, rows_by_condition
 from cosim.design import Datasheet, Design, Sweep
 from cosim.errors import InputError
@@ -26,6 +27,14 @@ from netlists.synapse_dimensions import bias_fields
 FIXED, REBIASED = "fixed", "rebiased"
 UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_line")
 """What says, once the sensing inverter is biased, which current is a weight of one."""
+
+ENDS = (CODE_NAMES[0], CODE_NAMES[-1])
+"""The weights that are held."""
+
+SIGN_OF = {side: sign for sign, side in SIDES.items()}
+
+SUPPLY_REFERRED = ("pmos_cascode_v",)
+"""Levels of a synapse that a bias circuit would make from the supply."""
 
 HALF_WIDTH_V = 1e-3
 """A discharger bias is given as a range of this half width around it."""
@@ -82,6 +91,7 @@ def run_pvt(design: Design, asked: Datasheet, own: Condition, measure: Measure) 
 
 def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, result: PvtResult) -> None:
     own = result.nominal.condition
+    wanted = [supply_referred(design, condition) for condition in wanted]
     curves = measure(("bias_curves",), wanted)
     by_condition = {condition: bias_curves_of(rows) for condition, rows in rows_by_condition(curves).items()}
     sensed = {
@@ -99,14 +109,31 @@ def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, r
         result.unreached += missing
     found = measure(MEASURED, list(dict.fromkeys(chosen)))
     lost = {(str(one.condition), one.weight) for one in result.unreached}
-    result.circuits += [_without(circuit, lost) for circuit in circuits_of(REBIASED, found, design)]
+    result.circuits += [without_lost(circuit, lost) for circuit in circuits_of(REBIASED, found, design)]
     result.sweeps += [curves, units, found]
 
 
-def _without(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
-    """What belongs to a weight that could not be reached is not a value of the cell at that weight."""
+def supply_referred(design: Design, condition: Condition) -> Condition:
+    """The condition with levels that count from the supply as far below it as in the design."""
+    if condition.supply_v == design.process.supply_v:
+        return condition
+    higher = condition.supply_v - design.process.supply_v
+    names = [name for name in SUPPLY_REFERRED if name in type(design.synapse).model_fields]
+    return _with(condition, {f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in names})
+
+
+def without_lost(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
+    """What was measured at a weight that could not be reached, or half way to it, is not a value of the cell at its weight.
+
+    `lost`: conditions as text and weights, such as plus_strong.
+    """
     mine = {weight for condition, weight in lost if condition == str(circuit.condition)}
-    kept = {name: NAN if any(weight in name for weight in mine) else value for name, value in circuit.values.items()}
+    gone = {(SIGN_OF[side], code) for side, _, end in (weight.partition("_") for weight in mine) for code in (end, "middle")}
+    points = {name: dict(parameter.point) for name, parameter in all_parameters().items()}
+    kept = {
+        name: NAN if (points[name].get("sign"), points[name].get("weight")) in gone else value
+        for name, value in circuit.values.items()
+    }
     return replace(circuit, values=kept) if mine else circuit
 
 
@@ -140,15 +167,20 @@ def rebiased(
         if side not in curves:
             continue
         bias, current = rising(*curves[side])
-        weights = {code: nominal[f"weight_{side}_{code}"] for code in ("weak", "strong")}
-        found = [_at(bias, current, weight * unit_a) for weight in weights.values()]
-        if found[0] != found[1]:
-            fields[f"synapse.{name}"] = ":".join(repr(round(float(volts), 5)) for volts in found)
+        # One bias for all codes is that of one unit, the weakest code, whose curve it is.
+        shared = not isinstance(getattr(design.synapse, name), tuple)
+        weights = {code: nominal[f"weight_{side}_{code}"] for code in (ENDS[:1] if shared else ENDS)}
+        found = [round(_at(bias, current, weight * unit_a), 5) for weight in weights.values()]
+        if shared:
+            fields[f"synapse.{name}"] = found[0]
+        elif found[0] != found[1]:
+            fields[f"synapse.{name}"] = ":".join(repr(volts) for volts in found)
         ends = float(current[0] / unit_a), float(current[-1] / unit_a)
         missing += [
-            Unreached(condition, f"{side}_{code}", weight, *ends)
+            Unreached(condition, f"{side}_{lost}", weight, *ends)
             for code, weight in weights.items()
             if not ends[0] * (1 - 1e-6) <= weight <= ends[1] * (1 + 1e-6)
+            for lost in (CODE_NAMES if shared else (code,))
         ]
     e = here["e_dis"]
     if "discharger" in curves and np.isfinite(e):

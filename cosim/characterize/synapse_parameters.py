@@ -62,7 +62,7 @@ def switching(bench: Bench) -> Iterator[Point]:
 def bias_curves(bench: Bench) -> Iterator[Point]:
     """Current of a synapse of each sign, of the discharger and of the starving pull-up against its gate bias, rail to rail.
 
-    Cells whose code is no gate bias have none.
+    A cell without such a bias has none.
     """
     cells = bench.cells()
     sweep = partial(DcSweep, start=0.0, stop=cells.supply_v, step=cells.supply_v / BIAS_STEPS)
@@ -73,7 +73,7 @@ def bias_curves(bench: Bench) -> Iterator[Point]:
     for sign, side in zip(SIGNS, "np", strict=True):
         for _, setting in synapse_codes(bench, sign)[:1]:
             netlist, source = synapse_iv(cells, setting), f"Vsynapse_{side}_bias"
-            if cells.synapse.code_name == "gate_bias" and re.search(rf"^{source}\s", netlist, re.MULTILINE | re.IGNORECASE):
+            if re.search(rf"^{source}\s", netlist, re.MULTILINE | re.IGNORECASE):
                 decks["plus" if sign > 0 else "minus"] = netlist, source
     for device, (netlist, source) in decks.items():
         deck = bench.deck(f"bias curve, {device}", netlist, sweep(source), [MEMBRANE_SOURCE])

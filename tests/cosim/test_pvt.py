@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,18 @@ from cosim.design import Datasheet, Design, load_design
 from cosim.errors import InputError
 from cosim.pipeline import run
 from cosim.progress import Monitor
-from cosim.pvt import FIXED, REBIASED, at_bias, conditions, rebiased, rising, run_pvt
+from cosim.pvt import (
+    ENDS,
+    FIXED,
+    REBIASED,
+    at_bias,
+    conditions,
+    rebiased,
+    rising,
+    run_pvt,
+    supply_referred,
+    without_lost,
+)
 from cosim.run_directory import RunDirectory
 from cosim.simulator import WorkerPool
 from cosim.sweep import Condition, of_design
@@ -91,6 +103,43 @@ def test_a_corner_gets_the_biases_that_give_the_nominal_weights(design: Design) 
     assert 1e-14 * np.exp(25 * discharger) == pytest.approx(unit * 6 * np.log(6 / 5), rel=1e-3), "equation 3: fires at t = 1"
 
 
+def test_bits_share_one_bias_that_is_found_for_one_unit() -> None:
+    binary = Design.model_validate({"name": "x", "synapse": {"kind": "binary_weighted"}})
+    here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
+    nominal = {**no_values(), "weight_plus_weak": 0.1, "weight_plus_strong": 1.4}
+    curves = {"plus": exponential(1e-15, 30)}
+    condition, missing = rebiased(binary, of_design(binary), curves, here, nominal)
+    assert condition is not None and not missing
+    bias = condition.applied(binary).synapse.nmos_bias_v  # type: ignore[union-attr]
+    assert 1e-15 * np.exp(30 * bias) == pytest.approx(0.1 * 140e-15 * 0.9 / 1e-6, rel=1e-3)
+    _, missing = rebiased(binary, of_design(binary), curves, here, {**nominal, "weight_plus_weak": 1e-9})
+    assert [one.weight for one in missing] == ["plus_weak", "plus_middle", "plus_strong"], "the unit is in all of them"
+
+
+def test_the_level_of_a_pmos_cascode_follows_the_supply() -> None:
+    design = Design.model_validate({"name": "x", "synapse": {"kind": "cascode", "pmos_cascode_v": 0.9}})
+    own = of_design(design)
+    assert supply_referred(design, own) == own
+    low = supply_referred(design, replace(own, supply_v=1.62)).applied(design)
+    assert low.synapse.pmos_cascode_v == pytest.approx(0.72)  # type: ignore[union-attr]
+    assert low.synapse.nmos_cascode_v == 0.75  # type: ignore[union-attr]
+
+
+def test_what_is_read_at_a_weight_that_is_lost_is_no_value() -> None:
+    place = Condition(Corner.SS, 27.0, 1.62)
+    full = Measured(REBIASED, place, dict.fromkeys(all_parameters(), 1.0))
+    kept = {
+        lost: {name for name, value in without_lost(full, {(str(place), lost)}).values.items() if np.isfinite(value)}
+        for lost in ("minus_strong", "minus_weak", "plus_strong")
+    }
+    minus = {name for name in all_parameters() if "_minus_" in name}
+    assert kept["minus_strong"] & minus == {"current_minus_weak_a", "weight_minus_weak", "e_minus_weak"}
+    assert "curvature_minus_per_v2" in kept["minus_weak"] and "e_minus_strong" in kept["minus_weak"]
+    assert not {"e_minus_weak", "e_minus_middle", "kick_minus_c", "lambda_minus_middle_per_v"} & kept["minus_weak"]
+    assert minus < kept["plus_strong"] and kept["minus_strong"] - minus == set(all_parameters()) - minus
+    assert without_lost(full, {("elsewhere", "minus_strong")}) == full
+
+
 def test_a_weight_out_of_reach_is_said_so_and_has_no_value(design: Design) -> None:
     here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
     nominal = {**no_values(), "weight_plus_weak": 1e-9, "weight_plus_strong": 5.0}
@@ -132,6 +181,24 @@ def test_the_worst_condition_is_the_farthest_from_typical() -> None:
 def test_parameters_of_nothing_are_nan(design: Design) -> None:
     values = parameters_of({}, design)
     assert list(values) == list(all_parameters()) and np.isnan(list(values.values())).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["binary_weighted", "cascode"])
+def test_every_kind_of_cell_with_a_bias_is_biased_again(kind: str, tmp_path: Path) -> None:
+    file = ROOT / "designs" / "cells" / f"{kind}.toml"
+    design = load_design(file)
+    with WorkerPool(jobs=1) as pool:
+
+        def simulate(names: Sequence[str], places: Sequence[Condition]) -> SweepResult:
+            return measure(design, file, names, places, RunDirectory(tmp_path), pool, Monitor(), SweepOptions())
+
+        asked = Datasheet(corners=(Corner.SS,), supplies_v=(1.62,), modes=("rebiased",))
+        result = run_pvt(design, asked, at_bias(of_design(design), 0.559), simulate)
+    (nominal, slow), weights = result.circuits, [f"weight_{side}_{code}" for side in ("plus", "minus") for code in ENDS]
+    assert not result.unreached
+    assert [slow.values[name] for name in weights] == pytest.approx([nominal.values[name] for name in weights], rel=0.03)
+    assert slow.values["e_minus_weak"] == pytest.approx(nominal.values["e_minus_weak"], rel=0.8), "a cascode is still one"
 
 
 @pytest.mark.slow
