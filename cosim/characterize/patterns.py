@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from cosim.characterize.bench import Accuracy, Bench
 from cosim.characterize.membrane_model import FloatArray, Spike, Trace
 from cosim.errors import CosimError
+from cosim.mapping import setting_of_weight, weight_of_setting
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
@@ -60,10 +61,11 @@ def random_patterns(hardware: HardwareModel, count: int, seed: int, synapses: in
 
     The same seed gives the same patterns as long as the cell reaches the same weights.
     """
-    generator, model = np.random.default_rng(seed), normalise(with_synapses(hardware, synapses))
+    generator, loaded = np.random.default_rng(seed), with_synapses(hardware, synapses)
+    model = normalise(loaded)
     found: list[Pattern] = []
     for _ in range(_DRAWS):
-        pattern = _draw(generator, model, synapses)
+        pattern = _in_steps(_draw(generator, model, synapses), loaded)
         v = accumulation(model, pattern.weights[None], pattern.spikes, np.linspace(0.0, END, 200))[:, 0]
         low, high = model.linear_range
         reached = v.min() < REACHED[1] if len(found) % 2 else v.max() > REACHED[0]
@@ -85,14 +87,17 @@ def _draw(generator: np.random.Generator, model: NormalisedModel, synapses: int)
     return Pattern(np.array(weights), spikes)
 
 
+def _in_steps(pattern: Pattern, hardware: HardwareModel) -> Pattern:
+    """The pattern with the nearest weights that the cell can do, where its codes have steps."""
+    if not hardware.plus.code_step:
+        return pattern
+    return replace(pattern, weights=np.array([weight_of_setting(one, hardware) for one in settings(hardware, pattern)]))
+
+
 def settings(hardware: HardwareModel, pattern: Pattern) -> list[SynapseSetting]:
     """What the synapses of a pattern are set to, from the curves of this hardware: at a corner they are re-biased."""
-    unit_a = hardware.unit_current_a
-    signs: list[Any] = [1 if weight > 0 else -1 for weight in pattern.weights]
-    return [
-        SynapseSetting(sign, float(hardware.synapse(sign).code(abs(float(weight)) * unit_a)))
-        for sign, weight in zip(signs, pattern.weights, strict=True)
-    ]
+    found = [setting_of_weight(float(weight), hardware) for weight in pattern.weights]
+    return [setting for setting in found if setting is not None]
 
 
 def points(bench: Bench, hardware: HardwareModel, patterns: Sequence[Pattern]) -> Iterator[Point]:

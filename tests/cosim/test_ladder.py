@@ -16,6 +16,7 @@ from cosim.characterize.membrane_charge import ramp_voltage
 from cosim.characterize.membrane_model import Spike, Stimuli, Trace, displacement
 from cosim.characterize.patterns import REACHED, Pattern, random_patterns, settings, with_synapses
 from cosim.design import load_design
+from cosim.mapping import weight_of_setting
 from cosim.simulator import Waveforms
 from netlists.testbenches import MEMBRANE
 from reports.figures.ladder import ladder as picture
@@ -53,6 +54,21 @@ def as_simulated(hardware: HardwareModel, patterns: list[Pattern], truth: dict[i
     u = displacement(extracted_parameters(hardware, part.currents_a(hardware), truth), stimuli)[:, 0].real
     voltages = np.split(hardware.neuron.membrane(u), len(traces))
     return replace(part, traces=[replace(trace, membrane_v=v) for trace, v in zip(traces, voltages, strict=True)])
+
+
+def test_patterns_hold_weights_that_a_cell_with_steps_can_do() -> None:
+    hardware = reference_hardware()
+    steps = {
+        side: cell.model_copy(update={"code_step": 0.02, "code": cell.code.model_copy(update={"interpolant": "pchip"})})
+        for side, cell in (("plus", hardware.plus), ("minus", hardware.minus))
+    }
+    stepped = hardware.model_copy(update=steps)
+    smooth, (pattern,) = random_patterns(hardware, 1, seed=3)[0], random_patterns(stepped, 1, seed=3)
+    loaded, ratio = with_synapses(stepped, 8), pattern.weights / smooth.weights
+    for weight, setting in zip(pattern.weights, settings(loaded, pattern), strict=True):
+        assert setting.code == pytest.approx(0.02 * round(setting.code / 0.02), abs=1e-12)
+        assert weight == pytest.approx(weight_of_setting(setting, loaded), rel=1e-9)
+    assert (pattern.spikes == smooth.spikes).all() and 0.5 < ratio.min() < 0.98 < ratio.max() < 2.0
 
 
 def test_patterns_stay_in_the_linear_range_and_reach_both_sides(loaded: HardwareModel) -> None:
