@@ -34,7 +34,7 @@ from cosim.datasheet_tables import (
 from cosim.design import Design
 from cosim.errors import CosimError, InputError
 from cosim.monitored_bench import MonitoredBench
-from cosim.monte_carlo import SOURCE, shared, table, variation
+from cosim.monte_carlo import shared, statistics_of, table, variation
 from cosim.progress import Monitor
 from cosim.provenance import git_revision, versions
 from cosim.pvt import PvtResult, at_bias, run_pvt
@@ -146,18 +146,19 @@ class _Maker:
     def monte_carlo(self, nominal: Measured) -> tuple[list[Measured], dict[str, pd.DataFrame]]:
         """Dies of the design and the tables of their statistics; their covariances go into datasheet/hardware.json."""
         asked = self.design.datasheet
-        hardware, model_set = self.hardware, self.design.process.model_set
-        if not asked.dies:
+        hardware, model_set = self.hardware, self.design.process.pdk().model_set
+        drawn = self._drawn(self.design, "has no dies") if asked.dies else []
+        if not drawn:
             hardware.save(self._file("hardware.json"))
             return [], {}
         import pandas as pd
 
-        circuits = self.dies(asked.dies)
+        circuits = self.dies(asked.dies, names=drawn)
         seeds, values = table(circuits)
-        alone = table(self.dies(min(asked.split_dies, asked.dies), process=False))
-        found = variation(nominal.values, (seeds, values), alone, model_set)
+        alone = table(self.dies(min(asked.split_dies, asked.dies), process=False, names=drawn))
+        found = variation(nominal.values, (seeds, values), alone, statistics_of(self.design.process))
         hardware.model_copy(update={"variation": found}).save(self._file("hardware.json"))
-        statistics = [spread_table(shared(spreads(values), found), str(model_set)), *self._other_model_set(asked.compared_dies)]
+        statistics = [spread_table(shared(spreads(values), found), model_set), *self._other_model_set(asked.compared_dies)]
         return circuits, {
             "dies": pd.DataFrame({"seed": seeds, **values}),
             "statistics": pd.concat(statistics, ignore_index=True),
@@ -171,18 +172,24 @@ class _Maker:
             return []
         other = ModelSet.BINNED if process.model_set is ModelSet.CONTINUOUS else ModelSet.CONTINUOUS
         design = self.design.model_copy(update={"process": process.model_copy(update={"model_set": other})})
-        bench, covered = Bench(self.own.applied(design), design.process.pdk(), None, statistics=True), []
-        for name in MEASURED:
-            try:
-                covered += [name] if list(MEASUREMENTS[name].points(bench)) else []
-            except DeviceModelError as error:
-                self.remarks.append(f"{name} is not compared with the {other} models: {error}")
+        covered = self._drawn(design, f"is not compared with the {other} models")
         if not covered:
             return []
         dies, alone = (table(self.dies(count, process, design, covered)) for process in (True, False))
         found = spreads(dies[1])
-        split = variation({**no_values(), **{one.parameter: one.mean for one in found}}, dies, alone, other)
+        means = {**no_values(), **{one.parameter: one.mean for one in found}}
+        split = variation(means, dies, alone, statistics_of(design.process))
         return [spread_table(shared(found, split), str(other))]
+
+    def _drawn(self, design: Design, otherwise: str) -> list[str]:
+        """Measurements of which the models of a design can draw dies; of the others a remark says what they lack."""
+        bench, drawn = Bench(self.own.applied(design), design.process.pdk(), None, statistics=True), []
+        for name in MEASURED:
+            try:
+                drawn += [name] if list(MEASUREMENTS[name].points(bench)) else []
+            except DeviceModelError as error:
+                self.remarks.append(f"{name} {otherwise}: {error}")
+        return drawn
 
     def ladder(self) -> dict[str, pd.DataFrame]:
         """The table of the ladder of neuron models at the design's own condition; none where a pattern cannot be simulated."""
@@ -238,7 +245,7 @@ def _record(maker: _Maker, pvt: PvtResult, result: DatasheetResult, command: str
         "design": design.name, "title": design.title, "command": command, "points": result.points, "failed_points": result.failed,
         "conditions": len({(one.condition.corner, one.condition.temperature_c, one.condition.supply_v) for one in pvt.circuits}),
         "dies": design.datasheet.dies, "models": f"{bench.pdk.model_set} from {bench.pdk.source}",
-        "model_library_sha256": bench.model_digest, "own": str(maker.own), "statistics": SOURCE[process.model_set],
+        "model_library_sha256": bench.model_digest, "own": str(maker.own), "statistics": statistics_of(process),
         "remarks": "; ".join(maker.remarks),
         "ngspice": maker.pool.ngspice_version, "versions": versions(), "git_revision": git_revision(),
         "phase_s": design.timing.phase_s,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from training.hardware_variation import Matrix, Variation, VariedParameter
 
 if TYPE_CHECKING:
     from cosim.circuits import Measured
+    from cosim.design import Process
 
 FloatArray = NDArray[np.float64]
 
@@ -63,6 +65,11 @@ class Outlier:
     seed: int
     value: float
     sigmas: float
+
+
+def statistics_of(process: Process) -> str:
+    """Whose statistics dies of a process have."""
+    return f"random numbers as {Path(process.library).name} draws them" if process.library else SOURCE[process.model_set]
 
 
 def table(circuits: Sequence[Measured]) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
@@ -125,7 +132,7 @@ def variation(
     nominal: Mapping[str, float],
     dies: tuple[NDArray[np.int64], Mapping[str, FloatArray]],
     devices: tuple[NDArray[np.int64], Mapping[str, FloatArray]],
-    model_set: ModelSet,
+    source: str,
 ) -> Variation | None:
     """Covariances per die and per device of the parameters that every die has.
 
@@ -134,6 +141,7 @@ def variation(
         dies: seeds and values with everything drawn.
         devices: the same with mismatch alone; the seeds that are in both tell the two apart: the same devices, with and without
             what their die does. Taken as additive on the scale of the parameter.
+        source: whose statistics these are (`statistics_of`).
     """
     shared, with_die, alone = np.intersect1d(dies[0], devices[0], return_indices=True)
     pairs = {
@@ -152,7 +160,7 @@ def variation(
     )
     return Variation(
         parameters=parameters, die_covariance=_covariance(die), device_covariance=_covariance(device), dies=len(shared),
-        source=SOURCE[model_set],
+        source=source,
     )  # fmt: skip
 
 

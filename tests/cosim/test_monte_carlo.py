@@ -11,8 +11,8 @@ import pytest
 from cosim.characterize.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.characterize.parameter_table import no_values
-from cosim.design import load_design
-from cosim.monte_carlo import on_scale, outliers, shared, spread, variation
+from cosim.design import Process, load_design
+from cosim.monte_carlo import on_scale, outliers, shared, spread, statistics_of, variation
 from cosim.simulator import Point, WorkerPool, simulate
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.draws import without_process
@@ -66,12 +66,15 @@ def test_die_and_device_come_apart_with_their_correlations() -> None:
     alone = {**nothing, names[0]: 0.43 + linear_device, names[1]: 1e-8 * np.exp(log_device)}
     nominal = {**no_values(), names[0]: 0.43, names[1]: 1e-8}
     few = {name: column[:1000] for name, column in alone.items()}
-    found = variation(nominal, (seeds, everything), (seeds[:1000], few), ModelSet.CONTINUOUS)
+    found = variation(nominal, (seeds, everything), (seeds[:1000], few), statistics_of(Process()))
     assert found is not None and found.names == (names[1], names[0]) and found.dies == 1000
     assert found.sigma(names[0]) == pytest.approx((0.01, 0.005), rel=0.08)
     assert found.sigma(names[1]) == pytest.approx((np.hypot(0.1, 0.05), 0.2), rel=0.08)
     matrix = np.array(found.die_covariance)
     assert matrix[0, 1] / np.sqrt(matrix[0, 0] * matrix[1, 1]) == pytest.approx(-0.1 / np.hypot(0.1, 0.05), abs=0.03)
+    assert found.source.startswith("continuous SKY130 models")
+    own = Process(library="libs/my.lib", sections={Corner.TT: "TYP"})
+    assert statistics_of(own) == "random numbers as my.lib draws them"
     one = spread(names[0], everything[names[0]])
     assert one is not None
     (told,) = shared([one], found)

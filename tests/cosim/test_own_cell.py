@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from extracted import reference_hardware
 from typer.testing import CliRunner, Result
 
 from cosim.characterize.bench import Bench, Row
@@ -19,10 +21,13 @@ from cosim.characterize.membrane_charge import ramp_voltage
 from cosim.characterize.parameter_table import parameters_of
 from cosim.characterize.synapse_current import check_currents
 from cosim.cli import app
+from cosim.datasheet import make_datasheet
 from cosim.design import Design, load_design
 from cosim.errors import InputError
 from cosim.own_cell import admitted_cell
-from cosim.simulator import Waveforms, simulate
+from cosim.progress import Monitor
+from cosim.run_directory import RunDirectory
+from cosim.simulator import Waveforms, WorkerPool, simulate
 from cosim.sweep import parse
 from netlists.crossbar import Cells
 from netlists.synapse import CurrentSourceSynapse, NetlistSynapse, SynapseSetting
@@ -31,6 +36,7 @@ from netlists.synapse_dimensions import CurrentSourceDimensions, NetlistDimensio
 from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
 from sky130_models.errors import DeviceModelError
+from sky130_models.pdk import find_pdk
 from sky130_models.pruning import device_uses, prune
 from sky130_models.uses import DeviceUse
 
@@ -299,6 +305,31 @@ def test_the_cascode_from_a_spice_file_is_the_built_in_one() -> None:
     assert len(own) == 4
     assert own.current_a.to_numpy() == pytest.approx(ours.current_a.to_numpy(), rel=5e-3)
     assert own.lambda_per_v.to_numpy() == pytest.approx(ours.lambda_per_v.to_numpy(), rel=5e-3)
+
+
+@pytest.mark.slow
+def test_a_library_that_takes_sky130_in_has_a_datasheet_and_dies_as_far_as_it_draws(folder: Path) -> None:
+    """The neuron is SKY130's and differs from die to die; the synapse's models draw nothing."""
+    sky130 = find_pdk().library
+    parts = [f'.lib {name}\n.lib "{sky130}" {corner}\n.param vth_shift={shift}\n.include "devices.sp"\n.endl\n'
+             for name, corner, shift in (("TT", "tt", 0), ("SLOW", "ss", 0.05))]  # fmt: skip
+    (folder / "small.lib").write_text("".join(parts))
+    edited(folder, "pairs.spice", "w=1u l=0.25u", "w=1 l=0.25")  # micrometres, as SKY130's sections set the scale
+    sheet = '[datasheet]\ncorners = ["ss"]\nmodes = ["fixed"]\ndies = 3\nsplit_dies = 2\nspike_patterns = 0\n'
+    path = edited(folder, "own.toml", "[characterization]\n", f"{sheet}[characterization]\n")
+    (folder / "run").mkdir()
+    reference_hardware().save(folder / "run" / "hardware.json")
+    with WorkerPool(jobs=1) as pool:
+        result = make_datasheet(load_design(path), path, RunDirectory(folder / "run"), pool, Monitor(), pdf=False)
+    assert result.failed == 0
+    record = json.loads((folder / "run/datasheet/datasheet.json").read_text())
+    assert record["models"] == "own from small.lib" and record["statistics"] == "random numbers as small.lib draws them"
+    assert "synapse_line has no dies: small.lib: a seed changes nothing" in record["remarks"]
+    statistics = pd.read_parquet(folder / "run/datasheet/statistics.parquet").set_index("parameter")
+    assert set(statistics.model_set) == {"own"} and "current_plus_weak_a" not in statistics.index
+    assert 1e-3 < statistics.sigma["threshold_v"] < 0.1
+    values = pd.read_parquet(folder / "run/datasheet/pvt.parquet").set_index(["parameter", "corner"]).value
+    assert 2 < values["current_plus_weak_a", "tt"] / values["current_plus_weak_a", "ss"] < 8, "50 mV of threshold"
 
 
 @pytest.mark.slow
