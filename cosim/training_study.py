@@ -69,7 +69,7 @@ def _draw(study: Study, folder: Path, rows: pd.DataFrame) -> None:
     if rows.empty:
         return
     numbers = [column for column in COLUMNS if column not in ("run", "dataset", "network", "solver", "e_rev", "method", "device")]
-    rows[numbers] = rows[numbers].apply(pd.to_numeric)
+    rows[numbers] = rows[numbers].apply(pd.to_numeric, errors="coerce")  # NaN of a training that came apart
     targets = list(rows.groupby("e_rev", sort=False))
     for name, part in targets:
         write_pictures(folder, "methods" if len(targets) == 1 else f"methods_{name}", methods, part)

@@ -13,9 +13,11 @@ from training.hardware_aware.methods import Method
 from training.recipe import Schedule
 
 Whole = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0.0)]
-Share = Annotated[float, Field(ge=0.0)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Reversal = Annotated[float, Field(gt=0.0)]
+Share = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
+Some = Field(min_length=1)
 
 
 class StudyError(ValueError):
@@ -64,9 +66,9 @@ class MismatchPlan(_Section):
 class SolverPlan(_Section):
     """Errors and costs of the solvers on random layers, w ~ N(0, 1/N), t ~ U(0, 1); nothing is trained."""
 
-    reversal: list[Positive] = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0]
-    steps: list[Whole] = [2, 4, 10, 20, 40]
-    inputs: list[Whole] = [10, 100, 1000]
+    reversal: Annotated[list[Positive], Some] = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0]
+    steps: Annotated[list[Whole], Some] = [2, 4, 10, 20, 40]
+    inputs: Annotated[list[Whole], Some] = [10, 100, 1000]
     samples: Whole = 64
     seed: int = 0
 
@@ -87,12 +89,12 @@ class Study(_Section):
     channels: list[list[Whole]] = [[64, 64], [128, 128], [256, 256]]
     pool: Literal["earliest", "average"] = "earliest"
     train_samples: Annotated[int, Field(ge=0)] = 0
-    methods: list[Method] = [Method.IDEAL, Method.SCALED, Method.ODE]
-    reversal: list[Positive] = []
+    methods: Annotated[list[Method], Some] = [Method.IDEAL, Method.SCALED, Method.ODE]
+    reversal: list[Reversal] = []
     hardware: list[Path] = []
-    steps: list[Annotated[int, Field(ge=0)]] = [0]
-    noise: list[Share] = [0.01]
-    seeds: list[int] = [0]
+    steps: Annotated[list[Annotated[int, Field(ge=0)]], Some] = [0]
+    noise: Annotated[list[Share], Some] = [0.01]
+    seeds: Annotated[list[int], Some] = [0]
     dies: Annotated[int, Field(ge=0, le=1000)] = 0
     noise_share: Share = 0.05
     recipe: RecipePlan = RecipePlan()
