@@ -73,7 +73,10 @@ def random_patterns(hardware: HardwareModel, count: int, seed: int, synapses: in
             found.append(pattern)
         if len(found) == count:
             return found
-    raise PatternError(f"spike patterns: {_DRAWS} random ones, and fewer than {count} stay in the linear range of the membrane")
+    raise PatternError(
+        f"spike patterns: {_DRAWS} random ones, and fewer than {count} stay in the linear range of the membrane and reach "
+        f"{REACHED[0]:g} or {REACHED[1]:g} thresholds"
+    )
 
 
 def _draw(generator: np.random.Generator, model: NormalisedModel, synapses: int) -> Pattern:
@@ -82,7 +85,7 @@ def _draw(generator: np.random.Generator, model: NormalisedModel, synapses: int)
     weights = []
     for sign, place in zip(signs, places, strict=True):
         cell = model.plus if sign > 0 else model.minus
-        low, high = max(WEAKEST, cell.smallest), min(STRONGEST, cell.largest)
+        low, high = np.clip((WEAKEST, STRONGEST), cell.smallest, cell.largest)
         weights.append(sign * low * (high / low) ** place)
     return Pattern(np.array(weights), spikes)
 

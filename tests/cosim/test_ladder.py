@@ -14,7 +14,7 @@ from cosim.characterize.ladder import EXTRACTED, EXTRACTED_CURVED, Simulated, cl
 from cosim.characterize.ladder_rungs import EVERY_SAMPLE, CurrentCurves
 from cosim.characterize.membrane_charge import ramp_voltage
 from cosim.characterize.membrane_model import Spike, Stimuli, Trace, displacement
-from cosim.characterize.patterns import REACHED, Pattern, random_patterns, settings, with_synapses
+from cosim.characterize.patterns import REACHED, Pattern, PatternError, random_patterns, settings, with_synapses
 from cosim.design import load_design
 from cosim.mapping import weight_of_setting
 from cosim.simulator import Waveforms
@@ -54,6 +54,15 @@ def as_simulated(hardware: HardwareModel, patterns: list[Pattern], truth: dict[i
     u = displacement(extracted_parameters(hardware, part.currents_a(hardware), truth), stimuli)[:, 0].real
     voltages = np.split(hardware.neuron.membrane(u), len(traces))
     return replace(part, traces=[replace(trace, membrane_v=v) for trace, v in zip(traces, voltages, strict=True)])
+
+
+def test_a_cell_that_is_too_weak_has_no_patterns() -> None:
+    """Its largest weight is 0.01: eight of them do not take the membrane far enough."""
+    hardware = reference_hardware()
+    weak = hardware.model_copy(update={"phase_s": hardware.phase_s / 700})
+    assert weak.weight_range(1)[1] < 0.03
+    with pytest.raises(PatternError, match="fewer than 2 stay in the linear range of the membrane and reach"):
+        random_patterns(weak, 2, seed=3)
 
 
 def test_patterns_hold_weights_that_a_cell_with_steps_can_do() -> None:
