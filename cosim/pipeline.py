@@ -337,7 +337,7 @@ def _origin(space: Workspace, command: str) -> dict[str, Any]:
         "command": command,
         "corner": str(design.process.corner),
         "temperature_c": design.process.temperature_c,
-        "model_set": str(design.process.model_set),
+        "model_set": hardware.get("model_set", str(design.process.model_set)),
         "model_library_sha256": hardware.get("model_digest"),
         "seeds": {
             "split": design.network.split_seed, "training": design.training.seed, "mismatch": design.validation.mismatch_seed,

@@ -98,9 +98,11 @@ def characterize_stage(space: Workspace) -> dict[str, float]:
     from cosim.characterize.extract import characterize
 
     with space.bench() as bench:
-        result = characterize(bench, space.monitor.activity)
-        if bench.failures:
-            space.run.write_table("characterization/failures.parquet", _failures(bench.failures))
+        try:
+            result = characterize(bench, space.monitor.activity)
+        finally:
+            if bench.failures:
+                space.run.write_table("characterization/failures.parquet", _failures(bench.failures))
     for name, table in result.tables.items():
         space.run.write_table(f"characterization/{name}.parquet", table)
     result.hardware.save(space.run / "hardware.json")

@@ -1,5 +1,6 @@
 """Measurements: their pure functions on known input, and the real circuit against published values."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 
 from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
 from cosim.characterize.bench import Bench
-from cosim.characterize.extract import Characterization, characterize
+from cosim.characterize.extract import Characterization, CharacterizationError, characterize
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.simulator import Store, Waveforms
+from cosim.progress import Monitor
+from cosim.run_directory import RunDirectory
+from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError, Store, Waveforms
+from cosim.stages import Workspace, characterize_stage
 from sky130_models.pdk import find_pdk
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
@@ -83,6 +87,23 @@ def test_a_spike_is_timed_from_the_start_of_firing() -> None:
     assert row["spike_s"] == pytest.approx(0.4e-6, abs=1e-9)
     assert row["passed_s"] == pytest.approx(0.3e-6, abs=1e-9)
     assert row["at_spike_v"] == pytest.approx(0.55, abs=1e-3)
+
+
+def test_a_characterisation_that_is_given_up_leaves_its_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that says so names the file."""
+
+    def hopeless(bench: Bench, progress: Callable[[str], None]) -> Characterization:
+        deck = Deck("hopeless", "r1 a 0 1k", "", OperatingPoint(), ("v(a)",))
+        failed = SimulationError(Reason.NO_CONVERGENCE, "no convergence", deck.text())
+        bench.failures.append(Outcome(Point({"bias_v": 0.5}, deck, discharger.static_threshold), None, failed))
+        raise CharacterizationError("discharger bias: 9 of 9 simulations failed; see characterization/failures.parquet")
+
+    monkeypatch.setattr("cosim.characterize.extract.characterize", hopeless)
+    space = Workspace(_small(), RunDirectory(tmp_path), Monitor())
+    with pytest.raises(CharacterizationError):
+        characterize_stage(space)
+    table = pd.read_parquet(tmp_path / "characterization/failures.parquet")
+    assert list(table.reason) == ["no_convergence"] and "r1 a 0 1k" in table.deck[0]
 
 
 def _small(**changes: object) -> Design:
