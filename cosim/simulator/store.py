@@ -9,6 +9,7 @@ import enum
 import functools
 import hashlib
 import json
+import shutil
 import sqlite3
 import sys
 import threading
@@ -46,6 +47,10 @@ _PUT = (
 
 COMMIT_WITHIN_S = 0.25
 """Rows are written to the disk together, but none later than this."""
+
+
+_ROOM_BYTES = 1 << 16
+"""What the files that SQLite keeps beside a database need at least."""
 
 
 class StoreFullError(CosimError):
@@ -184,7 +189,7 @@ class Store:
             with self._lock:
                 yield
         except sqlite3.OperationalError as error:
-            if "full" not in str(error):
+            if not self._lacks_room(error):
                 raise self._unusable(error) from error
             self._save_what_there_is()
             message = f"{self.path}: the disk is full; the results up to here are kept: make room and run the same command again"
@@ -201,6 +206,11 @@ class Store:
                 self._database.execute(_PUT, values)
         self._uncommitted_since = None
         self._uncommitted.clear()
+
+    def _lacks_room(self, error: Exception) -> bool:
+        """SQLite calls it an I/O error where its files beside the database find no room."""
+        full = "I/O" in str(error) and shutil.disk_usage(self.path.parent).free < _ROOM_BYTES
+        return full or "full" in str(error)
 
     def _unusable(self, error: Exception) -> InputError:
         return InputError(f"{self.path}: cannot be used as a result store: {error}; delete it to simulate afresh")

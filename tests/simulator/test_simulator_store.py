@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sqlite3
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from simulator_decks import divider, everything, last_value, random_divider
 
-from cosim.errors import InputError
+from cosim.errors import CosimError, InputError
 from cosim.simulator import Outcome, Point, Reason, SimulationError, Store
 from cosim.simulator.store import extractor_identity
 
@@ -115,3 +116,19 @@ def test_store_damaged_in_the_middle_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be used as a result store"), Store(path) as store:
         for k in range(200):
             store.get(str(k))
+
+
+def test_a_disk_without_room_beside_the_store_is_full_and_its_results_are_not_to_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says `disk I/O error` where its shared memory file finds no room."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(Store, "_prepare", refused)
+    usage = shutil.disk_usage(tmp_path)
+    for free, complaint in ((4096, "the disk is full; the results up to here are kept"), (1 << 30, "cannot be used")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        with pytest.raises(CosimError, match=complaint):
+            Store(tmp_path / "points.sqlite")
