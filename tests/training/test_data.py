@@ -67,7 +67,7 @@ def test_idx_files_are_read_as_spike_times(fashion: Path) -> None:
     assert float(data.train_t[0, 0]) == 1.0  # black never arrives
     assert data.test_labels.tolist() == [0, 1, 2, 3, 4]
     assert data.as_images().train_t.shape == (12, 1, 6, 4)
-    assert torch.equal(load("mnist", fashion / "fashion-mnist").train_t, data.train_t)
+    assert torch.equal(load("mnist", str(fashion / "fashion-mnist")).train_t, data.train_t)
 
 
 def test_cifar_is_read_from_its_binary_version(cifar: Path) -> None:

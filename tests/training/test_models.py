@@ -201,10 +201,10 @@ def test_autocast_takes_the_products_of_dstd_in_bf16_and_keeps_times_in_float32(
     assert outputs[-1].spike_times.dtype == torch.float32 and reduced.dtype == torch.float32
     errors = [float((a - b).norm() / b.norm()) for a, b in zip(gradients, full, strict=True)]
     assert 1e-5 < max(errors) < 0.05
-    exact = small()
-    expected = exact(images())[-1].spike_times
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        torch.testing.assert_close(exact(images())[-1].spike_times, expected, rtol=0, atol=0)
+    for untouched in (small(), network.double()):
+        expected = untouched(images())[-1].spike_times
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(untouched(images())[-1].spike_times, expected, rtol=0, atol=0)
 
 
 def _in_one_of_two_processes(rank: int, meeting: str, results: str) -> None:

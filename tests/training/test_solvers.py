@@ -51,8 +51,11 @@ def test_phi1_gradient_at_zero_is_minus_one_half() -> None:
 def test_event_walk_agrees_with_the_ode_solver(seed: int, scale: float) -> None:
     t, weight, e_plus, e_minus, kick = problem(seed, scale=scale)
     beta = beta_of(weight, e_plus, e_minus)
-    walk = event_walk.accumulate(t, weight, beta, kick, v_reset=0.03)
-    oracle = reference.accumulate(t.numpy(), weight.numpy(), beta.numpy(), kick.numpy(), v_reset=0.03)
+    bias, leak = torch.linspace(-0.4, 0.5, 5, dtype=torch.float64), torch.linspace(0.0, 1.2, 5, dtype=torch.float64)
+    walk = event_walk.accumulate(t, weight, beta, kick, v_reset=0.03, bias=bias, leak=leak)
+    given = [x.numpy() for x in (t, weight, beta, kick)]
+    oracle = reference.accumulate(*given, v_reset=0.03, bias=bias.numpy(), leak=leak.numpy())
+    assert np.abs(oracle - reference.accumulate(*given, v_reset=0.03)).max() > 1e-2
     np.testing.assert_allclose(walk.numpy(), oracle, rtol=0, atol=1e-10)
 
 

@@ -26,7 +26,7 @@ FOLDERS = {
 }
 
 
-def load(name: str, folder: Path | None = None) -> SpikeData:
+def load(name: str, folder: Path | str | None = None) -> SpikeData:
     """A data set as spike times, in its official split (Iris and digits: stratified, seed 0).
 
     Args:
@@ -43,7 +43,7 @@ def load(name: str, folder: Path | None = None) -> SpikeData:
         return digits()
     if name not in FOLDERS:
         raise DataFileError(f"data set {name!r} is unknown; there are {', '.join(SETS)}")
-    return _images(name, fetch(name) if folder is None else _set_folder(folder, name))
+    return _images(name, fetch(name) if folder is None else _set_folder(Path(folder), name))
 
 
 def _set_folder(folder: Path, name: str) -> Path:

@@ -65,7 +65,7 @@ def fetch(name: str, cache: Path | None = None) -> Path:
         try:
             pooch.retrieve(source.url + file, f"md5:{md5}", fname=file, path=folder)
         except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).partition("\n")[0] or type(error).__name__
             raise DataFileError(
                 f"{name}: {file} cannot be downloaded: {reason}; get it from {source.url} and give its folder"
             ) from error

@@ -64,10 +64,12 @@ def accumulate(
 
     A kick is shared between the two grid points beside its spike so that its mean time is right. What remains of its error is
     at most kick |beta w| / (4 steps): first order, but a kick is already a thousandth of the threshold.
-    Under autocast the products are taken in its type, all else in the type of the weights.
+    Under autocast the products of float32 are taken in its type, all else in the type of the weights.
     """
     device = t.device.type
-    reduced = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    # As everywhere in torch, autocast leaves float64 alone.
+    cast = torch.is_autocast_enabled(device) and weight.dtype != torch.float64
+    reduced = torch.get_autocast_dtype(device) if cast else None
     with torch.autocast(device, enabled=False):
         scheme = (tuple(grid(steps, offset)), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
         v: Tensor = _DSTD.apply(t.to(weight.dtype), weight, beta_of(beta, weight) * weight, kick, bias, leak, *scheme)  # type: ignore[no-untyped-call]

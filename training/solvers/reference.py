@@ -18,24 +18,27 @@ def accumulate(
     kick: FloatArray | float = 0.0,
     *,
     v_reset: float = 0.0,
+    bias: FloatArray | float = 0.0,
+    leak: FloatArray | float = 0.0,
     rtol: float = 1e-12,
 ) -> FloatArray:
     """v(1) [batch, out] before the synapses switch off; arguments as in `event_walk.accumulate`, in numpy."""
-    beta, kick = np.broadcast_to(beta, weight.shape), np.broadcast_to(kick, weight.shape)
-    return np.stack([_one_sample(times, weight, beta, kick, v_reset=v_reset, rtol=rtol) for times in np.maximum(t, 0.0)])
+    synapses = weight, np.broadcast_to(beta, weight.shape), np.broadcast_to(kick, weight.shape)
+    return np.stack([_one_sample(times, *synapses, v_reset, bias, leak, rtol) for times in np.maximum(t, 0.0)])
 
 
 def _one_sample(
-    times: FloatArray, weight: FloatArray, beta: FloatArray, kick: FloatArray, *, v_reset: float, rtol: float
-) -> FloatArray:
+    times: FloatArray, weight: FloatArray, beta: FloatArray, kick: FloatArray,
+    v_reset: float, bias: FloatArray | float, leak: FloatArray | float, rtol: float,
+) -> FloatArray:  # fmt: skip
     v = np.full(len(weight), v_reset)
-    events = np.unique(np.append(times[times < 1.0], 1.0))
+    events = np.unique(np.concatenate([[0.0], times[times < 1.0], [1.0]]))
     for start, end in pairwise(events):
         v = v + kick[:, times == start].sum(1)
         on = times <= start
 
         def slope(_: float, v: FloatArray, on: NDArray[np.bool_] = on) -> FloatArray:
-            current: FloatArray = (weight[:, on] * (1.0 - beta[:, on] * v[:, None])).sum(1)
+            current: FloatArray = bias - leak * v + (weight[:, on] * (1.0 - beta[:, on] * v[:, None])).sum(1)
             return current
 
         v = solve_ivp(slope, (start, end), v, method="DOP853", rtol=rtol, atol=1e-14).y[:, -1]
