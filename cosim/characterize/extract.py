@@ -179,9 +179,21 @@ def _switching_measurements(
             "switching charges: more than half of the simulations failed; see characterization/failures.parquet"
         )
     columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
-    return pd.DataFrame(table, columns=columns), switching.IdleSynapse(
-        *charges(responses[-1], 0.0, 1.0), responses[-1][0]["rise_s"]
-    )
+    measured = pd.DataFrame(table, columns=columns)
+    check_switched(measured, fits)
+    return measured, switching.IdleSynapse(*charges(responses[-1], 0.0, 1.0), responses[-1][0]["rise_s"])
+
+
+def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
+    """Raises `CharacterizationError` unless the weakest and the strongest code of each sign have their charges."""
+    for sign, own in fits.groupby("sign"):
+        known = measured[measured.sign == sign].code
+        for code, current in own.sort_values("current_a")[["code", "current_a"]].to_numpy()[[0, -1]]:
+            if code not in set(known):
+                raise CharacterizationError(
+                    f"switching charges, sign {sign:+d}: none for code {code:g} ({current:.3g} A at rest): its simulation failed, "
+                    "or the neuron does not fire with it; choose a smaller range of codes"
+                )
 
 
 def _both(pair: list[dict[str, Any] | None]) -> TypeGuard[list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
 from cosim.characterize.bench import Bench
-from cosim.characterize.extract import Characterization, CharacterizationError, characterize
+from cosim.characterize.extract import Characterization, CharacterizationError, characterize, check_switched
 from cosim.design import Design, load_design
 from cosim.errors import InputError
 from cosim.progress import Monitor
@@ -87,6 +87,16 @@ def test_a_spike_is_timed_from_the_start_of_firing() -> None:
     assert row["spike_s"] == pytest.approx(0.4e-6, abs=1e-9)
     assert row["passed_s"] == pytest.approx(0.3e-6, abs=1e-9)
     assert row["at_spike_v"] == pytest.approx(0.55, abs=1e-3)
+
+
+def test_charges_are_known_over_the_whole_range_of_currents_or_it_is_said_where_not() -> None:
+    """A model whose curves end at different currents could not be used."""
+    fits = pd.DataFrame({"sign": [1] * 4 + [-1] * 4, "code": [0.4, 0.5, 0.6, 0.7] * 2, "current_a": [1e-9, 1e-8, 1e-7, 1e-4] * 2})
+    check_switched(fits.drop(index=[1, 6]), fits)
+    with pytest.raises(CharacterizationError, match=r"sign \+1: none for code 0\.7 \(0\.0001 A at rest\)"):
+        check_switched(fits.drop(index=[3]), fits)
+    with pytest.raises(CharacterizationError, match=r"sign -1: none for code 0\.4 \(1e-09 A at rest\)"):
+        check_switched(fits.drop(index=[4]), fits)
 
 
 def test_a_characterisation_that_is_given_up_leaves_its_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
