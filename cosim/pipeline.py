@@ -45,10 +45,12 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class DatasheetNeeds:
-    """What `cosim characterize` needs beyond its stage."""
+    """What `cosim characterize` needs beyond its stage, and what it leaves."""
 
     name: str = "datasheet"
     packages: tuple[str, ...] = ("jinja2", "matplotlib", "weasyprint")
+    pages: tuple[str, ...] = ("datasheet.html", "datasheet.pdf")
+    tables: str = "datasheet"
 
 
 DATASHEET = DatasheetNeeds()
@@ -149,6 +151,7 @@ def _datasheet(space: Workspace, design_file: Path, command: str) -> DatasheetRe
         from cosim.datasheet import make_datasheet
 
         space.monitor.begin("datasheet")
+        space.run.remove(DATASHEET.pages)  # so that none stands beside tables that it was not made from
         with space.pool() as pool:
             made = make_datasheet(space.design, design_file, space.run, pool, space.monitor, pdf=space.pdf, command=command)
         space.monitor.end()
@@ -274,6 +277,8 @@ def _forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
     if kept != metrics:
         directory.write_json(METRICS, kept)
     directory.remove([*(name for stage in stages for name in stage.outputs), LIMITS] if stages else [])
+    if StageName.CHARACTERIZE in names:
+        directory.remove([*DATASHEET.pages, DATASHEET.tables])
 
 
 def _run_stage(space: Workspace, stage: Stage, command: str) -> None:

@@ -191,8 +191,8 @@ def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
         for code, current in own.sort_values("current_a")[["code", "current_a"]].to_numpy()[[0, -1]]:
             if code not in set(known):
                 raise CharacterizationError(
-                    f"switching charges, sign {sign:+d}: none for code {code:g} ({current:.3g} A at rest): its simulation failed, "
-                    "or the neuron does not fire with it; choose a smaller range of codes"
+                    f"switching charges, sign {sign:+d}: none for code {code:g} ({current:.3g} A at rest): its simulation "
+                    "failed, or the neuron does not fire with it; choose a smaller range of codes"
                 )
 
 

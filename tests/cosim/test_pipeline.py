@@ -106,6 +106,20 @@ def test_no_later_result_survives_a_rerun_of_an_earlier_stage(tmp_path: Path, de
     assert not (tmp_path / "run" / "limits.json").exists()
 
 
+def test_no_datasheet_of_other_cells_stays(tmp_path: Path, design: Path, log: Log) -> None:
+    pipeline.run(design, tmp_path / "run")
+    sheet = [tmp_path / "run" / name for name in ("datasheet.html", "datasheet.pdf", "datasheet/pvt.parquet")]
+    sheet[2].parent.mkdir()
+    for file in sheet:
+        file.write_text("of these cells")
+    design.write_text(DESIGN.format(seed=2, limit=3.0))
+    pipeline.run(design, tmp_path / "run", until="train")
+    assert all(file.exists() for file in sheet), "another seed, the same cells"
+    design.write_text(DESIGN.format(seed=2, limit=3.0) + "[process]\ntemperature_c = 30.0\n")
+    pipeline.run(design, tmp_path / "run", until="train")
+    assert not any(file.exists() for file in sheet)
+
+
 def test_an_edited_or_deleted_output_is_made_again(tmp_path: Path, design: Path, log: Log) -> None:
     pipeline.run(design, tmp_path / "run")
     log.taken()
