@@ -93,6 +93,7 @@ def _check_subcircuit(section: NetlistDimensions, items: list[Definition], sourc
 def _check_pins(section: NetlistDimensions, pins: list[str]) -> None:
     named = {pin.lower(): f"pins.{role}" for role, pin in section.pins.items()}
     named |= {pin.lower(): f"fixed_v.{pin}" for pin in section.fixed_v}
+    named |= {pin.lower(): f"below_supply_v.{pin}" for pin in section.below_supply_v}
     if unknown := [pin for pin in named if pin not in pins]:
         raise InputError(
             f"synapse.{named[unknown[0]]}: sub-circuit {section.subcircuit} has no pin {unknown[0]!r}; it has {', '.join(pins)}"
@@ -100,5 +101,5 @@ def _check_pins(section: NetlistDimensions, pins: list[str]) -> None:
     if unnamed := [pin for pin in pins if pin not in named]:
         raise InputError(
             f"synapse.pins: nothing is said of pin {unnamed[0]!r} of sub-circuit {section.subcircuit}; name it in pins, "
-            "or give its level in fixed_v"
+            "or give its level in fixed_v or below_supply_v"
         )

@@ -107,6 +107,9 @@ class NetlistDimensions(Section):
     subcircuit: str = Field(description="name of the sub-circuit")
     pins: dict[Role, str] = Field(description=f"which pin is what: {', '.join(ROLES)}")
     fixed_v: dict[str, Volt] = Field(default_factory=dict, description="levels of other pins, by their names")
+    below_supply_v: dict[str, Volt] = Field(
+        default_factory=dict, description="levels of other pins by how far they are below the supply, which they follow"
+    )
     bias_n_v: BiasRange | None = Field(default=None, description="weakest, strongest bias of a weight w > 0 (pin bias_n)")
     bias_p_v: BiasRange | None = Field(default=None, description="weakest, strongest bias of a weight w < 0 (pin bias_p)")
     bias_n_off_v: Volt = Field(default=0.0, description="bias_n of a weight that is not positive")
@@ -131,10 +134,11 @@ class NetlistDimensions(Section):
 
     def _check_names(self) -> None:
         """A name is one word: it stands in the cards of a netlist."""
-        for name in (self.subcircuit, *self.pins.values(), *self.fixed_v):
+        pins = (*self.pins.values(), *self.fixed_v, *self.below_supply_v)
+        for name in (self.subcircuit, *pins):
             if not _WORD.fullmatch(name):
                 raise ValueError(f"{name!r} is not the name of a pin or sub-circuit; it must be one word")
-        named = Counter(name.lower() for name in (*self.pins.values(), *self.fixed_v))
+        named = Counter(name.lower() for name in pins)
         if twice := [name for name, count in named.items() if count > 1]:
             raise ValueError(f"pins: {twice[0]} is named twice; a pin is one thing")
 

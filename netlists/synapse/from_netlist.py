@@ -23,6 +23,10 @@ class NetlistSynapse(SynapseCell):
 
     def __init__(self, dimensions: NetlistDimensions, supply_v: float):
         self.dimensions = dimensions
+        self.levels_v = {
+            **dimensions.fixed_v,
+            **{pin: round(supply_v - below, 9) for pin, below in dimensions.below_supply_v.items()},
+        }
         self.off_v = {
             1: dimensions.bias_n_off_v,
             -1: supply_v if dimensions.bias_p_off_v is None else dimensions.bias_p_off_v,
@@ -43,7 +47,7 @@ class NetlistSynapse(SynapseCell):
                 circuit.V(line_of_role[role], line_of_role[role], 0, volts)
                 sources.append(f"V{line_of_role[role]}")
         line_of_pin = {pin.lower(): line_of_role[role] for role, pin in d.pins.items()}
-        for pin, volts in d.fixed_v.items():
+        for pin, volts in self.levels_v.items():
             line_of_pin[pin.lower()] = f"synapse_{pin.lower()}"
             sources += shared_level(circuit, f"synapse_{pin.lower()}", volts)
         circuit.X(name, d.subcircuit, *(line_of_pin[pin] for pin in pins_of(d.cards, d.subcircuit)))

@@ -135,6 +135,19 @@ def test_a_cell_may_include_files_of_its_own_folder(folder: Path) -> None:
     assert "m4 b spb vdd vdd pch" in synapse_of(folder / "own.toml").cards
 
 
+def test_a_level_below_the_supply_follows_it(folder: Path) -> None:
+    edited(folder, "pairs.spice", "spb nb pb", "spb CP well nb pb")
+    path = edited(folder, "own.toml", "bias_n_v", "below_supply_v = { CP = 0.9, WELL = 0.0 }\nbias_n_v")
+    design = load_design(path)
+    for supply_v, level in ((1.8, 0.9), (1.62, 0.72)):
+        cells = Cells(NetlistSynapse(synapse_of(path), supply_v), design.neuron, design.timing, supply_v, 0.5)
+        netlist = synapse_iv(cells, SynapseSetting(1, 0.25))
+        assert "Xsynapse membrane spike spike_bar synapse_cp synapse_well synapse_n_bias" in netlist
+        assert f"Vsynapse_cp synapse_cp 0 {level}\n" in netlist and f"Vsynapse_well synapse_well 0 {supply_v}\n" in netlist
+    with pytest.raises(InputError, match="pins: cp is named twice"):
+        load_design(edited(folder, "own.toml", "bias_n_v = ", "fixed_v = { cp = 0.3 }\nbias_n_v = "))
+
+
 def test_a_pin_is_connected_to_what_it_is_named_for(folder: Path) -> None:
     edited(folder, "pairs.spice", "spb nb pb", "spb tail nb pb")
     path = edited(folder, "own.toml", "bias_n_v", "fixed_v = { tail = 0.3 }\nbias_n_v")
@@ -161,7 +174,7 @@ def test_a_pin_is_connected_to_what_it_is_named_for(folder: Path) -> None:
             r"synapse\.subcircuit: .*no sub-circuit 'pair'; .* pairs",
         ),
         ("own.toml", 'membrane = "mem", ', "", r"synapse: pins: membrane: missing"),
-        ("own.toml", 'spike = "sp", ', "", r"synapse\.pins: nothing is said of pin 'sp'"),
+        ("own.toml", 'spike = "sp", ', "", r"synapse\.pins: nothing is said of pin 'sp'.*in fixed_v or below_supply_v"),
         ("own.toml", 'ground = "vss"', 'ground = "gnd"', r"synapse\.pins\.ground: sub-circuit pairs has no pin 'gnd'"),
         ("own.toml", 'ground = "vss"', 'ground = "vdd"', r"pins: vdd is named twice"),
         ("own.toml", 'ground = "vss"', 'earth = "vss"', r"synapse\.pins\.earth"),
