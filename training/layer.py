@@ -106,6 +106,7 @@ class RCSpikeLayer(nn.Module):
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
         self.fan_out = fan_out
         self.variation: Variation | None = None
+        self.bias_variation: Variation | None = None
         self.bind(model, weight_range)
 
     def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
@@ -157,6 +158,10 @@ class RCSpikeLayer(nn.Module):
             self.weight.mul_(self.gain.of(self.weight))
             self.gain = None
 
+    def crossbar(self) -> list[Tensor]:
+        """The stored weights of all synapses, [out, in] and, of the bias spike, [out]."""
+        return [self.weight] if self.bias is None else [self.weight, self.bias.weight]
+
     def effective_weight(self) -> Tensor:
         """What the cell does with the stored weights, shaped as `weight`: clipped sign by sign, off below the smallest code.
 
@@ -176,7 +181,7 @@ class RCSpikeLayer(nn.Module):
         made = self._as_made(self.effective_weight(), self.variation)
         return made._replace(beta=beta_of(made.beta, made.weight))
 
-    def _as_made(self, weight: Tensor, variation: Variation | None = None) -> Synapses:
+    def _as_made(self, weight: Tensor, variation: Variation | None) -> Synapses:
         """Synapses of effective weights as designed."""
         made = weight if variation is None else variation(weight)
         if self._constant_beta is not None:
@@ -213,7 +218,7 @@ class RCSpikeLayer(nn.Module):
         """
         t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
         synapses = self._as_made(self.effective_weight(), self.variation)
-        bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight))
+        bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight), self.bias_variation)
         membrane = self._accumulate(t, synapses, bias, generator)
         switched = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off) if self._has_kick_off else membrane
         spike_times = self.fire(switched)

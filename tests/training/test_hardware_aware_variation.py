@@ -44,6 +44,22 @@ def test_mismatch_has_the_mean_and_the_spread_of_each_sign() -> None:
     assert np.array_equal(net.layers[0].synapses().weight.detach().numpy(), designed)
 
 
+@pytest.mark.parametrize("kind", [WeightNoise(0.1), DynamicMismatch(SPREAD), FrozenMismatch(SPREAD, 2)])
+def test_a_bias_spike_has_a_synapse_like_any_other(kind: VariationKind) -> None:
+    hardware = NormalisedModel.constant(3.0, -2.0)
+    net = RCSpikeNetwork((4, 400), hardware, bias=True).double().eval()
+    with torch.no_grad():
+        net.layers[0].bias.weight.fill_(0.5)
+    silent = torch.ones(1, 4, dtype=torch.float64)
+    designed = net(silent)[0].membrane.detach()
+    with varied(net, kind, torch.Generator().manual_seed(1)):
+        membrane = net(silent)[0].membrane.detach().numpy()[0]
+    made_weight = -3.0 * np.log1p(-membrane / 3.0)  # v = E (1 - e^{-w/E})
+    # Noise is a share of the largest weight of the crossbar, which here has the bias alone.
+    assert np.std(made_weight / 0.5) == pytest.approx(0.1 if isinstance(kind, WeightNoise) else 0.25, rel=0.1)
+    assert torch.equal(net(silent)[0].membrane.detach(), designed)
+
+
 def test_a_die_moves_all_its_devices_of_a_sign_together() -> None:
     net = network(20, 30)
     designed = net.layers[0].weight.detach().numpy()

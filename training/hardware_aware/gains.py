@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.evaluation import evaluate
-from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 
 # Each round looks at 5 x 5 gains about the best so far, a finer step apart: 0.39 .. 2.56 at first.
@@ -30,7 +29,7 @@ class Gains:
 @contextlib.contextmanager
 def with_gains(network: RCSpikeNetwork, gains: Gains) -> Iterator[None]:
     """The network with its weights times the gains, within the range of the cell, for as long as the context lasts."""
-    weights = [weight for layer in network for weight in _weights_of(layer)]
+    weights = [weight for layer in network for weight in layer.crossbar()]
     kept = [weight.detach().clone() for weight in weights]
     with torch.no_grad():
         for weight in weights:
@@ -42,10 +41,6 @@ def with_gains(network: RCSpikeNetwork, gains: Gains) -> Iterator[None]:
         with torch.no_grad():
             for weight, original in zip(weights, kept, strict=True):
                 weight.copy_(original)
-
-
-def _weights_of(layer: RCSpikeLayer) -> list[Tensor]:
-    return [layer.weight] if layer.bias is None else [layer.weight, layer.bias.weight]
 
 
 def search_gains(

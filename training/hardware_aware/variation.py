@@ -97,19 +97,26 @@ def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch
         generator = torch.Generator().manual_seed(kind.die)
     if isinstance(kind, WeightNoise):
         for layer in layers:
-            layer.variation = _noise(layer.weight, kind.share, generator)
+            _make_noise(layer, kind.share, generator)
     else:
         _make_die(layers, kind.mismatch, generator)
     try:
         yield
     finally:
         for layer in layers:
-            layer.variation = None
+            layer.variation = layer.bias_variation = None
 
 
-def _noise(weight: Tensor, share: float, generator: torch.Generator | None) -> partial[Tensor]:
-    noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype, device=weight.device)
-    return partial(torch.add, share * weight.detach().abs().max() * noise)
+def _make_noise(layer: RCSpikeLayer, share: float, generator: torch.Generator | None) -> None:
+    largest = torch.stack([weight.detach().abs().max() for weight in layer.crossbar()]).max()
+
+    def noise(weight: Tensor) -> partial[Tensor]:
+        drawn = torch.randn(weight.shape, generator=generator, dtype=weight.dtype, device=weight.device)
+        return partial(torch.add, share * largest * drawn)
+
+    layer.variation = noise(layer.weight)
+    if layer.bias is not None:
+        layer.bias_variation = noise(layer.bias.weight)
 
 
 def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.Generator | None) -> None:
@@ -121,10 +128,16 @@ def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.G
         return torch.exp(spread * torch.randn(shape, generator=generator, device=device) - spread**2 / 2)
 
     die = [factors(sigma, ()) for sigma in (mismatch.die_plus, mismatch.die_minus)]
+
+    def device_factors(weight: Tensor) -> partial[Tensor]:
+        devices = [factors(sigma, weight.shape) for sigma in (mismatch.device_plus, mismatch.device_minus)]
+        plus, minus = ((common * own).to(weight) for common, own in zip(die, devices, strict=True))
+        return partial(_as_made, plus=plus, minus=minus)
+
     for layer in layers:
-        devices = [factors(sigma, layer.weight.shape) for sigma in (mismatch.device_plus, mismatch.device_minus)]
-        plus, minus = ((common * own).to(layer.weight) for common, own in zip(die, devices, strict=True))
-        layer.variation = partial(_as_made, plus=plus, minus=minus)
+        layer.variation = device_factors(layer.weight)
+        if layer.bias is not None:
+            layer.bias_variation = device_factors(layer.bias.weight)
 
 
 def _as_made(weight: Tensor, plus: Tensor, minus: Tensor) -> Tensor:
