@@ -43,6 +43,9 @@ Study = Annotated[Path | None, typer.Option("--study", metavar="STUDY", help="Tr
 DataFolder = Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="Official files of the study's data set.")]
 Device = Annotated[str, typer.Option("--device", help="cpu or cuda, for a study.")]
 Weights = Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Take these weights (safetensors), train none.")]
+Hardware = Annotated[
+    Path | None, typer.Option("--hardware", metavar="FILE", help="Take this hardware.json (cosim fit), characterize nothing.")
+]
 Pdf = Annotated[bool, typer.Option("--pdf/--no-pdf", help="Also write report.pdf.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Where there is no terminal: a log line every few seconds.")]
 
@@ -117,6 +120,7 @@ def train(
     scheduler: Scheduler = "",
     samples: Samples = None,
     dies: Dies = None,
+    hardware: Hardware = None,
     study: Study = None,
     data: DataFolder = None,
     device: Device = "cpu",
@@ -127,15 +131,19 @@ def train(
 
     Example: cosim train designs/iris_5_5_5.toml --json
 
+    Example: cosim train designs/iris_5_5_5.toml --hardware silicon/hardware.json --out runs/silicon
+
     Example: cosim train --study designs/studies/digits.toml
     """
     with _clear_errors():
         if (design is None) == (study is None):
             raise InputError("command line: give either a DESIGN or --study STUDY")
+        if study is not None and hardware is not None:
+            raise InputError("--hardware: a study lists its hardware itself; give it with a DESIGN")
     if study is not None:
         _run_study(study, out, data, device, as_json, verbose)
     elif design is not None:
-        _run_until("train", design, out, jobs, scheduler, samples, dies, as_json, True, verbose)
+        _run_until("train", design, out, jobs, scheduler, samples, dies, as_json, True, verbose, hardware=hardware)
 
 
 @app.command(name="map")
@@ -345,6 +353,7 @@ def _run_until(
     pdf: bool,
     verbose: bool,
     weights: Path | None = None,
+    hardware: Path | None = None,
 ) -> None:
     resume = "; the same command goes on from here"
     with _clear_errors(resume):
@@ -360,6 +369,7 @@ def _run_until(
             dies=dies,
             pdf=pdf,
             weights=weights,
+            hardware=hardware,
             monitor=_monitor(verbose),
             command=_command(),
         )

@@ -28,7 +28,7 @@ from cosim.errors import InputError
 from cosim.limits import Verdict, judge
 from cosim.progress import Monitor
 from cosim.run_directory import DESIGN, PROVENANCE, RunDirectory
-from cosim.stages import STAGES, Effort, Stage, StageName, Workspace
+from cosim.stages import GIVEN_HARDWARE, STAGES, Effort, Stage, StageName, Workspace
 
 if TYPE_CHECKING:
     from cosim.datasheet import DatasheetResult
@@ -85,6 +85,7 @@ def run(
     dies: int | None = None,
     pdf: bool = True,
     weights: Path | str | None = None,
+    hardware: Path | str | None = None,
     monitor: Monitor | None = None,
     command: str = "",
 ) -> RunResult:
@@ -99,6 +100,7 @@ def run(
         pdf: also write report.pdf.
         weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none (see
             `cosim.given_weights`).
+        hardware: hardware.json from elsewhere; the run directory keeps it and characterises nothing (see `cosim.given_hardware`).
         monitor: hears of the progress.
         command: recorded in provenance.json.
 
@@ -115,6 +117,8 @@ def run(
         _check_datasheet(path, effective)
     directory = RunDirectory(Path(out) if out is not None else Path("runs") / loaded.name)
     with directory.open(loaded.name), monitor or Monitor() as watching:
+        if hardware is not None:
+            _take_hardware(directory, Path(hardware), effective)
         if weights is not None:
             _take_weights(directory, Path(weights), effective)
         directory.write(DESIGN, _design_text(path, overrides))
@@ -131,6 +135,15 @@ def _take_weights(directory: RunDirectory, weights: Path, design: Design) -> Non
 
         read_given(weights, design.network)
         directory.write(GIVEN, weights.read_bytes())
+
+
+def _take_hardware(directory: RunDirectory, hardware: Path, design: Design) -> None:
+    """Keep a hardware model from elsewhere in the run directory, whose characterisation takes it. Refuses what does not fit."""
+    with one_line_errors():
+        from cosim.given_hardware import read_given
+
+        read_given(hardware, design)
+        directory.write(GIVEN_HARDWARE, hardware.read_bytes())
 
 
 def _check_datasheet(path: Path, design: Design) -> None:
@@ -191,10 +204,15 @@ def _bring_up_to_date(space: Workspace, last: StageName, command: str) -> Iterat
     for stage in STAGES[:current]:
         space.monitor.skip(stage.name)
     _forget(space.run, STAGES[current:])
-    _check_packages(wanted[current:])
+    _check_packages([stage for stage in wanted[current:] if not _is_given(space, stage)])
     for stage in wanted[current:]:
         _run_stage(space, stage, command)
         yield stage.name
+
+
+def _is_given(space: Workspace, stage: Stage) -> bool:
+    """Whether a stage takes what the run directory was given, and simulates nothing."""
+    return stage.name == StageName.CHARACTERIZE and (space.run / GIVEN_HARDWARE).exists()
 
 
 def _current_count(space: Workspace, records: dict[str, Any]) -> int:
@@ -239,7 +257,7 @@ def _outputs(space: Workspace, stage: Stage) -> tuple[str, ...]:
 
 def _tools_unchanged(space: Workspace, stage: Stage, record: dict[str, Any]) -> bool:
     """Whether PDK and ngspice are what they were. Where they are missing a finished run can still be read and reported."""
-    if not stage.simulates:
+    if not stage.simulates or _is_given(space, stage):
         return True
     try:
         now = {"device_models": _device_models(space.design), "ngspice": _ngspice()}
@@ -286,6 +304,7 @@ def _run_stage(space: Workspace, stage: Stage, command: str) -> None:
     space.monitor.begin(stage.name)
     started, wall, cpu = datetime.now(UTC), time.monotonic(), time.process_time()
     inputs = _inputs_digest(space, stage, space.run.read_json(PROVENANCE).get("stages", {}))
+    simulates = stage.simulates and not _is_given(space, stage)
     if stage.name == StageName.REPORT:
         _write_limits(space)
     with one_line_errors():
@@ -299,7 +318,7 @@ def _run_stage(space: Workspace, stage: Stage, command: str) -> None:
         "outputs_sha256": space.run.digest(_outputs(space, stage)),
         "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
         **({"git_revision": revision} if (revision := provenance.git_revision()) else {}),
-        **({"device_models": _device_models(space.design), "ngspice": _ngspice()} if stage.simulates else {}),
+        **({"device_models": _device_models(space.design), "ngspice": _ngspice()} if simulates else {}),
     }
     _record(space, stage, metrics, record, command)
     space.monitor.end()
@@ -344,6 +363,7 @@ def _origin(space: Workspace, command: str) -> dict[str, Any]:
         "temperature_c": design.process.temperature_c,
         "model_set": hardware.get("model_set", str(design.process.model_set)),
         "model_library_sha256": hardware.get("model_digest"),
+        "hardware": hardware.get("provenance"),
         "seeds": {
             "split": design.network.split_seed, "training": design.training.seed, "mismatch": design.validation.mismatch_seed,
         },

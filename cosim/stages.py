@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from cosim.mapping import MappedNetwork
     from cosim.monitored_bench import MonitoredBench
     from cosim.simulator import Outcome, Pool
+    from training.hardware import HardwareModel
+
+
+GIVEN_HARDWARE = "given_hardware.json"
+"""What a run directory was given in the place of a characterisation (`cosim.given_hardware`)."""
 
 
 class StageName(StrEnum):
@@ -94,7 +100,19 @@ class Stage:
 
 
 def characterize_stage(space: Workspace) -> dict[str, float]:
-    """Sweeps of the testbenches -> characterization/*.parquet, hardware.json. Neither a weight nor a data sample goes in."""
+    """Sweeps of the testbenches -> characterization/*.parquet, hardware.json. Neither a weight nor a data sample goes in.
+
+    Where the run was given a hardware model, that one instead.
+    """
+    from cosim.given_hardware import read_given
+
+    given = space.run / GIVEN_HARDWARE
+    hardware = read_given(given, space.design) if given.exists() else _characterized(space)
+    hardware.save(space.run / "hardware.json")
+    return hardware_metrics(hardware)
+
+
+def _characterized(space: Workspace) -> HardwareModel:
     from cosim.characterize.extract import characterize
 
     with space.bench() as bench:
@@ -105,15 +123,18 @@ def characterize_stage(space: Workspace) -> dict[str, float]:
                 space.run.write_table("characterization/failures.parquet", _failures(bench.failures))
     for name, table in result.tables.items():
         space.run.write_table(f"characterization/{name}.parquet", table)
-    result.hardware.save(space.run / "hardware.json")
-    neuron, fits = result.hardware.neuron, result.tables["synapse_fit"]
-    plus, minus = fits[fits.sign > 0], fits[fits.sign < 0]
+    return result.hardware
+
+
+def hardware_metrics(hardware: HardwareModel) -> dict[str, float]:
+    """Medians over the codes of each sign; the rest as it is."""
+    neuron, plus, minus = hardware.neuron, hardware.plus, hardware.minus
     return {
-        "characterization.e_plus": float(plus.reversal_v.median()) / neuron.v_th_v,
-        "characterization.e_minus": -float(minus.reversal_v.median()) / neuron.v_th_v,
+        "characterization.e_plus": statistics.median(plus.reversal.y) / neuron.v_th_v,
+        "characterization.e_minus": -statistics.median(minus.reversal.y) / neuron.v_th_v,
         "characterization.e_dis": neuron.discharger_reversal.value / neuron.v_th_v,
-        "characterization.lambda_n": float(plus.lambda_per_v.median()),
-        "characterization.lambda_p": float(minus.lambda_per_v.median()),
+        "characterization.lambda_n": plus.lambda_per_v.value,
+        "characterization.lambda_p": minus.lambda_per_v.value,
         "characterization.capacitance_f": neuron.capacitance_f,
         "characterization.threshold_v": neuron.threshold.value,
     }
@@ -252,8 +273,11 @@ STAGES = (
         StageName.CHARACTERIZE,
         characterize_stage,
         sections={**_CIRCUIT, "characterization": True, "network": {"inputs", "hidden", "outputs"}},
-        code=("sky130_models", "netlists", "cosim/simulator", "cosim/characterize", "training/hardware.py"),
-        inputs=(),
+        code=(
+            "sky130_models", "netlists", "cosim/simulator", "cosim/characterize", "cosim/given_hardware.py",
+            "training/hardware.py",
+        ),
+        inputs=(GIVEN_HARDWARE,),
         outputs=("characterization", "hardware.json"),
         packages=_SIMULATION_PACKAGES,
         metrics=("characterization.",),

@@ -210,7 +210,7 @@ def test_the_monitor_hears_of_every_stage(tmp_path: Path, design: Path, log: Log
 
 def test_the_real_stages_cover_each_other() -> None:
     """Inputs come from earlier stages, code exists, and no metric or output has two owners."""
-    written: list[str] = ["design.toml", "given_weights.safetensors"]  # what a run directory is given
+    written: list[str] = ["design.toml", "given_hardware.json", "given_weights.safetensors"]  # what a run directory is given
     for stage in STAGES:
         assert set(stage.inputs) <= set(written), stage.name
         assert not set(stage.outputs) & set(written), stage.name
@@ -222,6 +222,6 @@ def test_the_real_stages_cover_each_other() -> None:
 
 def test_characterisation_depends_on_no_weight_and_no_data() -> None:
     stage = STAGES[0]
-    assert stage.inputs == ()
+    assert stage.inputs == ("given_hardware.json",)
     assert {"training", "validation"} & set(stage.sections) == set()
     assert stage.sections["network"] == {"inputs", "hidden", "outputs"}

@@ -1,0 +1,77 @@
+"""A hardware model from elsewhere, such as that of measured silicon, in the place of a characterisation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from extracted import reference_hardware
+from typer.testing import CliRunner, Result
+
+from cosim.cli import app
+from cosim.design import Design, load_design
+from cosim.errors import InputError
+from cosim.given_hardware import read_given
+from cosim.stages import GIVEN_HARDWARE
+from training.hardware import HardwareModel
+
+QUICK = 'name = "quick"\n[training]\nepochs = {epochs}\n'
+
+
+def measured(folder: Path) -> Path:
+    hardware = reference_hardware().model_copy(update={"provenance": "measured"})
+    hardware.save(folder / "silicon.json")
+    return folder / "silicon.json"
+
+
+def train(*words: object) -> Result:
+    return CliRunner().invoke(app, ["train", *map(str, words)])
+
+
+def test_a_design_is_trained_on_measured_hardware_without_models_or_simulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path / "no_pdk"))
+    design, run, given = tmp_path / "quick.toml", tmp_path / "run", measured(tmp_path)
+    design.write_text(QUICK.format(epochs=2))
+    result = train(design, "--out", run, "--hardware", given)
+    assert result.exit_code == 0, result.output
+    assert HardwareModel.load(run / "hardware.json") == HardwareModel.load(given) and (run / GIVEN_HARDWARE).exists()
+    record = json.loads((run / "provenance.json").read_text())
+    assert record["stages"]["characterize"]["points"] == 0 and "ngspice" not in record["stages"]["characterize"]
+    assert record["hardware"] == "measured"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["characterization.e_plus"] == pytest.approx(2.77, abs=0.3)
+    trained = (run / "network.safetensors").read_bytes()
+    design.write_text(QUICK.format(epochs=3))
+    assert train(design, "--out", run).exit_code == 0, "the run directory keeps it"
+    assert HardwareModel.load(run / "hardware.json").provenance == "measured"
+    assert (run / "network.safetensors").read_bytes() != trained
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"synapse": {"kind": "cascode"}}, "cell: is current_source, synapse.kind of the design is cascode"),
+        ({"timing": {"phase_s": 2e-6}}, "phase_s: is 1e-06, timing.phase_s of the design is 2e-06"),
+        ({"network": {"hidden": 9}}, "neuron.synapses: is 5, the design has 9"),
+    ],
+)
+def test_a_model_of_another_circuit_is_one_line(change: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    given = measured(tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_given(given, Design.model_validate({"name": "x", **change}))
+    assert str(caught.value) == f"{given}: {complaint}"
+
+
+def test_a_file_that_is_no_model_changes_nothing(tmp_path: Path) -> None:
+    design, run = tmp_path / "quick.toml", tmp_path / "run"
+    design.write_text(QUICK.format(epochs=2))
+    (tmp_path / "bad.json").write_text("{}")
+    result = train(design, "--out", run, "--hardware", tmp_path / "bad.json")
+    assert result.exit_code == 2 and "schema_version: missing; this is not a hardware model" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1 and not (run / GIVEN_HARDWARE).exists()
+    result = train("--study", tmp_path / "x.toml", "--hardware", tmp_path / "bad.json")
+    assert result.exit_code == 2 and "a study lists its hardware" in result.stderr
+    assert load_design(design).name == "quick"
