@@ -18,7 +18,6 @@ from cosim.characterize.parameter_table import MEASURED, NAN, SIDES, Row, all_pa
 from cosim.characterize.synapse_parameters import CODE_NAMES
 from cosim.circuits import Measured, circuits_of, rows_by_condition
 from cosim.design import Datasheet, Design, Sweep
-from cosim.errors import InputError
 from cosim.sweep import Condition, Value, product
 from cosim.sweep_run import SweepResult
 from netlists.synapse import SIGNS
@@ -42,7 +41,8 @@ HALF_WIDTH_V = 1e-3
 TINY_A = 1e-30
 """Stands for no current where its logarithm is taken."""
 
-Curves = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+Curves = Mapping[str, Curve]
 Measure = Callable[[Sequence[str], Sequence[Condition]], SweepResult]
 
 
@@ -139,11 +139,12 @@ def without_lost(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
 
 def _sensing_rebiased(design: Design, condition: Condition, here: Curves, own: Curves) -> Condition:
     """The condition with the current of the starving pull-up at its design value."""
-    if "pullup" not in here or "pullup" not in own:
+    curve = _rising(here, "pullup")
+    if curve is None or "pullup" not in own:
         return condition
     bias, current = own["pullup"]
     wanted = float(np.exp(np.interp(design.neuron.pullup_bias_v, bias, np.log(np.maximum(current, TINY_A)))))
-    return _with(condition, {"neuron.pullup_bias_v": round(_at(*rising(*here["pullup"]), wanted), 5)})
+    return _with(condition, {"neuron.pullup_bias_v": round(_at(*curve, wanted), 5)})
 
 
 def rebiased(
@@ -166,10 +167,14 @@ def rebiased(
         side = SIDES[sign]
         if side not in curves:
             continue
-        bias, current = rising(*curves[side])
         # One bias for all codes is that of one unit, the weakest code, whose curve it is.
         shared = not isinstance(getattr(design.synapse, name), tuple)
         weights = {code: nominal[f"weight_{side}_{code}"] for code in (ENDS[:1] if shared else ENDS)}
+        curve = _rising(curves, side)
+        if curve is None or not np.isfinite(list(weights.values())).all():
+            missing += [Unreached(condition, f"{side}_{code}", weights.get(code, NAN), NAN, NAN) for code in ENDS]
+            continue
+        bias, current = curve
         found = [round(_at(bias, current, weight * unit_a), 5) for weight in weights.values()]
         if shared:
             fields[f"synapse.{name}"] = found[0]
@@ -183,9 +188,10 @@ def rebiased(
             for lost in (CODE_NAMES if shared else (code,))
         ]
     e = here["e_dis"]
-    if "discharger" in curves and np.isfinite(e):
+    discharger = _rising(curves, "discharger")
+    if discharger is not None and np.isfinite(e):
         share = e * np.log(e / (e - 1)) if e > 1 else 1.0  # docs/physics.md, equation 3: a resting membrane fires at t = 1
-        condition = at_bias(condition, _at(*rising(*curves["discharger"]), unit_a * share))
+        condition = at_bias(condition, _at(*discharger, unit_a * share))
     final = _with(condition, fields)
     return final, [replace(one, condition=final) for one in missing]
 
@@ -195,14 +201,19 @@ def bias_curves_of(rows: Mapping[str, Sequence[Row]]) -> Curves:
     return {row["device"]: (np.asarray(row["bias_v"]), np.asarray(row["current_a"])) for row in rows.get("bias_curves", ())}
 
 
-def rising(bias_v: NDArray[np.float64], current_a: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The longest part of a bias curve on which the current rises, in that order. Raises `InputError` if it never does."""
+def _rising(curves: Curves, device: str) -> Curve | None:
+    """The rising part of the curve of a device; None where it has none."""
+    return rising(*curves[device]) if device in curves else None
+
+
+def rising(bias_v: NDArray[np.float64], current_a: NDArray[np.float64]) -> Curve | None:
+    """The longest part of a bias curve on which the current rises, in that order; None if it never does."""
     if current_a[-1] < current_a[0]:
         bias_v, current_a = bias_v[::-1], current_a[::-1]
     up = np.concatenate([[False], np.diff(current_a) > 0, [False]])
     edges = np.flatnonzero(np.diff(up.astype(int)))
     if not len(edges):
-        raise InputError("bias curve: the current never rises with the bias; check the cell's bias pins")
+        return None
     start, end = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
     return bias_v[start : end + 1], np.maximum(current_a[start : end + 1], TINY_A)
 

@@ -151,6 +151,17 @@ def test_a_weight_out_of_reach_is_said_so_and_has_no_value(design: Design) -> No
     assert condition is not None and condition == lost.condition
 
 
+def test_a_bias_that_does_nothing_at_a_condition_costs_that_sign_only(design: Design) -> None:
+    here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
+    nominal = {**no_values(), **dict.fromkeys(("weight_plus_weak", "weight_minus_weak"), 0.02)}
+    nominal |= dict.fromkeys(("weight_plus_strong", "weight_minus_strong"), 1.0)
+    bias, current = exponential(1e-15, 30)
+    curves = {"plus": (bias, np.full_like(bias, 1e-9)), "minus": (bias, current[::-1]), "discharger": (bias, 0 * bias)}
+    condition, missing = rebiased(design, of_design(design), curves, here, nominal)
+    assert [one.weight for one in missing] == ["plus_weak", "plus_strong"] and np.isnan(missing[0].lowest)
+    assert condition is not None and set(dict(condition.parameters)) == {"synapse.pmos_bias_v"}
+
+
 def test_a_neuron_that_does_not_work_has_no_unit_of_weight(design: Design) -> None:
     condition, missing = rebiased(design, of_design(design), {}, no_values(), no_values())
     assert condition is None and [one.weight for one in missing] == ["all"]
@@ -158,10 +169,11 @@ def test_a_neuron_that_does_not_work_has_no_unit_of_weight(design: Design) -> No
 
 def test_the_rising_part_of_a_bias_curve() -> None:
     bias = np.linspace(0, 1.8, 7)
-    volts, current = rising(bias, np.array([3.0, 2.0, 1.0, 2.0, 4.0, 8.0, 7.0]))
+    found = rising(bias, np.array([3.0, 2.0, 1.0, 2.0, 4.0, 8.0, 7.0]))
+    assert found is not None
+    volts, current = found
     assert list(current) == [1.0, 2.0, 4.0, 8.0] and list(volts) == pytest.approx([0.6, 0.9, 1.2, 1.5])
-    with pytest.raises(InputError, match="never rises with the bias"):
-        rising(bias, np.ones(7))
+    assert rising(bias, np.ones(7)) is None
 
 
 def test_the_worst_condition_is_the_farthest_from_typical() -> None:
