@@ -105,6 +105,8 @@ def test_a_time_that_is_no_number_shows(solver: Solver) -> None:
     t[0, 1] = torch.nan
     v = solver(Accumulation(t, weight, torch.zeros_like(weight)))
     assert bool(v[0].isnan().all()) and bool(v[1].isfinite().all())
+    for spikes in (ttfs_spikes(t, weight), lif_spikes(t, weight)):
+        assert bool(spikes[0].isnan().all()) and bool(spikes[1].isfinite().all())
 
 
 def test_a_second_derivative_is_refused_and_not_taken_for_zero() -> None:

@@ -50,6 +50,7 @@ class _FirstSpikes(torch.autograd.Function):
         given = (array(times), array(order), array(w), tau_m, tau_s, opens, closes)
         found = [written(x) for x in (end, current, rank)]
         over_threads(lambda first, last: lif_kernels.first_spikes(*given, *found, first, last), len(w), t.shape[1] * end.numel())
+        end[times.isnan().any(1)] = torch.nan
         ctx.save_for_backward(t, times, order, w, end, current, rank)
         ctx.constants = tau_m, tau_s
         return end.to(t.device)

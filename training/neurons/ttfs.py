@@ -70,6 +70,7 @@ class _FirstSpikes(torch.autograd.Function):
         over_threads(
             lambda first, last: ttfs_kernels.first_spikes(*given, *found, first, last), len(weight), t.shape[1] * end.numel()
         )
+        end[times.isnan().any(1)] = torch.nan
         ctx.save_for_backward(t, times, order, *synapses[:2], synapses[3], end, g, f, rank)
         ctx.horizon = horizon
         return end.to(t.device), g.to(t.device)
