@@ -17,6 +17,7 @@ _OURS = frozenset({"neuron", "spike_driver"})
 
 _COMMENTED_HEADER = re.compile(r"^\*\*(\.(?:subckt|ends)\b.*)$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"^\s*\.end\s*$", re.IGNORECASE | re.MULTILINE)
+_END_OF_LINE_COMMENT = re.compile(r"\s\$(?:\s.*)?$")
 _GROUND = frozenset({"0", "gnd"})
 
 
@@ -44,7 +45,7 @@ def admitted_cell(section: NetlistDimensions, folder: Path, library: str = "") -
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"synapse.file: {path} cannot be read: {error.strerror}; give the SPICE file of your cell") from error
     except UnicodeDecodeError as error:
@@ -59,7 +60,7 @@ def _without_export_marks(text: str, subcircuit: str, libraries: set[str]) -> st
     for line in _END.sub("", text).splitlines():
         if not line.lstrip().startswith(("+", "*")):  # which go on with the card before
             left_out = line.lower().split()[:1] == [".save"] or _calls_library(line, libraries)
-        lines.append("" if left_out else line)
+        lines.append("" if left_out else _END_OF_LINE_COMMENT.sub("", line))
     return "\n".join(lines)
 
 

@@ -124,6 +124,13 @@ def test_what_xschem_adds_is_left_out_and_what_it_comments_out_is_read(folder: P
     assert [line.split()[0].lower() for line in cards.splitlines()] == [".subckt", "m1", "m2", "m3", "m4", ".ends"]
 
 
+def test_comments_at_the_end_of_a_line_and_a_byte_order_mark_are_fine(folder: Path) -> None:
+    plain = synapse_of(folder / "own.toml").cards
+    text = PAIRS.replace("nch w=1u l=0.25u\n", "nch w=1u l=0.25u $ 0.25 $um\n").replace(".ends", ".ENDS pairs ; done")
+    (folder / "pairs.spice").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert synapse_of(folder / "own.toml").cards.lower().replace(".ends pairs", ".ends") == plain
+
+
 def test_parameters_of_the_header_are_no_pins(folder: Path) -> None:
     edited(folder, "pairs.spice", "nb pb vdd vss\n", "nb pb vdd vss wn=1u  ln = 0.25u\n+ k = '2 * 3'\n")
     assert pins_of(synapse_of(folder / "own.toml").cards, "Pairs") == ["mem", "sp", "spb", "nb", "pb", "vdd", "vss"]
