@@ -158,6 +158,9 @@ class RCSpikeLayer(nn.Module):
             self.weight.mul_(self.gain.of(self.weight))
             self.gain = None
 
+    def extra_repr(self) -> str:
+        return f"weight={list(self.weight.shape)}, solver={self.solver!r}"
+
     def crossbar(self) -> list[Tensor]:
         """The stored weights of all synapses, [out, in] and, of the bias spike, [out]."""
         return [self.weight] if self.bias is None else [self.weight, self.bias.weight]

@@ -56,8 +56,14 @@ def train(
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.
         logger: a Lightning logger (CSV, TensorBoard) that gets every row of the history.
+
+    Raises ValueError for a device that is not there, fewer outputs than classes, or an augmentation of what is no picture.
     """
-    place = torch.device(device)
+    place = _device(device)
+    if network.sizes[-1] < data.classes:
+        raise ValueError(f"network: has {network.sizes[-1]} outputs for {data.classes} classes")
+    if recipe.augmentation and data.train_t.dim() != 4:
+        raise ValueError("augmentation: needs pictures, give data.as_images() and a network that takes them")
     generator = torch.Generator(place).manual_seed(recipe.seed)
     _prepare(network.to(place), recipe, generator, keep_weights)
     learner = Learner(network, data.to(place), recipe, generator, variation, evaluate_every)
@@ -71,6 +77,14 @@ def train(
     with varied(network, variation if isinstance(variation, FrozenMismatch) else None):
         _fit(learner, callbacks, logger, bar=progress is None and sys.stderr.isatty())
     return learner.history
+
+
+def _device(device: torch.device | str) -> torch.device:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device: {str(device)!r} is not there; take 'cpu'") from error
+    return torch.device(device)
 
 
 def _prepare(network: RCSpikeNetwork, recipe: Recipe, generator: torch.Generator, keep_weights: bool) -> None:

@@ -90,7 +90,7 @@ def test_each_method_trains_with_what_its_name_says() -> None:
 def test_scaled_shares_the_training_of_ideal_and_differs_in_its_gains(tmp_path: Path) -> None:
     checkpoint, heard = tmp_path / "checkpoint.safetensors", []
     shared = comparison()
-    ideal = run_method(Method.IDEAL, shared, lambda row: heard.append(row.epoch), checkpoint)
+    ideal = run_method("ideal", shared, lambda row: heard.append(row.epoch), checkpoint)
     scaled = run_method(Method.SCALED, shared, lambda row: heard.append(row.epoch), checkpoint)
     assert heard == [1, 2, 3, 4]
     assert torch.equal(ideal.network.layers[0].weight, scaled.network.layers[0].weight)

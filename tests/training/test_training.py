@@ -14,6 +14,7 @@ import torch
 from realistic import model
 
 from training.data import SpikeData, iris
+from training.data.augmentation import Augmentation
 from training.evaluation import evaluate
 from training.hardware import NormalisedModel
 from training.layer import LayerOutput
@@ -98,6 +99,19 @@ def test_same_seed_gives_the_same_bits_and_another_seed_another_network(data: Sp
 
 class Interrupted(Exception):
     pass
+
+
+def test_what_does_not_fit_together_is_one_line_before_the_first_epoch(data: SpikeData) -> None:
+    network = RCSpikeNetwork((5, 2), model())
+    for options, expected in (
+        ({}, "network: has 2 outputs for 3 classes"),
+        ({"recipe": replace(SHORT, augmentation=Augmentation(flip=True))}, r"augmentation: needs pictures, .*as_images\(\)"),
+        ({"device": "gpu"}, "device: 'gpu' is not there; take 'cpu'"),
+        ({"device": "cuda:99"}, "device: 'cuda:99' is not there; take 'cpu'"),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            train(network if not options else RCSpikeNetwork((5, 5), model()), data, **{"recipe": SHORT, **options})  # type: ignore[arg-type]
+    assert repr(RCSpikeNetwork((5, 2), model()).layers[0]) == "RCSpikeLayer(weight=[2, 5], solver='exact')"
 
 
 def test_an_interrupted_training_ends_in_the_same_bits(data: SpikeData, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class MethodResult:
 
 
 def run_method(
-    method: Method,
+    method: Method | str,
     shared: Comparison,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
@@ -116,6 +116,7 @@ def run_method(
     device: torch.device | str = "cpu",
 ) -> MethodResult:
     """Train by one method and evaluate on the target; `progress`, `checkpoint` and the rest as in `training.trainer.train`."""
+    method = Method(method)
     ideal = NormalisedModel.constant(IDEAL_REVERSAL, -IDEAL_REVERSAL)
     network = shared.build(shared.target if method.knows_hardware else ideal)
     history = train(
