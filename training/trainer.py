@@ -119,10 +119,11 @@ def _fit(learner: Learner, callbacks: list[Callback], logger: Logger | None, *, 
     if epochs <= 0:
         return
     with _quiet(), _interrupts_as_ever():
+        device = learner.generator.device
         trainer = Trainer(
             max_epochs=epochs,
-            accelerator="gpu" if learner.generator.device.type == "cuda" else "cpu",
-            devices=1,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1 if device.index is None else [device.index],
             logger=logger or False,
             callbacks=callbacks,
             enable_checkpointing=False,

@@ -53,7 +53,8 @@ def accumulate(
     constants = (none if bias is None else bias, none if leak is None else leak, v_reset)
     t = t.to(weight.dtype)
     if not t.is_cpu:
-        v: Tensor = _walk_elsewhere().apply(t, weight, beta_of(beta, weight) * weight, kick, *constants)
+        conductance = (beta_of(beta, weight) * weight).to(weight.dtype)
+        v: Tensor = _walk_elsewhere().apply(t, weight, conductance, kick, *constants)
     elif isinstance(beta, BySign):
         signs = [x.to(weight.dtype).expand(len(weight)) for x in (beta.plus, beta.minus)]
         v = _EventWalk.apply(t, weight, None, *signs, kick, *constants)  # type: ignore[no-untyped-call]

@@ -35,10 +35,10 @@ class TritonWalk(torch.autograd.Function):
         g, f = torch.empty_like(v), torch.empty_like(v)
         blocks = (len(t), triton.cdiv(len(weight), _BLOCK))
         constants = _constants(weight.dtype, kick)
-        triton_kernels.walk[blocks](
-            times, order, rows[0], rows[1], rows[0] if kick is None else rows[2], bias.contiguous(), leak.contiguous(), v, g, f,
-            t.shape[1], len(weight), **constants,
-        )  # fmt: skip
+        given = (times, order, rows[0], rows[1], rows[0] if kick is None else rows[2], bias.contiguous(), leak.contiguous())
+        # Triton starts a kernel on the current device, whatever its arguments lie on.
+        with torch.cuda.device_of(t):  # type: ignore[no-untyped-call]
+            triton_kernels.walk[blocks](*given, v, g, f, t.shape[1], len(weight), **constants)
         ctx.save_for_backward(t, times, order, *rows, v, g, f)
         return v
 
@@ -51,11 +51,11 @@ class TritonWalk(torch.autograd.Function):
         weight_grad, conductance_grad, time_grad = map(torch.zeros_like, (weight, conductance, times))
         bias_grad, leak_grad = weight.new_zeros(weight.shape[1]), weight.new_zeros(weight.shape[1])
         blocks = (len(t), triton.cdiv(weight.shape[1], _BLOCK))
-        triton_kernels.walk_back[blocks](
-            times, order, weight, conductance, weight if kick is None else kick, v, g, f, v_grad.contiguous(),
-            weight_grad, conductance_grad, kick_grad, bias_grad, leak_grad, time_grad, t.shape[1], weight.shape[1],
-            **_constants(weight.dtype, kick),
-        )  # fmt: skip
+        given = (times, order, weight, conductance, weight if kick is None else kick, v, g, f, v_grad.contiguous())
+        found = (weight_grad, conductance_grad, kick_grad, bias_grad, leak_grad, time_grad)
+        constants = _constants(weight.dtype, kick)
+        with torch.cuda.device_of(t):  # type: ignore[no-untyped-call]
+            triton_kernels.walk_back[blocks](*given, *found, t.shape[1], weight.shape[1], **constants)
         time_grad *= (t >= 0.0) & (t <= 1.0)
         synapses = weight_grad.T, conductance_grad.T, None if kick is None else kick_grad.T
         return time_grad, *synapses, bias_grad, leak_grad, None
