@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from training.solvers import event_walk
+from training.solvers.connection import Convolution, Dense
+from training.solvers.solver import DSTD, Accumulation, Exact, Solver
 from training.solvers.torch_walk import TorchWalk
 
 
@@ -70,6 +72,31 @@ def compare_on(walk: type[torch.autograd.Function], tensors: list[Tensor | None]
 @pytest.mark.parametrize("kicked", [False, True])
 def test_walk_in_torch_operations_is_the_compiled_one(kicked: bool) -> None:
     compare(TorchWalk, kicked)
+
+
+@pytest.mark.parametrize("connection", [Dense(), Convolution(stride=2, padding=1)])
+@pytest.mark.parametrize("solver", [Exact(), DSTD(3), DSTD(3, moment=True), DSTD(3, interpolated_adjoint=True)])
+def test_solvers_of_another_device_are_those_of_the_cpu(
+    solver: Solver, connection: Dense | Convolution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way that a tensor takes which is not on the CPU, on the CPU: torch operations alone, a convolution by patches."""
+    g = torch.Generator().manual_seed(3)
+    shapes = ((1, 2, 5, 4), (3, 2, 3, 3)) if isinstance(connection, Convolution) else ((4, 7), (5, 7))
+    t = 1.2 * torch.rand(shapes[0], generator=g, dtype=torch.float64)
+    weight, kick = (scale * torch.randn(shapes[1], generator=g, dtype=torch.float64) for scale in (1.0, 0.02))
+    bias, leak = torch.rand(2, len(weight), generator=g, dtype=torch.float64)
+    leaves = [x.requires_grad_() for x in (t, weight, 0.4 * weight.sign(), kick, bias.clone(), leak.clone())]
+
+    def found() -> tuple[Tensor, ...]:
+        t, weight, beta, kick, bias, leak = leaves
+        v = solver(Accumulation(t, weight, beta, kick, 0.03, bias, leak, connection))
+        return v, *torch.autograd.grad(v.square().sum(), leaves)
+
+    expected = found()
+    monkeypatch.setattr(torch.Tensor, "is_cpu", False)
+    monkeypatch.setattr(event_walk, "find_spec", lambda name: None)
+    for a, b in zip(found(), expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-11)
 
 
 INTERPRETED = """
