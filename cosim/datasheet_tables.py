@@ -127,15 +127,17 @@ class Judged:
 
 
 def judge(limits: Mapping[str, Limit], circuits: Sequence[Measured], rerun: Rerun) -> list[Judged]:
-    """Every limit on all circuits of its mode. A parameter that no circuit has fails."""
+    """Every limit on all circuits of its mode. It fails where one of them lacks the parameter: it never fires, say."""
     return [_judge(name, limit, circuits, rerun) for name, limit in limits.items()]
 
 
 def _judge(name: str, limit: Limit, circuits: Sequence[Measured], rerun: Rerun) -> Judged:
     mode, _, parameter = name.partition(".")
-    here = [one for one in circuits if one.mode == mode and np.isfinite(one.values.get(parameter, np.nan))]
-    if not here:
-        return Judged(Verdict(name, None, limit.min, limit.typ, limit.max, False), None, "", "")
+    here = [one for one in circuits if one.mode == mode]
+    lacking = next((one for one in here if not np.isfinite(one.values.get(parameter, np.nan))), None)
+    if lacking or not here:
+        place = (short(lacking.condition), rerun.command(parameter, lacking.condition)) if lacking else ("", "")
+        return Judged(Verdict(name, None, limit.min, limit.typ, limit.max, False), None, *place)
     worst = min(here, key=lambda one: _margin(one.values[parameter], limit))
     value, margin = worst.values[parameter], _margin(worst.values[parameter], limit)
     verdict = Verdict(name, value, limit.min, limit.typ, limit.max, margin >= 0)

@@ -105,7 +105,10 @@ def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, r
     for condition, with_sensing in sensed.items():
         here = parameters_of(unit_rows.get(with_sensing, {}), with_sensing.applied(design))
         biased, missing = rebiased(design, with_sensing, by_condition[condition], here, result.nominal.values)
-        chosen += [biased] if biased else []
+        if biased is None:  # a circuit without any parameter
+            result.circuits.append(Measured(REBIASED, with_sensing, no_values()))
+        else:
+            chosen.append(biased)
         result.unreached += missing
     found = measure(MEASURED, list(dict.fromkeys(chosen)))
     lost = {(str(one.condition), one.weight) for one in result.unreached}

@@ -76,6 +76,13 @@ def test_a_parameter_that_nobody_measured_fails_its_limit() -> None:
     assert not judged.verdict.passed and judged.verdict.value is None
 
 
+def test_a_circuit_without_the_parameter_fails_its_limit() -> None:
+    """A neuron that never fires at a corner has no spike to be late."""
+    (judged,) = judge({"fixed.e_dis": Limit(min=5.0)}, circuits(6.0, np.nan, 7.0), RERUN)
+    assert not judged.verdict.passed and judged.verdict.value is None and judged.margin is None
+    assert judged.at == "ss, -40 C, 1.62 V" and "corner=ss" in judged.rerun
+
+
 def test_a_limit_on_something_else_is_one_line() -> None:
     design = Design.model_validate({"name": "x", "datasheet": {"limits": {"fixed.e_diss": {"min": 1.0}}}})
     with pytest.raises(InputError, match=r"datasheet\.limits: 'fixed\.e_diss' is not MODE\.PARAMETER"):
