@@ -75,6 +75,11 @@ ROWS = {
         dataset="fashion-mnist", **SMALL, reversal=[3.3], noise=[0.01], train_samples=6000,
         recipe={**CONVOLUTION, "batch": 50, "learning_rate": 3e-3, "epochs": 6},
     ),
+    "cifar-cnn-reduced": _row(
+        "CIFAR-10 over |E|, reduced: 8-8-P-16-16-P-64-10, 6000 images, no noise", "whether the best |E| is finite",
+        dataset="cifar-10", **SMALL, reversal=[1.0, 3.3, 30.0], noise=[0.0], train_samples=6000,
+        recipe={**CONVOLUTION, "batch": 50, "learning_rate": 3e-3, "epochs": 6, "augmentation": {"flip": True}},
+    ),
     "fashion-fc-reduced": _row(
         "Fashion-MNIST, reduced: 784-400-400-10, 6000 images, noise 0.01", "below the convolutional one on as many",
         dataset="fashion-mnist", hidden=[400, 400], reversal=[3.3], noise=[0.01], train_samples=6000,

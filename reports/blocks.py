@@ -60,11 +60,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Listing:
-    """Preformatted text, e.g. the design file."""
+    """Preformatted text, e.g. the design file; the PDF has only the caption of one that is not `on_paper`."""
 
     kind: ClassVar[str] = "listing"
     text: str
     caption: str = ""
+    on_paper: bool = True
 
 
 @dataclass(frozen=True)

@@ -113,14 +113,21 @@ def over_conditions(sheet: Sheet) -> list[Block]:
 
 def typical(sheet: Sheet) -> list[Block]:
     """Curves of the design's own condition, as characterisation measured them."""
-    makers = {
-        "characterization/synapse_iv": (extraction.synapse_iv, "Synapse: current against membrane, measured and line, per code."),
-        "characterization/discharger_iv": (extraction.discharger, "Discharger: current against membrane and its line."),
-        "characterization/firing": (extraction.firing, "Output spike against displacement, and the discharger's law."),
-        "characterization/membrane": (extraction.membrane_charge, "Membrane voltage against charge."),
-        "characterization/switching": (extraction.switching, "Charges of switching a synapse on and off, by weight."),
+    wide = {
+        "synapse_iv": (extraction.synapse_iv, "Synapse: current against membrane, measured and line, per code."),
+        "switching": (extraction.switching, "Charges of switching a synapse on and off, by weight."),
     }
-    return [Plot(draw(sheet.tables[name]), words) for name, (draw, words) in makers.items() if name in sheet.tables]
+    narrow = {
+        "discharger_iv": (extraction.discharger, "Discharger: current against membrane and its line."),
+        "firing": (extraction.firing, "Output spike against displacement, and the discharger's law."),
+        "membrane": (extraction.membrane_charge, "Membrane voltage against charge."),
+    }
+    return [
+        Plot(draw(sheet.tables[f"characterization/{name}"]), caption, narrow=makers is narrow)
+        for makers in (wide, narrow)
+        for name, (draw, caption) in makers.items()
+        if f"characterization/{name}" in sheet.tables
+    ]
 
 
 def ladder(sheet: Sheet) -> list[Block]:
@@ -151,13 +158,15 @@ def statistics(sheet: Sheet) -> list[Block]:
     blocks: list[Block] = [Text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
     header = ("parameter", "mean", "σ", "95 % of σ", "σ die", "σ device", "−3 σ", "median", "+3 σ", "without")
     for model_set, part in sheet.tables["statistics"].groupby("model_set", sort=False):
-        rows = [_spread_row(row) for row in part.to_dict("records")]
+        columns = len(header) if part.missing.any() else len(header) - 1
+        rows = [_spread_row(row)[:columns] for row in part.to_dict("records")]
         caption = (
             f"{model_set} models, {part.dies.max()} dies. σ of a parameter spread over factors is that of its logarithm (ln). Its "
-            "interval is that of a normal distribution. ±3 σ are the quantiles 0.00135 and 0.99865 of the dies. Without: dies that "
-            "do not have the parameter, such as a neuron that does not fire."
+            "interval is that of a normal distribution. ±3 σ are the quantiles 0.00135 and 0.99865 of the dies."
         )
-        blocks.append(Table(header, rows, caption, words=("parameter",)))
+        if part.missing.any():
+            caption += " Without: dies that do not have the parameter, such as a neuron that does not fire."
+        blocks.append(Table(header[:columns], rows, caption, words=("parameter",)))
     return blocks
 
 
@@ -213,7 +222,9 @@ def distributions(sheet: Sheet) -> list[Block]:
     ]
     names, matrix = _correlation(dies, scales)
     if len(names) > 1:
-        blocks.append(Plot(figures.correlations(matrix, names), "Correlation over the dies, logarithms where σ is one."))
+        blocks.append(
+            Plot(figures.correlations(matrix, names), "Correlation over the dies, logarithms where σ is one.", narrow=True)
+        )
     return blocks
 
 
@@ -249,12 +260,11 @@ def failures(sheet: Sheet) -> list[Block]:
 
 def commands(sheet: Sheet) -> list[Block]:
     """The command that simulates the worst condition of each parameter again."""
-    table = sheet.tables["extremes"]
-    return [
-        Listing(
-            "\n".join(_commands(table)), "Each line simulates the worst point of a row again (the whole run's store is used)."
-        )
-    ]
+    caption = (
+        "One line a row of the parameters: it simulates the worst point again. They are in datasheet.html, to be copied, and in "
+        "datasheet/extremes.parquet, column rerun."
+    )
+    return [Listing("\n".join(_commands(sheet.tables["extremes"])), caption, on_paper=False)]
 
 
 def _commands(table: pd.DataFrame) -> Iterator[str]:
