@@ -82,7 +82,7 @@ def _timed(design: Design, run: Path) -> tuple[float, DatasheetResult]:
 
 
 def _held_out(design: Design, run: Path, quick: bool) -> Iterator[Figure]:
-    """Top rung of the ladder on spike patterns that nothing was fitted to: typical, and every re-biased transistor corner."""
+    """Top rung of the ladder on spike patterns that nothing was fitted to: typical, and every other corner, re-biased."""
     with Store(run / "points.sqlite") as store, WorkerPool(JOBS, design.accuracy.timeout_s) as pool:
 
         def bench(at: Design) -> MonitoredBench:
@@ -95,8 +95,8 @@ def _held_out(design: Design, run: Path, quick: bool) -> Iterator[Figure]:
 
 
 def _rebiased(design: Design, directory: RunDirectory, nominal: HardwareModel, pool: WorkerPool) -> PvtResult:
-    """The transistor corners, re-biased, at the design's temperature and supply."""
-    asked = Datasheet.model_validate({"corners": ("ff", "ss", "sf", "fs"), "modes": (REBIASED,)})
+    """Every corner of the datasheet, re-biased, at the design's temperature and supply."""
+    asked = Datasheet.model_validate({"corners": design.datasheet.corners, "modes": (REBIASED,)})
     own = at_bias(of_design(design), nominal.neuron.discharger_bias.value)
     return run_pvt(
         design, asked, own,
