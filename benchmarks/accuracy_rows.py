@@ -29,8 +29,11 @@ DENSE = {
 }  # fmt: skip
 # Few images and epochs: no augmentation, larger steps.
 DENSE_REDUCED = {"batch": 50, "learning_rate": 2e-3, "schedule": "one_cycle"}
+# Chosen on held-out images of the reduced row: with this initial spread two epochs fit 81 % of the training images, three epochs
+# from small weights 76 %.
 CONVOLUTION = {
     "batch": 128, "learning_rate": 1e-3, "schedule": "one_cycle", "softmax_temperature": 0.07, "label_smoothing": 0.1,
+    "initial_spread": 0.7,
 }  # fmt: skip
 CIFAR = {**CONVOLUTION, "augmentation": {"flip": True, "rotation_degrees": 10.0, "crop_pixels": 4}}
 DOUBLE = [[128, 128], [256, 256], [512, 512]]

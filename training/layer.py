@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -130,11 +131,20 @@ class RCSpikeLayer(nn.Module):
     def _hold(self, name: str, values: FloatArray) -> None:
         self.register_buffer(name, torch.as_tensor(values.copy()).to(self.weight), persistent=False)
 
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw the weights: uniform, mostly positive (a membrane below rest never fires), smaller for more inputs."""
-        scale = 5.0 / self.weight[0].numel()
+    def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
+        """Draw the weights: uniform, their mean 1/inputs (a membrane below rest never fires).
+
+        Their standard deviation is spread / sqrt(inputs), so that the neurons of a layer differ however many inputs they have;
+        None: 1.7 / inputs, which keeps the drive sum|w|/|E| small.
+        """
+        inputs = self.weight[0].numel()
+        scale = 5.0 / inputs
+        low, high = -0.4 * scale, 0.8 * scale
+        if spread is not None:
+            half = spread * math.sqrt(3.0 / inputs)
+            low, high = 1.0 / inputs - half, 1.0 / inputs + half
         with torch.no_grad():
-            self.weight.uniform_(-0.4 * scale, 0.8 * scale, generator=generator)
+            self.weight.uniform_(low, high, generator=generator)
             for module in (self.gain, self.bias):
                 if module is not None:
                     module.reset_parameters()

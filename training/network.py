@@ -55,9 +55,10 @@ class RCSpikeNetwork(nn.Module):
         for layer in self:
             layer.bind(model, weight_range)
 
-    def reset_parameters(self, generator: torch.Generator) -> None:
+    def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
+        """Draw all weights: see `RCSpikeLayer.reset_parameters`."""
         for layer in self:
-            layer.reset_parameters(generator)
+            layer.reset_parameters(generator, spread)
 
     def project(self) -> None:
         for layer in self:

@@ -39,6 +39,8 @@ class Recipe:
 
     `spike_time_noise` is the rms noise of every layer's spikes in training, and with `noise_in_evaluation` in inference too, as
     published. `schedule` is what becomes of `learning_rate` over the epochs. `augmentation` needs pictures.
+    `initial_spread` is the standard deviation of the first weights times the root of a neuron's inputs, which deep networks need
+    (0.7 for the convolutional ones); None: small weights (`training.layer.RCSpikeLayer.reset_parameters`).
     """
 
     epochs: int = 1200
@@ -56,6 +58,7 @@ class Recipe:
     schedule: Schedule = "constant"
     label_smoothing: float = 0.0
     augmentation: Augmentation = NO_AUGMENTATION
+    initial_spread: float | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError: field, what is wrong, what would be right."""
@@ -68,6 +71,8 @@ class Recipe:
         for name in ("softmax_temperature", "early_spike"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name}: {getattr(self, name)} must be positive")
+        if self.initial_spread is not None and not self.initial_spread > 0.0:
+            raise ValueError(f"initial_spread: {self.initial_spread} must be positive")
         for name in ("epochs", "learning_rate", "spike_time_noise"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name}: {getattr(self, name)} must be 0 or more")

@@ -91,7 +91,7 @@ def _prepare(network: RCSpikeNetwork, recipe: Recipe, generator: torch.Generator
     for layer in network:
         layer.spike_time_noise, layer.noise_in_evaluation = recipe.spike_time_noise, recipe.noise_in_evaluation
     if not keep_weights:
-        network.reset_parameters(generator)
+        network.reset_parameters(generator, recipe.initial_spread)
 
 
 class _Ended(Callback):

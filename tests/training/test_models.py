@@ -226,3 +226,16 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
     for found, parameter in zip(torch.load(results), network.parameters(), strict=True):
         assert parameter.grad is not None and float(parameter.grad.abs().max()) > 0.0
         torch.testing.assert_close(found, parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_with_an_initial_spread_the_neurons_of_a_deep_network_differ() -> None:
+    differences = {}
+    for spread in (None, 0.7):
+        network = convolutional((1, 12, 12), 10, NormalisedModel.constant(3.3, -3.3), channels=[[16, 16]], hidden=[32])
+        network.reset_parameters(torch.Generator().manual_seed(0), spread)
+        second = list(network)[1].weight
+        if spread:
+            assert second.std().item() * second[0].numel() ** 0.5 == pytest.approx(spread, rel=0.05)
+        images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+        differences[spread] = network(images)[1].membrane.mean((0, 2, 3)).std().item()
+    assert differences[0.7] > 2 * differences[None]

@@ -51,6 +51,7 @@ class RecipePlan(_Section):
     early_spike_penalty: Share = 0.0
     early_spike: Positive = 0.12
     noise_in_evaluation: bool = True
+    initial_spread: Positive | None = None
     augmentation: AugmentationPlan = AugmentationPlan()
 
 
