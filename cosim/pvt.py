@@ -48,8 +48,10 @@ Measure = Callable[[Sequence[str], Sequence[Condition]], SweepResult]
 
 @dataclass(frozen=True)
 class Unreached:
-    """A weight that no bias gives at a condition, and the range of |weight| that there is; "all" where the neuron itself does not
-    work there, so that there is no unit of weight."""
+    """A weight that no bias gives at a condition, and the range of |weight| that there is.
+
+    "discharger" is its current as a weight; "all" where the neuron itself does not work, so that there is no unit of weight.
+    """
 
     condition: Condition
     weight: str
@@ -131,7 +133,7 @@ def without_lost(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
     `lost`: conditions as text and weights, such as plus_strong.
     """
     mine = {weight for condition, weight in lost if condition == str(circuit.condition)}
-    gone = {(SIGN_OF[side], code) for side, _, end in (weight.partition("_") for weight in mine) for code in (end, "middle")}
+    gone = {(SIGN_OF.get(side), code) for side, _, end in (weight.partition("_") for weight in mine) for code in (end, "middle")}
     points = {name: dict(parameter.point) for name, parameter in all_parameters().items()}
     kept = {
         name: NAN if (points[name].get("sign"), points[name].get("weight")) in gone else value
@@ -190,13 +192,21 @@ def rebiased(
             if not ends[0] * (1 - 1e-6) <= weight <= ends[1] * (1 + 1e-6)
             for lost in (CODE_NAMES if shared else (code,))
         ]
-    e = here["e_dis"]
-    discharger = _rising(curves, "discharger")
-    if discharger is not None and np.isfinite(e):
-        share = e * np.log(e / (e - 1)) if e > 1 else 1.0  # docs/physics.md, equation 3: a resting membrane fires at t = 1
-        condition = at_bias(condition, _at(*discharger, unit_a * share))
+    condition, lost_discharger = _discharger_rebiased(condition, curves, here["e_dis"], unit_a)
+    missing += lost_discharger
     final = _with(condition, fields)
     return final, [replace(one, condition=final) for one in missing]
+
+
+def _discharger_rebiased(condition: Condition, curves: Curves, e: float, unit_a: float) -> tuple[Condition, list[Unreached]]:
+    """The condition whose discharger lets a resting membrane fire after one phase; a row where no bias gives its current."""
+    curve = _rising(curves, "discharger")
+    if curve is None or not np.isfinite(e):
+        return condition, []
+    share = float(e * np.log(e / (e - 1))) if e > 1 else 1.0  # docs/physics.md, equation 3: a resting membrane fires at t = 1
+    ends = float(curve[1][0] / unit_a), float(curve[1][-1] / unit_a)
+    lost = [] if ends[0] <= share <= ends[1] else [Unreached(condition, "discharger", share, *ends)]
+    return at_bias(condition, _at(*curve, unit_a * share)), lost
 
 
 def bias_curves_of(rows: Mapping[str, Sequence[Row]]) -> Curves:

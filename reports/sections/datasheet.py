@@ -96,7 +96,10 @@ def unreached(sheet: Sheet) -> list[Block]:
         [row.condition, row.weight, number(row.wanted), number(row.lowest), number(row.highest)]
         for row in sheet.tables["unreached"].itertuples()
     ]
-    caption = "No gate bias gives this weight there; the row says which |weight| there is. 'all': the neuron never fires."
+    caption = (
+        "No gate bias gives this weight there; the row says which |weight| there is. 'discharger': its current as a weight. "
+        "'all': the neuron never fires."
+    )
     return [Table(("condition", "weight", "wanted", "from", "to"), rows, caption, words=("condition", "weight"))]
 
 

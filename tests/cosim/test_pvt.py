@@ -151,6 +151,17 @@ def test_a_weight_out_of_reach_is_said_so_and_has_no_value(design: Design) -> No
     assert condition is not None and condition == lost.condition
 
 
+def test_a_discharger_that_is_too_weak_is_said_so_and_costs_no_weight(design: Design) -> None:
+    here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
+    bias, current = exponential(1e-15, 5)
+    condition, (lost,) = rebiased(design, of_design(design), {"discharger": (bias, current)}, here, no_values())
+    assert condition is not None and lost.weight == "discharger" and lost.wanted == pytest.approx(6 * np.log(6 / 5))
+    assert lost.highest == pytest.approx(current[-1] / (140e-15 * 0.9 / 1e-6))
+    assert sum(condition.applied(design).neuron.discharger_bias_v) / 2 == pytest.approx(bias[-1])
+    full = Measured(REBIASED, condition, dict.fromkeys(all_parameters(), 1.0))
+    assert without_lost(full, {(str(condition), "discharger")}) == full
+
+
 def test_a_bias_that_does_nothing_at_a_condition_costs_that_sign_only(design: Design) -> None:
     here = {**no_values(), "capacitance_f": 140e-15, "v_th_v": 0.9, "e_dis": 6.0}
     nominal = {**no_values(), **dict.fromkeys(("weight_plus_weak", "weight_minus_weak"), 0.02)}
