@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import cosim
 from benchmarks.characterize_recovery import holdout_figures, noisy_recovery_figures, recovery_figures
 from benchmarks.figure import Figure
+from benchmarks.probes import process_cpu_s
 from cosim.characterize.extract import characterize
 from cosim.datasheet import DatasheetResult, make_datasheet
 from cosim.design import Datasheet, Design, Limit, load_design
@@ -56,7 +56,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 def _datasheet(design: Design, run: Path) -> Iterator[Figure]:
     """The whole datasheet from nothing, and again with another limit."""
     asked = design.datasheet
-    before = _cpu_s()
+    before = process_cpu_s()
     seconds, made = _timed(design, run)
     conditions = len(asked.corners) * len(asked.temperatures_c) * len(asked.supplies_v)
     yield Figure(
@@ -65,7 +65,7 @@ def _datasheet(design: Design, run: Path) -> Iterator[Figure]:
         f"mismatch alone, {asked.compared_dies} of the other models twice; {made.points} simulations, {made.failed} failed, and "
         f"the HTML page; load average {os.getloadavg()[1]:.1f}",
     )  # fmt: skip
-    yield Figure("pvt_mc_cpu_s", _cpu_s() - before, "s", "", "CPU of all processes of the same")
+    yield Figure("pvt_mc_cpu_s", process_cpu_s() - before, "s", "", "CPU of all processes of the same")
     limits = {**asked.limits, "rebiased.e_plus_strong": Limit(min=1.0)}
     changed = design.model_copy(update={"datasheet": asked.model_copy(update={"limits": limits})})
     again_s, again = _timed(changed, run)
@@ -102,8 +102,3 @@ def _rebiased(design: Design, directory: RunDirectory, nominal: HardwareModel, p
         design, asked, own,
         lambda names, conditions: measure(design, DESIGN, names, conditions, directory, pool, Monitor(), SweepOptions()),
     )  # fmt: skip
-
-
-def _cpu_s() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

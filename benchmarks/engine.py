@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import numpy as np
 
 from benchmarks.figure import Figure
 from benchmarks.peers import simulators
-from benchmarks.probes import current_at_rest, resident_mb
+from benchmarks.probes import current_at_rest, process_cpu_s, resident_mb
 from cosim.characterize.bench import Bench
 from cosim.design import load_design
 from cosim.simulator import Deck, OperatingPoint, Point, Store, Transient, WorkerPool, stream
@@ -79,17 +78,12 @@ def transients(deck: Deck, count: int, transistors: int) -> Iterator[Point]:
 def cpu_s(points: Iterable[Point], folder: Path, jobs: int = 1) -> float:
     """CPU time of this process and its workers, store and all, from the first deck to the last row."""
     with Store(Path(tempfile.mkstemp(suffix=".sqlite", dir=folder)[1])) as store:
-        before = _cpu_s()
+        before = process_cpu_s()
         with WorkerPool(jobs=jobs) as pool:
             for outcome in stream(points, store, pool):
                 if outcome.error:
                     raise outcome.error
-        return _cpu_s() - before
-
-
-def _cpu_s() -> float:
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        return process_cpu_s() - before
 
 
 def _speedups(model_set: ModelSet, count: int, folder: Path) -> Iterator[Figure]:

@@ -1,8 +1,9 @@
-"""What the benchmarks read off a simulation; they stand in a module of their own so that workers can import them."""
+"""What the benchmarks read off simulations and processes; in a module of its own so that workers can import it."""
 
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 from cosim.simulator import Waveforms
@@ -17,3 +18,9 @@ def resident_mb(waveforms: Waveforms) -> dict[str, float]:
     """Memory that the worker holds now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return {"resident_mb": pages * os.sysconf("SC_PAGE_SIZE") / 2**20}
+
+
+def process_cpu_s() -> float:
+    """CPU time of this process and of its children that have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -44,11 +44,10 @@ def rows_by_condition(result: SweepResult) -> dict[Condition, dict[str, list[dic
 
 def circuits_of(mode: str, result: SweepResult, design: Design) -> list[Measured]:
     """The parameters of every condition (and seed) of a sweep."""
-    nominal = {condition.nominal for condition in rows_by_condition(result)}
-    designs = {condition: condition.applied(design) for condition in nominal}
+    by_condition = rows_by_condition(result)
+    designs = {nominal: nominal.applied(design) for nominal in {condition.nominal for condition in by_condition}}
     return [
-        Measured(mode, condition, parameters_of(rows, designs[condition.nominal]))
-        for condition, rows in rows_by_condition(result).items()
+        Measured(mode, condition, parameters_of(rows, designs[condition.nominal])) for condition, rows in by_condition.items()
     ]
 
 

@@ -143,14 +143,14 @@ def variation(
             what their die does. Taken as additive on the scale of the parameter.
         source: whose statistics these are (`statistics_of`).
     """
-    shared, with_die, alone = np.intersect1d(dies[0], devices[0], return_indices=True)
+    in_both, with_die, alone = np.intersect1d(dies[0], devices[0], return_indices=True)
     pairs = {
         name: (on_scale(name, dies[1][name][with_die]), on_scale(name, devices[1][name][alone]))
         for name in all_parameters()
         if np.isfinite(nominal[name]) and not (all_parameters()[name].scale == "log" and nominal[name] <= 0)
     }
     complete = [name for name, pair in pairs.items() if all(np.isfinite(values).all() for values in pair)]
-    if len(shared) < 2 or not complete:
+    if len(in_both) < 2 or not complete:
         return None
     device = np.array([pairs[name][1] for name in complete])
     die = np.array([pairs[name][0] - pairs[name][1] for name in complete])
@@ -159,7 +159,7 @@ def variation(
         for name in complete
     )
     return Variation(
-        parameters=parameters, die_covariance=_covariance(die), device_covariance=_covariance(device), dies=len(shared),
+        parameters=parameters, die_covariance=_covariance(die), device_covariance=_covariance(device), dies=len(in_both),
         source=source,
     )  # fmt: skip
 

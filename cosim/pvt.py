@@ -133,13 +133,15 @@ def without_lost(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
     `lost`: conditions as text and weights, such as plus_strong.
     """
     mine = {weight for condition, weight in lost if condition == str(circuit.condition)}
+    if not mine:
+        return circuit
     gone = {(SIGN_OF.get(side), code) for side, _, end in (weight.partition("_") for weight in mine) for code in (end, "middle")}
     points = {name: dict(parameter.point) for name, parameter in all_parameters().items()}
     kept = {
         name: NAN if (points[name].get("sign"), points[name].get("weight")) in gone else value
         for name, value in circuit.values.items()
     }
-    return replace(circuit, values=kept) if mine else circuit
+    return replace(circuit, values=kept)
 
 
 def _sensing_rebiased(design: Design, condition: Condition, here: Curves, own: Curves) -> Condition:
