@@ -33,6 +33,7 @@ from cosim.datasheet_tables import (
 )
 from cosim.design import Design
 from cosim.errors import CosimError, InputError
+from cosim.failures import failure_row
 from cosim.monitored_bench import MonitoredBench
 from cosim.monte_carlo import shared, statistics_of, table, variation
 from cosim.progress import Monitor
@@ -91,7 +92,7 @@ def make_datasheet(
     """
     check_limits(design)
     hardware = HardwareModel.load(directory / "hardware.json")
-    maker = _Maker(design, design_file, directory, pool, monitor, hardware)
+    maker = _Maker(design, design_file, directory, pool, monitor, hardware, command)
     pvt = run_pvt(design, design.datasheet, maker.own, maker.measure)
     dies, statistics = maker.monte_carlo(pvt.nominal)
     rungs = maker.ladder()
@@ -100,7 +101,7 @@ def make_datasheet(
         judged, sum(sweep.points for sweep in maker.sweeps), sum(sweep.points - sweep.cached for sweep in maker.sweeps),
         sum(len(sweep.failures) for sweep in maker.sweeps),
     )  # fmt: skip
-    _write(maker, pvt, {**statistics, **rungs}, result, command)
+    _write(maker, pvt, {**statistics, **rungs}, result)
     from reports.datasheet import write_datasheet
 
     monitor.activity("datasheet.html and datasheet.pdf" if pdf else "datasheet.html")
@@ -118,6 +119,7 @@ class _Maker:
     pool: Pool
     monitor: Monitor
     hardware: HardwareModel
+    command: str
 
     def __post_init__(self) -> None:
         self.sweeps: list[SweepResult] = []
@@ -207,8 +209,7 @@ class _Maker:
                 return {}
             finally:
                 failures = [
-                    {"measurement": "spike_pattern", "condition": str(self.own), "reason": str(one.error)}
-                    for one in bench.failures
+                    {"measurement": "spike_pattern", **failure_row(one, self.command, self.own.corner)} for one in bench.failures
                 ]
                 effort = bench.effort
                 self.sweeps.append(
@@ -221,7 +222,7 @@ class _Maker:
         return path
 
 
-def _write(maker: _Maker, pvt: PvtResult, optional: dict[str, pd.DataFrame], result: DatasheetResult, command: str) -> None:
+def _write(maker: _Maker, pvt: PvtResult, optional: dict[str, pd.DataFrame], result: DatasheetResult) -> None:
     import pandas as pd
 
     directory = maker.directory
@@ -234,15 +235,16 @@ def _write(maker: _Maker, pvt: PvtResult, optional: dict[str, pd.DataFrame], res
     for name, content in tables.items():
         directory.write_table(f"{FOLDER}/{name}.parquet", content)
     directory.write_json(f"{FOLDER}/limits.json", [judged_row(one) for one in result.judged])
-    directory.write_json(f"{FOLDER}/datasheet.json", _record(maker, pvt, result, command))
+    directory.write_json(f"{FOLDER}/datasheet.json", _record(maker, pvt, result))
 
 
-def _record(maker: _Maker, pvt: PvtResult, result: DatasheetResult, command: str) -> dict[str, Any]:
+def _record(maker: _Maker, pvt: PvtResult, result: DatasheetResult) -> dict[str, Any]:
     """Environment, counts and remarks; nothing that depends on what was known before."""
     design, process = maker.design, maker.design.process
     bench = Bench(design, process.pdk(), None)
     return {
-        "design": design.name, "title": design.title, "command": command, "points": result.points, "failed_points": result.failed,
+        "design": design.name, "title": design.title, "command": maker.command,
+        "points": result.points, "failed_points": result.failed,
         "conditions": len({(one.condition.corner, one.condition.temperature_c, one.condition.supply_v) for one in pvt.circuits}),
         "dies": design.datasheet.dies, "models": f"{bench.pdk.model_set} from {bench.pdk.source}",
         "model_library_sha256": bench.model_digest, "own": str(maker.own), "statistics": statistics_of(process),

@@ -122,9 +122,9 @@ def run(
         if weights is not None:
             _take_weights(directory, Path(weights), effective)
         directory.write(DESIGN, _design_text(path, overrides))
-        space = Workspace(effective, directory, watching, jobs or processors(), pdf, scheduler)
-        ran = tuple(_bring_up_to_date(space, last, command))
-        sheet = _datasheet(space, path, command) if last == StageName.CHARACTERIZE else None
+        space = Workspace(effective, directory, watching, jobs or processors(), pdf, scheduler, command)
+        ran = tuple(_bring_up_to_date(space, last))
+        sheet = _datasheet(space, path) if last == StageName.CHARACTERIZE else None
         return _result(space, last, ran, sheet)
 
 
@@ -158,7 +158,7 @@ def _check_datasheet(path: Path, design: Design) -> None:
             raise InputError(f"{path}: {error}") from error
 
 
-def _datasheet(space: Workspace, design_file: Path, command: str) -> DatasheetResult:
+def _datasheet(space: Workspace, design_file: Path) -> DatasheetResult:
     """Characterisation ends with it; it is no stage, so that a changed limit makes no later stage run again."""
     with one_line_errors():
         from cosim.datasheet import make_datasheet
@@ -166,7 +166,7 @@ def _datasheet(space: Workspace, design_file: Path, command: str) -> DatasheetRe
         space.monitor.begin("datasheet")
         space.run.remove(DATASHEET.pages)  # so that none stands beside tables that it was not made from
         with space.pool() as pool:
-            made = make_datasheet(space.design, design_file, space.run, pool, space.monitor, pdf=space.pdf, command=command)
+            made = make_datasheet(space.design, design_file, space.run, pool, space.monitor, pdf=space.pdf, command=space.command)
         space.monitor.end()
         return made
 
@@ -196,7 +196,7 @@ def _design_text(path: Path, overrides: dict[str, int]) -> bytes:
     return path.read_bytes() + "".join(comments).encode()
 
 
-def _bring_up_to_date(space: Workspace, last: StageName, command: str) -> Iterator[StageName]:
+def _bring_up_to_date(space: Workspace, last: StageName) -> Iterator[StageName]:
     """Run what has to be run; yields the stages that were."""
     wanted = STAGES[: list(StageName).index(last) + 1]
     records = space.run.read_json(PROVENANCE).get("stages", {})
@@ -206,7 +206,7 @@ def _bring_up_to_date(space: Workspace, last: StageName, command: str) -> Iterat
     _forget(space.run, STAGES[current:])
     _check_packages([stage for stage in wanted[current:] if not _is_given(space, stage)])
     for stage in wanted[current:]:
-        _run_stage(space, stage, command)
+        _run_stage(space, stage)
         yield stage.name
 
 
@@ -299,7 +299,7 @@ def _forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
         directory.remove([*DATASHEET.pages, DATASHEET.tables])
 
 
-def _run_stage(space: Workspace, stage: Stage, command: str) -> None:
+def _run_stage(space: Workspace, stage: Stage) -> None:
     space.effort = Effort()
     space.monitor.begin(stage.name)
     started, wall, cpu = datetime.now(UTC), time.monotonic(), time.process_time()
@@ -320,11 +320,11 @@ def _run_stage(space: Workspace, stage: Stage, command: str) -> None:
         **({"git_revision": revision} if (revision := provenance.git_revision()) else {}),
         **({"device_models": _device_models(space.design), "ngspice": _ngspice()} if simulates else {}),
     }
-    _record(space, stage, metrics, record, command)
+    _record(space, stage, metrics, record)
     space.monitor.end()
 
 
-def _record(space: Workspace, stage: Stage, metrics: dict[str, float], record: dict[str, Any], command: str) -> None:
+def _record(space: Workspace, stage: Stage, metrics: dict[str, float], record: dict[str, Any]) -> None:
     """Metrics first, the stage's record last: only what is complete counts as done."""
     content = space.run.read_json(PROVENANCE)
     stages = {**content.get("stages", {}), stage.name: record}
@@ -332,7 +332,7 @@ def _record(space: Workspace, stage: Stage, metrics: dict[str, float], record: d
     # What could not be measured (a mean of nothing) is absent, and a limit on it fails.
     measured = {name: value for name, value in metrics.items() if math.isfinite(value)}
     space.run.write_json(METRICS, {**own, **measured, **_totals(stages)})
-    space.run.write_json(PROVENANCE, {**_origin(space, command), "stages": stages})
+    space.run.write_json(PROVENANCE, {**_origin(space), "stages": stages})
 
 
 def _totals(stages: dict[str, Any]) -> dict[str, float]:
@@ -352,13 +352,13 @@ def _totals(stages: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _origin(space: Workspace, command: str) -> dict[str, Any]:
+def _origin(space: Workspace) -> dict[str, Any]:
     """What holds for the whole run; stage by stage stands in the records of the stages."""
     design = space.design
     hardware = space.run.read_json("hardware.json")
     return {
         "design": design.name,
-        "command": command,
+        "command": space.command,
         "corner": str(design.process.corner),
         "temperature_c": design.process.temperature_c,
         "model_set": hardware.get("model_set", str(design.process.model_set)),

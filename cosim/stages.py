@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from cosim.design import Design
+from cosim.failures import failure_row
 from cosim.progress import Monitor
 from cosim.run_directory import DESIGN, RunDirectory
 
 if TYPE_CHECKING:
     from cosim.mapping import MappedNetwork
     from cosim.monitored_bench import MonitoredBench
-    from cosim.simulator import Outcome, Pool
+    from cosim.simulator import Pool
     from training.hardware import HardwareModel
 
 
@@ -61,6 +62,8 @@ class Workspace:
     jobs: int = 1
     pdf: bool = True
     scheduler: str = ""
+    command: str = ""
+    """What the run was asked for with; the same again tries what failed."""
     effort: Effort = field(default_factory=Effort)
 
     def pool(self) -> contextlib.AbstractContextManager[Pool]:
@@ -120,7 +123,10 @@ def _characterized(space: Workspace) -> HardwareModel:
             result = characterize(bench, space.monitor.activity)
         finally:
             if bench.failures:
-                space.run.write_table("characterization/failures.parquet", _failures(bench.failures))
+                import pandas as pd
+
+                failed = [failure_row(outcome, space.command, space.design.process.corner) for outcome in bench.failures]
+                space.run.write_table("characterization/failures.parquet", pd.DataFrame(failed))
     for name, table in result.tables.items():
         space.run.write_table(f"characterization/{name}.parquet", table)
     return result.hardware
@@ -138,22 +144,6 @@ def hardware_metrics(hardware: HardwareModel) -> dict[str, float]:
         "characterization.capacitance_f": neuron.capacitance_f,
         "characterization.threshold_v": neuron.threshold.value,
     }
-
-
-def _failures(failures: Sequence[Outcome]) -> Any:
-    import json
-
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "condition": json.dumps(dict(failed.point.condition), default=str), "seed": failed.point.deck.seed,
-                "reason": str(failed.error.reason), "message": str(failed.error), "deck": failed.error.deck,
-            }
-            for failed in failures if failed.error
-        ]
-    )  # fmt: skip
 
 
 def train_stage(space: Workspace) -> dict[str, float]:
@@ -215,7 +205,7 @@ def validate_stage(space: Workspace) -> dict[str, float]:
         cells = bench.cells(hardware)
         result = validate(
             bench, cells, hardware, load_networks(run.path), mapped, data,
-            design.validation.samples, design.validation.mismatch_dies, space.monitor.activity,
+            design.validation.samples, design.validation.mismatch_dies, space.monitor.activity, space.command,
         )  # fmt: skip
         decks = example_decks(bench, cells, mapped, data)
     for name, table in result.tables.items():

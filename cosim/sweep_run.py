@@ -17,6 +17,7 @@ from cosim.characterize.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design import Design
 from cosim.errors import InputError
+from cosim.failures import condition_text, failure_row
 from cosim.progress import Monitor
 from cosim.provenance import git_revision, versions
 from cosim.run_directory import RunDirectory
@@ -181,15 +182,11 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, options: SweepOptions) -> dict[str, Any]:
     """A row that says what failed, why, and the command that runs just this point again."""
-    error, condition = outcome.error, outcome.point.condition
-    assert error is not None
-    only = ",".join(f"{name}={value}" for name, value in condition.items() if name != "measurement" and value is not None)
-    words = ["cosim", "sweep", str(design_file), "--measure", str(condition["measurement"]), "--only", only]
+    condition = outcome.point.condition
+    measurement = str(condition["measurement"])
+    words = ["cosim", "sweep", str(design_file), "--measure", measurement, "--only", condition_text(condition)]
     words += ["--out", str(directory.path), *(["--plain"] if options.plain else [])]
-    return {
-        "measurement": condition["measurement"], "condition": only, "corner": condition["corner"], "seed": condition["seed"],
-        "reason": str(error.reason), "message": str(error), "rerun": shlex.join(words), "log": error.log, "deck": error.deck,
-    }  # fmt: skip
+    return {"measurement": measurement, **failure_row(outcome, shlex.join(words))}
 
 
 def _spread(done: Sequence[Outcome], count: int) -> list[Outcome]:

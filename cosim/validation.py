@@ -6,7 +6,6 @@ circuit's. No spike counts as the end of the phase on both sides.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.characterize.bench import Accuracy, Bench, Row
+from cosim.failures import failure_row
 from cosim.mapping import MappedNetwork
 from cosim.network_circuit import ENERGY_GROUPS, WAVEFORM_POINTS, sample_point
 from cosim.simulator import Deck, Outcome, Point
@@ -78,6 +78,7 @@ def validate(
     samples: int,
     dies: int,
     progress: Callable[[str], None] = lambda _: None,
+    rerun: str = "",
 ) -> Validation:
     """Simulate the test samples with both mappings, mismatch dies of the ODE-aware one, and a few again more accurately.
 
@@ -85,6 +86,7 @@ def validate(
         networks, mapped: by mapping, `ode` and `conventional`; networks in float64.
         samples: test samples, the first of `data`.
         dies: mismatch dies (device mismatch drawn by ngspice, process nominal).
+        rerun: the command that tries failed simulations again.
     """
     inputs = data.test_t[:samples].numpy()
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
@@ -100,7 +102,7 @@ def validate(
         "labels": label_table(runs, models, data, hardware),
         "waveforms": waveform_table(runs, networks, models, inputs, hardware),
         "energy": energy_table(runs),
-        "failures": failure_table(bench.failures[failed_before:]),
+        "failures": failure_table(bench.failures[failed_before:], rerun),
     }
     metrics = {
         **error_metrics(tables, hardware.phase_s),
@@ -254,19 +256,14 @@ def energy_table(runs: list[_Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def failure_table(failures: list[Outcome]) -> pd.DataFrame:
-    """One row per simulation that failed: condition, seed, reason, deck."""
+def failure_table(failures: list[Outcome], rerun: str) -> pd.DataFrame:
+    """One row per simulation that failed: of which circuit and sample, condition, seed, reason, deck."""
     return pd.DataFrame(
         [
-            {
-                "mapping": outcome.point.condition.get("mapping"), "die": outcome.point.condition.get("die"),
-                "sample": outcome.point.condition.get("sample"), "corner": outcome.point.condition.get("corner"),
-                "seed": outcome.point.deck.seed, "reason": str(outcome.error.reason), "message": str(outcome.error),
-                "condition": json.dumps(dict(outcome.point.condition)), "deck": outcome.error.deck,
-            }
-            for outcome in failures if outcome.error is not None
+            {**{name: outcome.point.condition.get(name) for name in ("mapping", "die", "sample")}, **failure_row(outcome, rerun)}
+            for outcome in failures
         ]
-    )  # fmt: skip
+    )
 
 
 def _alive(runs: list[_Run]) -> list[tuple[_Run, str, int]]:

@@ -258,7 +258,10 @@ def failures(sheet: Sheet) -> list[Block]:
     """Points that failed: each costs its own row only."""
     table = sheet.tables["failures"]
     rows = [[str(row.measurement), str(row.condition), str(row.reason)] for row in table.itertuples()]
-    return [Table(("measurement", "condition", "reason"), rows, "", words=("measurement", "condition", "reason"))]
+    return [
+        Table(("measurement", "condition", "reason"), rows, "", words=("measurement", "condition", "reason")),
+        Listing("\n".join(dict.fromkeys(table.rerun)), "Tries them again.", on_paper=False),
+    ]
 
 
 def commands(sheet: Sheet) -> list[Block]:

@@ -109,11 +109,13 @@ def test_a_characterisation_that_is_given_up_leaves_its_failures(tmp_path: Path,
         raise CharacterizationError("discharger bias: 9 of 9 simulations failed; see characterization/failures.parquet")
 
     monkeypatch.setattr("cosim.characterize.extract.characterize", hopeless)
-    space = Workspace(_small(), RunDirectory(tmp_path), Monitor())
+    space = Workspace(_small(), RunDirectory(tmp_path), Monitor(), command="cosim run x.toml")
     with pytest.raises(CharacterizationError):
         characterize_stage(space)
     table = pd.read_parquet(tmp_path / "characterization/failures.parquet")
-    assert list(table.reason) == ["no_convergence"] and "r1 a 0 1k" in table.deck[0]
+    (row,) = table.to_dict("records")
+    assert (row["condition"], row["corner"], row["reason"]) == ("bias_v=0.5", "tt", "no_convergence")
+    assert "r1 a 0 1k" in row["deck"] and row["rerun"] == "cosim run x.toml"
 
 
 def _small(**changes: object) -> Design:

@@ -83,9 +83,10 @@ def run(tmp_path: Path) -> Path:
     (folder / "datasheet.json").write_text(json.dumps(record))
     (folder / "limits.json").write_text(json.dumps(LIMITS))
     outlier = {"parameter": "e_dis", "seed": 17, "value": 9.0, "sigmas": 6.1, "rerun": "cosim sweep x --only seed=17"}
+    failure = {"measurement": "sensing", "condition": "corner=ss", "reason": "timeout", "rerun": "cosim again"}
     tables = {
         "extremes": _extremes(), "pvt": _pvt(), "dies": _dies(), "statistics": _statistics(), "outliers": pd.DataFrame([outlier]),
-        "failures": pd.DataFrame([{"measurement": "sensing", "condition": "corner=ss", "reason": "timeout"}]),
+        "failures": pd.DataFrame([failure]),
         "ladder": _ladder(),
         "unreached": pd.DataFrame(columns=["condition", "weight", "wanted", "lowest", "highest"]),
     }  # fmt: skip
@@ -100,7 +101,7 @@ def test_the_page_says_what_the_tables_say(run: Path) -> None:
     words = re.sub(r"<[^>]+>", " ", text)
     assert "ss, -40 C, 1.62 V" in words and "fixed.e_dis" in words
     assert len(re.findall(r"mark-fail", text)) > len(re.findall(r"\.mark-fail", text)), "a failed limit is marked"
-    assert "1 of 2" in words and "timeout" in words and "cosim sweep x --only seed=17" in words
+    assert "1 of 2" in words and "timeout" in words and "cosim again" in words and "cosim sweep x --only seed=17" in words
     assert "0.100 ln" in words, "sigma of what is spread over factors is that of its logarithm"
     assert "1 without" not in words and "binned" in words
     assert "Weights out of reach" not in words, "nothing was out of reach"

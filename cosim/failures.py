@@ -1,0 +1,28 @@
+"""Rows of simulations that failed: what, why, the command that tries them again. The same columns wherever they are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cosim.simulator import Outcome
+
+
+def condition_text(condition: Mapping[str, object]) -> str:
+    """A point's condition as `name=value` separated by commas, as `cosim sweep --only` takes it; without what is None."""
+    return ",".join(f"{name}={value}" for name, value in condition.items() if name != "measurement" and value is not None)
+
+
+def failure_row(outcome: Outcome, rerun: str, corner: str | None = None) -> dict[str, Any]:
+    """A failed simulation as a row of a table.
+
+    Args:
+        rerun: the shell command that simulates it again.
+        corner: of its models, where its condition does not name it.
+    """
+    error, condition = outcome.error, outcome.point.condition
+    assert error is not None
+    return {
+        "condition": condition_text(condition), "corner": condition.get("corner", corner), "seed": outcome.point.deck.seed,
+        "reason": str(error.reason), "message": str(error), "rerun": rerun, "log": error.log, "deck": error.deck,
+    }  # fmt: skip
