@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.firing import NeuronVariation, seen_by_design
 from training.hardware import FloatArray, NormalisedModel
 from training.normalisation import BiasSpike, NeuronGain
 from training.solvers.connection import Connection, Dense
@@ -108,6 +109,7 @@ class RCSpikeLayer(nn.Module):
         self.fan_out = fan_out
         self.variation: Variation | None = None
         self.bias_variation: Variation | None = None
+        self.neuron_variation: NeuronVariation | None = None
         self.bind(model, weight_range)
 
     def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
@@ -211,14 +213,18 @@ class RCSpikeLayer(nn.Module):
         return Synapses(made, *values.unbind(-1))
 
     def fire(self, v: Tensor) -> Tensor:
-        """Spike time of a membrane v (any shape): the firing curve, continued at its ends and clipped to [t_min, 1].
+        """Spike time of a membrane v [batch, out, ...]: the firing curve, continued at its ends and clipped to [t_min, 1].
 
         Gradient: the curve's slope, but never flatter than `leak`.
         """
+        slower: Tensor | float = 1.0
+        if self.neuron_variation is not None:
+            threshold, discharger = (self.connection.per_output(part) for part in self.neuron_variation)
+            v, slower = seen_by_design(v, threshold, self.model.e_dis), 1.0 / discharger
         with torch.no_grad():
             cell = (torch.searchsorted(self.firing_v, v.contiguous(), right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
-            slope = self.firing_slope[cell]
-            value = self.firing_t[cell] + slope * (v - self.firing_v[cell])
+            slope = self.firing_slope[cell] * slower
+            value = self.firing_t[cell] * slower + slope * (v - self.firing_v[cell])
             inside = (value > self._t_min) & (value < 1.0)
             value = value.clamp_(self._t_min, 1.0)
             slope = torch.where(inside, slope, 0.0).clamp_max_(-self.leak)

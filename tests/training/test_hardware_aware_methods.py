@@ -113,7 +113,7 @@ def test_methods_rank_as_the_physics_says() -> None:
 
 @pytest.mark.slow
 def test_training_on_a_die_pays_on_that_die_and_on_all_of_them_on_all() -> None:
-    wide, recipe = Mismatch(0.5, 0.5), replace(RECIPE, epochs=20, learning_rate=1e-2)
+    wide, recipe = Mismatch(0.5, 0.5, 0.0, 0.0), replace(RECIPE, epochs=20, learning_rate=1e-2)
     shared = comparison(2.0, 1437, mismatch=wide, dies=9, recipe=recipe)
     methods = (Method.ODE, Method.ODE_FROZEN, Method.ODE_DYNAMIC)
     results = {method: run_method(method, shared, lambda row: None) for method in methods}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from realistic import model
+from scipy.integrate import solve_ivp
 
+from training.firing import NeuronVariation
 from training.hardware import NormalisedModel
 from training.hardware_aware.variation import (
     DynamicMismatch,
@@ -18,7 +22,8 @@ from training.hardware_aware.variation import (
 )
 from training.network import RCSpikeNetwork
 
-SPREAD = Mismatch(device_plus=0.25, device_minus=0.1, die_plus=0.0, die_minus=0.0)
+SPREAD = Mismatch(device_plus=0.25, device_minus=0.1)
+NONE = Mismatch(0.0, 0.0, 0.0, 0.0)
 
 
 def network(inputs: int = 200, outputs: int = 300) -> RCSpikeNetwork:
@@ -63,7 +68,7 @@ def test_a_bias_spike_has_a_synapse_like_any_other(kind: VariationKind) -> None:
 def test_a_die_moves_all_its_devices_of_a_sign_together() -> None:
     net = network(20, 30)
     designed = net.layers[0].weight.detach().numpy()
-    die = Mismatch(device_plus=0.0, device_minus=0.0, die_plus=0.3, die_minus=0.2)
+    die = replace(NONE, die_plus=0.3, die_minus=0.2)
     factors = []
     for number in range(300):
         ratio = made(net, FrozenMismatch(die, number)) / designed
@@ -130,6 +135,53 @@ def test_the_gradient_goes_through_the_factors() -> None:
         step[2, 3] = 1e-6
         difference = (total(start + step) - total(start - step)) / 2e-6
     assert float(gradient[2, 3]) == pytest.approx(float(difference.detach()), rel=1e-6)
+
+
+@pytest.mark.parametrize("e_dis", [1.5, 7.5, np.inf])
+def test_a_neuron_as_made_fires_when_its_discharger_reaches_its_threshold(e_dis: float) -> None:
+    """Against scipy's ODE solver: dv/ds = q k (1 - b v) until its own threshold."""
+    b = 1.0 / e_dis
+    k = -np.log1p(-b) / b if b else 1.0
+    layer = RCSpikeNetwork((1, 3), NormalisedModel.constant(3.0, -2.0, e_dis)).double().layers[0]
+    threshold, discharger = np.array([1.08, 0.9, 1.02]), np.array([1.2, 0.8, 1.4])
+    layer.neuron_variation = NeuronVariation(torch.as_tensor(threshold), torch.as_tensor(discharger))
+    start = np.array([0.3, 0.45, 0.1])
+    for n in range(3):
+
+        def reached(_: float, v: np.ndarray, n: int = n) -> float:
+            return float(v[0] - threshold[n])
+
+        reached.terminal = True  # type: ignore[attr-defined]
+        rate = discharger[n] * k
+        solved = solve_ivp(lambda _, v, rate=rate: rate * (1 - b * v), (0, 2), start[n : n + 1], events=reached, rtol=1e-10)
+        fired = layer.fire(torch.as_tensor(start)[None])[0, n]
+        assert float(fired.detach()) == pytest.approx(min(solved.t_events[0][0], 1.0), abs=3e-6)  # the curve has 257 points
+
+
+def test_a_threshold_that_no_discharger_reaches_stays_silent() -> None:
+    layer = RCSpikeNetwork((1, 1), NormalisedModel.constant(3.0, -2.0, 1.01)).double().layers[0]
+    layer.neuron_variation = NeuronVariation(torch.tensor([1.05]).double(), torch.tensor([3.0]).double())
+    assert float(layer.fire(torch.tensor([[0.9]]).double()).detach()) == 1.0
+
+
+def test_neurons_of_a_die_vary_together_and_each_by_itself() -> None:
+    net = RCSpikeNetwork((5, 4000), NormalisedModel.constant(3.0, -2.0)).double()
+    silent = torch.zeros(1, 4000, dtype=torch.float64) + 0.5
+
+    def spikes(mismatch: Mismatch, die: int) -> np.ndarray:
+        with varied(net, FrozenMismatch(mismatch, die)):
+            return net.layers[0].fire(silent).detach().numpy()[0]
+
+    # Under an ideal discharger a spike comes at (threshold - v) / current.
+    assert spikes(replace(NONE, device_threshold=0.02), 0).std() == pytest.approx(0.02, rel=0.05)
+    assert np.std(1.0 / spikes(replace(NONE, device_discharger=0.1), 0)) == pytest.approx(2.0 * 0.1, rel=0.05)
+    for part, sigma in (("die_threshold", 0.02), ("die_discharger", 0.04)):
+        dies = np.array([spikes(replace(NONE, **{part: 0.04}), die) for die in range(200)])
+        assert np.ptp(dies, axis=1).max() < 1e-12
+        assert dies[:, 0].std() == pytest.approx(0.04 if part == "die_threshold" else 0.5 * sigma, rel=0.15)
+    with varied(net, FrozenMismatch(NONE, 0)):
+        assert torch.equal(net.layers[0].fire(silent), torch.full_like(silent, 0.5))
+    assert net.layers[0].neuron_variation is None
 
 
 def test_a_spread_that_makes_no_sense_is_refused() -> None:

@@ -102,11 +102,14 @@ def hardware_in(folder: Path, **changes: object) -> Path:
 
 
 def spread(plus: float, minus: float) -> Variation:
-    """Device sigmas of ln w, and a tenth of them for the die."""
-    names, sigmas = ("weight_plus_middle", "weight_minus_middle"), (plus, minus)
+    """Device sigmas of ln I, a neuron's next to them, and a tenth of all for the die."""
+    names = ("current_plus_middle_a", "current_minus_middle_a", "discharger_current_a", "v_th_v")
+    sigmas = (plus, minus, 0.16, 0.01)
     diagonal = np.diag(np.square(sigmas))
     return Variation(
-        parameters=tuple(VariedParameter(name=name, unit="", nominal=0.5, scale="log") for name in names),
+        parameters=tuple(
+            VariedParameter(name=name, unit="", nominal=0.5, scale="linear" if name == "v_th_v" else "log") for name in names
+        ),
         die_covariance=tuple(map(tuple, 0.01 * diagonal)),
         device_covariance=tuple(map(tuple, diagonal)),
         dies=100,
@@ -138,13 +141,15 @@ def test_mismatch_is_that_of_the_hardware_unless_the_study_says_another(tmp_path
     assert on_spread.mismatch.device_plus == pytest.approx(np.sqrt(np.expm1(0.3**2)))
     assert on_spread.mismatch.device_minus == pytest.approx(np.sqrt(np.expm1(0.2**2)))
     assert on_spread.mismatch.die_plus == pytest.approx(0.03, rel=1e-3)
-    runs = list(runs_of(load_study(written(tmp_path, text + "[mismatch]\ndevice_plus = 0.25"))))
+    assert on_spread.mismatch.device_discharger == pytest.approx(np.sqrt(np.expm1(0.16**2)))
+    assert on_spread.mismatch.device_threshold == pytest.approx(0.01 / 0.5)
+    runs = list(runs_of(load_study(written(tmp_path, text + "[mismatch]\ndevice_plus = 0.32"))))
     assert {run.mismatch for run in runs} == {Mismatch()}
     assert runs[0].key == on_reversal.key and runs[1].key != on_spread.key
-    hardware_in(tmp_path / "odd", variation=spread(0.3, 0.2).model_copy(update={"parameters": (
-        VariedParameter(name="x", unit="", nominal=1.0), VariedParameter(name="y", unit="", nominal=1.0))}))  # fmt: skip
+    named = tuple(VariedParameter(name=name, unit="", nominal=1.0) for name in "wxyz")
+    hardware_in(tmp_path / "odd", variation=spread(0.3, 0.2).model_copy(update={"parameters": named}))
     (odd,) = runs_of(load_study(written(tmp_path, 'name = "x"\nmethods = ["ode"]\nhardware = ["odd/hardware.json"]')))
-    with pytest.raises(HardwareModelError, match=r"variation: has no weight_plus_middle"):
+    with pytest.raises(HardwareModelError, match=r"variation: has no current_plus_middle_a"):
         _ = odd.mismatch
 
 

@@ -1,4 +1,4 @@
-"""Synapses as they are made: noise and mismatch on the weights of a network."""
+"""Synapses and neurons as they are made: noise and mismatch on a network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from training.firing import NeuronVariation
 from training.hardware import HardwareModelError
 from training.hardware_variation import Variation
 from training.layer import RCSpikeLayer
@@ -19,34 +20,46 @@ from training.network import RCSpikeNetwork
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Relative standard deviation of the weights, sign by sign: of each device by itself, and of all devices of a die together.
+    """Relative standard deviations: of each device by itself, and of all devices of a die together.
 
-    The defaults are the foundry deck's mismatch of the reference synapse, 1 um x 0.25 um in weak inversion (its continuous models
-    overstate it). Weights are lognormal, as currents in weak inversion are, with a mean of what was asked for.
+    Those of synapses are of their currents, which are the weights, sign by sign; those of neurons of their threshold (normal) and
+    of the current that discharges them. Currents are lognormal, as in weak inversion, with a mean of what was asked for.
+    The defaults are the foundry deck's mismatch of the reference circuit (docs/datasheet.md; its continuous models overstate it).
     """
 
-    device_plus: float = 0.25
-    device_minus: float = 0.21
+    device_plus: float = 0.32
+    device_minus: float = 0.19
+    device_threshold: float = 0.019
+    device_discharger: float = 0.16
     die_plus: float = 0.0
     die_minus: float = 0.0
+    die_threshold: float = 0.0
+    die_discharger: float = 0.0
 
     def __post_init__(self) -> None:
         for name, sigma in vars(self).items():
             if not 0.0 <= sigma <= 2.0:
-                raise ValueError(f"{name}: {sigma} must lie in 0 .. 2 (a share of the weight)")
+                raise ValueError(f"{name}: {sigma} must lie in 0 .. 2 (a share of the nominal value)")
 
     @classmethod
     def of(cls, variation: Variation) -> Mismatch:
         """What the Monte Carlo dies of a circuit showed (`training.hardware.HardwareModel.variation`), at its middle weights.
 
-        Raises `HardwareModelError` where the variation does not hold them.
+        Raises `HardwareModelError` where the variation does not hold it.
         """
-        names = ("weight_plus_middle", "weight_minus_middle")
-        for name in names:
+        sigmas = {}
+        for part, name in _MEASURED_AS.items():
             if name not in variation.names:
                 raise HardwareModelError(f"variation: has no {name}; the datasheet of a circuit gives one")
-        (die_plus, plus), (die_minus, minus) = (_relative(variation, name) for name in names)
-        return cls(plus, minus, die_plus, die_minus)
+            sigmas[f"die_{part}"], sigmas[f"device_{part}"] = _relative(variation, name)
+        return cls(**sigmas)
+
+
+_MEASURED_AS = {
+    "plus": "current_plus_middle_a", "minus": "current_minus_middle_a",
+    "threshold": "v_th_v", "discharger": "discharger_current_a",
+}  # fmt: skip
+"""The parameter of a datasheet that is each part's spread. Not its weights: the threshold of the neuron is in them."""
 
 
 def _relative(variation: Variation, name: str) -> tuple[float, float]:
@@ -85,7 +98,7 @@ VariationKind = WeightNoise | DynamicMismatch | FrozenMismatch
 
 @contextlib.contextmanager
 def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch.Generator | None = None) -> Iterator[None]:
-    """The network with its synapses varied, for as long as the context lasts.
+    """The network with its synapses and neurons varied, for as long as the context lasts.
 
     `generator` draws what is drawn anew; a frozen die has a generator of its own, on the CPU, and is the same on every device.
     """
@@ -104,7 +117,7 @@ def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch
         yield
     finally:
         for layer in layers:
-            layer.variation = layer.bias_variation = None
+            layer.variation = layer.bias_variation = layer.neuron_variation = None
 
 
 def _make_noise(layer: RCSpikeLayer, share: float, generator: torch.Generator | None) -> None:
@@ -119,25 +132,42 @@ def _make_noise(layer: RCSpikeLayer, share: float, generator: torch.Generator | 
         layer.bias_variation = noise(layer.bias.weight)
 
 
+@dataclass(frozen=True)
+class _Draw:
+    """Draws from one generator, on its device."""
+
+    generator: torch.Generator | None
+
+    def normal(self, sigma: float, *shape: int) -> Tensor:
+        device = self.generator.device if self.generator is not None else None
+        return sigma * torch.randn(shape, generator=self.generator, device=device)
+
+    def factors(self, sigma: float, *shape: int) -> Tensor:
+        """Lognormal, of mean 1 and standard deviation `sigma`."""
+        spread = math.sqrt(math.log1p(sigma**2))
+        return torch.exp(self.normal(spread, *shape) - spread**2 / 2)
+
+
 def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.Generator | None) -> None:
     """A die has two devices for every synapse, one for each sign that its weight may take."""
-    device = generator.device if generator is not None else None
+    draw = _Draw(generator)
+    plus, minus = draw.factors(mismatch.die_plus), draw.factors(mismatch.die_minus)
+    threshold, discharger = 1.0 + draw.normal(mismatch.die_threshold), draw.factors(mismatch.die_discharger)
 
-    def factors(sigma: float, shape: tuple[int, ...]) -> Tensor:
-        spread = math.sqrt(math.log1p(sigma**2))
-        return torch.exp(spread * torch.randn(shape, generator=generator, device=device) - spread**2 / 2)
+    def synapses(weight: Tensor) -> partial[Tensor]:
+        own = draw.factors(mismatch.device_plus, *weight.shape), draw.factors(mismatch.device_minus, *weight.shape)
+        return partial(_as_made, plus=(plus * own[0]).to(weight), minus=(minus * own[1]).to(weight))
 
-    die = [factors(sigma, ()) for sigma in (mismatch.die_plus, mismatch.die_minus)]
-
-    def device_factors(weight: Tensor) -> partial[Tensor]:
-        devices = [factors(sigma, weight.shape) for sigma in (mismatch.device_plus, mismatch.device_minus)]
-        plus, minus = ((common * own).to(weight) for common, own in zip(die, devices, strict=True))
-        return partial(_as_made, plus=plus, minus=minus)
+    def neurons(weight: Tensor) -> NeuronVariation:
+        count = len(weight)
+        own = draw.normal(mismatch.device_threshold, count), draw.factors(mismatch.device_discharger, count)
+        return NeuronVariation((threshold + own[0]).to(weight), (discharger * own[1]).to(weight))
 
     for layer in layers:
-        layer.variation = device_factors(layer.weight)
+        layer.variation = synapses(layer.weight)
         if layer.bias is not None:
-            layer.bias_variation = device_factors(layer.bias.weight)
+            layer.bias_variation = synapses(layer.bias.weight)
+        layer.neuron_variation = neurons(layer.weight)
 
 
 def _as_made(weight: Tensor, plus: Tensor, minus: Tensor) -> Tensor:

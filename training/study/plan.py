@@ -58,10 +58,14 @@ class RecipePlan(_Section):
 class MismatchPlan(_Section):
     """See `training.hardware_aware.variation.Mismatch`."""
 
-    device_plus: Sigma = 0.25
-    device_minus: Sigma = 0.21
+    device_plus: Sigma = 0.32
+    device_minus: Sigma = 0.19
+    device_threshold: Sigma = 0.019
+    device_discharger: Sigma = 0.16
     die_plus: Sigma = 0.0
     die_minus: Sigma = 0.0
+    die_threshold: Sigma = 0.0
+    die_discharger: Sigma = 0.0
 
 
 class SolverPlan(_Section):
