@@ -40,9 +40,13 @@ def read_given(path: Path, network: Network) -> list[Tensor]:
     for name, shape in zip(names, shapes, strict=True):
         if tuple(tensors[name].shape) != shape:
             raise InputError(f"{path}: {name}: has shape {list(tensors[name].shape)}, the design needs {list(shape)} [out, in]")
-        if not tensors[name].isfinite().all():
+        if tensors[name].is_complex():
+            raise InputError(f"{path}: {name}: holds complex numbers, a weight is a real one")
+    weights = [tensors[name].to(torch.get_default_dtype()) for name in names]
+    for name, weight in zip(names, weights, strict=True):
+        if not weight.isfinite().all():
             raise InputError(f"{path}: {name}: holds values that are not finite")
-    return [tensors[name].to(torch.get_default_dtype()) for name in names]
+    return weights
 
 
 def check_range(weights: list[Tensor], hardware: HardwareModel) -> None:

@@ -38,6 +38,13 @@ def test_matrices_are_found_by_name_or_in_the_order_of_names(tmp_path: Path) -> 
     assert torch.equal(read_given(stored(tmp_path, third), network)[0], first)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float8_e4m3fn, torch.int8])
+def test_weights_of_any_real_type_are_read(tmp_path: Path, dtype: torch.dtype) -> None:
+    weights = torch.tensor([[1.0, -2.0, 0.0, 4.0, 1.0]] * 5)
+    read = read_given(stored(tmp_path, {"a": weights.to(dtype), "b": weights.to(dtype).clone()}), Network())
+    assert all(torch.equal(part, weights) for part in read)
+
+
 @pytest.mark.parametrize(
     ("tensors", "expected"),
     [
@@ -45,6 +52,7 @@ def test_matrices_are_found_by_name_or_in_the_order_of_names(tmp_path: Path) -> 
         ({"a": torch.zeros(5, 5), "b": torch.zeros(3, 5)}, r"b: has shape \[3, 5\], the design needs \[5, 5\]"),
         ({**GOOD, "bias": torch.zeros(5)}, r"bias: has shape \[5\], .* bias spike"),
         ({**GOOD, "hidden": torch.full((5, 5), torch.nan)}, r"hidden: holds values that are not finite"),
+        ({**GOOD, "hidden": torch.full((5, 5), 0.5j)}, r"hidden: holds complex numbers"),
     ],
 )
 def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, tensors: dict[str, Tensor], expected: str) -> None:
