@@ -21,7 +21,7 @@ from cosim.design import Datasheet, Design, Sweep
 from cosim.sweep import Condition, Value, product
 from cosim.sweep_run import SweepResult
 from netlists.synapse import SIGNS
-from netlists.synapse_dimensions import bias_fields
+from netlists.synapse_dimensions import bias_fields, supply_levels
 
 FIXED, REBIASED = "fixed", "rebiased"
 UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_line")
@@ -31,9 +31,6 @@ ENDS = (CODE_NAMES[0], CODE_NAMES[-1])
 """The weights that are held."""
 
 SIGN_OF = {side: sign for sign, side in SIDES.items()}
-
-SUPPLY_REFERRED = ("pmos_cascode_v",)
-"""Levels of a synapse that a bias circuit would make from the supply."""
 
 HALF_WIDTH_V = 1e-3
 """A discharger bias is given as a range of this half width around it."""
@@ -123,8 +120,8 @@ def supply_referred(design: Design, condition: Condition) -> Condition:
     if condition.supply_v == design.process.supply_v:
         return condition
     higher = condition.supply_v - design.process.supply_v
-    names = [name for name in SUPPLY_REFERRED if name in type(design.synapse).model_fields]
-    return _with(condition, {f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in names})
+    levels = supply_levels(design.synapse)
+    return _with(condition, {f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in levels})
 
 
 def without_lost(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:

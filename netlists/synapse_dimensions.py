@@ -171,3 +171,8 @@ KINDS: dict[str, type[Section]] = {str(each.model_fields["kind"].default): each 
 def bias_fields(section: Section) -> tuple[str, str]:
     """Fields of a section that hold the range of the bias of w > 0 and of w < 0, where a bias sets the weight."""
     return ("bias_n_v", "bias_p_v") if isinstance(section, NetlistDimensions) else ("nmos_bias_v", "pmos_bias_v")
+
+
+def supply_levels(section: Section) -> tuple[str, ...]:
+    """Fields of a section that hold a level which a bias circuit would make from the supply."""
+    return ("pmos_cascode_v",) if isinstance(section, CascodeDimensions) else ()
