@@ -13,6 +13,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from training.data.augmentation import augment
+from training.data.mixing import mixed
 from training.data.spikes import SpikeData
 from training.evaluation import accuracy
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
@@ -100,11 +101,14 @@ class Learner(LightningModule):
         t, labels = self.data.train_t[rows], self.data.train_labels[rows]
         if self.recipe.augmentation:
             t = augment(t, self.recipe.augmentation, self.generator)
+        targets = labels
+        if self.recipe.mixup:
+            t, targets = mixed(t, labels, self.data.classes, self.recipe.mixup, self.generator)
         rate = learning_rate(self.recipe, self._steps_done(index), self.recipe.epochs * len(self.batches))
         self.adam.param_groups[0]["lr"] = rate
         with varied(self.network, self.redrawn, self.generator):
             outputs = self.network(t, self.generator)
-            batch_loss = loss(outputs, self.weights, labels, self.data.classes, self.recipe)
+            batch_loss = loss(outputs, self.weights, targets, self.data.classes, self.recipe)
         self.adam.zero_grad()
         batch_loss.backward()  # type: ignore[no-untyped-call]
         self.adam.step()

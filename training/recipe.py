@@ -38,7 +38,8 @@ class Recipe:
     law does not hold for spikes before about a tenth of a phase, which the early-spike penalty keeps away from.
 
     `spike_time_noise` is the rms noise of every layer's spikes in training, and with `noise_in_evaluation` in inference too, as
-    published. `schedule` is what becomes of `learning_rate` over the epochs. `augmentation` needs pictures.
+    published. `schedule` is what becomes of `learning_rate` over the epochs. `augmentation` needs pictures; `mixup` (alpha,
+    0 for none) mixes samples with one another (`training.data.mixing`), which needs about twice the epochs.
     `initial_spread` is the standard deviation of the first weights times the root of a neuron's inputs, which deep networks need
     (0.7 for the convolutional ones); None: small weights (`training.layer.RCSpikeLayer.reset_parameters`).
     """
@@ -58,6 +59,7 @@ class Recipe:
     schedule: Schedule = "constant"
     label_smoothing: float = 0.0
     augmentation: Augmentation = NO_AUGMENTATION
+    mixup: float = 0.0
     initial_spread: float | None = None
 
     def __post_init__(self) -> None:
@@ -73,7 +75,7 @@ class Recipe:
                 raise ValueError(f"{name}: {getattr(self, name)} must be positive")
         if self.initial_spread is not None and not self.initial_spread > 0.0:
             raise ValueError(f"initial_spread: {self.initial_spread} must be positive")
-        for name in ("epochs", "learning_rate", "spike_time_noise"):
+        for name in ("epochs", "learning_rate", "spike_time_noise", "mixup"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name}: {getattr(self, name)} must be 0 or more")
 
@@ -100,18 +102,18 @@ TTFS = Recipe(
 )
 
 
-def loss(outputs: Sequence[LayerOutput], weights: Sequence[Tensor], labels: Tensor, classes: int, recipe: Recipe) -> Tensor:
+def loss(outputs: Sequence[LayerOutput], weights: Sequence[Tensor], targets: Tensor, classes: int, recipe: Recipe) -> Tensor:
     """Loss of one mini-batch, a scalar: see `Recipe`.
 
     Args:
         outputs: what every layer computed, the last one last.
         weights: weight of every layer.
-        labels: [batch], 0 .. classes - 1.
+        targets: labels [batch], 0 .. classes - 1, or the share of each class [batch, classes].
         classes: the first so many outputs are the classes.
     """
     t_out = outputs[-1].spike_times
     scores = -t_out[:, :classes] / recipe.softmax_temperature
-    total = F.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+    total = F.cross_entropy(scores, targets, label_smoothing=recipe.label_smoothing)
     total = total + recipe.temporal_penalty * (t_out - recipe.temporal_target).square().sum(1).mean()
     if recipe.early_spike_penalty:
         for layer in outputs:

@@ -47,6 +47,7 @@ def test_schedules_are_torchs_own(steps: int) -> None:
         ({"softmax_temperature": 0.0}, "softmax_temperature: 0.0 must be positive"),
         ({"early_spike": math.nan}, "early_spike: nan must be positive"),
         ({"spike_time_noise": -0.1}, "spike_time_noise: -0.1 must be 0 or more"),
+        ({"mixup": -0.1}, "mixup: -0.1 must be 0 or more"),
         ({"label_smoothing": 1.0}, "label_smoothing: 1.0 must lie in 0 .. 1, below 1"),
     ],
 )

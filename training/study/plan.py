@@ -53,6 +53,7 @@ class RecipePlan(_Section):
     noise_in_evaluation: bool = True
     initial_spread: Positive | None = None
     augmentation: AugmentationPlan = AugmentationPlan()
+    mixup: Share = 0.0
 
 
 class MismatchPlan(_Section):
