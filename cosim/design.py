@@ -82,6 +82,9 @@ class Training(Section):
     early_spike: float = Field(default=0.12, ge=0.0, le=1.0, description="spikes before this share of a phase are penalised")
     spike_time_noise: float = Field(default=0.01, ge=0.0, description="rms, in phases, in training")
     conventional_reversal: float = Field(default=100.0, gt=1.0, description="|E| of the conventional network")
+    mismatch: bool = Field(
+        default=False, description="another die for every batch, drawn from the Monte Carlo dies that the hardware model holds"
+    )
 
 
 class GainSearch(Section):

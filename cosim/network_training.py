@@ -19,6 +19,7 @@ from cosim.given_weights import GIVEN, check_range, read_given
 from training.data import SpikeData, iris
 from training.evaluation import evaluate
 from training.hardware import HardwareModel, NormalisedModel, normalise
+from training.hardware_aware.variation import DynamicMismatch, Mismatch
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.storage import load_description, load_weights, save_networks
@@ -71,11 +72,13 @@ def train_networks(
     """Train both networks and write network.safetensors and network.json into the folder `run`.
 
     Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch. Where the
-    run was given weights, both networks get those, and nothing is trained.
+    run was given weights, both networks get those, and nothing is trained. Raises `InputError` where the design trains for
+    mismatch and the hardware model holds no Monte Carlo dies.
     """
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
+    mismatch = mismatch_of(hardware) if design.training.mismatch else None
     sizes = (design.network.inputs, design.network.hidden, design.network.outputs)
     (run / "checkpoints").mkdir(exist_ok=True)
     networks: dict[str, RCSpikeNetwork] = {}
@@ -89,8 +92,9 @@ def train_networks(
             histories[name] = []
             continue
         checkpoint = run / "checkpoints" / f"{name}.safetensors"
-        histories[name] = train(networks[name], data, recipe, partial(progress, name), checkpoint)
-    save_networks(run / WEIGHTS, networks, _description(design, data, recipe, histories))
+        dies = DynamicMismatch(mismatch) if mismatch and name == "ode" else None
+        histories[name] = train(networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
+    save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
     return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data))
 
 
@@ -118,15 +122,28 @@ def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
 
 def recipe_of(training: Training) -> Recipe:
     """The section of a design as the training room's recipe."""
-    return Recipe(**training.model_dump(exclude={"conventional_reversal"}))
+    return Recipe(**training.model_dump(exclude={"conventional_reversal", "mismatch"}))
 
 
-def _description(design: Design, data: SpikeData, recipe: Recipe, histories: Mapping[str, History]) -> dict[str, Any]:
+def mismatch_of(hardware: HardwareModel) -> Mismatch:
+    """The spread of a circuit's Monte Carlo dies. Raises `InputError` where its hardware model holds none."""
+    if hardware.variation is None:
+        raise InputError(
+            "training.mismatch: the hardware model holds no Monte Carlo dies; cosim characterize, with datasheet.dies in the "
+            "design, gives one that does: --hardware runs/NAME/datasheet/hardware.json"
+        )
+    return Mismatch.of(hardware.variation)
+
+
+def _description(
+    design: Design, data: SpikeData, recipe: Recipe, mismatch: Mismatch | None, histories: Mapping[str, History]
+) -> dict[str, Any]:
     minimum, maximum = data.minimum.tolist(), data.maximum.tolist()
     return {
         "conventional_reversal": design.training.conventional_reversal,
         "normalisation": {"minimum": minimum, "maximum": maximum, "coding": "t = scaled feature; bias spike at 0"},
         "recipe": asdict(recipe),
+        "mismatch": mismatch and asdict(mismatch),
         "split": {
             "dataset": design.network.dataset,
             "seed": design.network.split_seed,

@@ -15,6 +15,7 @@ from cosim.errors import InputError
 from cosim.given_hardware import read_given
 from cosim.stages import GIVEN_HARDWARE
 from training.hardware import HardwareModel
+from training.hardware_variation import Variation, VariedParameter
 
 QUICK = 'name = "quick"\n[training]\nepochs = {epochs}\n'
 
@@ -48,6 +49,28 @@ def test_a_design_is_trained_on_measured_hardware_without_models_or_simulator(
     assert train(design, "--out", run).exit_code == 0, "the run directory keeps it"
     assert HardwareModel.load(run / "hardware.json").provenance == "measured"
     assert (run / "network.safetensors").read_bytes() != trained
+
+
+def test_a_design_that_trains_for_mismatch_needs_the_dies_of_its_hardware(tmp_path: Path) -> None:
+    design, run, bare = tmp_path / "quick.toml", tmp_path / "run", measured(tmp_path)
+    design.write_text(QUICK.format(epochs=2) + "mismatch = true\n")
+    refused = train(design, "--out", run, "--hardware", bare)
+    assert refused.exit_code == 2
+    assert "training.mismatch: the hardware model holds no Monte Carlo dies" in refused.output
+    parameters = ("current_plus_middle_a", "current_minus_middle_a", "discharger_current_a", "v_th_v")
+    sigma = tuple(tuple(0.01 * (row == column) for column in range(4)) for row in range(4))
+    variation = Variation(
+        parameters=tuple(VariedParameter(name=name, unit="", nominal=1.0) for name in parameters),
+        die_covariance=sigma, device_covariance=sigma, dies=100,
+    )  # fmt: skip
+    spread = tmp_path / "spread.json"
+    reference_hardware().model_copy(update={"variation": variation}).save(spread)
+    assert train(design, "--out", run, "--hardware", spread).exit_code == 0
+    with_dies = (run / "network.safetensors").read_bytes()
+    assert json.loads((run / "network.json").read_text())["mismatch"]["device_threshold"] == pytest.approx(0.1)
+    design.write_text(QUICK.format(epochs=2))
+    assert train(design, "--out", run, "--hardware", spread).exit_code == 0
+    assert (run / "network.safetensors").read_bytes() != with_dies
 
 
 @pytest.mark.parametrize(
