@@ -301,7 +301,9 @@ STAGES = (
             **_CIRCUIT, "network": True,
             "validation": {"samples", "mismatch_dies", "mismatch_samples", "mismatch_seed", "accuracy_samples"},
         },
-        code=(*_SIMULATION_CODE, "training", "cosim/validation.py", "cosim/network_training.py"),
+        code=(
+            *_SIMULATION_CODE, "training", "cosim/validation.py", "cosim/mismatch_prediction.py", "cosim/network_training.py",
+        ),
         inputs=(*_TRAINED, "mapping.parquet"),
         outputs=(*_VALIDATION_TABLES, "netlist"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cosim.characterize.bench import Accuracy, Bench, Row
 from cosim.failures import failure_row
 from cosim.mapping import MappedNetwork
+from cosim.mismatch_prediction import predicted_mismatch
 from cosim.network_circuit import ENERGY_GROUPS, WAVEFORM_POINTS, sample_point
 from cosim.simulator import Deck, Outcome, Point
 from netlists.crossbar import Cells
@@ -108,11 +109,18 @@ def validate(
         **error_metrics(tables, hardware.phase_s),
         **numerical_error(runs, judged),
         **_model_metrics(models[ODE]),
+        **(_predicted(bench, networks[ODE], data, samples, hardware) if dies else {}),
         "validation.samples": float(samples),
         "validation.mismatch_dies": float(dies),
         "validation.failed_simulations": float(len(tables["failures"])),
     }
     return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
+
+
+def _predicted(bench: Bench, network: RCSpikeNetwork, data: SpikeData, samples: int, hardware: HardwareModel) -> dict[str, float]:
+    """What the model expects of the samples that are simulated on dies."""
+    few = min(bench.design.validation.mismatch_samples, samples)
+    return predicted_mismatch(network, data.test_t[:few], data.classes, hardware)
 
 
 def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int) -> list[_Task]:

@@ -125,7 +125,22 @@ def mismatch(run: Run) -> list[Block]:
         "Each die draws its own device mismatch; model and biases stay the nominal ones. The spread is that of the foundry's deck, not of "
         f"measured silicon{_CONTINUOUS if run.provenance.get('model_set') == 'continuous' else ''}."
     )
-    return [Table(header, rows, caption, words=("mapping",))]
+    return [*_predicted(run, dies), Table(header, rows, caption, words=("mapping",))]
+
+
+def _predicted(run: Run, dies: pd.DataFrame) -> list[Block]:
+    """All dies beside what the model expects, where the hardware model holds a spread."""
+    expected = run.metrics.get("validation.mismatch.predicted_spike_rmse_s")
+    if expected is None:
+        return []
+    labels = [run.metrics[f"validation.mismatch.{name}label_agreement"] for name in ("", "predicted_")]
+    return [
+        Text(
+            f"Over all dies the outputs are {engineering(_rms(_error(dies)), 's')} off the nominal model, and "
+            f"{percent(labels[0])} of the labels are its own. The model with synapses and neurons drawn from the Monte Carlo dies of "
+            f"the datasheet expects {engineering(expected, 's')} and {percent(labels[1])}."
+        )
+    ]
 
 
 def classification(run: Run) -> list[Block]:

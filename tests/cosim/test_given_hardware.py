@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from extracted import reference_hardware
+from extracted import device_variation, reference_hardware
 from typer.testing import CliRunner, Result
 
 from cosim.cli import app
@@ -15,7 +15,6 @@ from cosim.errors import InputError
 from cosim.given_hardware import read_given
 from cosim.stages import GIVEN_HARDWARE
 from training.hardware import HardwareModel
-from training.hardware_variation import Variation, VariedParameter
 
 QUICK = 'name = "quick"\n[training]\nepochs = {epochs}\n'
 
@@ -57,12 +56,7 @@ def test_a_design_that_trains_for_mismatch_needs_the_dies_of_its_hardware(tmp_pa
     refused = train(design, "--out", run, "--hardware", bare)
     assert refused.exit_code == 2
     assert "training.mismatch: the hardware model holds no Monte Carlo dies" in refused.output
-    parameters = ("current_plus_middle_a", "current_minus_middle_a", "discharger_current_a", "v_th_v")
-    sigma = tuple(tuple(0.01 * (row == column) for column in range(4)) for row in range(4))
-    variation = Variation(
-        parameters=tuple(VariedParameter(name=name, unit="", nominal=1.0) for name in parameters),
-        die_covariance=sigma, device_covariance=sigma, dies=100,
-    )  # fmt: skip
+    variation = device_variation(plus=0.1, minus=0.1, threshold=0.1, discharger=0.1)
     spread = tmp_path / "spread.json"
     reference_hardware().model_copy(update={"variation": variation}).save(spread)
     assert train(design, "--out", run, "--hardware", spread).exit_code == 0

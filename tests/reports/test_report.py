@@ -97,6 +97,16 @@ def test_the_continuous_models_are_said_to_overstate_mismatch(run_dir: Path) -> 
     assert "not of measured silicon" in page
 
 
+def test_simulated_dies_stand_beside_what_the_model_expects_of_them(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/spikes", "validation/labels")
+    assert "expects" not in _page(run_dir)
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    names = ("predicted_spike_rmse_s", "label_agreement", "predicted_label_agreement")
+    added = {f"validation.mismatch.{name}": value for name, value in zip(names, (139e-9, 0.7, 0.685), strict=True)}
+    (run_dir / "metrics.json").write_text(json.dumps({**metrics, **added}))
+    assert "expects 139 ns and 68.5 %" in _page(run_dir).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_a_run_that_has_only_its_design_still_makes_a_page(tmp_path: Path) -> None:
     (tmp_path / "design.toml").write_text('name = "bare"\n')
     assert "not been validated" in _page(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -53,6 +53,10 @@ class Mismatch:
                 raise HardwareModelError(f"variation: has no {name}; the datasheet of a circuit gives one")
             sigmas[f"die_{part}"], sigmas[f"device_{part}"] = _relative(variation, name)
         return cls(**sigmas)
+
+    def of_devices(self) -> Mismatch:
+        """Each device by itself, all dies of a nominal process."""
+        return replace(self, die_plus=0.0, die_minus=0.0, die_threshold=0.0, die_discharger=0.0)
 
 
 _MEASURED_AS = {
