@@ -23,7 +23,7 @@ class Mismatch:
     """Relative standard deviations: of each device by itself, and of all devices of a die together.
 
     Those of synapses are of their currents, which are the weights, sign by sign; those of neurons of their threshold (normal) and
-    of the current that discharges them. Currents are lognormal, as in weak inversion, with a mean of what was asked for.
+    of the current that discharges them. Currents are lognormal, as in weak inversion, and their median is what was asked for.
     The defaults are the foundry deck's mismatch of the reference circuit (docs/datasheet.md; its continuous models overstate it).
     """
 
@@ -147,9 +147,8 @@ class _Draw:
         return sigma * torch.randn(shape, generator=self.generator, device=device)
 
     def factors(self, sigma: float, *shape: int) -> Tensor:
-        """Lognormal, of mean 1 and standard deviation `sigma`."""
-        spread = math.sqrt(math.log1p(sigma**2))
-        return torch.exp(self.normal(spread, *shape) - spread**2 / 2)
+        """Lognormal, of median 1 and a standard deviation of `sigma` times their mean."""
+        return torch.exp(self.normal(math.sqrt(math.log1p(sigma**2)), *shape))
 
 
 def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.Generator | None) -> None:
