@@ -148,6 +148,18 @@ def test_digits_are_dark_where_silent() -> None:
         digits(test_samples=9)
 
 
+def test_gamma_raises_brightness_and_leaves_black_and_white() -> None:
+    data = digits()
+    bright = data.with_gamma(0.5)
+    assert torch.allclose(1.0 - bright.train_t, (1.0 - data.train_t).sqrt()) and bool((bright.test_t <= data.test_t).all())
+    for end in (0.0, 1.0):
+        assert torch.equal(bright.train_t == end, data.train_t == end)
+    assert data.with_gamma(1.0) is data
+    for wrong in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match=r"gamma: .* must be positive"):
+            data.with_gamma(wrong)
+
+
 def test_held_out_samples_come_from_the_training_set_alone() -> None:
     data = digits()
     part = held_out(data, 200, seed=3)

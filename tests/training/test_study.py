@@ -85,6 +85,7 @@ def test_what_decides_a_row_decides_its_key(study: Study) -> None:
 
     recipe = study.recipe.model_copy(update={"label_smoothing": 0.1})
     keys = [key(), key(recipe=recipe), key(dies=2), key(hidden=[9]), key(noise=[0.5]), key(steps=[4]), key(train_samples=100)]
+    keys += [key(gamma=0.5), key(recipe=study.recipe.model_copy(update={"mixup": 0.2}))]
     assert len(set(keys)) == len(keys)
     assert key(name="other") == key()
 

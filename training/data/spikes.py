@@ -44,6 +44,16 @@ class SpikeData:
             raise ValueError("these samples are no images; take a network with fully connected layers")
         return replace(self, train_t=self.train_t.view(-1, *self.image), test_t=self.test_t.view(-1, *self.image))
 
+    def with_gamma(self, gamma: float) -> SpikeData:
+        """The same samples, each brightness x (spike time 1 - x) raised to `gamma`; below 1 what is dark spikes earlier.
+
+        Raises ValueError for a gamma that is not positive.
+        """
+        if not gamma > 0.0:
+            raise ValueError(f"gamma: {gamma} must be positive")
+        times = {name: 1.0 - (1.0 - getattr(self, name)) ** gamma for name in ("train_t", "test_t")}
+        return self if gamma == 1.0 else replace(self, **times)
+
     def to(self, device: torch.device) -> SpikeData:
         """The same data on another device."""
         moved = {name: getattr(self, name).to(device) for name in ("train_t", "train_labels", "test_t", "test_labels")}

@@ -86,7 +86,7 @@ class Run:
         return _digest({"hardware": self.hardware.model_dump_json()}) if self.hardware else str(self.e_rev)
 
     def _settings(self) -> dict[str, object]:
-        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "noise_share", "recipe")
+        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "gamma", "noise_share", "recipe")
         fixed = self.study.model_dump(mode="json", include=set(kept))
         return {**fixed, "mismatch": asdict(self.mismatch), "steps": self.steps, "noise": self.noise, "seed": self.seed}
 
@@ -170,7 +170,8 @@ def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str
 
 
 def _shaped(study: Study, data: SpikeData) -> SpikeData:
-    """As pictures where the network or the augmentation needs them."""
+    """With its gamma, and as pictures where the network or the augmentation needs them."""
+    data = data.with_gamma(study.gamma)
     if study.network == "fc" and study.recipe.augmentation == AugmentationPlan():
         return data
     if data.image is None:
