@@ -83,10 +83,10 @@ class Study(_Section):
     """One study. The grid is every method at every reversal (or hardware), solver, noise and seed.
 
     `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-; `hardware` names
-    hardware.json files, relative to the study, called in the table as the folder of their run is; their mismatch is that of their
-    Monte Carlo dies where they hold any and there is no [mismatch]. `train_samples` 0 takes all; `gamma` is the power of
-    a pixel's brightness that becomes its spike. `channels` and `pool` are of a convolutional network, a pooling after each group of 3x3
-    convolutions; `hidden` are the dense layers before the output.
+    hardware.json files, relative to the study, called in the table as the folder of their run is; their mismatch is that of
+    their Monte Carlo dies where they hold any and there is no [mismatch]. `train_samples` 0 takes all; `gamma` is the power
+    of a pixel's brightness that becomes its spike. `channels` and `pool` are of a convolutional network, a pooling after each
+    group of 3x3 convolutions; `hidden` are the dense layers before the output.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
