@@ -21,9 +21,10 @@ def _row(what: str, target: str, **study: Any) -> Row:
     return Row(what, target, Study.model_validate({"name": "accuracy", "methods": ["ode"], **study}))
 
 
-# Chosen on held-out images: the published temporal penalty, mirrored images and mixup keep a network of this size from learning
-# its images by heart. Mixup gains 0.7 points in two to three times the epochs; shifted images, label smoothing, dropout, weight
-# decay, sharpness-aware steps, whitened inputs and other temperatures gained nothing.
+# Chosen on held-out images: the published temporal penalty and mirrored images keep a network of this size from learning its
+# images by heart. The long row has mixup, at half the rate and twice the epochs, and brighter pictures: 91.2 instead of 90.2 %
+# on held-out images. Shifted images, label smoothing, dropout, weight decay, sharpness-aware steps, whitened inputs and other
+# temperatures gained nothing.
 DENSE = {
     "batch": 64, "learning_rate": 4e-4, "schedule": "one_cycle", "softmax_temperature": 0.07, "temporal_penalty": 2.6,
     "augmentation": {"flip": True},
@@ -44,7 +45,8 @@ ROWS = {
     "fashion-fc": _row(
         "Fashion-MNIST, 784-400-400-10, noise 0.01", "published 90.40 %, at least 90.6",
         dataset="fashion-mnist", hidden=[400, 400], reversal=[30.0], noise=[0.01], seeds=[0, 1, 2],
-        recipe={**DENSE, "mixup": 0.2, "epochs": 50},
+        gamma=0.5,
+        recipe={**DENSE, "learning_rate": 2e-4, "mixup": 0.15, "epochs": 60},
     ),
     "fashion-cnn": _row(
         "Fashion-MNIST, convolutional, noise 0.01", "published 94.09 %, at least 94.3",
