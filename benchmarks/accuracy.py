@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import torch
 from rich.console import Console
 
 from benchmarks.accuracy_rows import ROWS, Row
+from reports.figures.study import accuracy_over, write_pictures
 from training.data import DataFileError, SpikeData, load
 from training.data.spikes import held_out, reduced
 from training.study.plan import StudyError
@@ -42,6 +44,8 @@ def main(words: Sequence[str] | None = None) -> int:
         for name in arguments.rows:
             for row in _run(name, arguments, console):
                 console.print(f"{name}: seed {row['seed']}, |E| {row['e_rev']}, {row['method']}: {row['test_accuracy']:.4f}")
+            if arguments.draw:
+                _draw(name, arguments)
     except (DataFileError, StudyError) as error:
         console.print(str(error), markup=False, soft_wrap=True)
         return 2
@@ -65,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     parser.add_argument("--held-out", action="store_true", help="accuracy on 5000 held-out training images; adds no line")
+    parser.add_argument(
+        "--draw", type=Path, metavar="FOLDER", help="also draw the lines of a row over |E|, as ROW.png and ROW.svg"
+    )
     parser.add_argument("--quick", action="store_true", help="an epoch of 64 images, to try a row out; adds no line")
     return parser
 
@@ -72,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(name: str, arguments: argparse.Namespace, console: Console) -> Iterator[dict[str, object]]:
     """Every run of a row that is not in the table yet."""
     row = _quick(ROWS[name]) if arguments.quick else ROWS[name]
-    command = shlex.join(["python", "-m", "benchmarks.accuracy", name, "--device", arguments.device])
+    command = _command(name, arguments)
     table = GrowingTable(arguments.table, COLUMNS)
     counted = not (arguments.held_out or arguments.quick)
     runs = [run for run in runs_of(row.study) if arguments.seed in (None, run.seed)]
@@ -86,6 +93,20 @@ def _run(name: str, arguments: argparse.Namespace, console: Console) -> Iterator
         if counted:
             table.append(line)
         yield line
+
+
+def _command(name: str, arguments: argparse.Namespace) -> str:
+    """What stands in the table beside the lines of a row."""
+    return shlex.join(["python", "-m", "benchmarks.accuracy", name, "--device", arguments.device])
+
+
+def _draw(name: str, arguments: argparse.Namespace) -> None:
+    """Accuracy of every method over |E|, from the lines that the table has of a row."""
+    lines = [line for line in GrowingTable(arguments.table, COLUMNS).rows() if line["command"] == _command(name, arguments)]
+    if lines:
+        table = pd.DataFrame(lines).astype({"e_rev": float, "test_accuracy": float})
+        arguments.draw.mkdir(parents=True, exist_ok=True)
+        write_pictures(arguments.draw, name, accuracy_over("e_rev"), table)
 
 
 def _known(run: Run, command: str, table: GrowingTable) -> bool:

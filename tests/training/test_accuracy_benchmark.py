@@ -47,7 +47,8 @@ def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.Monke
     assert {row["command"] for row in rows} == {"python -m benchmarks.accuracy fashion-fc --device cpu"}
     before = (data / "t.csv").read_text()
     assert run(data, "fashion-fc") == 0
-    assert run(data, "fashion-fc", "--held-out") == 0
+    assert run(data, "fashion-fc", "--held-out", "--draw", str(data / "pictures")) == 0
+    assert (data / "pictures" / "fashion-fc.png").read_bytes().startswith(b"\x89PNG")
     assert (data / "t.csv").read_text() == before
 
 
