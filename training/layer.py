@@ -217,18 +217,22 @@ class RCSpikeLayer(nn.Module):
 
         Gradient: the curve's slope, but never flatter than `leak`.
         """
-        slower: Tensor | float = 1.0
-        if self.neuron_variation is not None:
-            threshold, discharger = (self.connection.per_output(part) for part in self.neuron_variation)
-            v, slower = seen_by_design(v, threshold, self.model.e_dis), 1.0 / discharger
         with torch.no_grad():
-            cell = (torch.searchsorted(self.firing_v, v.contiguous(), right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
+            seen, per_v, slower = self._as_designed(v)
+            cell = (torch.searchsorted(self.firing_v, seen.contiguous(), right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
             slope = self.firing_slope[cell] * slower
-            value = self.firing_t[cell] * slower + slope * (v - self.firing_v[cell])
+            value = self.firing_t[cell] * slower + slope * (seen - self.firing_v[cell])
             inside = (value > self._t_min) & (value < 1.0)
             value = value.clamp_(self._t_min, 1.0)
-            slope = torch.where(inside, slope, 0.0).clamp_max_(-self.leak)
+            slope = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
         return value + slope * (v - v.detach())
+
+    def _as_designed(self, v: Tensor) -> tuple[Tensor, Tensor | float, Tensor | float]:
+        """The membrane that would fire likewise in a neuron as designed, its slope over v, and how much longer that takes."""
+        if self.neuron_variation is None:
+            return v, 1.0, 1.0
+        threshold, discharger = (self.connection.per_output(part) for part in self.neuron_variation)
+        return *seen_by_design(v, threshold, self.model.e_dis), 1.0 / discharger
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> LayerOutput:
         """Input spike times [batch, in] (t >= 1: none) to output spike times and membranes.

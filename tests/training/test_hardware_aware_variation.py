@@ -20,6 +20,8 @@ from training.hardware_aware.variation import (
     WeightNoise,
     varied,
 )
+from training.layer import RCSpikeLayer
+from training.models import convolutional
 from training.network import RCSpikeNetwork
 
 SPREAD = Mismatch(device_plus=0.25, device_minus=0.1)
@@ -158,10 +160,51 @@ def test_a_neuron_as_made_fires_when_its_discharger_reaches_its_threshold(e_dis:
         assert float(fired.detach()) == pytest.approx(min(solved.t_events[0][0], 1.0), abs=3e-6)  # the curve has 257 points
 
 
+def varied_layer(e_dis: float, threshold: float, discharger: float, dtype: torch.dtype = torch.float64) -> RCSpikeLayer:
+    layer = RCSpikeNetwork((1, 1), NormalisedModel.constant(3.0, -2.0, e_dis)).to(dtype).layers[0]
+    layer.neuron_variation = NeuronVariation(torch.tensor([threshold], dtype=dtype), torch.tensor([discharger], dtype=dtype))
+    return layer
+
+
+def slope_of(layer: RCSpikeLayer, v: float) -> float:
+    membrane = torch.tensor([[v]], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(layer.fire(membrane).sum(), membrane)
+    return float(slope)
+
+
+@pytest.mark.parametrize("e_dis", [1.5, 7.5, np.inf])
+def test_the_gradient_of_a_neuron_as_made_is_that_of_its_spike(e_dis: float) -> None:
+    layer = varied_layer(e_dis, 1.04, 1.3)
+    around = torch.tensor([[0.503 - 1e-7], [0.503 + 1e-7]], dtype=torch.float64)
+    early, late = layer.fire(around).detach()[:, 0].tolist()
+    assert slope_of(layer, 0.503) == pytest.approx((late - early) / 2e-7, rel=1e-6)
+
+
+def test_a_silent_neuron_as_made_learns_as_slowly_as_one_as_designed() -> None:
+    assert slope_of(varied_layer(1.01, 1.05, 3.0), 0.9) == -0.1  # a threshold that no discharger reaches
+    assert slope_of(varied_layer(7.5, 1.04, 0.5), 0.1) == -0.1
+
+
+def test_a_discharger_that_is_almost_ideal_loses_no_digits() -> None:
+    """In float32 a difference of numbers next to one would."""
+    fired = varied_layer(1e6, 1.02, 1.0, torch.float32).fire(torch.tensor([[0.5]])).item()
+    assert fired == pytest.approx(0.52, abs=1e-6)
+
+
+def test_all_neurons_of_a_channel_are_one_device() -> None:
+    net = convolutional((1, 4, 4), 3, NormalisedModel.constant(3.0, -2.0), channels=[[5]], hidden=[]).double()
+    layer, membrane = net.layers[0], torch.full((2, 5, 4, 4), 0.5, dtype=torch.float64)
+    with varied(net, FrozenMismatch(replace(NONE, device_threshold=0.02), 3)):
+        fired = layer.fire(membrane).detach()
+        assert layer.neuron_variation is not None
+        expected = layer.neuron_variation.threshold - 0.5
+    assert fired.shape == membrane.shape and torch.allclose(fired, expected[:, None, None].expand_as(fired))
+    assert len(fired.unique()) == 5
+
+
 def test_a_threshold_that_no_discharger_reaches_stays_silent() -> None:
-    layer = RCSpikeNetwork((1, 1), NormalisedModel.constant(3.0, -2.0, 1.01)).double().layers[0]
-    layer.neuron_variation = NeuronVariation(torch.tensor([1.05]).double(), torch.tensor([3.0]).double())
-    assert float(layer.fire(torch.tensor([[0.9]]).double()).detach()) == 1.0
+    fired = varied_layer(1.01, 1.05, 3.0).fire(torch.tensor([[0.9]]).double())
+    assert float(fired.detach()) == 1.0
 
 
 def test_neurons_of_a_die_vary_together_and_each_by_itself() -> None:
