@@ -14,10 +14,9 @@ from torch import Tensor
 
 from cosim.design import Network
 from cosim.errors import InputError
+from cosim.stages import GIVEN_WEIGHTS
 from training.hardware import HardwareModel
 from training.storage import read_tensors
-
-GIVEN = "given_weights.safetensors"
 
 
 def read_given(path: Path, network: Network) -> list[Tensor]:
@@ -56,8 +55,8 @@ def check_range(weights: list[Tensor], hardware: HardwareModel) -> None:
             reach, largest = float((sign * weight).max()), hardware.weight_range(sign)[1]
             if reach > largest * (1 + 1e-6):
                 raise InputError(
-                    f"{GIVEN}: matrix {k + 1}: holds the weight {sign * reach:+.4g}, the cell reaches {sign * largest:+.4g}; "
-                    "scale the weights, or widen the range of codes in the design"
+                    f"{GIVEN_WEIGHTS}: matrix {k + 1}: holds the weight {sign * reach:+.4g}, the cell "
+                    f"reaches {sign * largest:+.4g}; scale the weights, or widen the range of codes in the design"
                 )
 
 

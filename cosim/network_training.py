@@ -15,7 +15,9 @@ from torch import Tensor
 from cosim.design import Design, Network, Training
 from cosim.errors import InputError
 from cosim.gain_search import GAIN_HEADROOM
-from cosim.given_weights import GIVEN, check_range, read_given
+from cosim.given_hardware import NO_DIES
+from cosim.given_weights import check_range, read_given
+from cosim.stages import GIVEN_WEIGHTS
 from training.data import SpikeData, iris
 from training.evaluation import evaluate
 from training.hardware import HardwareModel, NormalisedModel, normalise
@@ -78,12 +80,12 @@ def train_networks(
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
-    mismatch = mismatch_of(hardware) if design.training.mismatch else None
     sizes = (design.network.inputs, design.network.hidden, design.network.outputs)
     (run / "checkpoints").mkdir(exist_ok=True)
     networks: dict[str, RCSpikeNetwork] = {}
     histories: dict[str, History] = {}
-    given = read_given(run / GIVEN, design.network) if (run / GIVEN).exists() else None
+    given = read_given(run / GIVEN_WEIGHTS, design.network) if (run / GIVEN_WEIGHTS).exists() else None
+    mismatch = mismatch_of(hardware) if design.training.mismatch and given is None else None
     for name in MAPPINGS:
         networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
         if given is not None:
@@ -128,10 +130,7 @@ def recipe_of(training: Training) -> Recipe:
 def mismatch_of(hardware: HardwareModel) -> Mismatch:
     """The spread of a circuit's Monte Carlo dies. Raises `InputError` where its hardware model holds none."""
     if hardware.variation is None:
-        raise InputError(
-            "training.mismatch: the hardware model holds no Monte Carlo dies; cosim characterize, with datasheet.dies in the "
-            "design, gives one that does: --hardware runs/NAME/datasheet/hardware.json"
-        )
+        raise InputError(NO_DIES)
     return Mismatch.of(hardware.variation)
 
 

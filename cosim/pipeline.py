@@ -28,7 +28,7 @@ from cosim.errors import InputError
 from cosim.limits import Verdict, judge
 from cosim.progress import Monitor
 from cosim.run_directory import DESIGN, PROVENANCE, RunDirectory
-from cosim.stages import GIVEN_HARDWARE, STAGES, Effort, Stage, StageName, Workspace
+from cosim.stages import GIVEN_HARDWARE, GIVEN_WEIGHTS, STAGES, Effort, Stage, StageName, Workspace
 
 if TYPE_CHECKING:
     from cosim.datasheet import DatasheetResult
@@ -121,6 +121,7 @@ def run(
             _take_hardware(directory, Path(hardware), effective)
         if weights is not None:
             _take_weights(directory, Path(weights), effective)
+        _check_dies(directory, effective, last)
         directory.write(DESIGN, _design_text(path, overrides))
         space = Workspace(effective, directory, watching, jobs or processors(), pdf, scheduler, command)
         ran = tuple(_bring_up_to_date(space, last))
@@ -131,10 +132,10 @@ def run(
 def _take_weights(directory: RunDirectory, weights: Path, design: Design) -> None:
     """Keep weights from elsewhere in the run directory, whose training stage takes them. Refuses what does not fit."""
     with one_line_errors():
-        from cosim.given_weights import GIVEN, read_given
+        from cosim.given_weights import read_given
 
         read_given(weights, design.network)
-        directory.write(GIVEN, weights.read_bytes())
+        directory.write(GIVEN_WEIGHTS, weights.read_bytes())
 
 
 def _take_hardware(directory: RunDirectory, hardware: Path, design: Design) -> None:
@@ -144,6 +145,16 @@ def _take_hardware(directory: RunDirectory, hardware: Path, design: Design) -> N
 
         read_given(hardware, design)
         directory.write(GIVEN_HARDWARE, hardware.read_bytes())
+
+
+def _check_dies(directory: RunDirectory, design: Design, last: StageName) -> None:
+    """A circuit that is characterised on the way to its training has no dies to train for: `InputError` before it is."""
+    given = any((directory / name).exists() for name in (GIVEN_HARDWARE, GIVEN_WEIGHTS))
+    if design.training.mismatch and last != StageName.CHARACTERIZE and not given:
+        with one_line_errors():
+            from cosim.given_hardware import NO_DIES
+
+        raise InputError(NO_DIES)
 
 
 def _check_datasheet(path: Path, design: Design) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GIVEN_HARDWARE = "given_hardware.json"
 """What a run directory was given in the place of a characterisation (`cosim.given_hardware`)."""
+GIVEN_WEIGHTS = "given_weights.safetensors"
+"""And in the place of a training (`cosim.given_weights`)."""
 
 
 class StageName(StrEnum):
@@ -278,7 +280,7 @@ STAGES = (
         train_stage,
         sections={"network": True, "training": True},
         code=("training", "cosim/network_training.py", "cosim/given_weights.py"),
-        inputs=("hardware.json", "given_weights.safetensors"),
+        inputs=("hardware.json", GIVEN_WEIGHTS),
         outputs=("network.safetensors", "network.json", "training.parquet"),
         packages=_TRAINING_PACKAGES,
         metrics=("training.",),

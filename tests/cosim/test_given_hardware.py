@@ -67,6 +67,18 @@ def test_a_design_that_trains_for_mismatch_needs_the_dies_of_its_hardware(tmp_pa
     assert (run / "network.safetensors").read_bytes() != with_dies
 
 
+def test_a_circuit_that_would_be_characterised_for_nothing_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is characterised on the way to a training holds no dies."""
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path / "no_pdk"))
+    design, run = tmp_path / "quick.toml", tmp_path / "run"
+    design.write_text(QUICK.format(epochs=2) + "mismatch = true\n")
+    refused = train(design, "--out", run)
+    assert refused.exit_code == 2 and not (run / "hardware.json").exists()
+    assert "training.mismatch: the hardware model holds no Monte Carlo dies" in refused.output
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

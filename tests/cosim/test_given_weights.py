@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from cosim.cli import app
 from cosim.design import Design, Network
 from cosim.errors import InputError
-from cosim.given_weights import GIVEN, check_range, read_given
+from cosim.given_weights import check_range, read_given
 from cosim.network_training import load_networks, train_networks
+from cosim.stages import GIVEN_WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"hidden": torch.full((5, 5), 0.5), "output": torch.full((5, 5), -0.25)}
@@ -73,13 +74,20 @@ def test_a_weight_beyond_the_cell_is_refused() -> None:
 def test_both_networks_of_a_run_get_them_and_nothing_is_trained(tmp_path: Path) -> None:
     hardware, heard = reference_hardware(), []
     hardware.save(tmp_path / "hardware.json")
-    save_file(GOOD, tmp_path / GIVEN)
+    save_file(GOOD, tmp_path / GIVEN_WEIGHTS)
     trained = train_networks(Design(name="x"), hardware, tmp_path, lambda name, epoch: heard.append(name))
     assert heard == [] and len(trained.history) == 0
     for network in load_networks(tmp_path).values():
         assert network.layers[0].weight.detach().unique().tolist() == [0.5]
         assert network.layers[1].weight.detach().unique().tolist() == [-0.25]
     assert json.loads((tmp_path / "network.json").read_text())["last_epoch"] == {}
+
+
+def test_given_weights_need_no_dies_as_nothing_is_trained(tmp_path: Path) -> None:
+    save_file(GOOD, tmp_path / GIVEN_WEIGHTS)
+    design = Design.model_validate({"name": "given", "training": {"mismatch": True}})
+    train_networks(design, reference_hardware(), tmp_path)
+    assert json.loads((tmp_path / "network.json").read_text())["mismatch"] is None
 
 
 def test_the_command_refuses_before_it_touches_anything(tmp_path: Path) -> None:

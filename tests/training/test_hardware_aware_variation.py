@@ -11,7 +11,7 @@ from realistic import model
 from scipy.integrate import solve_ivp
 
 from training.firing import NeuronVariation
-from training.hardware import NormalisedModel
+from training.hardware import HardwareModelError, NormalisedModel
 from training.hardware_aware.variation import (
     DynamicMismatch,
     FrozenMismatch,
@@ -20,6 +20,7 @@ from training.hardware_aware.variation import (
     WeightNoise,
     varied,
 )
+from training.hardware_variation import Variation, VariedParameter
 from training.layer import RCSpikeLayer
 from training.models import convolutional
 from training.network import RCSpikeNetwork
@@ -225,6 +226,16 @@ def test_neurons_of_a_die_vary_together_and_each_by_itself() -> None:
     with varied(net, FrozenMismatch(NONE, 0)):
         assert torch.equal(net.layers[0].fire(silent), torch.full_like(silent, 0.5))
     assert net.layers[0].neuron_variation is None
+
+
+def test_dies_that_spread_beyond_the_model_are_one_error_of_their_hardware() -> None:
+    names = ("current_plus_middle_a", "current_minus_middle_a", "v_th_v", "discharger_current_a")
+    wide = Variation(
+        parameters=tuple(VariedParameter(name=name, unit="", nominal=1.0, scale="log") for name in names),
+        die_covariance=((0.0,) * 4,) * 4, device_covariance=tuple(map(tuple, 9.0 * np.eye(4))), dies=10,
+    )  # fmt: skip
+    with pytest.raises(HardwareModelError, match=r"variation: device_plus: .* must lie in 0 .. 2"):
+        Mismatch.of(wide)
 
 
 def test_a_spread_that_makes_no_sense_is_refused() -> None:

@@ -45,14 +45,17 @@ class Mismatch:
     def of(cls, variation: Variation) -> Mismatch:
         """What the Monte Carlo dies of a circuit showed (`training.hardware.HardwareModel.variation`), at its middle weights.
 
-        Raises `HardwareModelError` where the variation does not hold it.
+        Raises `HardwareModelError` where the variation does not hold it, or spreads further than dies can be drawn.
         """
         sigmas = {}
         for part, name in _MEASURED_AS.items():
             if name not in variation.names:
                 raise HardwareModelError(f"variation: has no {name}; the datasheet of a circuit gives one")
             sigmas[f"die_{part}"], sigmas[f"device_{part}"] = _relative(variation, name)
-        return cls(**sigmas)
+        try:
+            return cls(**sigmas)
+        except ValueError as error:
+            raise HardwareModelError(f"variation: {error}") from error
 
     def of_devices(self) -> Mismatch:
         """Each device by itself, all dies of a nominal process."""
