@@ -258,9 +258,12 @@ def failures(sheet: Sheet) -> list[Block]:
     """Points that failed: each costs its own row only."""
     table = sheet.tables["failures"]
     rows = [[str(row.measurement), str(row.condition), str(row.reason)] for row in table.itertuples()]
+    # A run directory of an earlier version has no such column for some points, or for any.
+    reruns = dict.fromkeys(table["rerun"].dropna()) if "rerun" in table else {}
+    commands = "\n".join(rerun for rerun in reruns if rerun)
     return [
         Table(("measurement", "condition", "reason"), rows, "", words=("measurement", "condition", "reason")),
-        Listing("\n".join(dict.fromkeys(table.rerun)), "Tries them again.", on_paper=False),
+        *([Listing(commands, "Tries them again.", on_paper=False)] if commands else []),
     ]
 
 

@@ -118,6 +118,16 @@ def test_missing_tables_drop_their_sections(run: Path) -> None:
     assert "Monte Carlo</h2>" not in text and "Points that failed" not in text and "Parameters</h2>" in text
 
 
+@pytest.mark.parametrize("rerun", [None, ""])
+def test_points_that_failed_without_a_known_command_are_listed_all_the_same(run: Path, rerun: str | None) -> None:
+    """As in run directories of earlier versions, and where Python asked and no command did."""
+    file = run / "datasheet/failures.parquet"
+    table = pd.read_parquet(file)
+    (table.drop(columns="rerun") if rerun is None else table.assign(rerun=rerun)).to_parquet(file)
+    text = render(read_sheet(run))
+    assert "timeout" in text and "Tries them again" not in text
+
+
 def test_written_files_are_whole_and_the_pdf_is_one(run: Path) -> None:
     html, pdf = write_datasheet(run)
     assert html.read_text().startswith("<!DOCTYPE html>") and pdf.read_bytes().startswith(b"%PDF")
