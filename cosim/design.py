@@ -83,7 +83,8 @@ class Training(Section):
     spike_time_noise: float = Field(default=0.01, ge=0.0, description="rms, in phases, in training")
     conventional_reversal: float = Field(default=100.0, gt=1.0, description="|E| of the conventional network")
     mismatch: bool = Field(
-        default=False, description="another die for every batch, drawn from the Monte Carlo dies that the hardware model holds"
+        default=False,
+        description="train the hardware-aware network on another die for every batch, drawn as the hardware model's dies spread",
     )
 
 

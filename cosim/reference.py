@@ -103,7 +103,8 @@ def _values_of(annotation: Any, bounds: list[Any]) -> str:
     if origin is dict:
         return "table: `{ key = value, ... }`"
     sizes = "`{ width_um, length_um }`, each > 0"
-    return {float: "number", int: "whole number", str: "text", FetSize: sizes}.get(annotation, "") + _range(bounds)
+    names = {float: "number", int: "whole number", str: "text", bool: "`true` or `false`", FetSize: sizes}
+    return names.get(annotation, "") + _range(bounds)
 
 
 def _without_none(annotation: Any) -> Any:
@@ -148,6 +149,8 @@ def _toml(value: Any) -> str:
             return f"[{', '.join(_toml(item) for item in value)}]"
         case str():
             return f'"{value}"'
+        case bool():
+            return str(value).lower()
         case dict():
             return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
         case int() | float():

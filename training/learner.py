@@ -60,7 +60,8 @@ class Learner(LightningModule):
 
     Args:
         network: on the device of the training, weights as they shall start.
-        variation: how synapses differ from what was asked for, in training; a frozen one is the caller's to put in place.
+        variation: how synapses and neurons differ from what was asked for, in training; a frozen die is
+            the caller's to put in place.
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
     """
 

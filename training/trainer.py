@@ -51,7 +51,7 @@ def train(
 
     Args:
         progress: hears of every epoch; without it, and on a terminal, Lightning shows a progress bar.
-        variation: noise or mismatch of the synapses in training.
+        variation: noise of the synapses, or mismatch of synapses and neurons, in training.
         keep_weights: start from the network's own weights (fine tuning).
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.

@@ -51,8 +51,9 @@ class SpikeData:
         """
         if not gamma > 0.0:
             raise ValueError(f"gamma: {gamma} must be positive")
-        times = {name: 1.0 - (1.0 - getattr(self, name)) ** gamma for name in ("train_t", "test_t")}
-        return self if gamma == 1.0 else replace(self, **times)
+        if gamma == 1.0:
+            return self
+        return replace(self, **{name: 1.0 - (1.0 - getattr(self, name)) ** gamma for name in ("train_t", "test_t")})
 
     def to(self, device: torch.device) -> SpikeData:
         """The same data on another device."""

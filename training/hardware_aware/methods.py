@@ -51,7 +51,7 @@ class Method(StrEnum):
         return Method.IDEAL if self is Method.SCALED else self
 
     def variation(self, mismatch: Mismatch, noise_share: float) -> VariationKind | None:
-        """What is done to the synapses in training."""
+        """What is done to the synapses, and with mismatch to the neurons, in training."""
         if self is Method.NOISE:
             return WeightNoise(noise_share)
         if self in (Method.FROZEN, Method.ODE_FROZEN):
@@ -88,7 +88,7 @@ class MethodResult:
 
     Attributes:
         network: trained, on the target, its weights without the gains.
-        nominal: on synapses as designed.
+        nominal: on the circuit as designed.
         own_die: accuracy on the die that "frozen" methods train for; None without dies.
         other_dies: accuracies on the dies 2 ...
     """
