@@ -8,6 +8,7 @@ from extracted import device_variation, reference_hardware
 
 from cosim.mismatch_prediction import predicted_mismatch
 from training.hardware import NormalisedModel
+from training.hardware_variation import Variation, VariedParameter
 from training.network import RCSpikeNetwork
 
 PHASE_S = reference_hardware().phase_s
@@ -42,6 +43,10 @@ def test_large_spreads_change_labels() -> None:
     assert 0.6 < prediction(threshold=0.2)["validation.mismatch.predicted_label_agreement"] < 0.95
 
 
-def test_hardware_without_dies_predicts_nothing() -> None:
+def test_hardware_without_dies_or_with_those_of_something_else_predicts_nothing() -> None:
     network = RCSpikeNetwork((1, 2), NormalisedModel.constant(3.0, -2.0)).double()
-    assert predicted_mismatch(network, torch.zeros(3, 1).double(), 2, reference_hardware()) == {}
+    other = VariedParameter(name="leakage_a", unit="A", nominal=1e-12)
+    leaking = Variation(parameters=(other,), die_covariance=((0.0,),), device_covariance=((0.0,),), dies=9)
+    for variation in (None, leaking, device_variation(plus=3.0)):
+        hardware = reference_hardware().model_copy(update={"variation": variation})
+        assert predicted_mismatch(network, torch.zeros(3, 1).double(), 2, hardware) == {}

@@ -22,7 +22,7 @@ from training.recipe import Recipe
 from training.storage import NetworkFileError, read_tensors
 from training.trainer import Epoch, train
 
-RECIPE = Recipe(epochs=6, schedule="one_cycle", learning_rate=5e-3)
+RECIPE = Recipe(epochs=6, schedule="one_cycle", learning_rate=5e-3, mixup=0.2)
 
 
 @pytest.fixture(autouse=True)
