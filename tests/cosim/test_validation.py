@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from extracted import reference_hardware
 
-from cosim.validation import error_metrics, firing_pairs, first_spike, margin, membrane_voltage
+from cosim.characterize import discharger
+from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError
+from cosim.validation import error_metrics, failure_table, firing_pairs, first_spike, margin, membrane_voltage
 
 PHASE = 1e-6
 
@@ -71,3 +73,17 @@ def test_membrane_voltage_falls_from_rest_to_the_threshold() -> None:
     assert np.isnan(volts[2])
     # beyond what was measured the map goes on instead of raising
     assert membrane_voltage(np.array([-3.0]), hardware)[0] > volts[0]
+
+
+def test_a_failed_simulation_says_which_sample_it_was_and_how_to_try_it_again() -> None:
+    deck = Deck("network", "r1 a 0 1k", "", OperatingPoint(), ("v(a)",), seed=7)
+    condition = {"mapping": "ode", "die": 2, "sample": 3, "corner": "ss", "measurement": "network", "seed": None}
+    error = SimulationError(Reason.TIMEOUT, "no answer in 300 s", deck.text())
+    table = failure_table([Outcome(Point(condition, deck, discharger.static_threshold), None, error)], "cosim run x.toml")
+    names = ["mapping", "die", "sample", "condition", "corner", "seed", "reason", "message", "rerun", "log", "deck"]
+    assert list(table.columns) == names  # docs/architecture.md
+    (row,) = table.to_dict("records")
+    assert (row["mapping"], row["die"], row["sample"], row["corner"], row["seed"]) == ("ode", 2, 3, "ss", 7)
+    assert row["condition"] == "mapping=ode,die=2,sample=3,corner=ss" and row["rerun"] == "cosim run x.toml"
+    assert row["reason"] == "timeout" and "no answer in 300 s" in row["message"]
+    assert failure_table([], "cosim run x.toml").empty
