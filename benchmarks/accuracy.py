@@ -103,10 +103,11 @@ def _command(name: str, arguments: argparse.Namespace) -> str:
 def _draw(name: str, arguments: argparse.Namespace) -> None:
     """Accuracy of every method over |E|, from the lines that the table has of a row."""
     lines = [line for line in GrowingTable(arguments.table, COLUMNS).rows() if line["command"] == _command(name, arguments)]
-    if lines:
-        table = pd.DataFrame(lines).astype({"e_rev": float, "test_accuracy": float})
-        arguments.draw.mkdir(parents=True, exist_ok=True)
-        write_pictures(arguments.draw, name, accuracy_over("e_rev"), table)
+    if not lines:
+        raise StudyError(f"{arguments.table}: holds no line of {_command(name, arguments)!r}, so there is nothing to draw")
+    arguments.draw.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(lines).astype({"e_rev": float, "test_accuracy": float})
+    write_pictures(arguments.draw, name, accuracy_over("e_rev"), table)
 
 
 def _known(run: Run, command: str, table: GrowingTable) -> bool:

@@ -30,6 +30,10 @@ CONFIDENCE = 0.95
 ROUNDING = 1e-12
 """A spread below this share of the value is that of rounding: the parameter does not vary."""
 
+FEW = 0.02
+"""A parameter that more than this share of the dies lack is no part of their joint distribution; where fewer lack it, those dies
+are not (a point failed)."""
+
 OUTLIER_SIGMAS = 4.5
 """A die this far from the median, in sigmas of its quartiles, is an outlier: one in 150 000 if parameters were normal."""
 
@@ -134,7 +138,7 @@ def variation(
     devices: tuple[NDArray[np.int64], Mapping[str, FloatArray]],
     source: str,
 ) -> Variation | None:
-    """Covariances per die and per device of the parameters that every die has.
+    """Covariances per die and per device of the parameters that all but `FEW` of the dies have, over the dies that have them all.
 
     Args:
         nominal: parameters without a seed.
@@ -149,17 +153,19 @@ def variation(
         for name in all_parameters()
         if np.isfinite(nominal[name]) and not (all_parameters()[name].scale == "log" and nominal[name] <= 0)
     }
-    complete = [name for name, pair in pairs.items() if all(np.isfinite(values).all() for values in pair)]
-    if len(in_both) < 2 or not complete:
+    there = {name: np.isfinite(pair).all(axis=0) for name, pair in pairs.items()}
+    complete = [name for name, dies_with_it in there.items() if len(in_both) and dies_with_it.mean() >= 1 - FEW]
+    whole = np.all([there[name] for name in complete], axis=0)
+    if not complete or whole.sum() < 2:
         return None
-    device = np.array([pairs[name][1] for name in complete])
-    die = np.array([pairs[name][0] - pairs[name][1] for name in complete])
+    device = np.array([pairs[name][1][whole] for name in complete])
+    die = np.array([pairs[name][0][whole] - pairs[name][1][whole] for name in complete])
     parameters = tuple(
         VariedParameter(name=name, unit=all_parameters()[name].unit, nominal=nominal[name], scale=all_parameters()[name].scale)
         for name in complete
     )
     return Variation(
-        parameters=parameters, die_covariance=_covariance(die), device_covariance=_covariance(device), dies=len(in_both),
+        parameters=parameters, die_covariance=_covariance(die), device_covariance=_covariance(device), dies=int(whole.sum()),
         source=source,
     )  # fmt: skip
 

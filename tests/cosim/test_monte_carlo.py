@@ -81,6 +81,22 @@ def test_die_and_device_come_apart_with_their_correlations() -> None:
     assert (told.sigma_die, told.sigma_device) == found.sigma(names[0])
 
 
+def test_a_failed_point_costs_its_die_and_a_parameter_that_many_dies_lack_itself() -> None:
+    seeds, draw = np.arange(200), np.random.default_rng(4)
+    values = {name: draw.standard_normal((2, 200)) for name in ("threshold_v", "e_dis", "v_th_v")}
+    values["threshold_v"][0, 7] = np.nan  # one point failed
+    values["e_dis"][1, :20] = np.nan
+    nothing = {name: np.full(200, np.nan) for name in no_values()}
+    everything, alone = ({**nothing, **{name: pair[k] for name, pair in values.items()}} for k in (0, 1))
+    nominal = {**no_values(), **dict.fromkeys(values, 1.0)}
+    found = variation(nominal, (seeds, everything), (seeds, alone), "")
+    assert found is not None and set(found.names) == {"threshold_v", "v_th_v"} and found.dies == 199
+    kept = np.delete(values["threshold_v"], 7, axis=1)
+    assert found.sigma("threshold_v") == pytest.approx((np.std(kept[0] - kept[1], ddof=1), np.std(kept[1], ddof=1)))
+    assert variation(nominal, (seeds, nothing), (seeds, nothing), "") is None
+    assert variation(nominal, (seeds, everything), (seeds + 200, alone), "") is None
+
+
 def test_the_binned_set_draws_its_process_where_it_has_one() -> None:
     pdk, uses = find_pdk(ModelSet.BINNED), [DeviceUse("sky130_fd_pr__nfet_01v8", 1.0, 0.25)]
     drawn = prune(pdk, Corner.TT, uses, mismatch=True, process=True).text

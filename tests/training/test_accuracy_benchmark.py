@@ -49,6 +49,7 @@ def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.Monke
     assert run(data, "fashion-fc") == 0
     assert run(data, "fashion-fc", "--held-out", "--draw", str(data / "pictures")) == 0
     assert (data / "pictures" / "fashion-fc.png").read_bytes().startswith(b"\x89PNG")
+    assert run(data, "fashion-fc-reduced", "--quick", "--draw", str(data / "pictures")) == 2, "the table has no such line"
     assert (data / "t.csv").read_text() == before
 
 
