@@ -84,7 +84,7 @@ ROWS = {
     ),
     "cifar-cnn-reduced": _row(
         "CIFAR-10 over |E|, reduced: 8-8-P-16-16-P-64-10, 6000 images, no noise", "whether the best |E| is finite",
-        dataset="cifar-10", **SMALL, reversal=[1.0, 3.3, 30.0], noise=[0.0], train_samples=6000,
+        dataset="cifar-10", **SMALL, reversal=[1.0, 3.3, 30.0], noise=[0.0], seeds=[0, 1], train_samples=6000,
         recipe={**CONVOLUTION, "batch": 50, "learning_rate": 3e-3, "epochs": 6, "augmentation": {"flip": True}},
     ),
     "fashion-fc-reduced": _row(
