@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cosim.simulator import Outcome
+if TYPE_CHECKING:
+    from cosim.simulator import Outcome
 
 
 def condition_text(condition: Mapping[str, object]) -> str:
