@@ -11,11 +11,6 @@ from cosim.design import Design
 from cosim.errors import InputError
 from training.hardware import HardwareModel
 
-NO_DIES = (
-    "training.mismatch: the hardware model holds no Monte Carlo dies; cosim characterize, with datasheet.dies in the design, "
-    "gives one that does: --hardware runs/NAME/datasheet/hardware.json, with another --out"
-)
-
 
 def read_given(path: Path, design: Design) -> HardwareModel:
     """The model in a file. Raises `InputError` where it is not of the design's circuit, `HardwareModelError` where it is none."""

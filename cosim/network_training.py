@@ -15,9 +15,8 @@ from torch import Tensor
 from cosim.design import Design, Network, Training
 from cosim.errors import InputError
 from cosim.gain_search import GAIN_HEADROOM
-from cosim.given_hardware import NO_DIES
 from cosim.given_weights import check_range, read_given
-from cosim.stages import GIVEN_WEIGHTS
+from cosim.stages import GIVEN_WEIGHTS, NO_DIES
 from training.data import SpikeData, iris
 from training.evaluation import evaluate
 from training.hardware import HardwareModel, NormalisedModel, normalise

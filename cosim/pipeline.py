@@ -28,7 +28,7 @@ from cosim.errors import InputError
 from cosim.limits import Verdict, judge
 from cosim.progress import Monitor
 from cosim.run_directory import DESIGN, PROVENANCE, RunDirectory
-from cosim.stages import GIVEN_HARDWARE, GIVEN_WEIGHTS, STAGES, Effort, Stage, StageName, Workspace
+from cosim.stages import GIVEN_HARDWARE, GIVEN_WEIGHTS, NO_DIES, STAGES, Effort, Stage, StageName, Workspace
 
 if TYPE_CHECKING:
     from cosim.datasheet import DatasheetResult
@@ -151,9 +151,6 @@ def _check_dies(directory: RunDirectory, design: Design, last: StageName) -> Non
     """A circuit that is characterised on the way to its training has no dies to train for: `InputError` before it is."""
     given = any((directory / name).exists() for name in (GIVEN_HARDWARE, GIVEN_WEIGHTS))
     if design.training.mismatch and last != StageName.CHARACTERIZE and not given:
-        with one_line_errors():
-            from cosim.given_hardware import NO_DIES
-
         raise InputError(NO_DIES)
 
 

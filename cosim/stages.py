@@ -25,6 +25,10 @@ GIVEN_HARDWARE = "given_hardware.json"
 """What a run directory was given in the place of a characterisation (`cosim.given_hardware`)."""
 GIVEN_WEIGHTS = "given_weights.safetensors"
 """And in the place of a training (`cosim.given_weights`)."""
+NO_DIES = (
+    "training.mismatch: the hardware model holds no Monte Carlo dies; cosim characterize, with datasheet.dies in the design, "
+    "gives one that does: --hardware runs/NAME/datasheet/hardware.json, with another --out"
+)
 
 
 class StageName(StrEnum):
