@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from training.data.catalogue import SetName
 from training.hardware_aware.methods import Method
+from training.hardware_aware.variation import Mismatch
 from training.recipe import Schedule
 
 Whole = Annotated[int, Field(ge=1)]
@@ -59,14 +60,14 @@ class RecipePlan(_Section):
 class MismatchPlan(_Section):
     """See `training.hardware_aware.variation.Mismatch`."""
 
-    device_plus: Sigma = 0.32
-    device_minus: Sigma = 0.19
-    device_threshold: Sigma = 0.019
-    device_discharger: Sigma = 0.16
-    die_plus: Sigma = 0.0
-    die_minus: Sigma = 0.0
-    die_threshold: Sigma = 0.0
-    die_discharger: Sigma = 0.0
+    device_plus: Sigma = Mismatch.device_plus
+    device_minus: Sigma = Mismatch.device_minus
+    device_threshold: Sigma = Mismatch.device_threshold
+    device_discharger: Sigma = Mismatch.device_discharger
+    die_plus: Sigma = Mismatch.die_plus
+    die_minus: Sigma = Mismatch.die_minus
+    die_threshold: Sigma = Mismatch.die_threshold
+    die_discharger: Sigma = Mismatch.die_discharger
 
 
 class SolverPlan(_Section):
