@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from cosim.characterize.parameter_table import all_parameters
 from cosim.circuits import Extremes, Measured, extremes
 from cosim.design import Limit
+from cosim.failures import sweep_command
 from cosim.limits import Verdict
 from cosim.monte_carlo import QUANTILES, Outlier, Spread, outliers, spread
 from cosim.pvt import PvtResult
@@ -35,8 +35,7 @@ class Rerun:
         """The shell command for one parameter at one condition (and seed)."""
         described = all_parameters()[parameter]
         only = ",".join([str(condition), *(f"{name}={value}" for name, value in described.point)])
-        words = ["cosim", "sweep", self.design_file, "--measure", described.measurement, "--only", only, "--out", self.folder]
-        return shlex.join(words)
+        return sweep_command(self.design_file, described.measurement, only, self.folder)
 
 
 def short(condition: Condition) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 def condition_text(condition: Mapping[str, object]) -> str:
     """A point's condition as `name=value` separated by commas, as `cosim sweep --only` takes it; without what is None."""
     return ",".join(f"{name}={value}" for name, value in condition.items() if name != "measurement" and value is not None)
+
+
+def sweep_command(design_file: Path | str, measurement: str, only: str, folder: Path | str) -> str:
+    """The shell command that simulates one point of a design again; `only` as `condition_text` writes it."""
+    words = ["cosim", "sweep", str(design_file), "--measure", measurement, "--only", only, "--out", str(folder)]
+    return shlex.join(words)
 
 
 def failure_row(outcome: Outcome, rerun: str, corner: str | None = None) -> dict[str, Any]:

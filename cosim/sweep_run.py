@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from cosim.characterize.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design import Design
 from cosim.errors import InputError
-from cosim.failures import condition_text, failure_row
+from cosim.failures import condition_text, failure_row, sweep_command
 from cosim.progress import Monitor
 from cosim.provenance import git_revision, versions
 from cosim.run_directory import RunDirectory
@@ -184,9 +183,8 @@ def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, optio
     """A row that says what failed, why, and the command that runs just this point again."""
     condition = outcome.point.condition
     measurement = str(condition["measurement"])
-    words = ["cosim", "sweep", str(design_file), "--measure", measurement, "--only", condition_text(condition)]
-    words += ["--out", str(directory.path), *(["--plain"] if options.plain else [])]
-    return {"measurement": measurement, **failure_row(outcome, shlex.join(words))}
+    rerun = sweep_command(design_file, measurement, condition_text(condition), directory.path)
+    return {"measurement": measurement, **failure_row(outcome, rerun + " --plain" * options.plain)}
 
 
 def _spread(done: Sequence[Outcome], count: int) -> list[Outcome]:
