@@ -105,11 +105,12 @@ def validate(
         "energy": energy_table(runs),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
+    on_dies = data.test_t[: _samples_on_dies(bench, samples)]
     metrics = {
         **error_metrics(tables, hardware.phase_s),
         **numerical_error(runs, judged),
         **_model_metrics(models[ODE]),
-        **(_predicted(bench, networks[ODE], data, samples, hardware) if dies else {}),
+        **(predicted_mismatch(networks[ODE], on_dies, data.classes, hardware) if dies else {}),
         "validation.samples": float(samples),
         "validation.mismatch_dies": float(dies),
         "validation.failed_simulations": float(len(tables["failures"])),
@@ -117,10 +118,9 @@ def validate(
     return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
 
 
-def _predicted(bench: Bench, network: RCSpikeNetwork, data: SpikeData, samples: int, hardware: HardwareModel) -> dict[str, float]:
-    """What the model expects of the samples that are simulated on dies."""
-    few = min(bench.design.validation.mismatch_samples, samples)
-    return predicted_mismatch(network, data.test_t[:few], data.classes, hardware)
+def _samples_on_dies(bench: Bench, samples: int) -> int:
+    """How many of the samples, the first ones, each mismatch die gets."""
+    return min(bench.design.validation.mismatch_samples, samples)
 
 
 def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int) -> list[_Task]:
@@ -132,7 +132,7 @@ def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int)
 def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
     """Both nominal circuits on all samples, and the dies on a few."""
     settings = bench.design.validation
-    few = range(min(settings.mismatch_samples, samples))
+    few = range(_samples_on_dies(bench, samples))
     return [
         *(_Task(mapped[ODE], sample, bench.working) for sample in range(samples)),
         *(_Task(mapped[CONVENTIONAL], sample, bench.coarse) for sample in range(samples)),
