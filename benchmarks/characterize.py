@@ -12,16 +12,17 @@ import cosim
 from benchmarks.characterize_recovery import holdout_figures, noisy_recovery_figures, recovery_figures
 from benchmarks.figure import Figure
 from benchmarks.probes import process_cpu_s
+from cosim.bench.monitored import MonitoredBench
 from cosim.characterize.extract import characterize
-from cosim.datasheet import DatasheetResult, make_datasheet
-from cosim.design import Datasheet, Design, Limit, load_design
-from cosim.monitored_bench import MonitoredBench
-from cosim.progress import Monitor
-from cosim.pvt import REBIASED, PvtResult, at_bias, run_pvt
-from cosim.run_directory import RunDirectory
+from cosim.datasheet.make import DatasheetResult, make_datasheet
+from cosim.datasheet.pvt import REBIASED, PvtResult, at_bias, run_pvt
+from cosim.design import Design, load_design
+from cosim.design.condition import of_design
+from cosim.design.sections import Datasheet, Limit
+from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
 from cosim.simulator import Store, WorkerPool
-from cosim.sweep import of_design
-from cosim.sweep_run import SweepOptions, measure
+from cosim.sweep.run import SweepOptions, measure
 from training.hardware import HardwareModel
 
 PACKAGES = ("PySpice", "sky130")

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure import Figure
-from cosim.characterize.bench import Bench
-from cosim.characterize.ideal_recovery import Recovery, recover, simulated_traces, truth
-from cosim.characterize.ladder import PATTERNS, holdout_membrane_rms_v
-from cosim.characterize.membrane_model import Trace
-from cosim.silicon_files import read_columns
+from cosim.bench.bench import Bench
+from cosim.fits.ideal_recovery import Recovery, recover, simulated_traces, truth
+from cosim.fits.ladder import PATTERNS, holdout_membrane_rms_v
+from cosim.fits.membrane_model import Trace
+from cosim.silicon.files import read_columns
 from training.hardware import HardwareModel
 
 NOISE_V = 1e-3

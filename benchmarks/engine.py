@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.figure import Figure
 from benchmarks.peers import simulators
 from benchmarks.probes import current_at_rest, process_cpu_s, resident_mb
-from cosim.characterize.bench import Bench
+from cosim.bench.bench import Bench
 from cosim.design import load_design
 from cosim.simulator import Deck, OperatingPoint, Point, Store, Transient, WorkerPool, stream
 from netlists.synapse import SynapseSetting

@@ -7,11 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from cosim.design import Sweep, load_design
-from cosim.progress import Monitor
-from cosim.run_directory import RunDirectory
+from cosim.design import load_design
+from cosim.design.condition import product
+from cosim.design.sections import Sweep
+from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
 from cosim.simulator import Outcome, WorkerPool
-from cosim.sweep import product
 from sky130_models.corners import Corner
 
 
@@ -37,7 +38,7 @@ def main() -> None:
     codes = 2 * design.characterization.codes
     with RunDirectory(folder / "run").open(design.name) as directory, WorkerPool(jobs=2) as pool:
         pool.prepare()
-        from cosim.sweep_run import SweepOptions, run_sweep
+        from cosim.sweep.run import SweepOptions, run_sweep
 
         try:
             run_sweep(design, file, ["synapse_current"], conditions, directory, pool, _Stopwatch(), SweepOptions())

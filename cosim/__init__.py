@@ -15,15 +15,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from cosim.version import __version__
+
 if TYPE_CHECKING:
     from cosim.design import Design, load_design
     from cosim.errors import CosimError, InputError
-    from cosim.network_training import load_networks
-    from cosim.pipeline import RunResult, run
-    from cosim.stages import StageName
+    from cosim.networks.training import load_networks
+    from cosim.pipeline.run import RunResult, run
+    from cosim.pipeline.stages import StageName
     from training.hardware import HardwareModel
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CosimError",
@@ -32,6 +32,7 @@ __all__ = [
     "InputError",
     "RunResult",
     "StageName",
+    "__version__",
     "load_design",
     "load_networks",
     "run",
@@ -42,11 +43,11 @@ _HOME = {
     "Design": "cosim.design",
     "HardwareModel": "training.hardware",
     "InputError": "cosim.errors",
-    "RunResult": "cosim.pipeline",
-    "StageName": "cosim.stages",
+    "RunResult": "cosim.pipeline.run",
+    "StageName": "cosim.pipeline.stages",
     "load_design": "cosim.design",
-    "load_networks": "cosim.network_training",
-    "run": "cosim.pipeline",
+    "load_networks": "cosim.networks.training",
+    "run": "cosim.pipeline.run",
 }
 
 
@@ -57,4 +58,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return __all__

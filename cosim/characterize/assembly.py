@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cosim.characterize.bench import Bench, ColumnSize
+from cosim.bench.bench import Bench, ColumnSize
 from cosim.characterize.discharger import LineFit
 from cosim.characterize.membrane_charge import Membrane, capacitance_f
 from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.characterize.bench import Bench, ColumnSize, with_bias
+from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.characterize.firing import first_spike
 from cosim.characterize.membrane_charge import Membrane
 from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, held_membrane_current, line_fit

@@ -9,9 +9,9 @@ from typing import Any, TypeGuard
 import numpy as np
 import pandas as pd
 
+from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
 from cosim.characterize.assembly import Found, hardware_model
-from cosim.characterize.bench import Bench, ColumnSize, with_bias
 from cosim.characterize.membrane_charge import Membrane, loaded_membrane
 from cosim.characterize.published import published_comparison
 from cosim.errors import CosimError

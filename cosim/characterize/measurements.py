@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from cosim.bench.bench import Bench, ColumnSize
 from cosim.characterize import discharger, neuron_parameters, synapse_parameters
-from cosim.characterize.bench import Bench, ColumnSize
 from cosim.characterize.firing import first_spike
 from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, PUBLISHED_FIT_V, line_fit
 from cosim.simulator import DcSweep, OperatingPoint, Point, Transient, Waveforms

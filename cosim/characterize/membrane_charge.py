@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.characterize.bench import Bench, ColumnSize
+from cosim.bench.bench import Bench, ColumnSize
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow

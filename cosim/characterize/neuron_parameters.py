@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.characterize.bench import Accuracy, Bench
+from cosim.bench.bench import Accuracy, Bench
 from cosim.characterize.discharger import LONGEST_PHASES
 from cosim.characterize.held_membrane import integral, line_parameters, rail_to_rail
 from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, line_fit

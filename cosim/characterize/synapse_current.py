@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.characterize.bench import Bench
+from cosim.bench.bench import Bench
 from cosim.characterize.membrane_charge import Membrane
 from cosim.errors import InputError
 from cosim.simulator import DcSweep, Point, Waveforms

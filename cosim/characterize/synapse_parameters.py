@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.characterize.bench import Accuracy, Bench
+from cosim.bench.bench import Accuracy, Bench
 from cosim.characterize.held_membrane import integral, line_parameters, rail_to_rail
 from cosim.simulator import DcSweep, Point, Transient, Waveforms
 from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, held_neuron, starving_pullup, switched_synapse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from cosim.simulator.batch import Pool
@@ -22,3 +23,8 @@ def open_pool(jobs: int, timeout_s: float, scheduler: str = "", at_once: bool = 
             if at_once:
                 local.prepare()
             yield local
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

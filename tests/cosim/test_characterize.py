@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.bench.bench import Bench
 from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
-from cosim.characterize.bench import Bench
 from cosim.characterize.extract import Characterization, CharacterizationError, characterize, check_switched
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.progress import Monitor
-from cosim.run_directory import RunDirectory
+from cosim.pipeline.stages import Workspace, characterize_stage
+from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError, Store, Waveforms
-from cosim.stages import Workspace, characterize_stage
 from sky130_models.pdk import find_pdk
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"

@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cosim
-from cosim import provenance
-from cosim.cli import app
+from cosim.cli.main import app
+from cosim.runs import provenance
 from netlists.synapse_dimensions import KINDS
 from sky130_models.corners import Corner
 
@@ -47,7 +47,7 @@ def design(folder: Path, text: str) -> Path:
 def test_help_is_quick_and_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from cosim.cli import main\n"
+        "from cosim.cli.main import main\n"
         "sys.argv = ['cosim', '--help']\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
@@ -149,7 +149,7 @@ def test_a_missing_simulator_is_one_line(tmp_path: Path) -> None:
     words = ["cosim", "characterize", str(REFERENCE), "--out", str(tmp_path / "run")]
     script = tmp_path / "script.py"
     script.write_text(
-        f"import sys\nfrom cosim.cli import main\nif __name__ == '__main__':\n    sys.argv = {words!r}\n    main()\n"
+        f"import sys\nfrom cosim.cli.main import main\nif __name__ == '__main__':\n    sys.argv = {words!r}\n    main()\n"
     )
     environment = {**os.environ, "NGSPICE_LIBRARY_PATH": "/nowhere/lib.so", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
@@ -196,6 +196,6 @@ def test_the_python_interface_is_lazy_and_complete() -> None:
         "print(cosim.run.__module__)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout == "cosim.pipeline\n", done.stderr
+    assert done.stdout == "cosim.pipeline.run\n", done.stderr
     with pytest.raises(AttributeError, match="no attribute 'runn'"):
         cosim.runn  # noqa: B018

@@ -12,21 +12,22 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cosim import pipeline
-from cosim.characterize.parameter_table import no_values
-from cosim.circuits import Measured
-from cosim.cli import app
-from cosim.datasheet import DatasheetResult, check_limits, make_datasheet
-from cosim.datasheet_tables import MONTE_CARLO, Judged, Rerun, judge, short
-from cosim.design import Design, Limit, load_design
+from cosim.cli.main import app
+from cosim.datasheet.circuits import Measured
+from cosim.datasheet.make import DatasheetResult, check_limits, make_datasheet
+from cosim.datasheet.parameters import no_values
+from cosim.datasheet.pvt import FIXED
+from cosim.datasheet.tables import MONTE_CARLO, Judged, Rerun, judge, short
+from cosim.design import Design, load_design
+from cosim.design.condition import Condition
+from cosim.design.sections import Limit
 from cosim.errors import InputError
-from cosim.limits import Verdict
-from cosim.progress import Monitor
-from cosim.pvt import FIXED
-from cosim.run_directory import RunDirectory
+from cosim.pipeline import run as pipeline
+from cosim.pipeline.stages import StageName, Workspace
+from cosim.runs.directory import RunDirectory
+from cosim.runs.limits import Verdict
+from cosim.runs.progress import Monitor
 from cosim.simulator import WorkerPool
-from cosim.stages import StageName, Workspace
-from cosim.sweep import Condition
 from sky130_models.corners import Corner
 from training.hardware import HardwareModel
 
@@ -105,7 +106,7 @@ def test_a_pair_of_numbers_in_a_condition_is_a_pair_in_the_design() -> None:
 
 def test_cosim_characterize_ends_with_the_verdicts_of_the_datasheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = Judged(Verdict("fixed.e_dis", 5.0, 6.0, None, None, False), -1.0, "tt", "")
-    monkeypatch.setattr("cosim.datasheet.make_datasheet", lambda *_, **__: DatasheetResult([failed], 1, 1, 0))
+    monkeypatch.setattr("cosim.datasheet.make.make_datasheet", lambda *_, **__: DatasheetResult([failed], 1, 1, 0))
     monkeypatch.setattr(pipeline, "STAGES", tuple(stage for stage in pipeline.STAGES if stage.name != StageName.CHARACTERIZE))
     monkeypatch.setattr(pipeline, "_bring_up_to_date", lambda *_: iter(()))
     (tmp_path / "small.toml").write_text(SMALL.format(e_dis=5.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.characterize.bench import Bench
+from cosim.bench.bench import Bench
 from cosim.characterize.held_membrane import LINEAR_WITHIN, line_parameters
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.characterize.neuron_parameters import resting_parameters, threshold_and_delay, triangle_charge

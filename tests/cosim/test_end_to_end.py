@@ -55,7 +55,7 @@ STAGES = ["characterize", "train", "map", "validate", "report"]
 
 
 def command(folder: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "cosim.cli", *words, str(folder / "tiny.toml"), "--out", str(folder / "run")]
+    return [sys.executable, "-m", "cosim.cli.main", *words, str(folder / "tiny.toml"), "--out", str(folder / "run")]
 
 
 def interrupt_after_points(folder: Path, points: int) -> subprocess.CompletedProcess[str]:

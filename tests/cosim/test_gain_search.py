@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cosim.gain_search import _minimum, _stratified_rows
+from cosim.mapping.gain_search import _minimum, _stratified_rows
 
 
 class _Simulated:

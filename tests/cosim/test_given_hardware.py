@@ -9,11 +9,10 @@ import pytest
 from extracted import device_variation, reference_hardware
 from typer.testing import CliRunner, Result
 
-from cosim.cli import app
+from cosim.cli.main import app
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.given_hardware import read_given
-from cosim.stages import GIVEN_HARDWARE
+from cosim.runs.given import GIVEN_HARDWARE, read_hardware
 from training.hardware import HardwareModel
 
 QUICK = 'name = "quick"\n[training]\nepochs = {epochs}\n'
@@ -90,7 +89,7 @@ def test_a_circuit_that_would_be_characterised_for_nothing_is_refused_first(
 def test_a_model_of_another_circuit_is_one_line(change: dict[str, object], complaint: str, tmp_path: Path) -> None:
     given = measured(tmp_path)
     with pytest.raises(InputError) as caught:
-        read_given(given, Design.model_validate({"name": "x", **change}))
+        read_hardware(given, Design.model_validate({"name": "x", **change}))
     assert str(caught.value) == f"{given}: {complaint}"
 
 

@@ -12,12 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from typer.testing import CliRunner
 
-from cosim.cli import app
-from cosim.design import Design, Network
+from cosim.cli.main import app
+from cosim.design import Design
+from cosim.design.sections import Network
 from cosim.errors import InputError
-from cosim.given_weights import check_range, read_given
-from cosim.network_training import load_networks, train_networks
-from cosim.stages import GIVEN_WEIGHTS
+from cosim.networks.given_weights import check_range, read_weights
+from cosim.networks.training import load_networks, train_networks
+from cosim.runs.given import GIVEN_WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"hidden": torch.full((5, 5), 0.5), "output": torch.full((5, 5), -0.25)}
@@ -33,16 +34,16 @@ def test_matrices_are_found_by_name_or_in_the_order_of_names(tmp_path: Path) -> 
     network = Network(hidden=4)
     first, second = torch.rand(4, 5), torch.rand(5, 4)
     for names in (("layers.0.weight", "layers.1.weight"), ("fc2.weight", "fc10.weight")):
-        read = read_given(stored(tmp_path, dict(zip(names, (first, second), strict=True))), network)
+        read = read_weights(stored(tmp_path, dict(zip(names, (first, second), strict=True))), network)
         assert torch.equal(read[0], first) and torch.equal(read[1], second)
     third = {"layers.0.weight": first, "layers.1.weight": second, "aaa": torch.rand(2, 2)}
-    assert torch.equal(read_given(stored(tmp_path, third), network)[0], first)
+    assert torch.equal(read_weights(stored(tmp_path, third), network)[0], first)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float8_e4m3fn, torch.int8])
 def test_weights_of_any_real_type_are_read(tmp_path: Path, dtype: torch.dtype) -> None:
     weights = torch.tensor([[1.0, -2.0, 0.0, 4.0, 1.0]] * 5)
-    read = read_given(stored(tmp_path, {"a": weights.to(dtype), "b": weights.to(dtype).clone()}), Network())
+    read = read_weights(stored(tmp_path, {"a": weights.to(dtype), "b": weights.to(dtype).clone()}), Network())
     assert all(torch.equal(part, weights) for part in read)
 
 
@@ -59,7 +60,7 @@ def test_weights_of_any_real_type_are_read(tmp_path: Path, dtype: torch.dtype) -
 def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, tensors: dict[str, Tensor], expected: str) -> None:
     path = stored(tmp_path, tensors)
     with pytest.raises(InputError, match=expected) as error:
-        read_given(path, Network())
+        read_weights(path, Network())
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 

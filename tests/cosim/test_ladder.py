@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from extracted import reference_hardware
 
-from cosim.characterize.bench import Bench
-from cosim.characterize.ladder import EXTRACTED, EXTRACTED_CURVED, Simulated, climb, extracted_parameters, ladder
-from cosim.characterize.ladder_rungs import EVERY_SAMPLE, CurrentCurves
+from cosim.bench.bench import Bench
 from cosim.characterize.membrane_charge import ramp_voltage
-from cosim.characterize.membrane_model import Spike, Stimuli, Trace, displacement
-from cosim.characterize.patterns import REACHED, Pattern, PatternError, random_patterns, settings, with_synapses
 from cosim.design import load_design
-from cosim.mapping import weight_of_setting
+from cosim.fits.ladder import EXTRACTED, EXTRACTED_CURVED, Simulated, climb, extracted_parameters, ladder
+from cosim.fits.ladder_rungs import EVERY_SAMPLE, CurrentCurves
+from cosim.fits.membrane_model import Spike, Stimuli, Trace, displacement
+from cosim.fits.patterns import REACHED, Pattern, PatternError, random_patterns, settings, with_synapses
+from cosim.mapping.codes import weight_of_setting
 from cosim.simulator import Waveforms
 from netlists.testbenches import MEMBRANE
 from reports.figures.ladder import ladder as picture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cosim.design import Limit
-from cosim.limits import judge
+from cosim.design.sections import Limit
+from cosim.runs.limits import judge
 
 
 @pytest.mark.parametrize(

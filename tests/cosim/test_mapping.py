@@ -6,15 +6,8 @@ from extracted import reference_hardware
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.mapping import (
-    MappingError,
-    map_network,
-    mapping_table,
-    setting_of_weight,
-    to_range,
-    weight_of_setting,
-    with_gains,
-)
+from cosim.mapping.codes import MappingError, setting_of_weight, to_range, weight_of_setting, with_gains
+from cosim.mapping.network import map_network, mapping_table
 
 HARDWARE = reference_hardware()
 

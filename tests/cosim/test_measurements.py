@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.characterize.bench import Bench
+from cosim.bench.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS, current_of_membrane, line_of_current
 from cosim.design import load_design
 from cosim.simulator import Waveforms

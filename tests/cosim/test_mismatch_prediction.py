@@ -6,7 +6,7 @@ import pytest
 import torch
 from extracted import device_variation, reference_hardware
 
-from cosim.mismatch_prediction import predicted_mismatch
+from cosim.validation.mismatch import predicted_mismatch
 from training.hardware import NormalisedModel
 from training.hardware_variation import Variation, VariedParameter
 from training.network import RCSpikeNetwork

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.characterize.bench import Bench
+from cosim.bench.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
-from cosim.characterize.parameter_table import no_values
-from cosim.design import Process, load_design
-from cosim.monte_carlo import on_scale, outliers, shared, spread, statistics_of, variation
+from cosim.datasheet.monte_carlo import on_scale, outliers, shared, spread, statistics_of, variation
+from cosim.datasheet.parameters import no_values
+from cosim.design import load_design
+from cosim.design.sections import Process
 from cosim.simulator import Point, WorkerPool, simulate
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.draws import without_process

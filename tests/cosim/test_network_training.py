@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cosim.design import Network, Training
+from cosim.design.sections import Network, Training
 from cosim.errors import InputError
-from cosim.network_training import in_double, recipe_of, spike_data
+from cosim.networks.training import in_double, recipe_of, spike_data
 from training.recipe import Recipe
 
 
@@ -35,7 +35,7 @@ def test_spikes_in_double_are_the_same_spikes() -> None:
 
 
 def test_an_absent_run_is_one_line(tmp_path: Path) -> None:
-    from cosim.network_training import load_networks
+    from cosim.networks.training import load_networks
     from training.hardware import HardwareModelError
 
     with pytest.raises(HardwareModelError, match=r"hardware\.json: cannot be read"):

@@ -14,21 +14,21 @@ import pytest
 from extracted import reference_hardware
 from typer.testing import CliRunner, Result
 
-from cosim.characterize.bench import Bench, Row
+from cosim.bench.bench import Bench, Row
 from cosim.characterize.extract import characterize
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.characterize.membrane_charge import ramp_voltage
-from cosim.characterize.parameter_table import parameters_of
 from cosim.characterize.synapse_current import check_currents
-from cosim.cli import app
-from cosim.datasheet import make_datasheet
+from cosim.cli.main import app
+from cosim.datasheet.make import make_datasheet
+from cosim.datasheet.parameters import parameters_of
 from cosim.design import Design, load_design
+from cosim.design.condition import parse
+from cosim.design.own_cell import admitted_cell
 from cosim.errors import InputError
-from cosim.own_cell import admitted_cell
-from cosim.progress import Monitor
-from cosim.run_directory import RunDirectory
+from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
 from cosim.simulator import Waveforms, WorkerPool, simulate
-from cosim.sweep import parse
 from netlists.crossbar import Cells
 from netlists.synapse import CurrentSourceSynapse, NetlistSynapse, SynapseSetting
 from netlists.synapse.from_netlist import pins_of

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cosim import pipeline
 from cosim.errors import InputError
-from cosim.progress import Monitor
-from cosim.stages import STAGES, Stage, StageName, Workspace
+from cosim.pipeline import run as pipeline
+from cosim.pipeline.stages import STAGES, Stage, StageName, Workspace
+from cosim.runs.progress import Monitor
 
 DESIGN = 'name = "toy"\n[training]\nseed = {seed}\n[validation]\nsamples = 5\n[limits]\n"circuit.value" = {{ max = {limit} }}\n'
 

@@ -9,13 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.characterize.parameter_table import all_parameters, no_values, parameters_of
-from cosim.circuits import Measured, extremes
-from cosim.design import Datasheet, Design, load_design
-from cosim.errors import InputError
-from cosim.pipeline import run
-from cosim.progress import Monitor
-from cosim.pvt import (
+from cosim.datasheet.circuits import Measured, extremes
+from cosim.datasheet.parameters import all_parameters, no_values, parameters_of
+from cosim.datasheet.pvt import (
     ENDS,
     FIXED,
     REBIASED,
@@ -27,10 +23,15 @@ from cosim.pvt import (
     supply_referred,
     without_lost,
 )
-from cosim.run_directory import RunDirectory
+from cosim.design import Design, load_design
+from cosim.design.condition import Condition, of_design
+from cosim.design.sections import Datasheet
+from cosim.errors import InputError
+from cosim.pipeline.run import run
+from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
 from cosim.simulator import WorkerPool
-from cosim.sweep import Condition, of_design
-from cosim.sweep_run import SweepOptions, SweepResult, measure
+from cosim.sweep.run import SweepOptions, SweepResult, measure
 from sky130_models.corners import ALL_CORNERS, Corner
 
 ROOT = Path(__file__).parents[2]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cosim.design import Design
-from cosim.reference import PAGE, page
+from cosim.design.reference import PAGE, page
 from netlists.synapse_dimensions import KINDS
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m cosim.reference"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m cosim.design.reference"
 
 
 def test_every_section_and_key_is_on_the_page() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cosim.cli import app
+from cosim.cli.main import app
 from cosim.errors import InputError
-from cosim.rundiff import compare
+from cosim.runs.diff import compare
 
 
 def write_run(path: Path, rmse: float, capacitance: float, passed: bool) -> Path:

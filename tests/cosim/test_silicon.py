@@ -14,12 +14,12 @@ import pytest
 from extracted import HARDWARE, reference_hardware
 from typer.testing import CliRunner, Result
 
-from cosim.characterize.membrane_model import ChargePulse, NeuronParameters, Spike, Stimuli, Trace, displacement
-from cosim.cli import app
+from cosim.cli.main import app
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.silicon import SiliconFit, fit_silicon
-from cosim.silicon_files import IvTable, read
+from cosim.fits.membrane_model import ChargePulse, NeuronParameters, Spike, Stimuli, Trace, displacement
+from cosim.silicon.files import IvTable, read
+from cosim.silicon.fit import SiliconFit, fit_silicon
 from training.hardware import HardwareModel
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"

@@ -21,13 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from cosim import sweep
-from cosim.cli import app
-from cosim.design import Sweep, load_design
+from cosim.cli.main import app
+from cosim.design import condition as sweep
+from cosim.design import load_design
+from cosim.design.condition import Condition
+from cosim.design.sections import Sweep
 from cosim.errors import InputError
 from cosim.simulator import Outcome, Point, Store, WorkerPool
 from cosim.simulator.store import StoreFullError
-from cosim.sweep import Condition
 from sky130_models.corners import Corner
 
 ROOT = Path(__file__).parents[2]

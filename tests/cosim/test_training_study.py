@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cosim.cli import app
+from cosim.cli.main import app
 
 STUDY = """
 name = "tiny"

@@ -7,7 +7,8 @@ from extracted import reference_hardware
 
 from cosim.characterize import discharger
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError
-from cosim.validation import error_metrics, failure_table, firing_pairs, first_spike, margin, membrane_voltage
+from cosim.validation.metrics import error_metrics, firing_pairs
+from cosim.validation.tables import failure_table, first_spike, margin, membrane_voltage
 
 PHASE = 1e-6
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from cosim.characterize import ideal_recovery
-from cosim.characterize.ideal_recovery import NEURON, PATTERNS, Recovery, recover, simulated_traces, synapses, truth
-from cosim.characterize.membrane_model import (
+from cosim.errors import InputError
+from cosim.fits import ideal_recovery
+from cosim.fits.ideal_recovery import NEURON, PATTERNS, Recovery, recover, simulated_traces, synapses, truth
+from cosim.fits.membrane_model import (
     ChargePulse,
     NeuronParameters,
     Spike,
@@ -22,8 +23,7 @@ from cosim.characterize.membrane_model import (
     riccati_step,
     tanhc,
 )
-from cosim.characterize.waveform_fit import NotDetermined, SynapseUnderTest, correlation_time, fit_waveforms
-from cosim.errors import InputError
+from cosim.fits.waveform_fit import NotDetermined, SynapseUnderTest, correlation_time, fit_waveforms
 
 TIMES = np.arange(0.0, 1e-6, 4e-9)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.characterize.bench import Bench
+from cosim.bench.bench import Bench
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design import load_design
 from cosim.simulator import simulate

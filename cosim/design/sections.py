@@ -1,0 +1,165 @@
+"""The sections of a design. Every field says its unit; unknown keys are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from netlists.section import Second, Section, Volt
+from sky130_models.corners import Corner, ModelSet
+from sky130_models.pdk import Pdk, find_pdk, own_pdk
+
+Count = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Process(Section):
+    """Which devices, at which corner."""
+
+    model_set: ModelSet = ModelSet.CONTINUOUS
+    library: str = Field(default="", description="your own model library, relative to the design file, instead of SKY130's")
+    sections: dict[Corner, str] = Field(default_factory=dict, description="sections of your own library by corner")
+    corner: Corner = Corner.TT
+    temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
+    supply_v: Volt = 1.8
+
+    @model_validator(mode="after")
+    def _sections_go_with_a_library(self) -> Process:
+        if bool(self.library) != bool(self.sections):
+            raise ValueError('library and sections go together, such as library = "my.lib", sections = { tt = "TT" }')
+        if self.sections and self.corner not in self.sections:
+            raise ValueError(f"sections: none for corner {self.corner}; give one, or another corner")
+        return self
+
+    def pdk(self) -> Pdk:
+        """The device models. Raises `PdkNotFound`."""
+        return own_pdk(Path(self.library), self.sections) if self.library else find_pdk(self.model_set)
+
+
+class Accuracy(Section):
+    """How ngspice integrates. `reltol` decides for current sources, the step for R-C charging."""
+
+    reltol: float = Field(default=1e-6, gt=0.0, le=1e-2)
+    max_step_s: Second = 10e-9
+    timeout_s: float = Field(default=300.0, gt=0.0, description="wall time after which one simulation is given up")
+
+
+class Characterization(Section):
+    """How finely the cells are swept."""
+
+    codes: int = Field(default=11, ge=4, le=200, description="gate biases (or resistors) per sign")
+    membrane_points: int = Field(default=24, ge=6, le=500, description="membrane voltages per I-V curve")
+    firing_points: int = Field(default=28, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
+
+
+class Network(Section):
+    """What is computed. The input layer is not counted: two layers of neurons."""
+
+    dataset: Literal["iris"] = "iris"
+    inputs: Literal[5] = Field(default=5, description="four features and a bias spike")
+    hidden: Annotated[int, Field(ge=1, le=64)] = 5
+    outputs: Annotated[int, Field(ge=3, le=64)] = 5
+    test_samples: Annotated[int, Field(ge=1, le=100)] = 50
+    split_seed: int = 0
+
+
+class Training(Section):
+    """The published recipe (arXiv 2412.09010) and its seed."""
+
+    epochs: Count = 2000
+    batch: Count = 50
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
+    seed: int = 0
+    softmax_temperature: float = Field(default=0.07, gt=0.0)
+    temporal_penalty: float = Field(default=0.1, ge=0.0)
+    weight_penalty: float = Field(default=1e-2, ge=0.0)
+    early_spike_penalty: float = Field(default=0.2, ge=0.0)
+    early_spike: float = Field(default=0.12, ge=0.0, le=1.0, description="spikes before this share of a phase are penalised")
+    spike_time_noise: float = Field(default=0.01, ge=0.0, description="rms, in phases, in training")
+    conventional_reversal: float = Field(default=100.0, gt=1.0, description="|E| of the conventional network")
+    mismatch: bool = Field(
+        default=False,
+        description="train the hardware-aware network on another die for every batch, drawn as the hardware model's dies spread",
+    )
+
+
+class GainSearch(Section):
+    """The two-gain search in SPICE that the conventional mapping needs."""
+
+    samples: Annotated[int, Field(ge=1, le=10)] = Field(default=4, description="training samples per point")
+    gain_plus: tuple[float, float] = Field(default=(0.9, 1.5), description="range of the gain of positive weights")
+    gain_minus: tuple[float, float] = Field(default=(0.5, 1.1), description="range of the gain of negative weights")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GainSearch:
+        for name, (low, high) in (("gain_plus", self.gain_plus), ("gain_minus", self.gain_minus)):
+            if not 0.1 <= low < high <= 10.0:
+                raise ValueError(f"{name} must rise within 0.1 .. 10")
+        return self
+
+
+class Validation(Section):
+    """What is simulated at transistor level."""
+
+    samples: Annotated[int, Field(ge=1, le=100)] = 50
+    mismatch_dies: Annotated[int, Field(ge=0, le=1000)] = 4
+    mismatch_samples: Annotated[int, Field(ge=1, le=100)] = 10
+    mismatch_seed: int = 1
+    accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=2, description="samples repeated at a tenth of reltol: the numerical error"
+    )
+    gain_search: GainSearch = GainSearch()
+
+
+class Sweep(Section):
+    """Conditions of `cosim sweep`: all combinations of what is listed here; what is left out stays as the design has it."""
+
+    measurements: tuple[str, ...] = Field(default=("synapse_current",), description="names as `cosim cells` lists them")
+    corners: tuple[Corner, ...] = ()
+    temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
+    supplies_v: tuple[Volt, ...] = ()
+    parameters: dict[str, tuple[float | str, ...]] = Field(
+        default_factory=dict, description='values of any field of the design by its path, e.g. "synapse.nmos.length_um"'
+    )
+    seeds: int | str = Field(default=0, description="Monte Carlo dies: how many, or FIRST:END")
+
+
+class Limit(Section):
+    """Pass or fail of one metric. At least one of min and max."""
+
+    min: float | None = None
+    typ: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Limit:
+        if self.min is None and self.max is None:
+            raise ValueError("a limit needs min or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+
+class Datasheet(Section):
+    """What `cosim characterize` puts on the datasheet: all combinations of the conditions, Monte Carlo dies, limits."""
+
+    corners: tuple[Corner, ...] = ()
+    temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
+    supplies_v: tuple[Volt, ...] = ()
+    modes: tuple[Literal["fixed", "rebiased"], ...] = Field(
+        default=("fixed", "rebiased"), description="biases of the design, and biases that give the same weights at each condition"
+    )
+    dies: Annotated[int, Field(ge=0, le=100_000)] = Field(default=0, description="Monte Carlo dies at the design's condition")
+    split_dies: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        default=250, description="dies repeated with mismatch alone, to tell die from device"
+    )
+    compared_dies: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=0, description="dies of the other model set, to compare with"
+    )
+    spike_patterns: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=8, description="random spike patterns to fit the ladder of neuron models to, and as many to judge it on"
+    )
+    limits: dict[str, Limit] = Field(
+        default_factory=dict, description='by mode and parameter: "fixed.e_dis", "rebiased.threshold_v", "monte_carlo.spike_s"'
+    )

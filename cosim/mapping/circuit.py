@@ -1,0 +1,106 @@
+"""A mapped network at transistor level, sample by sample: the points to simulate and what is read off their waveforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.bench.bench import Accuracy, Bench
+from cosim.mapping.network import MappedNetwork
+from cosim.simulator import Point, Transient, Waveforms
+from netlists.crossbar import Cells
+from netlists.network import LAYERS, network_bench
+from netlists.stimulus import PhaseWindow
+
+FloatArray = NDArray[np.float64]
+WAVEFORM_POINTS = 121
+"""Stored per membrane: enough to draw accumulation and firing."""
+
+ENERGY_GROUPS = ("supply", "rest", "control", "spike_lines", "bias")
+
+
+def sample_point(
+    bench: Bench,
+    cells: Cells,
+    mapped: MappedNetwork,
+    input_times: FloatArray,
+    condition: dict[str, Any],
+    *,
+    accuracy: Accuracy | None = None,
+    mismatch_seed: int | None = None,
+    energy: bool = True,
+) -> Point:
+    """The whole network for one sample.
+
+    Args:
+        input_times: [inputs], in phases.
+        condition: what identifies the point for people.
+        accuracy: of the integration; `bench.working` where None.
+        mismatch_seed: draws the mismatch of a die; None is the nominal circuit.
+        energy: also save all source currents.
+    """
+    circuit = network_bench(cells, mapped.settings, [float(t) for t in input_times])
+    sources = {group: getattr(circuit.sources, group) for group in ENERGY_GROUPS} if energy else {}
+    currents = [f"i({name.lower()})" for names in sources.values() for name in names]
+    voltages = [f"v({name[1:].lower()})" for names in sources.values() for name in names]
+    nodes = [node for layer in (*circuit.membranes, *circuit.spikes) for node in layer]
+    saved = list(dict.fromkeys([*nodes, *currents, *voltages]))
+    accuracy = accuracy or bench.working
+    transient = Transient(circuit.stop_s, cells.timing.phase_s / 100, accuracy.max_step_s)
+    title = f"{mapped.name} network, " + ", ".join(f"{key} {value}" for key, value in condition.items())
+    deck = bench.deck(title, circuit.netlist, transient, saved, accuracy, mismatch_seed)
+    extract = partial(
+        network_response,
+        membranes=circuit.membranes,
+        spikes=circuit.spikes,
+        windows=circuit.windows,
+        level_v=cells.supply_v / 2,
+        guard_s=2 * cells.timing.edge_s,
+        sources=tuple((group, tuple(names)) for group, names in sources.items()),
+    )
+    return Point({"measurement": "network", "mapping": mapped.name, **condition}, deck, extract)
+
+
+def network_response(
+    waveforms: Waveforms,
+    membranes: Sequence[Sequence[str]],
+    spikes: Sequence[Sequence[str]],
+    windows: Sequence[PhaseWindow],
+    level_v: float,
+    guard_s: float,
+    sources: Sequence[tuple[str, Sequence[str]]],
+) -> dict[str, Any]:
+    """Spike times after the start of each firing phase (s; none: the phase's length), membranes at the end of accumulation (V),
+    waveforms over accumulation and firing, and the energy drawn from each group of sources (J)."""
+    row: dict[str, Any] = {}
+    for layer, nodes, lines, window in zip(LAYERS, membranes, spikes, windows, strict=True):
+        times = np.linspace(window.accumulate_s, window.end_s, WAVEFORM_POINTS)
+        row[f"{layer}_spike_s"] = np.array([spike_time(waveforms, line, window, level_v) for line in lines])
+        row[f"{layer}_membrane_v"] = np.array([end_of_accumulation(waveforms, node, window, guard_s) for node in nodes])
+        row[f"{layer}_waveform_v"] = np.concatenate([waveforms.at(node, times) for node in nodes])
+    for group, names in sources:
+        row[f"{group}_energy_j"] = float(sum(source_energy(waveforms, name) for name in names))
+    return row
+
+
+def spike_time(waveforms: Waveforms, line: str, window: PhaseWindow, level_v: float) -> float:
+    """First rise of a spike line in the firing phase, from its start (s); the phase's length where it stays low."""
+    rises = waveforms.crossings(line, level_v, rising=True, after=window.fire_s)
+    length = window.end_s - window.fire_s
+    return float(min(rises[0] - window.fire_s, length)) if len(rises) else length
+
+
+def end_of_accumulation(waveforms: Waveforms, node: str, window: PhaseWindow, guard_s: float) -> float:
+    """Membrane when accumulation ends (V), extrapolated over the guard time in which the lines already move."""
+    last, earlier = waveforms.at(node, np.array([window.fire_s - guard_s, window.fire_s - 2 * guard_s]))
+    return float(last + (last - earlier))
+
+
+def source_energy(waveforms: Waveforms, name: str) -> float:
+    """Energy that a source gives (J): the integral of v * i, where ngspice counts i into the source."""
+    power = -waveforms[f"v({name[1:]})"] * waveforms[f"i({name})"]
+    return float(np.trapezoid(power, waveforms.axis))

@@ -1,0 +1,163 @@
+"""The conventional mapping's two gains, searched in SPICE as published: coarse to fine, on training samples.
+
+The conventional network knows nothing of reversal potentials. One gain for its positive and one for its negative weights bring
+the circuit as near to it as two numbers can. The ODE-aware mapping searches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from cosim.bench.bench import Bench
+from cosim.errors import CosimError
+from cosim.mapping.circuit import sample_point
+from cosim.mapping.codes import with_gains
+from cosim.mapping.network import map_network
+from netlists.crossbar import Cells
+from training.data import SpikeData
+from training.hardware import HardwareModel
+from training.network import RCSpikeNetwork
+
+FloatArray = NDArray[np.float64]
+
+COARSE_GRID = 3
+REFINEMENTS = 2
+FINE_STEP = 1.04
+"""The last points lie this factor around the optimum: they show that the search has arrived."""
+
+
+class GainSearchError(CosimError):
+    """No optimum inside the range, or too many simulations failed."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class GainSearch:
+    """The gains, and one row per point: stage, gain_plus, gain_minus, rmse_s, samples."""
+
+    gain_plus: float
+    gain_minus: float
+    table: pd.DataFrame
+
+
+@dataclass
+class _Search:
+    """Points that were simulated: gains [n, 2] and the error of every output spike [n, samples * outputs] (s)."""
+
+    bench: Bench
+    cells: Cells
+    hardware: HardwareModel
+    weights: Sequence[FloatArray]
+    inputs: FloatArray
+    wanted_s: FloatArray
+    stages: list[str] = field(default_factory=list)
+    gains: list[tuple[float, float]] = field(default_factory=list)
+    errors: list[FloatArray] = field(default_factory=list)
+
+    def simulate(self, stage: str, gains: Sequence[tuple[float, float]]) -> None:
+        """Simulate all training samples at several pairs of gains."""
+        points = []
+        for pair in gains:
+            mapped = map_network("conventional", with_gains(self.weights, *pair, self.hardware), self.hardware)
+            points += [
+                sample_point(
+                    self.bench, self.cells, mapped, t,
+                    {"training_sample": k, "gain_plus": pair[0], "gain_minus": pair[1]},
+                    accuracy=self.bench.coarse, energy=False,
+                )
+                for k, t in enumerate(self.inputs)
+            ]  # fmt: skip
+        rows = self.bench.run(points)
+        for k, pair in enumerate(gains):
+            mine = rows[k * len(self.inputs) : (k + 1) * len(self.inputs)]
+            if any(row is None for row in mine):
+                continue
+            self.stages.append(stage)
+            self.gains.append(pair)
+            self.errors.append(np.concatenate([row["output_spike_s"] for row in mine if row]) - self.wanted_s.ravel())
+
+    @property
+    def rmse_s(self) -> FloatArray:
+        return np.array([np.sqrt(np.mean(error**2)) for error in self.errors])
+
+    @property
+    def best(self) -> int:
+        return int(np.argmin(self.rmse_s))
+
+    def table(self) -> pd.DataFrame:
+        frame = pd.DataFrame(self.gains, columns=["gain_plus", "gain_minus"])
+        return frame.assign(stage=self.stages, rmse_s=self.rmse_s, samples=len(self.inputs))
+
+
+def search_gains(
+    bench: Bench,
+    cells: Cells,
+    hardware: HardwareModel,
+    network: RCSpikeNetwork,
+    data: SpikeData,
+    progress: Callable[[str], None] = lambda _: None,
+) -> GainSearch:
+    """Find the two gains of the conventional mapping: a coarse grid, minima of a fitted surface, then a last check around it.
+
+    Raises `GainSearchError` if the optimum lies on the edge of the range or the coarse grid could not be simulated.
+    """
+    settings = bench.design.validation.gain_search
+    rows = _stratified_rows(data.train_labels.numpy(), settings.samples)
+    with torch.no_grad():
+        wanted = network.eval()(data.train_t[rows])[-1].spike_times.numpy() * hardware.phase_s
+    search = _Search(bench, cells, hardware, network.effective_weights(), data.train_t[rows].numpy(), wanted)
+    plus, minus = (np.linspace(*span, COARSE_GRID) for span in (settings.gain_plus, settings.gain_minus))
+    progress("gain search for the conventional mapping: coarse grid")
+    search.simulate("coarse", [(float(p), float(m)) for p in plus for m in minus])
+    if len(search.gains) < 6:
+        raise GainSearchError("gain search: fewer than 6 points of the coarse grid could be simulated; see the failures table")
+    for k in range(REFINEMENTS):
+        progress(f"gain search: refinement {k + 1}")
+        search.simulate("fine", [_minimum(search, settings.gain_plus, settings.gain_minus)])
+    before = float(search.rmse_s.min())
+    p, m = search.gains[search.best]
+    progress("gain search: check around the optimum")
+    search.simulate("check", [(p * FINE_STEP, m), (p, m * FINE_STEP), (p / FINE_STEP, m / FINE_STEP)])
+    p, m = search.gains[search.best]
+    for name, value, (low, high) in (("gain_plus", p, settings.gain_plus), ("gain_minus", m, settings.gain_minus)):
+        if not low < value < high:
+            raise GainSearchError(
+                f"gain search: the best {name} is {value:.3f}, on the edge of its range {low} .. {high}; "
+                f"widen validation.gain_search.{name} in the design"
+            )
+    table = search.table()
+    return GainSearch(p, m, table.assign(refinement_gain=1 - float(search.rmse_s.min()) / before))
+
+
+def _stratified_rows(labels: NDArray[np.int64], count: int) -> list[int]:
+    """The first samples of each class in turn."""
+    by_class = [list(np.flatnonzero(labels == k)) for k in np.unique(labels)]
+    return [int(by_class[k % len(by_class)][k // len(by_class)]) for k in range(count)]
+
+
+def _minimum(search: _Search, plus: tuple[float, float], minus: tuple[float, float]) -> tuple[float, float]:
+    """Where a quadratic surface for every single spike error, fitted to the points near the best, has its least mean square."""
+    gains = np.log(np.array(search.gains))
+    errors = np.array(search.errors)
+    centre = gains[search.best]
+    distance = np.linalg.norm(gains - centre, axis=1)
+    weight = 1.0 / (np.sort(distance)[min(5, len(distance) - 1)] ** 2 + distance**2)
+    root = np.sqrt(weight)[:, None]
+    surface, *_ = np.linalg.lstsq(root * _quadratic(gains - centre), root * errors, rcond=None)
+    p, m = np.meshgrid(*[np.log(np.geomspace(*span, 121))[1:-1] for span in (plus, minus)], indexing="ij")
+    candidates = np.column_stack([p.ravel(), m.ravel()])
+    predicted = np.square(_quadratic(candidates - centre) @ surface).mean(1)
+    found = np.exp(candidates[int(np.argmin(predicted))])
+    return float(found[0]), float(found[1])
+
+
+def _quadratic(x: FloatArray) -> FloatArray:
+    a, b = x.T
+    return np.column_stack([np.ones_like(a), a, b, a * a, a * b, b * b])

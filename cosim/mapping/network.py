@@ -1,0 +1,78 @@
+"""A trained network as synapse settings, and as the table of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cosim.mapping.codes import setting_of_weight, weight_of_setting
+from netlists.network import LAYERS
+from netlists.synapse import SynapseSetting
+from training.hardware import HardwareModel
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MappedNetwork:
+    """Synapse settings of a network, [layer][out][in]; None is off."""
+
+    name: str
+    settings: tuple[tuple[tuple[SynapseSetting | None, ...], ...], ...]
+
+
+def map_network(name: str, weights: Sequence[FloatArray], hardware: HardwareModel) -> MappedNetwork:
+    """Settings of all layers; `weights` is one [out, in] array per layer."""
+    return MappedNetwork(
+        name,
+        tuple(
+            tuple(
+                tuple(
+                    setting_of_weight(float(weight), hardware, f"{name}: {layer} neuron {k}, input {j}")
+                    for j, weight in enumerate(row)
+                )
+                for k, row in enumerate(matrix)
+            )
+            for layer, matrix in zip(LAYERS, weights, strict=True)
+        ),
+    )
+
+
+def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], hardware: HardwareModel) -> pd.DataFrame:
+    """One row a synapse: trained weight, what the code gives, sign, code, current at rest."""
+    rows = []
+    for layer, matrix, settings in zip(LAYERS, weights, mapped.settings, strict=True):
+        for (k, j), weight in np.ndenumerate(matrix):
+            setting = settings[k][j]
+            done = weight_of_setting(setting, hardware)
+            rows.append(
+                {
+                    "mapping": mapped.name, "layer": layer, "neuron": k, "input": j, "weight": float(weight),
+                    "mapped_weight": done, "sign": setting.sign if setting else 0,
+                    "code": setting.code if setting else float("nan"),
+                    "code_unit": hardware.plus.code_unit,
+                    "current_a": abs(done) * hardware.unit_current_a,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def mapped_networks(table: pd.DataFrame) -> dict[str, MappedNetwork]:
+    """The settings that mapping.parquet holds, by mapping."""
+    from cosim.mapping.network import MappedNetwork
+
+    def settings(rows: pd.DataFrame) -> tuple[tuple[SynapseSetting | None, ...], ...]:
+        ordered = rows.sort_values(["neuron", "input"])
+        return tuple(
+            tuple(SynapseSetting(row.sign, row.code) if row.sign else None for row in neuron.itertuples())
+            for _, neuron in ordered.groupby("neuron")
+        )
+
+    return {
+        name: MappedNetwork(name, tuple(settings(part[part.layer == layer]) for layer in LAYERS))
+        for name, part in table.groupby("mapping", sort=False)
+    }

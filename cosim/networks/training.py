@@ -1,0 +1,177 @@
+"""Trains the two networks of a design: on the extracted hardware, and the conventional one that knows nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cosim.design import Design
+from cosim.design.sections import Network, Training
+from cosim.errors import InputError
+from cosim.networks.given_weights import check_range, read_weights
+from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
+from training.data import SpikeData, iris
+from training.evaluation import evaluate
+from training.hardware import HardwareModel, NormalisedModel, normalise
+from training.hardware_aware.variation import DynamicMismatch, Mismatch
+from training.network import RCSpikeNetwork
+from training.recipe import Recipe
+from training.storage import load_description, load_weights, save_networks
+from training.synapse_table import WeightRange
+from training.trainer import Epoch, History, train
+
+MAPPINGS = ("ode", "conventional")
+WEIGHTS = "network.safetensors"
+
+GAIN_HEADROOM = 1.6
+"""The conventional network is trained this far below the cell's largest weights, so that its gain search has room."""
+
+
+@dataclass(frozen=True)
+class TrainedNetworks:
+    """Both networks, their histories (one row per epoch) and flat metrics."""
+
+    networks: dict[str, RCSpikeNetwork]
+    history: pd.DataFrame
+    metrics: dict[str, float]
+
+
+def spike_data(network: Network) -> SpikeData:
+    """The data set of a design as spike times. Raises `InputError` for a split that is not possible."""
+    try:
+        return iris(network.test_samples, network.split_seed)
+    except ValueError as error:
+        raise InputError(f"network.{error}") from error
+
+
+def in_double(data: SpikeData) -> SpikeData:
+    """The same spikes in float64, for comparisons with a circuit."""
+    return replace(data, train_t=data.train_t.double(), test_t=data.test_t.double())
+
+
+def untrained_network(name: str, sizes: tuple[int, ...], hardware: HardwareModel, conventional_reversal: float) -> RCSpikeNetwork:
+    """A network without its weights.
+
+    The conventional one has |E| = `conventional_reversal` and no kicks. Its weights keep away from the cell's largest by the
+    headroom that the gain search needs; below the cell's smallest they are off, as in the circuit.
+    """
+    if name == "ode":
+        return RCSpikeNetwork(sizes, normalise(hardware))
+    spans = [hardware.weight_range(sign) for sign in (1, -1)]
+    plus, minus = ((low, high / GAIN_HEADROOM) for low, high in spans)
+    model = NormalisedModel.constant(conventional_reversal, -conventional_reversal)
+    return RCSpikeNetwork(sizes, model, weight_range=WeightRange(plus, minus))
+
+
+def train_networks(
+    design: Design, hardware: HardwareModel, run: Path, progress: Callable[[str, Epoch], None] = lambda name, epoch: None
+) -> TrainedNetworks:
+    """Train both networks and write network.safetensors and network.json into the folder `run`.
+
+    Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch. Where the
+    run was given weights, both networks get those, and nothing is trained. Raises `InputError` where the design trains for
+    mismatch and the hardware model holds no Monte Carlo dies.
+    """
+    # Layers of a few neurons are too small for threads.
+    torch.set_num_threads(1)
+    data, recipe = spike_data(design.network), recipe_of(design.training)
+    sizes = (design.network.inputs, design.network.hidden, design.network.outputs)
+    (run / "checkpoints").mkdir(exist_ok=True)
+    networks: dict[str, RCSpikeNetwork] = {}
+    histories: dict[str, History] = {}
+    given = read_weights(run / GIVEN_WEIGHTS, design.network) if (run / GIVEN_WEIGHTS).exists() else None
+    mismatch = mismatch_of(hardware) if design.training.mismatch and given is None else None
+    for name in MAPPINGS:
+        networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
+        if given is not None:
+            check_range(given, hardware)
+            _take(networks[name], given)
+            histories[name] = []
+            continue
+        checkpoint = run / "checkpoints" / f"{name}.safetensors"
+        dies = DynamicMismatch(mismatch) if mismatch and name == "ode" else None
+        histories[name] = train(networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
+    save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
+    return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data))
+
+
+def _take(network: RCSpikeNetwork, weights: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for layer, weight in zip(network, weights, strict=True):
+            layer.weight.copy_(weight)
+
+
+def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
+    """Both trained networks of a run directory in float64, on the hardware they were trained for.
+
+    Raises `NetworkFileError` or `HardwareModelError` with one line where a file is missing or does not fit.
+    """
+    path = Path(run)
+    hardware = HardwareModel.load(path / "hardware.json")
+    description = load_description(path / WEIGHTS)
+    networks = {}
+    for name, sizes in description["sizes"].items():
+        network = untrained_network(name, tuple(sizes), hardware, description["conventional_reversal"])
+        load_weights(path / WEIGHTS, name, network)
+        networks[name] = network.double().eval()
+    return networks
+
+
+def recipe_of(training: Training) -> Recipe:
+    """The section of a design as the training room's recipe."""
+    return Recipe(**training.model_dump(exclude={"conventional_reversal", "mismatch"}))
+
+
+def mismatch_of(hardware: HardwareModel) -> Mismatch:
+    """The spread of a circuit's Monte Carlo dies. Raises `InputError` where its hardware model holds none."""
+    if hardware.variation is None:
+        raise InputError(NO_DIES)
+    return Mismatch.of(hardware.variation)
+
+
+def _description(
+    design: Design, data: SpikeData, recipe: Recipe, mismatch: Mismatch | None, histories: Mapping[str, History]
+) -> dict[str, Any]:
+    minimum, maximum = data.minimum.tolist(), data.maximum.tolist()
+    return {
+        "conventional_reversal": design.training.conventional_reversal,
+        "normalisation": {"minimum": minimum, "maximum": maximum, "coding": "t = scaled feature; bias spike at 0"},
+        "recipe": asdict(recipe),
+        "mismatch": mismatch and asdict(mismatch),
+        "split": {
+            "dataset": design.network.dataset,
+            "seed": design.network.split_seed,
+            "train_rows": data.train_rows,
+            "test_rows": data.test_rows,
+        },
+        "last_epoch": {name: _row(history[-1]) for name, history in histories.items() if history},
+    }
+
+
+def _history_table(histories: Mapping[str, History]) -> pd.DataFrame:
+    rows = [{"network": name, **_row(epoch)} for name, history in histories.items() for epoch in history]
+    return pd.DataFrame(rows, columns=["network", *(field.name for field in fields(Epoch) if field.name != "seconds")])
+
+
+def _row(epoch: Epoch) -> dict[str, float]:
+    """What is the same whenever the training is repeated: all but the time it took."""
+    return {name: value for name, value in asdict(epoch).items() if name != "seconds"}
+
+
+def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData) -> dict[str, float]:
+    ode = evaluate(networks["ode"], data.test_t, data.test_labels, data.classes)
+    conventional = evaluate(networks["conventional"], data.test_t, data.test_labels, data.classes)
+    return {
+        "training.test_accuracy": ode.accuracy,
+        "training.conventional_test_accuracy": conventional.accuracy,
+        "training.firing_share": ode.firing_share,
+        "training.late_share": ode.late_share,
+        "training.drive": max(ode.drive),
+    }

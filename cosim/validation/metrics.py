@@ -1,0 +1,98 @@
+"""Flat metrics of a validation, in SI units, from its tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cosim.mapping.circuit import ENERGY_GROUPS
+from cosim.validation.tables import CONVENTIONAL, NOMINAL, ODE, Run
+from netlists.network import LAYERS
+from training.evaluation import Evaluation
+
+FIRING_BEFORE = 0.98
+"""Pairs that fire: model or circuit spikes before this share of the phase."""
+
+
+def rms(values: Any) -> float:
+    """Root mean square; NaN of nothing."""
+    array = np.asarray(values, dtype=float)
+    return float(np.sqrt(np.mean(array**2))) if array.size else float("nan")
+
+
+def error_metrics(tables: dict[str, pd.DataFrame], phase_s: float) -> dict[str, float]:
+    """RMSE of spikes and membranes by mapping, their ratio, firing share, labels, energy."""
+    spikes, membranes, labels = tables["spikes"], tables["membranes"], tables["labels"]
+    spikes = spikes.assign(error_s=spikes.circuit_spike_s - spikes.model_spike_s)
+    membranes = membranes.assign(error_v=membranes.circuit_v - membranes.model_v)
+    metrics: dict[str, float] = {}
+    for name in (ODE, CONVENTIONAL):
+        nominal = spikes[(spikes.mapping == name) & (spikes.die == NOMINAL)]
+        output = nominal[nominal.layer == "output"]
+        fires = firing_pairs(output, phase_s)
+        metrics |= {
+            f"validation.{name}.output_spike_rmse_s": rms(output.error_s),
+            f"validation.{name}.hidden_spike_rmse_s": rms(nominal[nominal.layer == "hidden"].error_s),
+            f"validation.{name}.firing_spike_rmse_s": rms(output.error_s[fires]),
+            f"validation.{name}.largest_spike_error_s": float(output.error_s.abs().max()),
+        }
+        for layer in LAYERS:
+            chosen = (membranes.mapping == name) & (membranes.die == NOMINAL) & (membranes.layer == layer)
+            metrics[f"validation.{name}.{layer}_membrane_rmse_v"] = rms(membranes.error_v[chosen])
+        whole = (membranes.mapping == name) & (membranes.die == NOMINAL)
+        metrics[f"validation.{name}.membrane_rmse_v"] = rms(membranes.error_v[whole])
+        if name == ODE:
+            metrics["validation.firing_share"] = float(fires.mean())
+        own = labels[(labels.mapping == name) & (labels.die == NOMINAL)]
+        prefix = "" if name == ODE else "conventional_"
+        metrics[f"circuit.{prefix}test_accuracy"] = float((own.circuit_label == own.label).mean())
+        metrics[f"validation.{prefix}label_agreement"] = float((own.circuit_label == own.model_label).mean())
+    metrics["validation.error_ratio"] = (
+        metrics[f"validation.{CONVENTIONAL}.output_spike_rmse_s"] / metrics[f"validation.{ODE}.output_spike_rmse_s"]
+    )
+    return metrics | _mismatch_metrics(spikes, labels) | _energy_metrics(tables["energy"])
+
+
+def firing_pairs(spikes: pd.DataFrame, phase_s: float) -> pd.Series:
+    """Pairs of which the model or the circuit fires inside (0, 0.98 T)."""
+    first = np.minimum(spikes.model_spike_s, spikes.circuit_spike_s)
+    return (first > 0) & (first < FIRING_BEFORE * phase_s)
+
+
+def _mismatch_metrics(spikes: pd.DataFrame, labels: pd.DataFrame) -> dict[str, float]:
+    dies = spikes[(spikes.die != NOMINAL) & (spikes.layer == "output")]
+    if not len(dies):
+        return {}
+    per_die = dies.groupby("die").error_s.agg(rms)
+    own = labels[labels.die != NOMINAL]
+    return {
+        "validation.mismatch.output_spike_rmse_s": rms(dies.error_s),
+        "validation.mismatch.worst_die_rmse_s": float(per_die.max()),
+        "validation.mismatch.label_agreement": float((own.circuit_label == own.model_label).mean()),
+        "circuit.mismatch_accuracy": float((own.circuit_label == own.label).mean()),
+    }
+
+
+def _energy_metrics(energy: pd.DataFrame) -> dict[str, float]:
+    own = energy[energy.mapping == ODE]
+    totals = own.groupby("source").energy_j.mean()
+    return {"energy.per_inference_j": float(totals.sum())} | {
+        f"energy.{source}_j": float(totals[source]) for source in ENERGY_GROUPS
+    }
+
+
+def numerical_error(runs: list[Run], judged: list[Run]) -> dict[str, float]:
+    """RMS difference of the output spikes between the working and a ten times smaller tolerance."""
+    working = {run.sample: run.row for run in runs if run.mapping == ODE and run.die == NOMINAL}
+    pairs = [(run.row, working[run.sample]) for run in judged]
+    differences = [fine["output_spike_s"] - row["output_spike_s"] for fine, row in pairs if fine is not None and row is not None]
+    return {"validation.numerical_error_s": rms(np.concatenate(differences))} if differences else {}
+
+
+def model_metrics(model: Evaluation) -> dict[str, float]:
+    return {
+        "validation.early_share": model.early_share,
+        "validation.nonlinear_share": model.nonlinear_share,
+    }

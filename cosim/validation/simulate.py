@@ -1,0 +1,157 @@
+"""Model against circuit: the whole network in ngspice, sample by sample, beside the model that was trained.
+
+End to end: both start from the same input spikes; the model's output layer gets the model's own hidden spikes, the circuit's the
+circuit's. No spike counts as the end of the phase on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cosim.bench.bench import Accuracy, Bench
+from cosim.mapping.circuit import sample_point
+from cosim.mapping.network import MappedNetwork
+from cosim.simulator import Deck, Point
+from cosim.validation.metrics import error_metrics, model_metrics, numerical_error
+from cosim.validation.mismatch import predicted_mismatch
+from cosim.validation.tables import (
+    CONVENTIONAL,
+    NOMINAL,
+    ODE,
+    Run,
+    energy_table,
+    failure_table,
+    label_table,
+    membrane_table,
+    spike_table,
+    waveform_table,
+)
+from netlists.crossbar import Cells
+from training.data import SpikeData
+from training.evaluation import evaluate
+from training.hardware import HardwareModel
+from training.network import RCSpikeNetwork
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Tables (validation/NAME.parquet) and flat metrics in SI units."""
+
+    tables: dict[str, pd.DataFrame]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What to simulate: one sample of a mapping, on the nominal circuit or on a mismatch die."""
+
+    mapped: MappedNetwork
+    sample: int
+    accuracy: Accuracy
+    die: int = NOMINAL
+    mismatch_seed: int | None = None
+
+
+def validate(
+    bench: Bench,
+    cells: Cells,
+    hardware: HardwareModel,
+    networks: dict[str, RCSpikeNetwork],
+    mapped: dict[str, MappedNetwork],
+    data: SpikeData,
+    samples: int,
+    dies: int,
+    progress: Callable[[str], None] = lambda _: None,
+    rerun: str = "",
+) -> Validation:
+    """Simulate the test samples with both mappings, mismatch dies of the ODE-aware one, and a few again more accurately.
+
+    Args:
+        networks, mapped: by mapping, `ode` and `conventional`; networks in float64.
+        samples: test samples, the first of `data`.
+        dies: mismatch dies (device mismatch drawn by ngspice, process nominal).
+        rerun: the command that tries failed simulations again.
+    """
+    inputs = data.test_t[:samples].numpy()
+    models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
+              for name, network in networks.items()}  # fmt: skip
+    failed_before = len(bench.failures)
+    progress(f"transistor-level simulation of {samples} samples, both mappings, and {dies} mismatch dies")
+    judged, runs = _simulate(
+        bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
+    )
+    tables = {
+        "spikes": spike_table(runs, models, hardware),
+        "membranes": membrane_table(runs, models, hardware),
+        "labels": label_table(runs, models, data, hardware),
+        "waveforms": waveform_table(runs, networks, models, inputs, hardware),
+        "energy": energy_table(runs),
+        "failures": failure_table(bench.failures[failed_before:], rerun),
+    }
+    on_dies = data.test_t[: _samples_on_dies(bench, samples)]
+    metrics = {
+        **error_metrics(tables, hardware.phase_s),
+        **numerical_error(runs, judged),
+        **model_metrics(models[ODE]),
+        **(predicted_mismatch(networks[ODE], on_dies, data.classes, hardware) if dies else {}),
+        "validation.samples": float(samples),
+        "validation.mismatch_dies": float(dies),
+        "validation.failed_simulations": float(len(tables["failures"])),
+    }
+    return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
+
+
+def _samples_on_dies(bench: Bench, samples: int) -> int:
+    """How many of the samples, the first ones, each mismatch die gets."""
+    return min(bench.design.validation.mismatch_samples, samples)
+
+
+def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int) -> list[_Task]:
+    """Samples repeated more accurately: they tell the numerical error."""
+    count = min(bench.design.validation.accuracy_samples, samples)
+    return [_Task(mapped[ODE], sample, bench.judging) for sample in range(count)]
+
+
+def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
+    """Both nominal circuits on all samples, and the dies on a few."""
+    settings = bench.design.validation
+    few = range(_samples_on_dies(bench, samples))
+    return [
+        *(_Task(mapped[ODE], sample, bench.working) for sample in range(samples)),
+        *(_Task(mapped[CONVENTIONAL], sample, bench.coarse) for sample in range(samples)),
+        *(
+            _Task(mapped[ODE], sample, bench.coarse, die, settings.mismatch_seed + die - 1)
+            for die in range(1, dies + 1)
+            for sample in few
+        ),
+    ]
+
+
+def _simulate(bench: Bench, cells: Cells, inputs: FloatArray, *groups: list[_Task]) -> list[list[Run]]:
+    """All groups in one batch, the longest simulations first, so that no processor waits for another."""
+    rows = iter(bench.run([_point(bench, cells, task, inputs[task.sample]) for group in groups for task in group]))
+    return [[Run(task.mapped.name, task.die, task.sample, next(rows)) for task in group] for group in groups]
+
+
+def _point(bench: Bench, cells: Cells, task: _Task, t: FloatArray) -> Point:
+    corner = str(bench.design.process.corner)
+    condition = {"sample": task.sample, "die": task.die, "corner": corner, "reltol": task.accuracy.reltol}
+    return sample_point(
+        bench, cells, task.mapped, t, condition,
+        accuracy=task.accuracy, mismatch_seed=task.mismatch_seed, energy=task.die == NOMINAL,
+    )  # fmt: skip
+
+
+def example_decks(bench: Bench, cells: Cells, mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, Deck]:
+    """The first test sample of each mapping as a stand-alone deck."""
+    t = data.test_t[0].numpy()
+    return {
+        f"{name}_sample_0": _point(bench, cells, _Task(network, 0, bench.working), t).deck for name, network in mapped.items()
+    }

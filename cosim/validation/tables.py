@@ -1,0 +1,147 @@
+"""The tables of a validation: circuit and model side by side, one row per sample and neuron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cosim.bench.bench import Row
+from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS
+from cosim.runs.failures import failure_row
+from cosim.simulator import Outcome
+from netlists.network import LAYERS
+from training.data import SpikeData
+from training.evaluation import Evaluation
+from training.hardware import HardwareModel
+from training.network import RCSpikeNetwork
+from training.trajectory import trajectory
+
+FloatArray = NDArray[np.float64]
+
+NOMINAL = 0
+ODE, CONVENTIONAL = "ode", "conventional"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one simulated sample is: which mapping, die and sample, and what came back (None: it failed)."""
+
+    mapping: str
+    die: int
+    sample: int
+    row: Row | None
+
+
+def _keys(run: Run, layer: str, neurons: int) -> dict[str, Any]:
+    return {"mapping": run.mapping, "die": run.die, "sample": run.sample, "layer": layer, "neuron": np.arange(neurons)}
+
+
+def spike_table(runs: list[Run], models: dict[str, Evaluation], hardware: HardwareModel) -> pd.DataFrame:
+    """One row per neuron and sample: model and circuit spike after the start of the layer's firing phase (s)."""
+    frames = []
+    for run, layer, k in _alive(runs):
+        model = models[run.mapping].layers[k].spike_times[run.sample].numpy() * hardware.phase_s
+        circuit = run.row[f"{layer}_spike_s"]  # type: ignore[index]
+        frames.append(pd.DataFrame({**_keys(run, layer, len(model)), "model_spike_s": model, "circuit_spike_s": circuit}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def membrane_table(runs: list[Run], models: dict[str, Evaluation], hardware: HardwareModel) -> pd.DataFrame:
+    """One row per neuron and sample: membranes at the end of accumulation (V)."""
+    frames = []
+    for run, layer, k in _alive(runs):
+        model = membrane_voltage(models[run.mapping].layers[k].membrane[run.sample].numpy(), hardware)
+        circuit = run.row[f"{layer}_membrane_v"]  # type: ignore[index]
+        frames.append(pd.DataFrame({**_keys(run, layer, len(model)), "model_v": model, "circuit_v": circuit}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def membrane_voltage(v: FloatArray, hardware: HardwareModel) -> FloatArray:
+    """Voltage of a normalised membrane v; NaN stays. Beyond what was measured the map goes on with unit slope."""
+    curve = hardware.neuron.membrane
+    displacement = v * hardware.neuron.v_th_v
+    inside = np.clip(np.nan_to_num(displacement), curve.x[0], curve.x[-1])
+    return np.where(np.isnan(v), np.nan, curve(inside) - (displacement - inside))
+
+
+def label_table(runs: list[Run], models: dict[str, Evaluation], data: SpikeData, hardware: HardwareModel) -> pd.DataFrame:
+    """One row per sample: the class whose output spikes first; margins are runner-up minus first (s); no single first is -1."""
+    rows = []
+    for run in runs:
+        if run.row is None:
+            continue
+        model = models[run.mapping].spike_times[run.sample].numpy()[: data.classes] * hardware.phase_s
+        circuit = run.row["output_spike_s"][: data.classes]
+        rows.append(
+            {
+                "mapping": run.mapping, "die": run.die, "sample": run.sample, "label": int(data.test_labels[run.sample]),
+                "model_label": first_spike(model), "circuit_label": first_spike(circuit),
+                "model_margin_s": margin(model), "circuit_margin_s": margin(circuit),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def first_spike(spikes_s: FloatArray) -> int:
+    """Index of the earliest spike; -1 where it is not alone."""
+    return int(np.argmin(spikes_s)) if margin(spikes_s) > 0 else -1
+
+
+def margin(spikes_s: FloatArray) -> float:
+    """Second spike minus first."""
+    first, second = np.sort(spikes_s)[:2]
+    return float(second - first)
+
+
+def waveform_table(
+    runs: list[Run],
+    networks: dict[str, RCSpikeNetwork],
+    models: dict[str, Evaluation],
+    inputs: FloatArray,
+    hardware: HardwareModel,
+) -> pd.DataFrame:
+    """Membranes of the nominal circuits over accumulation and firing, beside the model's; time zero is the hidden layer's."""
+    times = np.linspace(0.0, 2.0, WAVEFORM_POINTS)
+    frames = []
+    for run, layer, k in _alive(runs):
+        if run.die != NOMINAL:
+            continue
+        network, model = networks[run.mapping], models[run.mapping]
+        spikes = inputs[run.sample] if k == 0 else model.layers[k - 1].spike_times[run.sample].numpy()
+        weights = network.effective_weights()[k]
+        v = membrane_voltage(trajectory(list(network)[k].model, weights, spikes, times), hardware)
+        circuit = run.row[f"{layer}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)  # type: ignore[index]
+        for neuron in range(len(weights)):
+            keys = {"mapping": run.mapping, "sample": run.sample, "layer": layer, "neuron": neuron}
+            columns = {"time_s": (times + k) * hardware.phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
+            frames.append(pd.DataFrame({**keys, **columns}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def energy_table(runs: list[Run]) -> pd.DataFrame:
+    """Energy per source and sample of the nominal circuits (J): one inference, both layers, the resets included."""
+    rows = [
+        {"mapping": run.mapping, "sample": run.sample, "source": source, "energy_j": run.row[f"{source}_energy_j"]}
+        for run in runs
+        if run.row is not None and run.die == NOMINAL
+        for source in ENERGY_GROUPS
+    ]
+    return pd.DataFrame(rows)
+
+
+def failure_table(failures: list[Outcome], rerun: str) -> pd.DataFrame:
+    """One row per simulation that failed: of which circuit and sample, condition, seed, reason, deck."""
+    return pd.DataFrame(
+        [
+            {**{name: outcome.point.condition.get(name) for name in ("mapping", "die", "sample")}, **failure_row(outcome, rerun)}
+            for outcome in failures
+        ]
+    )
+
+
+def _alive(runs: list[Run]) -> list[tuple[Run, str, int]]:
+    return [(run, layer, k) for run in runs if run.row is not None for k, layer in enumerate(LAYERS)]
