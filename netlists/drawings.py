@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netlists.errors import NetlistError
 from netlists.sheet import FET_HEIGHT, FET_REACH, Point, Sheet
 from netlists.synapse_drawings import SYNAPSES
 from sky130_models.devices import Fet
@@ -14,10 +15,10 @@ def drawings(kind: str) -> dict[str, str]:
     """The drawings of a design as SVG text by name: synapse_<kind>, neuron, spike_driver, network.
 
     Args:
-        kind: the design's `synapse.kind`; any other text raises ValueError.
+        kind: the design's `synapse.kind`; any other text raises `NetlistError`.
     """
     if kind not in SYNAPSES:
-        raise ValueError(f"no drawing of a synapse of kind {kind!r}; it must be one of {', '.join(SYNAPSES)}")
+        raise NetlistError(f"no drawing of a synapse of kind {kind!r}; it must be one of {', '.join(SYNAPSES)}")
     return {
         f"synapse_{kind}": SYNAPSES[kind](),
         "neuron": _neuron(),

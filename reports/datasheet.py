@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from reports.blocks import Block, Section
+from reports.errors import ReportError
 from reports.report import page, replace_file, typeset
-from reports.run import ReportError
 from reports.sections import datasheet as sections
 
 TABLES = ("extremes", "pvt", "unreached", "dies", "statistics", "outliers", "ladder", "failures")

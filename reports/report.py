@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.blocks import Part, Section, assemble
-from reports.run import ReportError, Run, read_run
+from reports.errors import ReportError
+from reports.run import Run, read_run
 from reports.sections import background, extraction, headline, validation
 
 SPIKES, MEMBRANES, LABELS = "validation/spikes", "validation/membranes", "validation/labels"

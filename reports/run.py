@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from reports.errors import ReportError
+
 # Columns by table, as docs/architecture.md lists them.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "characterization/synapse_iv": ("sign", "code", "membrane_v", "current_a", "fit_a"),
@@ -43,10 +45,6 @@ _WORDS = {
     "code_unit", "quantity", "unit", "remark", "network", "mapping", "layer", "source", "stage", "corner", "reason", "message",
     "condition", "deck", "seed",
 }  # fmt: skip
-
-
-class ReportError(ValueError):
-    """A run directory that cannot be reported on; the message is one line: file and what is wrong."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from training.convolution import RCSpikeConvolution
+from training.errors import TrainingError
 from training.hardware import NormalisedModel
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
@@ -32,7 +33,7 @@ _IDLE = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 _SUPPORTED = "Linear, Conv2d, BatchNorm, ReLU, ReLU6, MaxPool2d, AvgPool2d, Flatten, Dropout"
 
 
-class ConversionError(ValueError):
+class ConversionError(TrainingError):
     """A network cannot be turned into circuit layers. One line that begins with the name of the layer."""
 
 

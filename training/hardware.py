@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from training.errors import TrainingError
 from training.hardware_variation import Variation
 
 SCHEMA_VERSION = 2
@@ -31,7 +32,7 @@ Sign = Literal[1, -1]
 FloatArray = NDArray[np.float64]
 
 
-class HardwareModelError(ValueError):
+class HardwareModelError(TrainingError):
     """A hardware model cannot be read, or was asked for something outside what was measured."""
 
 

@@ -12,12 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from training.errors import TrainingError
 from training.network import RCSpikeNetwork
 
 FORMAT_VERSION = 1
 
 
-class NetworkFileError(ValueError):
+class NetworkFileError(TrainingError):
     """A network file cannot be read or does not fit. One line: file, tensor, what is wrong."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cosim.pipeline.packages import extras
 from cosim.runs import provenance
 
 LIBRARIES = {
@@ -21,11 +22,7 @@ LIBRARIES = {
     "macOS: brew install pango | conda: conda install -c conda-forge pango",
 }
 
-EXTRAS = {
-    "simulation": ("PySpice", "platformdirs"),
-    "training": ("torch", "safetensors", "scikit-learn", "numba", "lightning", "torchmetrics", "pooch"),
-    "reports": ("matplotlib", "jinja2", "weasyprint", "schemdraw"),
-}
+NEEDED_EXTRAS = ("simulation", "training", "reports")
 
 OLDEST_PYTHON = (3, 11)
 
@@ -59,8 +56,10 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    for extra, names in EXTRAS.items():
-        for name in names:
+    if not extras():
+        yield Finding("cosim", False, "not installed: what its extras bring is not known", "pip install -e . in the checkout")
+    for extra in NEEDED_EXTRAS:
+        for name in extras().get(extra, ()):
             version = provenance.package_version(name)
             remedy = f"pip install 'cosim[{extra}]'"
             yield Finding(name, version is not None, version or f"not installed (extra: {extra})", remedy)

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib.metadata
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 
 from cosim.errors import InputError
+from netlists.errors import NetlistError
+from reports.errors import ReportError
+from sky130_models.errors import DeviceModelError
+from training.errors import TrainingError
 
 ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
-EXTRAS = {
-    "PySpice": "simulation", "platformdirs": "simulation", "torch": "training", "safetensors": "training", "sklearn": "training",
-    "lightning": "training", "numba": "training", "pooch": "training",
-    "jinja2": "reports", "markupsafe": "reports", "matplotlib": "reports", "weasyprint": "reports", "schemdraw": "reports",
-}  # fmt: skip
+_USER_ERRORS = (DeviceModelError, NetlistError, TrainingError, ReportError)
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "markupsafe": "jinja2"}
+"""Who brings a package that is imported by another name than it is installed by."""
+_REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;\s*extra\s*==\s*["']([^"']+)["']""")
+
+
+@functools.cache
+def extras() -> dict[str, tuple[str, ...]]:
+    """What each extra of the installed cosim brings, by the names that pip knows; nothing where cosim was not installed."""
+    found: dict[str, tuple[str, ...]] = {}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        for requirement in importlib.metadata.requires("cosim") or ():
+            match = _REQUIREMENT.fullmatch(requirement)
+            if match and match[1] != "cosim":
+                found[match[2]] = (*found.get(match[2], ()), match[1])
+    return found
 
 
 def check_packages(packages: Sequence[str], what: str) -> None:
@@ -24,8 +42,9 @@ def check_packages(packages: Sequence[str], what: str) -> None:
 
 
 def _missing(package: str, what: str) -> str:
-    extra = EXTRAS.get(package)
-    how = f"pip install 'cosim[{extra}]'" if extra else f"pip install {package}"
+    distribution = _DISTRIBUTIONS.get(package, package)
+    extra = next((extra for extra, names in extras().items() if distribution.lower() in map(str.lower, names)), None)
+    how = f"pip install 'cosim[{extra}]'" if extra else f"pip install {distribution}"
     return f"{what} needs the Python package {package}, which is not installed: {how}"
 
 
@@ -45,10 +64,7 @@ def one_line_errors() -> Iterator[None]:
         if error.reason is not Reason.LIBRARY_MISSING:
             raise
         raise InputError(str(error)) from error
-    except ValueError as error:
-        # The rooms' own errors are ValueErrors with one line for the user; any other ValueError is a bug and shows itself.
-        if type(error).__module__.split(".")[0] not in ROOMS:
-            raise
+    except _USER_ERRORS as error:
         raise InputError(str(error)) from error
     except OSError as error:
         if error.filename is None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
+from netlists.errors import NetlistError
 from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSetting, define, fet, shared_level
 from netlists.synapse_dimensions import BinaryWeightedDimensions
 from sky130_models.devices import Fet
@@ -55,10 +56,10 @@ class BinaryWeightedSynapse(SynapseCell):
         return sources
 
     def bits(self, setting: SynapseSetting | None, sign: Sign) -> list[bool]:
-        """Which bits of a sign are on, the smallest first. Raises ValueError for a code that is no number of unit currents."""
+        """Which bits of a sign are on, the smallest first. Raises `NetlistError` for a code of no whole units."""
         code = setting.code if setting and setting.sign == sign else 0
         if code != int(code) or not 0 <= code < 2**self.dimensions.bits:
-            raise ValueError(f"code {code:g}: must be a whole number from 0 to {2**self.dimensions.bits - 1}")
+            raise NetlistError(f"code {code:g}: must be a whole number from 0 to {2**self.dimensions.bits - 1}")
         return [bool(int(code) >> bit & 1) for bit in range(self.dimensions.bits)]
 
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from reports.datasheet import read_sheet, render, write_datasheet
-from reports.run import ReportError
+from reports.errors import ReportError
 from reports.sections.datasheet import value
 
 FAILED = {"name": "fixed.e_dis", "value": 5.0, "min": 6.0, "typ": 6.5, "max": None, "margin": -1.0, "at": "ss, -40 C, 1.62 V"}

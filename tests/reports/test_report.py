@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports.errors import ReportError
 from reports.report import render, write_report
-from reports.run import ReportError, read_run
+from reports.run import read_run
 
 
 def _text(html: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.errors import TrainingError
+
 Pixels = NDArray[np.uint8]
 
 IDX_UNSIGNED_BYTE = 8
@@ -22,7 +24,7 @@ IDX_FILES = {
 }
 
 
-class DataFileError(ValueError):
+class DataFileError(TrainingError):
     """A data file is missing or is not what it should be. One line: file, what is wrong, what would be right."""
 
 

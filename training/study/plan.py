@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.data.catalogue import SetName
+from training.errors import TrainingError
 from training.hardware_aware.methods import Method
 from training.hardware_aware.variation import Mismatch
 from training.recipe import Schedule
@@ -21,7 +22,7 @@ Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
 Some = Field(min_length=1)
 
 
-class StudyError(ValueError):
+class StudyError(TrainingError):
     """A study cannot be read or run. One line: file, field, what is wrong."""
 
 
