@@ -9,8 +9,6 @@ from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-
 from training.learner import Learner
 from training.storage import NetworkFileError, read_tensors, write_tensors
 
@@ -18,7 +16,7 @@ from training.storage import NetworkFileError, read_tensors, write_tensors
 LONGEST_LOSS_S = 60.0
 
 
-class Checkpoint(Callback):
+class Checkpoint:
     """Writes the state of a `Learner` to `path` every `every` epochs, at least once a minute, and at the end.
 
     Makes the folder of `path`; raises `NetworkFileError` where it cannot.
@@ -42,11 +40,11 @@ class Checkpoint(Callback):
         if metadata.get("fingerprint") == self._metadata["fingerprint"] and len(state["history"]) <= learner.recipe.epochs:
             learner.resume(state)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, Learner)
-        done, now = len(pl_module.history), time.monotonic()
-        if done % self.every == 0 or done == pl_module.recipe.epochs or now - self._written > LONGEST_LOSS_S:
-            write_tensors(self.path, pl_module.state(), self._metadata)
+    def keep(self, learner: Learner) -> None:
+        """After an epoch: write the state, where it is time to."""
+        done, now = len(learner.history), time.monotonic()
+        if done % self.every == 0 or done == learner.recipe.epochs or now - self._written > LONGEST_LOSS_S:
+            write_tensors(self.path, learner.state(), self._metadata)
             self._written = now
 
 

@@ -1,15 +1,13 @@
-"""One training as a LightningModule: everything that the next epoch depends on."""
+"""One training: everything that the next epoch depends on."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from training.data.augmentation import augment
@@ -38,28 +36,11 @@ class Epoch:
 History = list[Epoch]
 
 
-class Batches:
-    """The mini-batches of an epoch as rows of the training set, in a new order every time."""
-
-    def __init__(self, samples: int, batch: int, generator: torch.Generator) -> None:
-        self.samples, self.batch, self.generator = samples, batch, generator
-
-    def __len__(self) -> int:
-        return math.ceil(self.samples / self.batch)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        order = torch.randperm(self.samples, generator=self.generator, device=self.generator.device)
-        # A generator: Lightning makes iterators that it never takes a batch from, and those must not draw an order.
-        yield from torch.split(order, self.batch)
-
-
-class Learner(LightningModule):
-    """Trains a network by a recipe.
-
-    The optimiser is stepped by hand: Lightning's automatic optimisation costs more per step than a layer of five neurons does.
+class Learner:
+    """Trains a network by a recipe, an epoch at a time.
 
     Args:
-        network: on the device of the training, weights as they shall start.
+        network: on the device of the training, in training mode, weights as they shall start.
         variation: how synapses and neurons differ from what was asked for, in training; a frozen die is
             the caller's to put in place.
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
@@ -74,8 +55,6 @@ class Learner(LightningModule):
         variation: VariationKind | None = None,
         evaluate_every: int = 1,
     ) -> None:
-        super().__init__()
-        self.automatic_optimization = False
         self.network, self.data, self.recipe = network, data, recipe
         self.generator, self.variation, self.evaluate_every = generator, variation, evaluate_every
         # One die stays what it is as long as the training lasts.
@@ -83,29 +62,33 @@ class Learner(LightningModule):
         self.history: History = []
         self.weights = [layer.weight for layer in network]
         self.adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
-        self.batches = Batches(len(data.train_labels), recipe.batch, generator)
-        self._loss = self._right = torch.zeros(())
-        self._started = 0.0
+        self.steps_per_epoch = math.ceil(len(data.train_labels) / recipe.batch)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return self.adam
+    def train_epoch(self) -> Epoch:
+        """Every training sample once, in a new order; returns the new row of the history."""
+        started, samples = time.monotonic(), len(self.data.train_labels)
+        order = torch.randperm(samples, generator=self.generator, device=self.generator.device)
+        loss_sum = right = torch.zeros((), device=self.generator.device)
+        for index, rows in enumerate(torch.split(order, self.recipe.batch)):
+            batch_loss, batch_right = self._step(rows, len(self.history) * self.steps_per_epoch + index)
+            loss_sum, right = loss_sum + batch_loss * len(rows), right + batch_right
+        done = len(self.history) + 1
+        looked = done % self.evaluate_every == 0 or done == self.recipe.epochs
+        test_accuracy = self._test_accuracy() if looked else math.nan
+        before = self.history[-1].seconds if self.history else 0.0
+        seconds = before + time.monotonic() - started
+        self.history.append(Epoch(done, float(loss_sum) / samples, float(right) / samples, test_accuracy, seconds))
+        return self.history[-1]
 
-    def train_dataloader(self) -> Batches:
-        return self.batches
-
-    def on_train_epoch_start(self) -> None:
-        self._loss = self._right = torch.zeros((), device=self.generator.device)
-        self._started = time.monotonic()
-
-    def training_step(self, rows: Tensor, index: int) -> None:
-        """One step of the optimiser."""
+    def _step(self, rows: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """One step of the optimiser on a mini-batch, rows of the training set; returns its loss and how many are right."""
         t, labels = self.data.train_t[rows], self.data.train_labels[rows]
         if self.recipe.augmentation:
             t = augment(t, self.recipe.augmentation, self.generator)
         targets = labels
         if self.recipe.mixup:
             t, targets = mixed(t, labels, self.data.classes, self.recipe.mixup, self.generator)
-        rate = learning_rate(self.recipe, self._steps_done(index), self.recipe.epochs * len(self.batches))
+        rate = learning_rate(self.recipe, step, self.recipe.epochs * self.steps_per_epoch)
         self.adam.param_groups[0]["lr"] = rate
         with varied(self.network, self.redrawn, self.generator):
             outputs = self.network(t, self.generator)
@@ -115,22 +98,7 @@ class Learner(LightningModule):
         self.adam.step()
         self.network.project()
         predicted = outputs[-1].spike_times[:, : self.data.classes].argmin(1)
-        self._loss = self._loss + batch_loss.detach() * len(rows)
-        self._right = self._right + (predicted == labels).sum()
-
-    def end_epoch(self) -> None:
-        """Put the epoch that is over into the history."""
-        done, samples = len(self.history) + 1, len(self.data.train_labels)
-        looked = done % self.evaluate_every == 0 or done == self.recipe.epochs
-        test_accuracy = self._test_accuracy() if looked else math.nan
-        before = self.history[-1].seconds if self.history else 0.0
-        seconds = before + time.monotonic() - self._started
-        self.history.append(Epoch(done, float(self._loss) / samples, float(self._right) / samples, test_accuracy, seconds))
-        if self.logger:
-            self.logger.log_metrics(asdict(self.history[-1]), step=done)
-
-    def _steps_done(self, index: int) -> int:
-        return len(self.history) * len(self.batches) + index
+        return batch_loss.detach(), (predicted == labels).sum()
 
     def _test_accuracy(self) -> float:
         # Noise in inference is drawn from a generator of its own, so that looking changes no training.

@@ -215,7 +215,7 @@ _SIMULATION_CODE = (
     "sky130_models", "netlists", "cosim/simulator", "cosim/bench/bench.py", "cosim/mapping/circuit.py", "cosim/mapping/codes.py",
 )  # fmt: skip
 _SIMULATION_PACKAGES = ("PySpice", "platformdirs")
-_TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "lightning", "numba")
+_TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "numba")
 _VALIDATION_TABLES = tuple(
     f"validation/{name}.parquet" for name in ("spikes", "membranes", "labels", "waveforms", "energy", "failures")
 )

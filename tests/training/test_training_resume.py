@@ -163,13 +163,14 @@ def test_noise_in_inference_is_drawn_apart_from_training() -> None:
     assert [row.test_accuracy for row in first] != [row.test_accuracy for row in second]
 
 
-def test_a_logger_hears_every_epoch(tmp_path: Path) -> None:
-    from lightning.pytorch.loggers import CSVLogger
-
-    history = train(network(), iris(), replace(RECIPE, epochs=3), lambda row: None, logger=CSVLogger(tmp_path, version=0))
-    lines = (tmp_path / "lightning_logs" / "version_0" / "metrics.csv").read_text().splitlines()
-    column = lines[0].split(",").index("loss")
-    assert [float(line.split(",")[column]) for line in lines[1:]] == [row.loss for row in history]
+def test_fine_tuning_of_a_network_in_evaluation_mode_has_the_noise_of_training() -> None:
+    """`training.convert.convert` gives such networks."""
+    noisy = replace(RECIPE, spike_time_noise=0.3)
+    trained, evaluated = network(), network().eval()
+    rows = [train(net, iris(), noisy, lambda row: None) for net in (trained, evaluated)]
+    assert rows[0] == rows[1]
+    assert rows[0] != train(network().eval(), iris(), replace(RECIPE, spike_time_noise=0.0), lambda row: None)
+    assert trained.training and not any(module.training for module in evaluated.modules())
 
 
 def test_a_terminal_shows_progress_and_a_pipe_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,14 +179,17 @@ def test_a_terminal_shows_progress_and_a_pipe_none(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     train(network(), iris(), replace(RECIPE, epochs=1))
     shown = capsys.readouterr()
-    assert "Epoch 0" in shown.out + shown.err
+    assert shown.out == "" and "1/1" in shown.err and "test accuracy" in shown.err
 
 
-def test_the_learner_draws_no_order_before_it_needs_one() -> None:
+def test_an_epoch_takes_every_sample_once_in_a_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     learner = Learner(network(), iris(), RECIPE, generator)
-    state = generator.get_state()
-    iterator = iter(learner.train_dataloader())
-    assert torch.equal(generator.get_state(), state)
-    assert sorted(torch.cat(list(iterator)).tolist()) == list(range(100))
-    assert len(learner.train_dataloader()) == 2
+    taken: list[torch.Tensor] = []
+    step = learner._step
+    monkeypatch.setattr(learner, "_step", lambda rows, number: (taken.append(rows), step(rows, number))[1])
+    learner.train_epoch()
+    learner.train_epoch()
+    assert [len(rows) for rows in taken] == [50, 50, 50, 50]
+    first, second = torch.cat(taken[:2]).tolist(), torch.cat(taken[2:]).tolist()
+    assert sorted(first) == sorted(second) == list(range(100)) and first != second
