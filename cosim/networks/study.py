@@ -1,4 +1,4 @@
-"""`cosim train --study`: the runs of a study one after the other, and its pictures."""
+"""`cosim study`: the runs of a study one after the other, and its pictures."""
 
 from __future__ import annotations
 

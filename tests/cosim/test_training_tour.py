@@ -52,7 +52,7 @@ def test_ready_studies_run(study: Path, tmp_path: Path) -> None:
         text = re.sub(pattern, short, text)
     shorter = tmp_path / study.name
     shorter.write_text(text)
-    result = CliRunner().invoke(app, ["train", "--study", str(shorter), "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(app, ["study", str(shorter), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     plan = load_study(shorter)
     rows = len(plan.methods) * len(plan.reversal) if plan.reversal else 0
@@ -63,6 +63,6 @@ def test_ready_studies_run(study: Path, tmp_path: Path) -> None:
 def test_the_page_shows_what_the_command_prints() -> None:
     """Same heading, same methods as the ready studies."""
     for name in ("digits", "methods"):
-        shown = PAGE.split(f"$ cosim train --study designs/studies/{name}.toml\n")[1].split("```")[0].splitlines()
+        shown = PAGE.split(f"$ cosim study designs/studies/{name}.toml\n")[1].split("```")[0].splitlines()
         plan = load_study(ROOT / "designs" / "studies" / f"{name}.toml")
         assert [line.split()[0] for line in shown] == ["method", *(m for m in plan.methods for _ in plan.reversal)]

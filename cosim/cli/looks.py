@@ -1,0 +1,60 @@
+"""The commands that look at what there is: the environment, the cells, two runs. They change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.cli.errors import clear_errors
+from cosim.cli.options import AsJson
+from cosim.cli.say import say
+from cosim.errors import InputError
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what is missing, and how to get it.
+
+    Example: cosim doctor
+    """
+    from cosim.cli.doctor import examine
+
+    findings = examine()
+    say(as_json, [finding.as_dict() for finding in findings], (finding.line() for finding in findings))
+    raise typer.Exit(0 if all(finding.fine for finding in findings) else InputError.exit_code)
+
+
+def cells(as_json: AsJson = False) -> None:
+    """List the cells, corners and model sets that a design can use.
+
+    Example: cosim cells
+    """
+    from cosim.cli.cells import catalogue
+
+    found = catalogue()
+    say(as_json, found, _catalogue_lines(found))
+
+
+def _catalogue_lines(found: dict[str, dict[str, str]]) -> Iterator[str]:
+    for group, entries in found.items():
+        yield group
+        yield from (f"  {name:<22} {what}" for name, what in entries.items())
+
+
+def diff(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="The run directory to compare with.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run directory that may have got worse.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs: metrics, hardware parameters, limits. Exit code 1 if RUN_B fails a limit that RUN_A passes.
+
+    Example: cosim diff runs/before runs/after
+    """
+    with clear_errors():
+        from cosim.runs.diff import compare
+
+        comparison = compare(run_a, run_b)
+    say(as_json, comparison.as_dict(), comparison.lines())
+    raise typer.Exit(1 if comparison.regressions else 0)

@@ -1,0 +1,99 @@
+"""The commands that run the stages of a design, each as far as its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.cli.errors import GOES_ON, clear_errors
+from cosim.cli.options import StageOptions, takes
+from cosim.cli.say import command_line, monitor, say_run
+
+
+@dataclass(frozen=True)
+class ReportOptions(StageOptions):
+    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Also write report.pdf.")] = True
+
+
+@dataclass(frozen=True)
+class TrainOptions(StageOptions):
+    hardware: Annotated[
+        Path | None, typer.Option("--hardware", metavar="FILE", help="Take this hardware.json (cosim fit), characterize nothing.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class MapOptions(StageOptions):
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="Take these weights (safetensors), train none.")
+    ] = None
+
+
+@takes(ReportOptions)
+def run(options: ReportOptions) -> None:
+    """All stages: characterize, train, map, validate, report. Resumes where it stopped; does nothing twice.
+
+    Example: cosim run designs/iris_5_5_5.toml --samples 10 --out runs/short
+    """
+    _run_until("report", options)
+
+
+@takes(StageOptions)
+def characterize(options: StageOptions) -> None:
+    """Sweep the cells of a design and extract its hardware model; then the datasheet that [datasheet] asks for.
+
+    Example: cosim characterize designs/iris_5_5_5.toml --jobs 2
+    """
+    _run_until("characterize", options)
+
+
+@takes(TrainOptions)
+def train(options: TrainOptions) -> None:
+    """Train both networks on the hardware model (and characterize first where needed).
+
+    Example: cosim train designs/iris_5_5_5.toml --json
+
+    Example: cosim train designs/iris_5_5_5.toml --hardware silicon/hardware.json --out runs/silicon
+    """
+    _run_until("train", options)
+
+
+@takes(MapOptions)
+def map_weights(options: MapOptions) -> None:
+    """Turn the trained weights, or weights from elsewhere, into gate biases (and do what comes before where needed).
+
+    Example: cosim map designs/iris_5_5_5.toml
+
+    Example: cosim map designs/iris_5_5_5.toml --weights mine.safetensors --out runs/mine
+    """
+    _run_until("map", options)
+
+
+@takes(StageOptions)
+def validate(options: StageOptions) -> None:
+    """Simulate the mapped network transistor by transistor beside its model (and do what comes before where needed).
+
+    Example: cosim validate designs/iris_5_5_5.toml --samples 10 --dies 0
+    """
+    _run_until("validate", options)
+
+
+@takes(ReportOptions)
+def report(options: ReportOptions) -> None:
+    """Write report.html and report.pdf (and do what comes before where needed).
+
+    Example: cosim report designs/iris_5_5_5.toml --no-pdf
+    """
+    _run_until("report", options)
+
+
+def _run_until(stage: str, options: StageOptions) -> None:
+    with clear_errors(GOES_ON):
+        from cosim.pipeline.run import run as run_stages
+
+        result = run_stages(**options.keywords, until=stage, monitor=monitor(options.verbose), command=command_line())
+    say_run(result, options.as_json)
+    raise typer.Exit(result.exit_code)
