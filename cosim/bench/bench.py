@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from cosim.bench.results import Results
 from cosim.design import Design
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis
@@ -43,9 +44,6 @@ class Accuracy(NamedTuple):
     reltol: float
     chgtol_c: float
     max_step_s: float
-
-
-Row = dict[str, Any]
 
 
 def design_cells(design: Design, hardware: HardwareModel | None = None) -> Cells:
@@ -113,14 +111,15 @@ class Bench:
         library = prune(self.pdk, process.corner, device_uses(netlist), mismatch=mismatch, process=self.statistics)
         return Deck(title, netlist, library.text, analysis, tuple(save), options, mismatch_seed)
 
-    def run(self, points: Iterable[Point]) -> list[Row | None]:
-        """Simulate points (from the store where they are known). A failed point is None and is kept in `failures`."""
+    def run(self, points: Iterable[Point]) -> Results:
+        """Simulate points (from the store where they are known). What failed is also kept in `failures`."""
         outcomes = simulate(
             points, self.store, self.jobs, self.design.accuracy.timeout_s, on_outcome=self.on_outcome, pool=self.pool
         )
-        self.failures += [outcome for outcome in outcomes if outcome.error is not None]
-        self.cpu_s += sum(outcome.cpu_s for outcome in outcomes if not outcome.cached)
-        return [outcome.row for outcome in outcomes]
+        results = Results(outcomes)
+        self.failures += results.failed
+        self.cpu_s += sum(outcome.cpu_s for outcome in results if not outcome.cached)
+        return results
 
     @property
     def model_digest(self) -> str:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cosim.bench.bench import Bench, Row
+from cosim.bench.bench import Bench
+from cosim.bench.results import Results
 from cosim.runs.effort import Effort
 from cosim.runs.progress import Monitor
 from cosim.simulator import Outcome, Point
@@ -22,7 +23,7 @@ class MonitoredBench(Bench):
     def __post_init__(self) -> None:
         self.on_outcome = self._count
 
-    def run(self, points: Iterable[Point]) -> list[Row | None]:
+    def run(self, points: Iterable[Point]) -> Results:
         points = list(points)
         self.monitor.expect(len(points))
         self.effort.solver_options |= {" ".join(point.deck.options.cards().split()) for point in points}

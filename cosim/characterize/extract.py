@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cosim.bench.bench import Bench, ColumnSize, with_bias
+from cosim.bench.results import Results
 from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
 from cosim.characterize.assembly import Found, hardware_model
 from cosim.characterize.membrane_charge import Membrane, loaded_membrane
@@ -88,48 +89,38 @@ class _Static:
     threshold_v: float
 
 
-def _survivors(what: str, points: list[Point], rows: list[dict[str, Any] | None], at_least: int) -> list[dict[str, Any]]:
+def _survivors(what: str, results: Results, at_least: int) -> list[dict[str, Any]]:
     """Rows of the points that worked, each with its condition."""
-    alive = [{**point.condition, **row} for point, row in zip(points, rows, strict=True) if row is not None]
+    alive = [{**point.condition, **row} for point, row in results.alive]
     if len(alive) < at_least:
         raise CharacterizationError(
-            f"{what}: {len(points) - len(alive)} of {len(points)} simulations failed; see characterization/failures.parquet"
+            f"{what}: {len(results.failed)} of {len(results)} simulations failed; see characterization/failures.parquet"
         )
     return alive
 
 
 def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
     biases = np.linspace(*bench.design.neuron.discharger_bias_v, BIAS_STEPS)
-    groups: dict[str, list[Point]] = {
-        "iv": list(synapse_current.points(bench)),
-        "charge": list(membrane_charge.points(bench, size.synapses)),
-        "bias": list(discharger.bias_points(bench, size, biases)),
-        "threshold": [discharger.threshold_point(bench, bench.cells())],
-    }
-    rows = dict(zip(groups, _split(bench.run([point for group in groups.values() for point in group]), groups), strict=True))
-    spikes = _survivors("discharger bias", groups["bias"], rows["bias"], 3)
-    threshold = _survivors("static threshold", groups["threshold"], rows["threshold"], 1)[0]["threshold_v"]
+    curves, ramps = list(synapse_current.points(bench)), list(membrane_charge.points(bench, size.synapses))
+    fired, static = list(discharger.bias_points(bench, size, biases)), discharger.threshold_point(bench, bench.cells())
+    results = bench.run([*curves, *ramps, *fired, static])
+    spikes = _survivors("discharger bias", results.of(fired), 3)
+    threshold = _survivors("static threshold", results.of([static]), 1)[0]["threshold_v"]
     if not np.isfinite(threshold):
         raise CharacterizationError("static threshold: the neuron's output never spikes; check the sizes of its sensing inverter")
     for sign in SIGNS:
-        alive = [r for p, r in zip(groups["iv"], rows["iv"], strict=True) if r is not None and p.condition["sign"] == sign]
-        if len(alive) < 4:
+        if len(results.of(point for point in curves if point.condition["sign"] == sign).alive) < 4:
             raise CharacterizationError(f"synapse current, sign {sign:+d}: fewer than 4 codes could be simulated")
-    iv = synapse_current.iv_table(groups["iv"], rows["iv"])
+    iv = synapse_current.iv_table(results.of(curves))
     synapse_current.check_currents(iv, bench.design.neuron.rest_v)
     return _Static(
         iv,
-        membrane_charge.charge_table(groups["charge"], rows["charge"]),
+        membrane_charge.charge_table(results.of(ramps)),
         discharger.bias_for_phase(
             np.array([row["bias_v"] for row in spikes]), np.array([row["spike_s"] for row in spikes]), bench.design.timing.phase_s
         ),
         float(threshold),
     )
-
-
-def _split(rows: list[Any], groups: dict[str, list[Point]]) -> list[list[Any]]:
-    ends = np.cumsum([len(group) for group in groups.values()])
-    return [rows[end - len(group) : end] for end, group in zip(ends, groups.values(), strict=True)]
 
 
 def _firing_measurements(
@@ -142,9 +133,10 @@ def _firing_measurements(
     fire_points = list(firing.points(bench, cells, size, charges, static.threshold_v))
     fire_points += firing.points(bench, cells, size._replace(fan_out=0), UNLOADED_AT * swing_c, static.threshold_v)
     iv_point = discharger.iv_point(bench, cells)
-    rows = bench.run([*fire_points, iv_point])
-    fired = pd.DataFrame(_survivors("firing phase", fire_points, rows[:-1], len(fire_points) // 2)).drop(columns="measurement")
-    iv = pd.DataFrame(_survivors("discharger current", [iv_point], rows[-1:], 1)[0])[["membrane_v", "current_a"]]
+    results = bench.run([*fire_points, iv_point])
+    alive = _survivors("firing phase", results.of(fire_points), len(fire_points) // 2)
+    fired = pd.DataFrame(alive).drop(columns="measurement")
+    iv = pd.DataFrame(_survivors("discharger current", results.of([iv_point]), 1)[0])[["membrane_v", "current_a"]]
     loaded = fired.fan_out > 0
     return fired[loaded], fired[~loaded], iv
 
@@ -165,23 +157,26 @@ def _switching_measurements(
             current_a, reversal_v, membrane.capacitance_f, reference,
         )  # fmt: skip
 
-    swept = [(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight)) for fit in fits.itertuples()]
-    groups = [list(switching.points(bench, cells, size, *one, swing)) for one in [*swept, (None, 0.0)]]
-    rows = bench.run([point for group in groups for point in group])
-    responses = [rows[2 * k : 2 * k + 2] for k in range(len(groups))]
+    def pulses(setting: SynapseSetting | None, weight: float) -> list[Point]:
+        return list(switching.points(bench, cells, size, setting, weight, swing))
+
+    off = pulses(None, 0.0)
+    swept = [(fit, pulses(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight))) for fit in fits.itertuples()]
+    results = bench.run([*(point for _, pair in swept for point in pair), *off])
     table = [
-        [fit.sign, fit.code, fit.current_a, fit.weight, *charges(pair, fit.intercept_a, fit.sign * fit.reversal_v)]
-        for fit, pair in zip(fits.itertuples(), responses[:-1], strict=True)
-        if _both(pair)
+        [fit.sign, fit.code, fit.current_a, fit.weight, *charges(fired, fit.intercept_a, fit.sign * fit.reversal_v)]
+        for fit, pair in swept
+        if (fired := _all_fired(results.of(pair)))
     ]
-    if len(table) < len(fits) // 2 or not _both(responses[-1]):
+    idle = _all_fired(results.of(off))
+    if len(table) < len(fits) // 2 or not idle:
         raise CharacterizationError(
             "switching charges: more than half of the simulations failed; see characterization/failures.parquet"
         )
     columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
     measured = pd.DataFrame(table, columns=columns)
     check_switched(measured, fits)
-    return measured, switching.IdleSynapse(*charges(responses[-1], 0.0, 1.0), responses[-1][0]["rise_s"])
+    return measured, switching.IdleSynapse(*charges(idle, 0.0, 1.0), idle[0]["rise_s"])
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
@@ -196,5 +191,7 @@ def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
                 )
 
 
-def _both(pair: list[dict[str, Any] | None]) -> TypeGuard[list[dict[str, Any]]]:
-    return all(row is not None and np.isfinite(row["spike_s"]) for row in pair)
+def _all_fired(pulses: Results) -> list[dict[str, Any]]:
+    """Rows of the pulses of one setting, in their order; none unless every one of them ended in a spike."""
+    rows = [row for _, row in pulses.alive if np.isfinite(row["spike_s"])]
+    return rows if len(rows) == len(pulses) else []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.bench.bench import Bench, ColumnSize
+from cosim.bench.results import Results
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
@@ -74,15 +75,11 @@ def ramp_voltage(waveforms: Waveforms, current_a: float, start_s: float, edge_s:
     }
 
 
-def charge_table(points: list[Point], rows: list[dict[str, Any] | None]) -> pd.DataFrame:
+def charge_table(ramps: Results) -> pd.DataFrame:
     """synapses, charge_c (from the released membrane), membrane_v (falling with charge)."""
     import pandas as pd
 
-    frames = [
-        pd.DataFrame({"synapses": point.condition["synapses"], **row})
-        for point, row in zip(points, rows, strict=True)
-        if row is not None
-    ]
+    frames = [pd.DataFrame({"synapses": point.condition["synapses"], **row}) for point, row in ramps.alive]
     table = pd.concat(frames, ignore_index=True).sort_values(["synapses", "charge_c"])
     # both ramps start at the same point
     return table.drop_duplicates(["synapses", "charge_c"]).reset_index(drop=True)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Bench
+from cosim.bench.results import Results
 from cosim.characterize.membrane_charge import Membrane
 from cosim.errors import InputError
 from cosim.simulator import DcSweep, Point, Waveforms
-from netlists.synapse import SIGNS, Sign, SynapseSetting
+from netlists.synapse import SIGNS, SynapseSetting
 from netlists.testbenches import synapse_iv
 
 if TYPE_CHECKING:
@@ -60,14 +61,12 @@ def held_membrane_current(waveforms: Waveforms) -> dict[str, Any]:
     return {"membrane_v": waveforms.axis, "current_a": -waveforms["i(vmembrane)"]}
 
 
-def iv_table(points: list[Point], rows: list[dict[str, Any] | None]) -> pd.DataFrame:
+def iv_table(curves: Results) -> pd.DataFrame:
     """Raw points: sign, code, membrane_v, current_a (positive towards ground)."""
     import pandas as pd
 
     frames = [
-        pd.DataFrame({"sign": point.condition["sign"], "code": point.condition["code"], **row})
-        for point, row in zip(points, rows, strict=True)
-        if row is not None
+        pd.DataFrame({"sign": point.condition["sign"], "code": point.condition["code"], **row}) for point, row in curves.alive
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -110,11 +109,6 @@ def voltage_slope(iv: pd.DataFrame, rest_v: float, low_v: float, high_v: float) 
     inside = iv[(iv.membrane_v >= low_v) & (iv.membrane_v <= high_v)]
     intercept, slope, error, _ = line_fit(inside.membrane_v.to_numpy() - rest_v, inside.current_a.to_numpy())
     return slope / intercept, error / abs(intercept)
-
-
-def sign_of_lambda(sign: Sign) -> int:
-    """An NMOS current rises with the membrane, a PMOS current (drawn out of the membrane: negative) falls in size."""
-    return 1 if sign > 0 else -1
 
 
 def _title(condition: dict[str, Any]) -> str:

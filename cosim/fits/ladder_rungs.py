@@ -52,8 +52,7 @@ def current_curves(bench: Bench, hardware: HardwareModel) -> dict[int, CurrentCu
 
     The decks are those of characterisation, so a store that has seen it knows them.
     """
-    points = list(synapse_current.points(bench))
-    iv = synapse_current.iv_table(points, bench.run(points))
+    iv = synapse_current.iv_table(bench.run(synapse_current.points(bench)))
     displacement_of = hardware.neuron.membrane.inverse()
     low, high = hardware.neuron.linear_range[0], synapse_current.FIT_RANGE[1] * hardware.neuron.v_th_v
     found = {}

@@ -127,11 +127,13 @@ def simulate_patterns(bench: Bench, hardware: HardwareModel, patterns: Sequence[
 
     Raises `PatternError` if a simulation fails.
     """
-    phase, made = bench.design.timing.phase_s, list(points(bench, hardware, patterns))
-    traces = []
-    for k, (pattern, row) in enumerate(zip(patterns, bench.run(made), strict=True)):
-        if row is None:
-            raise PatternError(f"spike pattern {k}: {bench.failures[-1].error}")
+    phase, traces = bench.design.timing.phase_s, []
+    results = bench.run(points(bench, hardware, patterns))
+    if lost := results.failed:
+        raise PatternError(f"{lost[0].point.deck.title}: {lost[0].error}")
+    for point, row in results.alive:
+        k = int(point.condition["pattern"])
+        pattern = patterns[k]
         first = k * len(pattern.weights)
         spikes = tuple(Spike(first + j, float(spike) * phase) for j, spike in enumerate(pattern.spikes))
         traces.append(Trace(f"pattern {k}", row["time_s"], row["membrane_v"], spikes))

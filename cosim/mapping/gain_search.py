@@ -19,6 +19,7 @@ from cosim.errors import CosimError
 from cosim.mapping.circuit import sample_point
 from cosim.mapping.codes import with_gains
 from cosim.mapping.network import map_network
+from cosim.simulator import Point
 from netlists.crossbar import Cells
 from training.data import SpikeData
 from training.hardware import HardwareModel
@@ -63,25 +64,27 @@ class _Search:
 
     def simulate(self, stage: str, gains: Sequence[tuple[float, float]]) -> None:
         """Simulate all training samples at several pairs of gains."""
-        points = []
-        for pair in gains:
-            mapped = map_network("conventional", with_gains(self.weights, *pair, self.hardware), self.hardware)
-            points += [
-                sample_point(
-                    self.bench, self.cells, mapped, t,
-                    {"training_sample": k, "gain_plus": pair[0], "gain_minus": pair[1]},
-                    accuracy=self.bench.coarse, energy=False,
-                )
-                for k, t in enumerate(self.inputs)
-            ]  # fmt: skip
-        rows = self.bench.run(points)
-        for k, pair in enumerate(gains):
-            mine = rows[k * len(self.inputs) : (k + 1) * len(self.inputs)]
-            if any(row is None for row in mine):
+        asked = [(pair, self._points(pair)) for pair in gains]
+        results = self.bench.run([point for _, points in asked for point in points])
+        for pair, points in asked:
+            mine = results.of(points)
+            if mine.failed:
                 continue
             self.stages.append(stage)
             self.gains.append(pair)
-            self.errors.append(np.concatenate([row["output_spike_s"] for row in mine if row]) - self.wanted_s.ravel())
+            self.errors.append(np.concatenate([row["output_spike_s"] for _, row in mine.alive]) - self.wanted_s.ravel())
+
+    def _points(self, pair: tuple[float, float]) -> list[Point]:
+        """Every training sample at one pair of gains."""
+        mapped = map_network("conventional", with_gains(self.weights, *pair, self.hardware), self.hardware)
+        return [
+            sample_point(
+                self.bench, self.cells, mapped, t,
+                {"training_sample": k, "gain_plus": pair[0], "gain_minus": pair[1]},
+                accuracy=self.bench.coarse, energy=False,
+            )
+            for k, t in enumerate(self.inputs)
+        ]  # fmt: skip
 
     @property
     def rmse_s(self) -> FloatArray:

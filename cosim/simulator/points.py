@@ -14,9 +14,9 @@ Row = dict[str, Any]
 Extract = Callable[[Waveforms], Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
-    """One simulation and its extraction.
+    """One simulation and its extraction. A point is itself: two with the same deck are two points.
 
     `condition` (JSON-able) says to people which point this is. `extract` is a function of a module, or a functools.partial of
     one; it runs in the worker, so only its small row travels: numbers, strings, lists and float64 arrays by name.

@@ -136,8 +136,9 @@ def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: i
 
 def _simulate(bench: Bench, cells: Cells, inputs: FloatArray, *groups: list[_Task]) -> list[list[Run]]:
     """All groups in one batch, the longest simulations first, so that no processor waits for another."""
-    rows = iter(bench.run([_point(bench, cells, task, inputs[task.sample]) for group in groups for task in group]))
-    return [[Run(task.mapped.name, task.die, task.sample, next(rows)) for task in group] for group in groups]
+    asked = [[(task, _point(bench, cells, task, inputs[task.sample])) for task in group] for group in groups]
+    results = bench.run([point for group in asked for _, point in group])
+    return [[Run(task.mapped.name, task.die, task.sample, results.row(point)) for task, point in group] for group in asked]
 
 
 def _point(bench: Bench, cells: Cells, task: _Task, t: FloatArray) -> Point:

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cosim.bench.bench import Row
 from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS
 from cosim.runs.failures import failure_row
-from cosim.simulator import Outcome
+from cosim.simulator import Outcome, Row
 from netlists.network import LAYERS
 from training.data import SpikeData
 from training.evaluation import Evaluation

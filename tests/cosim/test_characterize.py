@@ -192,8 +192,7 @@ def test_a_wire_on_the_membrane_is_measured(reference: Characterization, store: 
     design = _small()
     neuron = design.neuron.model_copy(update={"wire_capacitance_f": design.neuron.wire_capacitance_f + 50e-15})
     bench = Bench(_small(neuron=neuron), find_pdk(design.process.model_set), store)
-    points = list(membrane_charge.points(bench, 5))
-    table = membrane_charge.charge_table(points, bench.run(points))
+    table = membrane_charge.charge_table(bench.run(membrane_charge.points(bench, 5)))
     model = reference.hardware.neuron
     rest, threshold = model.rest.value, model.threshold.value
     assert membrane_charge.capacitance_f(table, 5, rest, threshold) - model.capacitance_f == pytest.approx(50e-15, rel=2e-3)
