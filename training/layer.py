@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from training.firing import NeuronVariation, seen_by_design
-from training.hardware import FloatArray, NormalisedModel
-from training.normalisation import BiasSpike, NeuronGain
+from training.gain_and_bias import BiasSpike, NeuronGain
+from training.hardware import FloatArray, NormalisedModel, SynapseTable, WeightRange, constant_beta
 from training.solvers.connection import Connection, Dense
 from training.solvers.reversal import BySign, beta_of
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
-from training.synapse_table import SynapseTable, WeightRange, constant_beta
 
 SolverName = Literal["exact", "dstd"]
 
@@ -59,8 +58,8 @@ class RCSpikeLayer(nn.Module):
             neuron could never learn to fire; the forward value is not touched.
         membrane_leak: constant conductance of the membrane, in 1/phases.
         spike_delay: delay of every input spike on its way to the synapse, in phases.
-        gain: a gain per neuron, `training.normalisation.NeuronGain`.
-        bias: a bias spike at t = 0, `training.normalisation.BiasSpike`.
+        gain: a gain per neuron, `training.gain_and_bias.NeuronGain`.
+        bias: a bias spike at t = 0, `training.gain_and_bias.BiasSpike`.
         spike_time_noise: rms noise of the spike times in training, in phases; also in evaluation if `noise_in_evaluation`.
         connection: how the inputs meet the synapses; `kernel` are the further axes of `weight` that it needs.
     """

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.hardware import FloatArray, NormalisedModel
+from training.hardware import FloatArray, NormalisedModel, WeightRange
 from training.layer import LayerOutput, RCSpikeLayer
-from training.synapse_table import WeightRange
 
 
 class RCSpikeNetwork(nn.Module):

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from training.hardware import FloatArray, NormalisedModel
-from training.synapse_table import SynapseTable
+from training.hardware import FloatArray, NormalisedModel, SynapseTable
 
 
 def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:

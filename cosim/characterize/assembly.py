@@ -12,6 +12,7 @@ from cosim.bench.bench import Bench, ColumnSize
 from cosim.characterize.discharger import LineFit
 from cosim.characterize.membrane_charge import Membrane, capacitance_f
 from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse
+from cosim.version import __version__
 from netlists.crossbar import Cells
 from netlists.synapse import Sign
 from training.hardware import Curve, HardwareModel, NeuronHardware, Quantity, SynapseHardware
@@ -44,6 +45,7 @@ def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -
     return HardwareModel(
         name=design.name,
         cell=design.synapse.kind,
+        origin=f"cosim {__version__} characterize",
         model_set=str(bench.pdk.model_set),
         model_digest=bench.model_digest,
         corner=str(design.process.corner),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cosim.datasheet.parameters import all_parameters
 from sky130_models.corners import ModelSet
-from training.hardware_variation import Matrix, Variation, VariedParameter
+from training.hardware import Matrix, Variation, VariedParameter
 
 if TYPE_CHECKING:
     from cosim.datasheet.circuits import Measured

@@ -12,6 +12,7 @@ import numpy as np
 from cosim.characterize.synapse_parameters import CODE_NAMES
 from cosim.design import Design
 from netlists.synapse import SIGNS
+from training.hardware.variation import DISCHARGER_CURRENT, SWING, current_at_rest
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -40,7 +41,7 @@ def _synapse(sign: int) -> Iterator[Parameter]:
     side, group = SIDES[sign], f"synapse, {'positive' if sign > 0 else 'negative'} weights"
     for code in CODE_NAMES:
         point = (("sign", sign), ("weight", code))
-        yield Parameter(f"current_{side}_{code}_a", f"current at rest, {code}", "A", "synapse_line", point, "log", group)
+        yield Parameter(current_at_rest(sign, code), f"current at rest, {code}", "A", "synapse_line", point, "log", group)
         yield Parameter(f"weight_{side}_{code}", f"|weight| I T/(C V_th), {code}", "", "synapse_line", point, "log", group)
         yield Parameter(f"e_{side}_{code}", f"reversal potential E, {code}", "", "synapse_line", point, "linear", group)
     strong, middle = (("sign", sign), ("weight", "strong")), (("sign", sign), ("weight", "middle"))
@@ -65,11 +66,11 @@ def _neuron() -> Iterator[Parameter]:
     yield Parameter("capacitance_f", "membrane with its synapses, rest to threshold", "F", "membrane_charge")
     yield Parameter("capacitance_synapse_f", "membrane capacitance per synapse", "F", "membrane_charge")
     yield Parameter("capacitance_bend_share", "capacitance at threshold over that at rest, less 1", "", "membrane_charge")
-    yield Parameter("v_th_v", "swing, rest less threshold", "V", "sensing")
+    yield Parameter(SWING, "swing, rest less threshold", "V", "sensing")
     yield Parameter("threshold_v", "switching threshold at the slope of a phase", "V", "sensing")
     yield Parameter("static_threshold_v", "switching threshold, slope zero", "V", "sensing")
     yield Parameter("sensing_delay_s", "delay of sensing inverter and output logic", "s", "sensing")
-    yield Parameter("discharger_current_a", "discharger current at rest", "A", "discharger_line", (), "log")
+    yield Parameter(DISCHARGER_CURRENT, "discharger current at rest", "A", "discharger_line", (), "log")
     yield Parameter("e_dis", "reversal potential of the discharger", "", "discharger_line")
     yield Parameter("discharger_log_slope_per_v", "d ln I / d bias of the discharger", "1/V", "discharger_line")
     yield Parameter("reset_error_v", "membrane after reset, less rest", "V", "resting_neuron")
@@ -98,7 +99,7 @@ def parameters_of(rows: Rows, design: Design) -> dict[str, float]:
     for sign in SIGNS:
         found.update(_lines(rows, design, sign, found))
         found.update(_switching(rows, sign))
-    found.update(_discharger(rows, found["v_th_v"]))
+    found.update(_discharger(rows, found[SWING]))
     found.update(_single(rows, "leakage", {"leakage_a": "leakage_a"}))
     kept = ("droop_v_per_s", "spike_s", "energy_accumulate_j", "energy_fire_j")
     found.update(_single(rows, "resting_neuron", {"reset_error_v": "reset_v", **{name: name for name in kept}}))
@@ -118,7 +119,7 @@ def _single(rows: Rows, measurement: str, names: Mapping[str, str]) -> dict[str,
 def _sensing(rows: Rows, design: Design) -> dict[str, float]:
     names = {"threshold_v": "threshold_v", "static_threshold_v": "static_threshold_v", "sensing_delay_s": "delay_s"}
     found = _single(rows, "sensing", names)
-    return {**found, "v_th_v": design.neuron.rest_v - found["threshold_v"]}
+    return {**found, SWING: design.neuron.rest_v - found["threshold_v"]}
 
 
 def _membrane(rows: Rows, design: Design, threshold_v: float) -> dict[str, float]:
@@ -145,13 +146,13 @@ def _membrane(rows: Rows, design: Design, threshold_v: float) -> dict[str, float
 def _lines(rows: Rows, design: Design, sign: int, found: Mapping[str, float]) -> dict[str, float]:
     """docs/physics.md, equation 2: E = 1/(V_th lambda), w = I(V0) T/(C V_th)."""
     side, lines = SIDES[sign], {row["weight"]: row for row in rows.get("synapse_line", ()) if row["sign"] == sign}
-    unit_a = found["capacitance_f"] * found["v_th_v"] / design.timing.phase_s
+    unit_a = found["capacitance_f"] * found[SWING] / design.timing.phase_s
     values: dict[str, float] = {}
     for code, row in lines.items():
         current = abs(float(row["current_a"]))
-        slope = float(row["lambda_per_v"]) * found["v_th_v"]
+        slope = float(row["lambda_per_v"]) * found[SWING]
         values |= {
-            f"current_{side}_{code}_a": current, f"weight_{side}_{code}": current / unit_a,
+            current_at_rest(sign, code): current, f"weight_{side}_{code}": current / unit_a,
             f"e_{side}_{code}": 1.0 / slope if slope else NAN,
         }  # fmt: skip
     if "middle" in lines:
@@ -181,7 +182,7 @@ def _switching(rows: Rows, sign: int) -> dict[str, float]:
 
 
 def _discharger(rows: Rows, v_th_v: float) -> dict[str, float]:
-    names = {"discharger_current_a": "current_a", "e_dis": "lambda_per_v", "discharger_log_slope_per_v": "log_slope_per_v"}
+    names = {DISCHARGER_CURRENT: "current_a", "e_dis": "lambda_per_v", "discharger_log_slope_per_v": "log_slope_per_v"}
     found = _single(rows, "discharger_line", names)
     slope = found["e_dis"] * v_th_v
     return {**found, "e_dis": 1.0 / slope if slope else NAN}

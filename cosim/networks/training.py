@@ -19,12 +19,11 @@ from cosim.networks.given_weights import check_range, read_weights
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
 from training.data import SpikeData, iris
 from training.evaluation import evaluate
-from training.hardware import HardwareModel, NormalisedModel, normalise
+from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
 from training.hardware_aware.variation import DynamicMismatch, Mismatch
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.storage import load_description, load_weights, save_networks
-from training.synapse_table import WeightRange
 from training.trainer import Epoch, History, train
 
 MAPPINGS = ("ode", "conventional")

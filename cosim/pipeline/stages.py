@@ -228,7 +228,7 @@ STAGES = (
         sections={**_CIRCUIT, "characterization": True, "network": {"inputs", "hidden", "outputs"}},
         code=(
             "sky130_models", "netlists", "cosim/simulator", "cosim/characterize", "cosim/runs/given.py",
-            "training/hardware.py",
+            "training/hardware",
         ),
         inputs=(GIVEN_HARDWARE,),
         outputs=("characterization", "hardware.json"),

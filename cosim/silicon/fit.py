@@ -16,6 +16,7 @@ from cosim.fits.membrane_model import Trace
 from cosim.fits.waveform_fit import SynapseUnderTest, WaveformFit, fit_waveforms
 from cosim.silicon.curves import MOST_TIMES_SIMULATED, MeasuredCurve, curves_of, resampled
 from cosim.silicon.files import IvTable, Waveform, read
+from cosim.version import __version__
 from netlists.synapse import SIGNS, Sign
 from training.hardware import Curve, HardwareModel, Quantity, SynapseHardware
 
@@ -83,7 +84,7 @@ def fit_silicon(paths: Sequence[Path], design: Design, base: HardwareModel) -> S
     if waveforms:
         _attempt(fit, partial(_with_waveforms, fit, waveforms))
     if fit.measured:
-        fit.hardware = fit.hardware.model_copy(update={"provenance": "measured"})
+        fit.hardware = fit.hardware.model_copy(update={"provenance": "measured", "origin": f"cosim {__version__} fit"})
     return fit
 
 

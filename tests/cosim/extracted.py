@@ -1,24 +1,15 @@
-"""The hardware model of designs/iris_5_5_5.toml (SKY130 continuous, tt, 27 C) as `cosim characterize` gave it."""
-
-from pathlib import Path
+"""Monte Carlo dies as a datasheet gives them."""
 
 import numpy as np
 
-from training.hardware import HardwareModel
-from training.hardware_variation import Variation, VariedParameter
-
-HARDWARE = Path(__file__).parents[1] / "data" / "hardware_iris_5_5_5.json"
-
-
-def reference_hardware() -> HardwareModel:
-    return HardwareModel.load(HARDWARE)
+from training.hardware import Variation, VariedParameter
+from training.hardware.variation import DISCHARGER_CURRENT, SWING, current_at_rest
 
 
 def device_variation(**sigmas: float) -> Variation:
     """Monte Carlo dies whose devices spread by so much of their nominal value, plus, minus, threshold and discharger."""
     names = {
-        "plus": "current_plus_middle_a", "minus": "current_minus_middle_a",
-        "threshold": "v_th_v", "discharger": "discharger_current_a",
+        "plus": current_at_rest(1), "minus": current_at_rest(-1), "threshold": SWING, "discharger": DISCHARGER_CURRENT,
     }  # fmt: skip
     nothing = np.zeros((len(names), len(names)))
     return Variation(

@@ -29,10 +29,9 @@ from cosim.runs.limits import Verdict
 from cosim.runs.progress import Monitor
 from cosim.simulator import WorkerPool
 from sky130_models.corners import Corner
-from training.hardware import HardwareModel
+from training.hardware import REFERENCE_FILE, HardwareModel
 
 ROOT = Path(__file__).parents[2]
-HARDWARE = ROOT / "tests" / "data" / "hardware_iris_5_5_5.json"
 RERUN = Rerun("design.toml", "runs/x")
 SMALL = """
 name = "small"
@@ -121,7 +120,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Datashee
     file.write_text(SMALL.format(e_dis=5.0))
     run.mkdir()
     shutil.copy(file, run / "design.toml")
-    shutil.copy(HARDWARE, run / "hardware.json")
+    shutil.copy(REFERENCE_FILE, run / "hardware.json")
     return file, run, _make(file, run)
 
 

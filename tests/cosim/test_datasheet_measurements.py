@@ -21,7 +21,6 @@ from training.hardware import HardwareModel
 
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "designs" / "iris_5_5_5.toml"
-HARDWARE = ROOT / "tests" / "data" / "hardware_iris_5_5_5.json"
 
 
 def test_curvature_and_linear_range_of_a_parabola() -> None:
@@ -114,7 +113,7 @@ def _nominal(names: tuple[str, ...]) -> dict[str, list[dict[str, object]]]:
 
 @pytest.mark.slow
 def test_the_quick_testbenches_agree_with_the_full_characterisation() -> None:
-    hardware = HardwareModel.load(HARDWARE)
+    hardware = HardwareModel.reference()
     rows = _nominal(("synapse_line", "sensing", "membrane_charge", "discharger_line", "synapse_switching"))
     for row in rows["synapse_line"]:
         cell, current = hardware.synapse(int(str(row["sign"]))), abs(float(str(row["current_a"])))

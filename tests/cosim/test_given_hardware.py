@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from extracted import device_variation, reference_hardware
+from extracted import device_variation
 from typer.testing import CliRunner, Result
 
 from cosim.cli.main import app
@@ -19,7 +19,7 @@ QUICK = 'name = "quick"\n[training]\nepochs = {epochs}\n'
 
 
 def measured(folder: Path) -> Path:
-    hardware = reference_hardware().model_copy(update={"provenance": "measured"})
+    hardware = HardwareModel.reference().model_copy(update={"provenance": "measured"})
     hardware.save(folder / "silicon.json")
     return folder / "silicon.json"
 
@@ -57,7 +57,7 @@ def test_a_design_that_trains_for_mismatch_needs_the_dies_of_its_hardware(tmp_pa
     assert "training.mismatch: the hardware model holds no Monte Carlo dies" in refused.output
     variation = device_variation(plus=0.1, minus=0.1, threshold=0.1, discharger=0.1)
     spread = tmp_path / "spread.json"
-    reference_hardware().model_copy(update={"variation": variation}).save(spread)
+    HardwareModel.reference().model_copy(update={"variation": variation}).save(spread)
     assert train(design, "--out", run, "--hardware", spread).exit_code == 0
     with_dies = (run / "network.safetensors").read_bytes()
     assert json.loads((run / "network.json").read_text())["mismatch"]["device_threshold"] == pytest.approx(0.1)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from extracted import reference_hardware
 from safetensors.torch import save_file
 from torch import Tensor
 from typer.testing import CliRunner
@@ -19,6 +18,7 @@ from cosim.errors import InputError
 from cosim.networks.given_weights import check_range, read_weights
 from cosim.networks.training import load_networks, train_networks
 from cosim.runs.given import GIVEN_WEIGHTS
+from training.hardware import HardwareModel
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"hidden": torch.full((5, 5), 0.5), "output": torch.full((5, 5), -0.25)}
@@ -65,7 +65,7 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, tensors: dict[str,
 
 
 def test_a_weight_beyond_the_cell_is_refused() -> None:
-    hardware = reference_hardware()
+    hardware = HardwareModel.reference()
     largest = hardware.weight_range(-1)[1]
     check_range([torch.tensor([[-largest, 0.1]])], hardware)
     with pytest.raises(InputError, match=rf"matrix 2: holds the weight -{1.1 * largest:.4g}, the cell reaches -{largest:.4g}"):
@@ -73,7 +73,7 @@ def test_a_weight_beyond_the_cell_is_refused() -> None:
 
 
 def test_both_networks_of_a_run_get_them_and_nothing_is_trained(tmp_path: Path) -> None:
-    hardware, heard = reference_hardware(), []
+    hardware, heard = HardwareModel.reference(), []
     hardware.save(tmp_path / "hardware.json")
     save_file(GOOD, tmp_path / GIVEN_WEIGHTS)
     trained = train_networks(Design(name="x"), hardware, tmp_path, lambda name, epoch: heard.append(name))
@@ -87,7 +87,7 @@ def test_both_networks_of_a_run_get_them_and_nothing_is_trained(tmp_path: Path) 
 def test_given_weights_need_no_dies_as_nothing_is_trained(tmp_path: Path) -> None:
     save_file(GOOD, tmp_path / GIVEN_WEIGHTS)
     design = Design.model_validate({"name": "given", "training": {"mismatch": True}})
-    train_networks(design, reference_hardware(), tmp_path)
+    train_networks(design, HardwareModel.reference(), tmp_path)
     assert json.loads((tmp_path / "network.json").read_text())["mismatch"] is None
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from extracted import reference_hardware
 
 from cosim.bench.bench import Bench
 from cosim.characterize.membrane_charge import ramp_voltage
@@ -29,7 +28,7 @@ REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 
 @pytest.fixture(scope="module")
 def loaded() -> HardwareModel:
-    return with_synapses(reference_hardware(), 8)
+    return with_synapses(HardwareModel.reference(), 8)
 
 
 def curves(hardware: HardwareModel, curvature: float) -> dict[int, CurrentCurves]:
@@ -58,7 +57,7 @@ def as_simulated(hardware: HardwareModel, patterns: list[Pattern], truth: dict[i
 
 def test_a_cell_that_is_too_weak_has_no_patterns() -> None:
     """Its largest weight is 0.01: eight of them do not take the membrane far enough."""
-    hardware = reference_hardware()
+    hardware = HardwareModel.reference()
     weak = hardware.model_copy(update={"phase_s": hardware.phase_s / 700})
     assert weak.weight_range(1)[1] < 0.03
     with pytest.raises(PatternError, match="fewer than 2 stay in the linear range of the membrane and reach"):
@@ -66,7 +65,7 @@ def test_a_cell_that_is_too_weak_has_no_patterns() -> None:
 
 
 def test_patterns_hold_weights_that_a_cell_with_steps_can_do() -> None:
-    hardware = reference_hardware()
+    hardware = HardwareModel.reference()
     steps = {
         side: cell.model_copy(update={"code_step": 0.02, "code": cell.code.model_copy(update={"interpolant": "pchip"})})
         for side, cell in (("plus", hardware.plus), ("minus", hardware.minus))
@@ -81,19 +80,19 @@ def test_patterns_hold_weights_that_a_cell_with_steps_can_do() -> None:
 
 
 def test_patterns_stay_in_the_linear_range_and_reach_both_sides(loaded: HardwareModel) -> None:
-    patterns, model = random_patterns(reference_hardware(), 6, seed=3), normalise(loaded)
+    patterns, model = random_patterns(HardwareModel.reference(), 6, seed=3), normalise(loaded)
     for k, pattern in enumerate(patterns):
         v = accumulation(model, pattern.weights[None], pattern.spikes, np.linspace(0, 0.99, 300))
         assert model.linear_range[0] < v.min() and v.max() < model.linear_range[1]
         assert v.min() < REACHED[1] if k % 2 else v.max() > REACHED[0]
         assert (pattern.weights > 0).sum() == (pattern.weights < 0).sum() == 4
-    again = random_patterns(reference_hardware(), 6, seed=3)
+    again = random_patterns(HardwareModel.reference(), 6, seed=3)
     assert all((a.weights == b.weights).all() for a, b in zip(patterns, again, strict=True))
-    assert (random_patterns(reference_hardware(), 1, seed=4)[0].weights != patterns[0].weights).any()
+    assert (random_patterns(HardwareModel.reference(), 1, seed=4)[0].weights != patterns[0].weights).any()
 
 
 def test_settings_give_the_weights_back(loaded: HardwareModel) -> None:
-    (pattern,) = random_patterns(reference_hardware(), 1, seed=3)
+    (pattern,) = random_patterns(HardwareModel.reference(), 1, seed=3)
     for weight, setting in zip(pattern.weights, settings(loaded, pattern), strict=True):
         current = loaded.synapse(setting.sign).code.inverse()(setting.code)
         assert setting.sign * float(current) / loaded.unit_current_a == pytest.approx(weight, rel=2e-3)
@@ -101,7 +100,7 @@ def test_settings_give_the_weights_back(loaded: HardwareModel) -> None:
 
 def test_the_exact_solution_is_that_of_the_layer(loaded: HardwareModel) -> None:
     """Hardware model through the Riccati solution against the trajectory that training uses."""
-    patterns = random_patterns(reference_hardware(), 2, seed=5)
+    patterns = random_patterns(HardwareModel.reference(), 2, seed=5)
     part, model = as_simulated(loaded, patterns, None), normalise(loaded, points=2001)
     for pattern, trace in zip(patterns, part.traces, strict=True):
         v = accumulation(model, pattern.weights[None], pattern.spikes, trace.time_s / loaded.phase_s)[:, 0]
@@ -112,7 +111,7 @@ def test_the_exact_solution_is_that_of_the_layer(loaded: HardwareModel) -> None:
 def climbed(loaded: HardwareModel):  # type: ignore[no-untyped-def]
     """A circuit that is the model with a curvature: the ladder must end at nothing."""
     truth = curves(loaded, 0.01)
-    fit_on, judged_on = random_patterns(reference_hardware(), 6, 11), random_patterns(reference_hardware(), 4, 22)
+    fit_on, judged_on = random_patterns(HardwareModel.reference(), 6, 11), random_patterns(HardwareModel.reference(), 4, 22)
     parts = [as_simulated(loaded, patterns, truth) for patterns in (fit_on, judged_on)]
     return climb(loaded, *parts, truth, drawn_f=0.9 * loaded.neuron.capacitance_f).set_index("rung")
 
@@ -146,7 +145,7 @@ def test_a_ramp_starts_before_its_edge() -> None:
 
 @pytest.mark.slow
 def test_the_ladder_on_the_real_column() -> None:
-    design, hardware = load_design(REFERENCE), reference_hardware()
+    design, hardware = load_design(REFERENCE), HardwareModel.reference()
     bench = Bench(design, find_pdk(design.process.model_set), None)
     table = ladder(bench, hardware, random_patterns(hardware, 2, 11), random_patterns(hardware, 2, 22)).set_index("rung")
     rms = table.held_out_rms_v

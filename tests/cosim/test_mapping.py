@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from extracted import reference_hardware
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.mapping.codes import MappingError, setting_of_weight, to_range, weight_of_setting, with_gains
 from cosim.mapping.network import map_network, mapping_table
+from training.hardware import HardwareModel
 
-HARDWARE = reference_hardware()
+HARDWARE = HardwareModel.reference()
 
 
 @settings(deadline=None)  # the first example pays for imports

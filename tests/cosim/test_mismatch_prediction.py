@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from extracted import device_variation, reference_hardware
+from extracted import device_variation
 
 from cosim.validation.mismatch import predicted_mismatch
-from training.hardware import NormalisedModel
-from training.hardware_variation import Variation, VariedParameter
+from training.hardware import HardwareModel, NormalisedModel, Variation, VariedParameter
 from training.network import RCSpikeNetwork
 
-PHASE_S = reference_hardware().phase_s
+PHASE_S = HardwareModel.reference().phase_s
 
 
 def prediction(**sigmas: float) -> dict[str, float]:
@@ -19,7 +18,7 @@ def prediction(**sigmas: float) -> dict[str, float]:
     network = RCSpikeNetwork((1, 2), NormalisedModel.constant(1e9, -1e9)).double().eval()
     with torch.no_grad():
         network.layers[0].weight.copy_(torch.tensor([[0.5], [0.2]]))
-    hardware = reference_hardware().model_copy(update={"variation": device_variation(**sigmas)})
+    hardware = HardwareModel.reference().model_copy(update={"variation": device_variation(**sigmas)})
     return predicted_mismatch(network, torch.zeros(3, 1).double(), 2, hardware)
 
 
@@ -48,5 +47,5 @@ def test_hardware_without_dies_or_with_those_of_something_else_predicts_nothing(
     other = VariedParameter(name="leakage_a", unit="A", nominal=1e-12)
     leaking = Variation(parameters=(other,), die_covariance=((0.0,),), device_covariance=((0.0,),), dies=9)
     for variation in (None, leaking, device_variation(plus=3.0)):
-        hardware = reference_hardware().model_copy(update={"variation": variation})
+        hardware = HardwareModel.reference().model_copy(update={"variation": variation})
         assert predicted_mismatch(network, torch.zeros(3, 1).double(), 2, hardware) == {}

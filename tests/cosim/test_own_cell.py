@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from extracted import reference_hardware
 from typer.testing import CliRunner, Result
 
 from cosim.bench.bench import Bench, Row
@@ -39,6 +38,7 @@ from sky130_models.errors import DeviceModelError
 from sky130_models.pdk import find_pdk
 from sky130_models.pruning import device_uses, prune
 from sky130_models.uses import DeviceUse
+from training.hardware import HardwareModel
 
 CELLS = Path(__file__).parents[2] / "designs" / "cells"
 
@@ -338,7 +338,7 @@ def test_a_library_that_takes_sky130_in_has_a_datasheet_and_dies_as_far_as_it_dr
     sheet = '[datasheet]\ncorners = ["ss"]\nmodes = ["fixed"]\ndies = 3\nsplit_dies = 2\nspike_patterns = 0\n'
     path = edited(folder, "own.toml", "[characterization]\n", f"{sheet}[characterization]\n")
     (folder / "run").mkdir()
-    reference_hardware().save(folder / "run" / "hardware.json")
+    HardwareModel.reference().save(folder / "run" / "hardware.json")
     with WorkerPool(jobs=1) as pool:
         result = make_datasheet(load_design(path), path, RunDirectory(folder / "run"), pool, Monitor(), pdf=False)
     assert result.failed == 0

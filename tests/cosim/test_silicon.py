@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from extracted import HARDWARE, reference_hardware
 from typer.testing import CliRunner, Result
 
 from cosim.cli.main import app
@@ -20,7 +19,7 @@ from cosim.errors import InputError
 from cosim.fits.membrane_model import ChargePulse, NeuronParameters, Spike, Stimuli, Trace, displacement
 from cosim.silicon.files import IvTable, read
 from cosim.silicon.fit import SiliconFit, fit_silicon
-from training.hardware import HardwareModel
+from training.hardware import REFERENCE_FILE, HardwareModel
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 REST, TIMES = 1.3, np.arange(0.0, 1e-6, 4e-9)
@@ -44,7 +43,7 @@ def design() -> Design:
 
 @pytest.fixture(scope="module")
 def base() -> HardwareModel:
-    return reference_hardware()
+    return HardwareModel.reference()
 
 
 def write_waveforms(folder: Path, noise_v: float = 2e-4) -> list[Path]:
@@ -82,7 +81,7 @@ def stimulus(spikes: tuple[Spike, ...], pulses: tuple[ChargePulse, ...]) -> str:
 def iv_text(biases: tuple[float, ...] = (0.45, 0.5, 0.55, 0.6), bend: float = 0.0, unit_a: float = 1.0) -> str:
     """NMOS curves of the base's own membrane: 10 nA at 0.45 V, a factor 3 per 50 mV, reversal 2.5 V."""
     lines = ["# any lab", "sign,bias_v,membrane_v,current_a"]
-    to_u = reference_hardware().neuron.membrane.inverse()
+    to_u = HardwareModel.reference().neuron.membrane.inverse()
     for bias in biases:
         current = 10e-9 * 3 ** ((bias - 0.45) / 0.05)
         for volts in np.linspace(0.5, 1.35, 18):
@@ -293,7 +292,7 @@ def test_comments_and_columns_in_any_order_are_fine(tmp_path: Path, design: Desi
 
 
 def invoke(*words: object) -> Result:
-    return CliRunner().invoke(app, ["fit", *map(str, words), "--design", str(REFERENCE), "--hardware", str(HARDWARE)])
+    return CliRunner().invoke(app, ["fit", *map(str, words), "--design", str(REFERENCE), "--hardware", str(REFERENCE_FILE)])
 
 
 def test_the_command_goes_on_after_a_bad_file(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from extracted import reference_hardware
 
 from cosim.characterize import discharger
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError
 from cosim.validation.metrics import error_metrics, firing_pairs
 from cosim.validation.tables import failure_table, first_spike, margin, membrane_voltage
+from training.hardware import HardwareModel
 
 PHASE = 1e-6
 
@@ -67,7 +67,7 @@ def test_a_tie_has_no_label() -> None:
 
 
 def test_membrane_voltage_falls_from_rest_to_the_threshold() -> None:
-    hardware = reference_hardware()
+    hardware = HardwareModel.reference()
     volts = membrane_voltage(np.array([0.0, 1.0, np.nan]), hardware)
     assert volts[0] == pytest.approx(hardware.neuron.rest.value, abs=1e-6)
     assert volts[1] == pytest.approx(hardware.neuron.threshold.value, abs=1e-3)

@@ -11,13 +11,12 @@ import torch
 from training.data import digits
 from training.data.spikes import reduced
 from training.evaluation import accuracy
-from training.hardware import NormalisedModel
+from training.hardware import NormalisedModel, WeightRange
 from training.hardware_aware.gains import Gains, search_gains, with_gains
 from training.hardware_aware.methods import Comparison, Method, run_method
 from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, Mismatch, WeightNoise
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.synapse_table import WeightRange
 
 RECIPE = Recipe(
     epochs=4, learning_rate=3e-2, schedule="one_cycle", temporal_penalty=0.0, weight_penalty=0.0, early_spike_penalty=0.0

@@ -11,7 +11,7 @@ from realistic import model
 from scipy.integrate import solve_ivp
 
 from training.firing import NeuronVariation
-from training.hardware import HardwareModelError, NormalisedModel
+from training.hardware import HardwareModelError, NormalisedModel, Variation, VariedParameter
 from training.hardware_aware.variation import (
     DynamicMismatch,
     FrozenMismatch,
@@ -20,7 +20,6 @@ from training.hardware_aware.variation import (
     WeightNoise,
     varied,
 )
-from training.hardware_variation import Variation, VariedParameter
 from training.layer import RCSpikeLayer
 from training.models import convolutional
 from training.network import RCSpikeNetwork

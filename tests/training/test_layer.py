@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from realistic import model
 from torch import Tensor
 
-from training.hardware import NormalisedModel, firing_law
+from training.hardware import NormalisedModel, SynapseTable, WeightRange, firing_law
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 from training.solvers import reference
-from training.synapse_table import SynapseTable, WeightRange
 
 SPIKES = torch.tensor([[0.3, 0.0, 1.0, 0.3, 0.8], [0.1, 0.0, 0.5, 0.9, 1.0]], dtype=torch.float64)
 WEIGHTS = torch.tensor([[0.6, 0.3, 2.0, -0.4, 0.2], [-0.5, 0.0, 0.3, 0.02, 0.9]], dtype=torch.float64)

@@ -11,16 +11,13 @@ import pytest
 import torch
 
 from training.data import digits
-from training.hardware import HardwareModel, HardwareModelError, NormalisedModel
+from training.hardware import HardwareModel, HardwareModelError, NormalisedModel, Variation, VariedParameter
 from training.hardware_aware.variation import Mismatch
-from training.hardware_variation import Variation, VariedParameter
 from training.solvers import reference
 from training.study import solvers
 from training.study.plan import SolverPlan, Study, StudyError, load_study
 from training.study.runs import COLUMNS, Run, builder, perform, recipe_of, runs_of
 from training.study.table import GrowingTable
-
-STORED = Path(__file__).parents[1] / "data" / "hardware_iris_5_5_5.json"
 
 PLAN = """
 name = "small"
@@ -98,7 +95,7 @@ def test_a_grid_with_a_value_twice_has_its_runs_once(study: Study) -> None:
 def hardware_in(folder: Path, **changes: object) -> Path:
     """The stored model of the reference circuit, as the run in a folder would hold it."""
     folder.mkdir(parents=True)
-    HardwareModel.load(STORED).model_copy(update=changes).save(folder / "hardware.json")
+    HardwareModel.reference().model_copy(update=changes).save(folder / "hardware.json")
     return folder / "hardware.json"
 
 

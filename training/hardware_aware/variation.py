@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from training.firing import NeuronVariation
-from training.hardware import HardwareModelError
-from training.hardware_variation import Variation
+from training.hardware import HardwareModelError, Variation
+from training.hardware.variation import DISCHARGER_CURRENT, SWING, current_at_rest
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 
@@ -63,10 +63,12 @@ class Mismatch:
 
 
 _MEASURED_AS = {
-    "plus": "current_plus_middle_a", "minus": "current_minus_middle_a",
-    "threshold": "v_th_v", "discharger": "discharger_current_a",
-}  # fmt: skip
-"""The parameter of a datasheet that is each part's spread. Not its weights: the threshold of the neuron is in them."""
+    "plus": current_at_rest(1),
+    "minus": current_at_rest(-1),
+    "threshold": SWING,
+    "discharger": DISCHARGER_CURRENT,
+}
+"""The parameter of a circuit that is each part's spread. Not its weights: the threshold of the neuron is in them."""
 
 
 def _relative(variation: Variation, name: str) -> tuple[float, float]:

@@ -16,14 +16,13 @@ import torch
 from training.data import SpikeData, load
 from training.data.augmentation import Augmentation
 from training.data.spikes import reduced
-from training.hardware import HardwareModel, NormalisedModel, normalise
+from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
 from training.hardware_aware.methods import Comparison, Method, MethodResult, run_method
 from training.hardware_aware.variation import Mismatch
 from training.models import convolutional, fully_connected
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.study.plan import AugmentationPlan, Study, StudyError, hardware_name
-from training.synapse_table import WeightRange
 from training.trainer import Progress
 
 COLUMNS = (

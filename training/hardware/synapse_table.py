@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.hardware import FloatArray, NormalisedModel, OutOfRange
+from training.hardware.curve import FloatArray, OutOfRange
+from training.hardware.normalised import NormalisedModel
 
 
 @dataclass(frozen=True)

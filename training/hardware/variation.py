@@ -2,7 +2,10 @@
 
 A sample of a parameter is ``nominal + die + device`` (of its logarithm where it is spread over a factor, as currents in weak
 inversion are): the first deviation is shared by every cell of a die, the second is each cell's own. Both are correlated between
-parameters. The file holds no torch and no simulator.
+parameters.
+
+The names below are the contract between whoever measures dies and `training.hardware_aware.variation.Mismatch`, which draws new
+ones; further parameters may have any name.
 """
 
 from __future__ import annotations
@@ -10,17 +13,27 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-FloatArray = NDArray[np.float64]
+from training.hardware.curve import FloatArray, Record
+
 Matrix = tuple[tuple[float, ...], ...]
 
+SWING = "v_th_v"
+"""Distance from rest to threshold, volt."""
+DISCHARGER_CURRENT = "discharger_current_a"
+"""Current of the discharger at rest, ampere."""
+MIDDLE = "middle"
+"""The code in the middle of a sign's range."""
 
-class VariedParameter(BaseModel):
+
+def current_at_rest(sign: int, code: str = MIDDLE) -> str:
+    """Name of the current at rest of one sign of the synapse at a code of its range, ampere."""
+    return f"current_{'plus' if sign > 0 else 'minus'}_{code}_a"
+
+
+class VariedParameter(Record):
     """One parameter of a cell over the Monte Carlo dies. `log`: its covariances are those of its natural logarithm."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     unit: str
@@ -34,11 +47,9 @@ class VariedParameter(BaseModel):
         return self
 
 
-class Variation(BaseModel):
+class Variation(Record):
     """Joint distribution of cell parameters: covariance per die (shared by its cells) and per device, in the order of
     `parameters`; in the parameter's unit, or dimensionless where its scale is logarithmic."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     parameters: tuple[VariedParameter, ...] = Field(min_length=1)
     die_covariance: Matrix

@@ -1,0 +1,41 @@
+"""What a network may know of the circuit it will run on.
+
+`HardwareModel` holds physical values extracted from a circuit at one corner and one temperature; `normalise()` is the one place
+where SI becomes the numbers of the neuron equation, `NormalisedModel`. No torch and no simulator is imported, so an extracted
+model can be read anywhere.
+
+The membrane is described in the charge domain: the *displacement* ``u`` of a membrane is the charge that has flowed onto it
+since it was at rest, divided by the loaded capacitance ``C`` (volts, positive towards the threshold), and ``v = u / V_th``.
+A membrane capacitor whose value depends on its voltage therefore stays linear in ``v``; `NeuronHardware.membrane` converts to
+the voltage that a probe would show.
+"""
+
+from training.hardware.curve import Curve, FloatArray, HardwareModelError, OutOfRange, Quantity
+from training.hardware.model import REFERENCE_FILE, SCHEMA_VERSION, HardwareModel, NeuronHardware, Sign, SynapseHardware
+from training.hardware.normalised import NormalisedModel, NormalisedSynapse, firing_law, normalise
+from training.hardware.synapse_table import SynapseTable, WeightRange, constant_beta
+from training.hardware.variation import Matrix, Variation, VariedParameter
+
+__all__ = [
+    "REFERENCE_FILE",
+    "SCHEMA_VERSION",
+    "Curve",
+    "FloatArray",
+    "HardwareModel",
+    "HardwareModelError",
+    "Matrix",
+    "NeuronHardware",
+    "NormalisedModel",
+    "NormalisedSynapse",
+    "OutOfRange",
+    "Quantity",
+    "Sign",
+    "SynapseHardware",
+    "SynapseTable",
+    "Variation",
+    "VariedParameter",
+    "WeightRange",
+    "constant_beta",
+    "firing_law",
+    "normalise",
+]

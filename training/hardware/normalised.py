@@ -1,0 +1,133 @@
+"""The dimensionless numbers of the neuron equation (w, E, kicks), and how they follow from a hardware model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.hardware.curve import FloatArray, HardwareModelError
+from training.hardware.model import HardwareModel, Sign
+
+
+@dataclass(frozen=True)
+class NormalisedSynapse:
+    """One sign of the synapse over a grid of |w| (all arrays of one shape [G]); kicks are jumps of v, positive upwards.
+
+    `beta` is 1/E with the sign of the weight, so that beta * w >= 0. Interpolate linearly between grid points.
+    """
+
+    magnitude: FloatArray
+    beta: FloatArray
+    kick_on: FloatArray
+    kick_off: FloatArray
+    kick_off_tail: FloatArray
+
+    @property
+    def smallest(self) -> float:
+        return float(self.magnitude[0])
+
+    @property
+    def largest(self) -> float:
+        return float(self.magnitude[-1])
+
+    @classmethod
+    def constant(cls, reversal: float, largest: float = 1e6) -> NormalisedSynapse:
+        """A synapse with one reversal potential (any sign, inf allowed) for all weights and no kicks."""
+        zero = np.zeros(2)
+        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), zero, zero, zero)
+
+
+@dataclass(frozen=True)
+class NormalisedModel:
+    """The neuron equation's numbers: time in phases, membrane in thresholds (docs/physics.md).
+
+    Accumulation: dv/dt = sum_j w_j (1 - beta(w_j) v) step(t - t_j), v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by
+    kick_off(w_j) at t = 1 for every input that arrived before 1. A synapse of weight 0 (off) jumps by `idle_kick_on/off`.
+    Firing: t_out = firing curve at v (linear between points, clipped to [t_min, 1] outside them); the tail adds
+    kick_off_tail * ln(t_out / tail_reference) to v for each synapse that was on (one fixed-point step is enough). The curve was
+    measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`.
+    """
+
+    plus: NormalisedSynapse
+    minus: NormalisedSynapse
+    firing_v: FloatArray
+    firing_t: FloatArray
+    e_dis: float = math.inf
+    v_reset: float = 0.0
+    idle_kick_on: float = 0.0
+    idle_kick_off: float = 0.0
+    idle_kick_off_tail: float = 0.0
+    tail_reference: float = 0.5
+    fan_out: int = 0
+    load_delay: float = 0.0
+    linear_range: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def t_min(self) -> float:
+        return float(self.firing_t.min())
+
+    @classmethod
+    def constant(cls, e_plus: float, e_minus: float, e_dis: float = math.inf, largest: float = 1e6) -> NormalisedModel:
+        """The published model: one E+ > 0, one E- < 0, a discharger of reversal e_dis, and nothing else.
+
+        e_plus = 100, e_minus = -100 is the conventional network.
+        """
+        if not (e_plus > 0 > e_minus and e_dis > 1):
+            raise HardwareModelError(f"need E+ > 0 > E- and E_dis > 1, not {e_plus}, {e_minus}, {e_dis}")
+        v = np.linspace(0.0, 1.0, 257)
+        return cls(
+            NormalisedSynapse.constant(e_plus, largest),
+            NormalisedSynapse.constant(e_minus, largest),
+            firing_v=v,
+            firing_t=firing_law(v, e_dis),
+            e_dis=e_dis,
+        )
+
+
+def firing_law(v: FloatArray, e_dis: float) -> FloatArray:
+    """Spike time (phases) of a membrane v under a discharger with reversal e_dis (docs/physics.md, equation 3)."""
+    if math.isinf(e_dis):
+        return 1.0 - np.asarray(v)
+    b = 1.0 / e_dis
+    return (math.log1p(-b) - np.log1p(-b * np.asarray(v))) / math.log1p(-b)
+
+
+def normalise(model: HardwareModel, points: int = 129) -> NormalisedModel:
+    """SI to the numbers of the neuron equation. The only place where that happens.
+
+    Args:
+        model: the extracted hardware.
+        points: grid points per weight curve (logarithmic in |w|), and half as many again for the firing curve.
+    """
+    v_th, charge_unit = model.neuron.v_th_v, model.neuron.capacitance_f * model.neuron.v_th_v
+
+    def synapse(sign: Sign) -> NormalisedSynapse:
+        cell = model.synapse(sign)
+        current = np.geomspace(*cell.current_range_a, points)
+        return NormalisedSynapse(
+            magnitude=current / model.unit_current_a,
+            beta=sign * v_th / cell.reversal(current),
+            kick_on=cell.charge_on(current) / charge_unit,
+            kick_off=cell.charge_off(current) / charge_unit,
+            kick_off_tail=cell.charge_off_tail(current) / charge_unit,
+        )
+
+    displacement = np.linspace(model.neuron.firing.x[0], model.neuron.firing.x[-1], 8 * points)
+    low, high = model.neuron.linear_range
+    return NormalisedModel(
+        plus=synapse(1),
+        minus=synapse(-1),
+        firing_v=displacement / v_th,
+        firing_t=model.neuron.firing(displacement) / model.phase_s,
+        e_dis=model.neuron.discharger_reversal.value / v_th,
+        v_reset=model.neuron.reset_error.value / v_th,
+        idle_kick_on=model.neuron.idle_charge_on.value / charge_unit,
+        idle_kick_off=model.neuron.idle_charge_off.value / charge_unit,
+        idle_kick_off_tail=model.neuron.idle_charge_off_tail.value / charge_unit,
+        fan_out=model.neuron.fan_out,
+        load_delay=model.neuron.load_delay.value / model.phase_s,
+        tail_reference=model.tail_reference_s / model.phase_s,
+        linear_range=(low / v_th, high / v_th),
+    )
