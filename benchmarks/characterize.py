@@ -15,9 +15,9 @@ from benchmarks.probes import process_cpu_s
 from cosim.bench.monitored import MonitoredBench
 from cosim.characterize.extract import characterize
 from cosim.datasheet.make import DatasheetResult, make_datasheet
-from cosim.datasheet.pvt import REBIASED, PvtResult, at_bias, run_pvt
+from cosim.datasheet.pvt import REBIASED, PvtResult, run_pvt
 from cosim.design import Design, load_design
-from cosim.design.condition import of_design
+from cosim.design.condition import Condition, of_design
 from cosim.design.sections import Datasheet, Limit
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
@@ -86,19 +86,19 @@ def _held_out(design: Design, run: Path, quick: bool) -> Iterator[Figure]:
     """Top rung of the ladder on spike patterns that nothing was fitted to: typical, and every other corner, re-biased."""
     with Store(run / "points.sqlite") as store, WorkerPool(JOBS, design.accuracy.timeout_s) as pool:
 
-        def bench(at: Design) -> MonitoredBench:
-            return MonitoredBench(at, at.process.pdk(), store, JOBS, pool=pool)
+        def bench(at: Condition) -> MonitoredBench:
+            return MonitoredBench.at(at, design, design.process.pdk(), store, jobs=JOBS, pool=pool)
 
         nominal = HardwareModel.load(run / "hardware.json")
         circuits = _rebiased(design, RunDirectory(run), nominal, pool).circuits[1 : 2 if quick else None]
-        corners = [bench(one.condition.applied(design)) for one in circuits]
-        yield from holdout_figures((bench(design), nominal), [(one, characterize(one).hardware) for one in corners])
+        corners = [bench(one.condition) for one in circuits]
+        yield from holdout_figures((bench(of_design(design)), nominal), [(one, characterize(one).hardware) for one in corners])
 
 
 def _rebiased(design: Design, directory: RunDirectory, nominal: HardwareModel, pool: WorkerPool) -> PvtResult:
     """Every corner of the datasheet, re-biased, at the design's temperature and supply."""
     asked = Datasheet.model_validate({"corners": design.datasheet.corners, "modes": (REBIASED,)})
-    own = at_bias(of_design(design), nominal.neuron.discharger_bias.value)
+    own = of_design(design).at_bias(nominal.neuron.discharger_bias.value)
     return run_pvt(
         design, asked, own,
         lambda names, conditions: measure(design, DESIGN, names, conditions, directory, pool, Monitor(), SweepOptions()),

@@ -12,6 +12,8 @@ from netlists.stimulus import PhaseWindow, control_lines, current_pulse
 from netlists.synapse import SynapseNodes, SynapseSetting
 
 COLUMN = "column"
+SYNAPSE = "synapse"
+"""The one synapse of `synapse_iv`."""
 MEMBRANE = "v(column_membrane_0)"
 SPIKE = "v(column_spike_0)"
 
@@ -32,7 +34,7 @@ def synapse_iv(cells: Cells, setting: SynapseSetting | None) -> str:
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
     circuit.V("spike", "spike", 0, cells.supply_v)
     circuit.V("spike_bar", "spike_bar", 0, 0.0)
-    cells.synapse.attach(circuit, "synapse", SynapseNodes("membrane", "spike", "spike_bar", "supply"), setting)
+    cells.synapse.attach(circuit, SYNAPSE, SynapseNodes("membrane", "spike", "spike_bar", "supply"), setting)
     return netlist_text(circuit)
 
 

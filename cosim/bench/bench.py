@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from cosim.bench.results import Results
 from cosim.design import Design
+from cosim.design.condition import Condition
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis
 from netlists.crossbar import Cells
@@ -46,14 +47,6 @@ class Accuracy(NamedTuple):
     max_step_s: float
 
 
-def design_cells(design: Design, hardware: HardwareModel | None = None) -> Cells:
-    """The cells of a design, set as characterisation found; before it, the dischargers sit in the middle of their range."""
-    bias = hardware.neuron.discharger_bias.value if hardware else sum(design.neuron.discharger_bias_v) / 2
-    lead = hardware.neuron.input_delay.value if hardware else 0.0
-    cell = synapse_cell(design.synapse, design.process.supply_v)
-    return Cells(cell, design.neuron, design.timing, design.process.supply_v, bias, lead)
-
-
 @dataclass
 class Bench:
     """Runs decks of one design at its corner, through the store."""
@@ -67,8 +60,15 @@ class Bench:
     """Whether decks draw process and mismatch for the seed that they are given later."""
     pool: Pool | None = None
     """Workers to use instead of new ones for each batch."""
+    discharger_bias_v: float | None = None
+    """What the dischargers are set to; the middle of the range in which characterisation looks where None."""
     failures: list[Outcome] = field(default_factory=list)
     cpu_s: float = 0.0
+
+    @classmethod
+    def at(cls, condition: Condition, design: Design, pdk: Pdk, store: Store | None, **settings: Any) -> Self:
+        """The bench of a design at a condition. Raises `InputError` as `Condition.applied`."""
+        return cls(condition.applied(design), pdk, store, discharger_bias_v=condition.discharger_bias_v, **settings)
 
     @property
     def working(self) -> Accuracy:
@@ -131,7 +131,15 @@ class Bench:
         return prune(self.pdk, self.design.process.corner, device_uses(netlist)).digest
 
     def cells(self, hardware: HardwareModel | None = None) -> Cells:
-        return design_cells(self.design, hardware)
+        """The cells of the design, set as characterisation found; without it, with the bench's own bias."""
+        design = self.design
+        middle = sum(design.neuron.discharger_bias_v) / 2
+        bias = middle if self.discharger_bias_v is None else self.discharger_bias_v
+        lead = 0.0
+        if hardware:
+            bias, lead = hardware.neuron.discharger_bias.value, hardware.neuron.input_delay.value
+        cell = synapse_cell(design.synapse, design.process.supply_v)
+        return Cells(cell, design.neuron, design.timing, design.process.supply_v, bias, lead)
 
 
 def with_bias(cells: Cells, discharger_bias_v: float) -> Cells:

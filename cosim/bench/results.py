@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Self
 
 from cosim.simulator import Outcome, Point, Row
 
 
-class Measured(NamedTuple):
-    """A point that worked, and what was read off its waveforms."""
+@dataclass(frozen=True)
+class Measured:
+    """A point that worked, what was read off its waveforms, and the CPU time that took (s)."""
 
     point: Point
     row: Row
+    cpu_s: float = 0.0
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """Raises the error of an outcome that has no row."""
+        if outcome.row is None:
+            raise outcome.error or LookupError(f"{outcome.point.deck.title}: no result")
+        return cls(outcome.point, outcome.row, outcome.cpu_s)
 
 
 class Results:
@@ -35,7 +45,7 @@ class Results:
     @property
     def alive(self) -> list[Measured]:
         """Points that worked, in the order of the batch."""
-        return [Measured(outcome.point, outcome.row) for outcome in self._outcomes.values() if outcome.row is not None]
+        return [Measured.of(outcome) for outcome in self._outcomes.values() if outcome.row is not None]
 
     @property
     def failed(self) -> list[Outcome]:

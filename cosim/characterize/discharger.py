@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ LONGEST_PHASES = 3.0
 """A weak bias is followed this long before it counts as not firing."""
 
 
-def bias_points(bench: Bench, column_size: ColumnSize, biases_v: np.ndarray) -> Iterator[Point]:
+def bias_points(bench: Bench, column_size: ColumnSize, biases_v: Iterable[float]) -> Iterator[Point]:
     """A resting column fired at several discharger biases, in a phase that lasts until it fires."""
     phase = bench.design.timing.phase_s
     window = PhaseWindow(0.1 * phase, 1.1 * phase, (1.1 + LONGEST_PHASES) * phase)

@@ -43,6 +43,8 @@ class Characterization:
 def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None) -> Characterization:
     """Run every measurement of the design and extract its HardwareModel.
 
+    A bench whose dischargers are set keeps that bias; otherwise it is found in the design's range.
+
     Raises `CharacterizationError` if a measurement has lost too many of its points.
     """
     size = _column_size(bench)
@@ -91,7 +93,7 @@ class _Static:
 
 def _survivors(what: str, results: Results, at_least: int) -> list[dict[str, Any]]:
     """Rows of the points that worked, each with its condition."""
-    alive = [{**point.condition, **row} for point, row in results.alive]
+    alive = [{**one.point.condition, **one.row} for one in results.alive]
     if len(alive) < at_least:
         raise CharacterizationError(
             f"{what}: {len(results.failed)} of {len(results)} simulations failed; see characterization/failures.parquet"
@@ -100,11 +102,11 @@ def _survivors(what: str, results: Results, at_least: int) -> list[dict[str, Any
 
 
 def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
-    biases = np.linspace(*bench.design.neuron.discharger_bias_v, BIAS_STEPS)
     curves, ramps = list(synapse_current.points(bench)), list(membrane_charge.points(bench, size.synapses))
-    fired, static = list(discharger.bias_points(bench, size, biases)), discharger.threshold_point(bench, bench.cells())
+    static = discharger.threshold_point(bench, bench.cells())
+    biases = np.linspace(*bench.design.neuron.discharger_bias_v, BIAS_STEPS) if bench.discharger_bias_v is None else ()
+    fired = list(discharger.bias_points(bench, size, biases))
     results = bench.run([*curves, *ramps, *fired, static])
-    spikes = _survivors("discharger bias", results.of(fired), 3)
     threshold = _survivors("static threshold", results.of([static]), 1)[0]["threshold_v"]
     if not np.isfinite(threshold):
         raise CharacterizationError("static threshold: the neuron's output never spikes; check the sizes of its sensing inverter")
@@ -113,14 +115,14 @@ def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
             raise CharacterizationError(f"synapse current, sign {sign:+d}: fewer than 4 codes could be simulated")
     iv = synapse_current.iv_table(results.of(curves))
     synapse_current.check_currents(iv, bench.design.neuron.rest_v)
-    return _Static(
-        iv,
-        membrane_charge.charge_table(results.of(ramps)),
-        discharger.bias_for_phase(
-            np.array([row["bias_v"] for row in spikes]), np.array([row["spike_s"] for row in spikes]), bench.design.timing.phase_s
-        ),
-        float(threshold),
-    )
+    bias = _found_bias(bench, results.of(fired)) if bench.discharger_bias_v is None else bench.discharger_bias_v
+    return _Static(iv, membrane_charge.charge_table(results.of(ramps)), bias, float(threshold))
+
+
+def _found_bias(bench: Bench, fired: Results) -> float:
+    """The bias (V) with which a resting column fires after one phase."""
+    spikes = pd.DataFrame(_survivors("discharger bias", fired, 3))
+    return discharger.bias_for_phase(spikes.bias_v.to_numpy(), spikes.spike_s.to_numpy(), bench.design.timing.phase_s)
 
 
 def _firing_measurements(
@@ -193,5 +195,5 @@ def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
 
 def _all_fired(pulses: Results) -> list[dict[str, Any]]:
     """Rows of the pulses of one setting, in their order; none unless every one of them ended in a spike."""
-    rows = [row for _, row in pulses.alive if np.isfinite(row["spike_s"])]
+    rows = [one.row for one in pulses.alive if np.isfinite(one.row["spike_s"])]
     return rows if len(rows) == len(pulses) else []

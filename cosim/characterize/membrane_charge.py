@@ -79,7 +79,7 @@ def charge_table(ramps: Results) -> pd.DataFrame:
     """synapses, charge_c (from the released membrane), membrane_v (falling with charge)."""
     import pandas as pd
 
-    frames = [pd.DataFrame({"synapses": point.condition["synapses"], **row}) for point, row in ramps.alive]
+    frames = [pd.DataFrame({"synapses": one.point.condition["synapses"], **one.row}) for one in ramps.alive]
     table = pd.concat(frames, ignore_index=True).sort_values(["synapses", "charge_c"])
     # both ramps start at the same point
     return table.drop_duplicates(["synapses", "charge_c"]).reset_index(drop=True)

@@ -65,9 +65,7 @@ def iv_table(curves: Results) -> pd.DataFrame:
     """Raw points: sign, code, membrane_v, current_a (positive towards ground)."""
     import pandas as pd
 
-    frames = [
-        pd.DataFrame({"sign": point.condition["sign"], "code": point.condition["code"], **row}) for point, row in curves.alive
-    ]
+    frames = [pd.DataFrame({**{name: one.point.condition[name] for name in ("sign", "code")}, **one.row}) for one in curves.alive]
     return pd.concat(frames, ignore_index=True)
 
 

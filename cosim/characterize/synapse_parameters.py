@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -14,7 +13,7 @@ from cosim.characterize.held_membrane import integral, line_parameters, rail_to_
 from cosim.simulator import DcSweep, Point, Transient, Waveforms
 from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, held_neuron, starving_pullup, switched_synapse
 from netlists.synapse import SIGNS, Sign, SynapseSetting
-from netlists.testbenches import synapse_iv
+from netlists.testbenches import SYNAPSE, synapse_iv
 
 EXTRACTOR_VERSION = 2
 """To be raised when what is read off waveforms changes: the store keeps rows by it."""
@@ -70,11 +69,11 @@ def bias_curves(bench: Bench) -> Iterator[Point]:
         "discharger": (held_neuron(cells, None, Levels(phase=True)), "Vdischarger_bias"),
         "pullup": (starving_pullup(cells), "Vpullup_bias"),
     }
-    for sign, side in zip(SIGNS, "np", strict=True):
+    for sign in SIGNS:
+        source = cells.synapse.bias_source(SYNAPSE, sign)
         for _, setting in synapse_codes(bench, sign)[:1]:
-            netlist, source = synapse_iv(cells, setting), f"Vsynapse_{side}_bias"
-            if re.search(rf"^{source}\s", netlist, re.MULTILINE | re.IGNORECASE):
-                decks["plus" if sign > 0 else "minus"] = netlist, source
+            if source:
+                decks["plus" if sign > 0 else "minus"] = synapse_iv(cells, setting), source
     for device, (netlist, source) in decks.items():
         deck = bench.deck(f"bias curve, {device}", netlist, sweep(source), [MEMBRANE_SOURCE])
         yield Point({"device": device}, deck, current_over_bias)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from cosim.datasheet.parameters import Row, all_parameters, parameters_of
+from cosim.bench.results import Measured
+from cosim.datasheet.parameters import all_parameters, parameters_of
 from cosim.design import Design
-from cosim.design.condition import Condition
+from cosim.design.condition import Condition, PointCondition
 from cosim.sweep.run import SweepResult
-from sky130_models.corners import Corner
 
 
 @dataclass(frozen=True)
-class Measured:
+class Circuit:
     """One circuit: its mode, its condition as it was simulated, and its parameters (NaN where there is none)."""
 
     mode: str
@@ -24,31 +23,20 @@ class Measured:
     values: Mapping[str, float]
 
 
-def condition_of(row: Row) -> Condition:
-    """The condition that a row of a sweep was measured at."""
-    fields = tuple(sorted((name, value) for name, value in row.items() if "." in name))
-    seed = row.get("seed")
-    return Condition(
-        Corner(row["corner"]), float(row["temperature_c"]), float(row["supply_v"]), fields, None if seed is None else int(seed)
-    )
-
-
-def rows_by_condition(result: SweepResult) -> dict[Condition, dict[str, list[dict[str, Any]]]]:
-    """Rows of every measurement, by the condition they were measured at."""
-    found: dict[Condition, dict[str, list[dict[str, Any]]]] = {}
-    for measurement, rows in result.rows.items():
-        for row in rows:
-            found.setdefault(condition_of(row), {}).setdefault(measurement, []).append(row)
+def by_condition(result: SweepResult) -> dict[Condition, dict[str, list[Measured]]]:
+    """What was measured, by what the circuit was at and then by measurement."""
+    found: dict[Condition, dict[str, list[Measured]]] = {}
+    for name, measured in result.measured.items():
+        for one in measured:
+            found.setdefault(PointCondition.of(one.point.condition).circuit, {}).setdefault(name, []).append(one)
     return found
 
 
-def circuits_of(mode: str, result: SweepResult, design: Design) -> list[Measured]:
+def circuits_of(mode: str, result: SweepResult, design: Design) -> list[Circuit]:
     """The parameters of every condition (and seed) of a sweep."""
-    by_condition = rows_by_condition(result)
-    designs = {nominal: nominal.applied(design) for nominal in {condition.nominal for condition in by_condition}}
-    return [
-        Measured(mode, condition, parameters_of(rows, designs[condition.nominal])) for condition, rows in by_condition.items()
-    ]
+    measured = by_condition(result)
+    designs = {nominal: nominal.applied(design) for nominal in {condition.nominal for condition in measured}}
+    return [Circuit(mode, condition, parameters_of(mine, designs[condition.nominal])) for condition, mine in measured.items()]
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,7 @@ class Extremes:
     circuits: int
 
 
-def extremes(circuits: Sequence[Measured], nominal: Measured) -> Iterator[Extremes]:
+def extremes(circuits: Sequence[Circuit], nominal: Circuit) -> Iterator[Extremes]:
     """One line a mode and parameter, over the circuits that have it."""
     for mode in dict.fromkeys(circuit.mode for circuit in circuits):
         for name, parameter in all_parameters().items():

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from cosim.bench.bench import Bench
 from cosim.bench.monitored import MonitoredBench
 from cosim.characterize.measurements import MEASUREMENTS
-from cosim.datasheet.circuits import Measured, circuits_of
+from cosim.datasheet.circuits import Circuit, circuits_of
 from cosim.datasheet.monte_carlo import shared, statistics_of, table, variation
 from cosim.datasheet.parameters import MEASURED, all_parameters, no_values
-from cosim.datasheet.pvt import PvtResult, at_bias, run_pvt
+from cosim.datasheet.pvt import PvtResult, run_pvt
 from cosim.datasheet.tables import (
     MONTE_CARLO,
     Judged,
@@ -124,7 +124,7 @@ class _Maker:
     def __post_init__(self) -> None:
         self.sweeps: list[SweepResult] = []
         self.remarks: list[str] = []
-        self.own = at_bias(of_design(self.design), self.hardware.neuron.discharger_bias.value)
+        self.own = of_design(self.design).at_bias(self.hardware.neuron.discharger_bias.value)
         self.rerun = Rerun(relative(self.design_file), relative(self.directory.path))
 
     def measure(
@@ -140,12 +140,12 @@ class _Maker:
 
     def dies(
         self, count: int, process: bool = True, design: Design | None = None, names: Sequence[str] = MEASURED
-    ) -> list[Measured]:
+    ) -> list[Circuit]:
         """So many dies at the design's own condition."""
         conditions = [dataclasses.replace(self.own, seed=seed) for seed in range(count)]
         return circuits_of(MONTE_CARLO, self.measure(names, conditions, process, design), design or self.design)
 
-    def monte_carlo(self, nominal: Measured) -> tuple[list[Measured], dict[str, pd.DataFrame]]:
+    def monte_carlo(self, nominal: Circuit) -> tuple[list[Circuit], dict[str, pd.DataFrame]]:
         """Dies of the design and the tables of their statistics; their covariances go into datasheet/hardware.json."""
         asked = self.design.datasheet
         hardware, model_set = self.hardware, self.design.process.pdk().model_set
@@ -185,7 +185,7 @@ class _Maker:
 
     def _drawn(self, design: Design, otherwise: str) -> list[str]:
         """Measurements of which the models of a design can draw dies; of the others a remark says what they lack."""
-        bench, drawn = Bench(self.own.applied(design), design.process.pdk(), None, statistics=True), []
+        bench, drawn = Bench.at(self.own, design, design.process.pdk(), None, statistics=True), []
         for name in MEASURED:
             try:
                 drawn += [name] if list(MEASUREMENTS[name].points(bench)) else []

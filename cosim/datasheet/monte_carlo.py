@@ -18,7 +18,7 @@ from sky130_models.corners import ModelSet
 from training.hardware import Matrix, Variation, VariedParameter
 
 if TYPE_CHECKING:
-    from cosim.datasheet.circuits import Measured
+    from cosim.datasheet.circuits import Circuit
     from cosim.design.sections import Process
 
 FloatArray = NDArray[np.float64]
@@ -76,14 +76,14 @@ def statistics_of(process: Process) -> str:
     return f"random numbers as {Path(process.library).name} draws them" if process.library else SOURCE[process.model_set]
 
 
-def table(circuits: Sequence[Measured]) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
+def table(circuits: Sequence[Circuit]) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:
     """Seeds in order, and the values of every parameter over them."""
     ordered = sorted((circuit for circuit in circuits if circuit.condition.seed is not None), key=_seed)
     values = {name: np.array([circuit.values[name] for circuit in ordered]) for name in all_parameters()}
     return np.array([_seed(circuit) for circuit in ordered], dtype=np.int64), values
 
 
-def _seed(circuit: Measured) -> int:
+def _seed(circuit: Circuit) -> int:
     return circuit.condition.seed or 0
 
 

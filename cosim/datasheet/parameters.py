@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cosim.bench.results import Measured
 from cosim.characterize.synapse_parameters import CODE_NAMES
 from cosim.design import Design
 from netlists.synapse import SIGNS
@@ -91,8 +92,9 @@ def no_values() -> dict[str, float]:
     return dict.fromkeys(all_parameters(), NAN)
 
 
-def parameters_of(rows: Rows, design: Design) -> dict[str, float]:
-    """The parameters of one circuit at one condition from the rows of its measurements; NaN for what could not be measured."""
+def parameters_of(measured: Mapping[str, Sequence[Measured]], design: Design) -> dict[str, float]:
+    """The parameters of one circuit at one condition from its measurements; NaN for what could not be measured."""
+    rows = {name: [{**one.point.condition, **one.row} for one in points] for name, points in measured.items()}
     found = no_values()
     found.update(_sensing(rows, design))
     found.update(_membrane(rows, design, found["threshold_v"]))

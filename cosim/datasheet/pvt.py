@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.bench.results import Measured
 from cosim.characterize.synapse_parameters import CODE_NAMES
-from cosim.datasheet.circuits import Measured, circuits_of, rows_by_condition
-from cosim.datasheet.parameters import MEASURED, NAN, SIDES, Row, all_parameters, no_values, parameters_of
+from cosim.datasheet.circuits import Circuit, by_condition, circuits_of
+from cosim.datasheet.parameters import MEASURED, NAN, SIDES, all_parameters, no_values, parameters_of
 from cosim.design import Design
 from cosim.design.condition import Condition, Value, product
 from cosim.design.sections import Datasheet, Sweep
@@ -32,9 +33,6 @@ ENDS = (CODE_NAMES[0], CODE_NAMES[-1])
 """The weights that are held."""
 
 SIGN_OF = {side: sign for sign, side in SIDES.items()}
-
-HALF_WIDTH_V = 1e-3
-"""A discharger bias is given as a range of this half width around it."""
 
 TINY_A = 1e-30
 """Stands for no current where its logarithm is taken."""
@@ -62,8 +60,8 @@ class Unreached:
 class PvtResult:
     """Every circuit that was measured, weights that could not be reached, and points that failed."""
 
-    nominal: Measured
-    circuits: list[Measured] = field(default_factory=list)
+    nominal: Circuit
+    circuits: list[Circuit] = field(default_factory=list)
     unreached: list[Unreached] = field(default_factory=list)
     sweeps: list[SweepResult] = field(default_factory=list)
 
@@ -76,12 +74,17 @@ def conditions(design: Design, asked: Datasheet) -> list[Condition]:
 def run_pvt(design: Design, asked: Datasheet, own: Condition, measure: Measure) -> PvtResult:
     """Measure every parameter in every mode at every condition.
 
-    `own` is the design's own condition, which is always among them; the fields of the design that it sets hold everywhere.
+    `own` is the design's own condition, which is always among them; its bias and the fields of the design that it sets hold
+    everywhere.
     """
-    wanted = list(dict.fromkeys([own, *(_with(condition, dict(own.parameters)) for condition in conditions(design, asked))]))
+    places = (
+        replace(own, corner=one.corner, temperature_c=one.temperature_c, supply_v=one.supply_v)
+        for one in conditions(design, asked)
+    )
+    wanted = list(dict.fromkeys([own, *places]))
     fixed = measure(MEASURED, wanted if FIXED in asked.modes else [own])
     circuits = circuits_of(FIXED, fixed, design)
-    nominal = next((circuit for circuit in circuits if circuit.condition == own), Measured(FIXED, own, no_values()))
+    nominal = next((circuit for circuit in circuits if circuit.condition == own), Circuit(FIXED, own, no_values()))
     result = PvtResult(nominal, sweeps=[fixed])
     result.circuits += circuits if FIXED in asked.modes else []
     if REBIASED in asked.modes:
@@ -93,25 +96,25 @@ def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, r
     own = result.nominal.condition
     wanted = [supply_referred(design, condition) for condition in wanted]
     curves = measure(("bias_curves",), wanted)
-    by_condition = {condition: bias_curves_of(rows) for condition, rows in rows_by_condition(curves).items()}
+    curves_at = {condition: bias_curves_of(measured) for condition, measured in by_condition(curves).items()}
     sensed = {
-        condition: _sensing_rebiased(design, condition, by_condition[condition], by_condition[own])
+        condition: _sensing_rebiased(design, condition, curves_at[condition], curves_at[own])
         for condition in wanted
-        if condition != own and condition in by_condition and own in by_condition
+        if condition != own and condition in curves_at and own in curves_at
     }
     units = measure(UNIT_OF_WEIGHT, list(sensed.values())) if sensed else SweepResult(Path(), {})
-    unit_rows = rows_by_condition(units)
+    units_at = by_condition(units)
     chosen: list[Condition] = [own]  # whose biases are right as they are
     for condition, with_sensing in sensed.items():
-        here = parameters_of(unit_rows.get(with_sensing, {}), with_sensing.applied(design))
-        biased, missing = rebiased(design, with_sensing, by_condition[condition], here, result.nominal.values)
+        here = parameters_of(units_at.get(with_sensing, {}), with_sensing.applied(design))
+        biased, missing = rebiased(design, with_sensing, curves_at[condition], here, result.nominal.values)
         if biased is None:  # a circuit without any parameter
-            result.circuits.append(Measured(REBIASED, with_sensing, no_values()))
+            result.circuits.append(Circuit(REBIASED, with_sensing, no_values()))
         else:
             chosen.append(biased)
         result.unreached += missing
     found = measure(MEASURED, list(dict.fromkeys(chosen)))
-    lost = {(str(one.condition), one.weight) for one in result.unreached}
+    lost = {(one.condition, one.weight) for one in result.unreached}
     result.circuits += [without_lost(circuit, lost) for circuit in circuits_of(REBIASED, found, design)]
     result.sweeps += [curves, units, found]
 
@@ -122,15 +125,15 @@ def supply_referred(design: Design, condition: Condition) -> Condition:
         return condition
     higher = condition.supply_v - design.process.supply_v
     levels = supply_levels(design.synapse)
-    return _with(condition, {f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in levels})
+    return condition.with_parameters({f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in levels})
 
 
-def without_lost(circuit: Measured, lost: set[tuple[str, str]]) -> Measured:
+def without_lost(circuit: Circuit, lost: set[tuple[Condition, str]]) -> Circuit:
     """What was measured at a weight that could not be reached, or half way to it, is not a value of the cell at its weight.
 
-    `lost`: conditions as text and weights, such as plus_strong.
+    `lost`: conditions and weights, such as plus_strong.
     """
-    mine = {weight for condition, weight in lost if condition == str(circuit.condition)}
+    mine = {weight for condition, weight in lost if condition == circuit.condition}
     if not mine:
         return circuit
     gone = {(SIGN_OF.get(side), code) for side, _, end in (weight.partition("_") for weight in mine) for code in (end, "middle")}
@@ -149,7 +152,7 @@ def _sensing_rebiased(design: Design, condition: Condition, here: Curves, own: C
         return condition
     bias, current = own["pullup"]
     wanted = float(np.exp(np.interp(design.neuron.pullup_bias_v, bias, np.log(np.maximum(current, TINY_A)))))
-    return _with(condition, {"neuron.pullup_bias_v": round(_at(*curve, wanted), 5)})
+    return condition.with_parameters({"neuron.pullup_bias_v": round(_at(*curve, wanted), 5)})
 
 
 def rebiased(
@@ -184,7 +187,7 @@ def rebiased(
         if shared:
             fields[f"synapse.{name}"] = found[0]
         elif found[0] != found[1]:
-            fields[f"synapse.{name}"] = ":".join(repr(volts) for volts in found)
+            fields[f"synapse.{name}"] = tuple(found)
         ends = float(current[0] / unit_a), float(current[-1] / unit_a)
         missing += [
             Unreached(condition, f"{side}_{lost}", weight, *ends)
@@ -194,7 +197,7 @@ def rebiased(
         ]
     condition, lost_discharger = _discharger_rebiased(condition, curves, here["e_dis"], unit_a)
     missing += lost_discharger
-    final = _with(condition, fields)
+    final = condition.with_parameters(fields)
     return final, [replace(one, condition=final) for one in missing]
 
 
@@ -206,12 +209,15 @@ def _discharger_rebiased(condition: Condition, curves: Curves, e: float, unit_a:
     share = float(e * np.log(e / (e - 1))) if e > 1 else 1.0  # docs/physics.md, equation 3: a resting membrane fires at t = 1
     ends = float(curve[1][0] / unit_a), float(curve[1][-1] / unit_a)
     lost = [] if ends[0] <= share <= ends[1] else [Unreached(condition, "discharger", share, *ends)]
-    return at_bias(condition, _at(*curve, unit_a * share)), lost
+    return condition.at_bias(_at(*curve, unit_a * share)), lost
 
 
-def bias_curves_of(rows: Mapping[str, Sequence[Row]]) -> Curves:
+def bias_curves_of(measured: Mapping[str, Sequence[Measured]]) -> Curves:
     """Gate bias (V) and current (A) of each device of `bias_curves`."""
-    return {row["device"]: (np.asarray(row["bias_v"]), np.asarray(row["current_a"])) for row in rows.get("bias_curves", ())}
+    return {
+        one.point.condition["device"]: (np.asarray(one.row["bias_v"]), np.asarray(one.row["current_a"]))
+        for one in measured.get("bias_curves", ())
+    }
 
 
 def _rising(curves: Curves, device: str) -> Curve | None:
@@ -237,13 +243,3 @@ def _at(bias_v: NDArray[np.float64], current_a: NDArray[np.float64], wanted_a: f
 
     log = np.log(current_a)
     return float(PchipInterpolator(log, bias_v)(np.clip(np.log(max(wanted_a, TINY_A)), log[0], log[-1])))
-
-
-def at_bias(condition: Condition, discharger_bias_v: float) -> Condition:
-    """The condition with the discharger at a bias."""
-    low, high = (repr(round(discharger_bias_v + step, 6)) for step in (-HALF_WIDTH_V, HALF_WIDTH_V))
-    return _with(condition, {"neuron.discharger_bias_v": f"{low}:{high}"})
-
-
-def _with(condition: Condition, fields: Mapping[str, Value]) -> Condition:
-    return replace(condition, parameters=tuple(sorted({**dict(condition.parameters), **fields}.items())))

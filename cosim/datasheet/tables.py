@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.datasheet.circuits import Extremes, Measured, extremes
+from cosim.datasheet.circuits import Circuit, Extremes, extremes
 from cosim.datasheet.monte_carlo import QUANTILES, Outlier, Spread, outliers, spread
 from cosim.datasheet.parameters import all_parameters
 from cosim.datasheet.pvt import PvtResult
-from cosim.design.condition import Condition
+from cosim.design.condition import Condition, PointCondition, text
 from cosim.design.sections import Limit
 from cosim.runs.failures import sweep_command
 from cosim.runs.limits import Verdict
@@ -34,8 +34,8 @@ class Rerun:
     def command(self, parameter: str, condition: Condition) -> str:
         """The shell command for one parameter at one condition (and seed)."""
         described = all_parameters()[parameter]
-        only = ",".join([str(condition), *(f"{name}={value}" for name, value in described.point)])
-        return sweep_command(self.design_file, described.measurement, only, self.folder)
+        point = PointCondition(described.measurement, condition, dict(described.point))
+        return sweep_command(self.design_file, described.measurement, text(point), self.folder)
 
 
 def short(condition: Condition) -> str:
@@ -44,7 +44,7 @@ def short(condition: Condition) -> str:
     return f"{condition.corner}, {condition.temperature_c:g} C, {condition.supply_v:g} V{seed}"
 
 
-def long_table(circuits: Iterable[Measured]) -> pd.DataFrame:
+def long_table(circuits: Iterable[Circuit]) -> pd.DataFrame:
     """One row a circuit and parameter: mode, corner, temperature_c, supply_v, parameter, value (absent where NaN)."""
     import pandas as pd
 
@@ -125,12 +125,12 @@ class Judged:
     rerun: str
 
 
-def judge(limits: Mapping[str, Limit], circuits: Sequence[Measured], rerun: Rerun) -> list[Judged]:
+def judge(limits: Mapping[str, Limit], circuits: Sequence[Circuit], rerun: Rerun) -> list[Judged]:
     """Every limit on all circuits of its mode. It fails where one of them lacks the parameter: it never fires, say."""
     return [_judge(name, limit, circuits, rerun) for name, limit in limits.items()]
 
 
-def _judge(name: str, limit: Limit, circuits: Sequence[Measured], rerun: Rerun) -> Judged:
+def _judge(name: str, limit: Limit, circuits: Sequence[Circuit], rerun: Rerun) -> Judged:
     mode, _, parameter = name.partition(".")
     here = [one for one in circuits if one.mode == mode]
     lacking = next((one for one in here if not np.isfinite(one.values.get(parameter, np.nan))), None)

@@ -131,8 +131,8 @@ def simulate_patterns(bench: Bench, hardware: HardwareModel, patterns: Sequence[
     results = bench.run(points(bench, hardware, patterns))
     if lost := results.failed:
         raise PatternError(f"{lost[0].point.deck.title}: {lost[0].error}")
-    for point, row in results.alive:
-        k = int(point.condition["pattern"])
+    for one in results.alive:
+        k, row = int(one.point.condition["pattern"]), one.row
         pattern = patterns[k]
         first = k * len(pattern.weights)
         spikes = tuple(Spike(first + j, float(spike) * phase) for j, spike in enumerate(pattern.spikes))

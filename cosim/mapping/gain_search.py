@@ -72,7 +72,7 @@ class _Search:
                 continue
             self.stages.append(stage)
             self.gains.append(pair)
-            self.errors.append(np.concatenate([row["output_spike_s"] for _, row in mine.alive]) - self.wanted_s.ravel())
+            self.errors.append(np.concatenate([one.row["output_spike_s"] for one in mine.alive]) - self.wanted_s.ravel())
 
     def _points(self, pair: tuple[float, float]) -> list[Point]:
         """Every training sample at one pair of gains."""

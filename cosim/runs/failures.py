@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cosim.design.condition import text
 
 if TYPE_CHECKING:
     from cosim.simulator import Outcome
 
 
-def condition_text(condition: Mapping[str, object]) -> str:
-    """A point's condition as `name=value` separated by commas, as `cosim sweep --only` takes it; without what is None."""
-    return ",".join(f"{name}={value}" for name, value in condition.items() if name != "measurement" and value is not None)
-
-
 def sweep_command(design_file: Path | str, measurement: str, only: str, folder: Path | str) -> str:
-    """The shell command that simulates one point of a design again; `only` as `condition_text` writes it."""
+    """The shell command that simulates one point of a design again; `only` as `cosim.design.condition.text` writes it."""
     words = ["cosim", "sweep", str(design_file), "--measure", measurement, "--only", only, "--out", str(folder)]
     return shlex.join(words)
 
@@ -32,6 +28,6 @@ def failure_row(outcome: Outcome, rerun: str, corner: str | None = None) -> dict
     error, condition = outcome.error, outcome.point.condition
     assert error is not None
     return {
-        "condition": condition_text(condition), "corner": condition.get("corner", corner), "seed": outcome.point.deck.seed,
+        "condition": text(condition), "corner": condition.get("corner", corner), "seed": outcome.point.deck.seed,
         "reason": str(error.reason), "message": str(error), "rerun": rerun, "log": error.log, "deck": error.deck,
     }  # fmt: skip

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosim.design import Design, load_design
-from cosim.design.condition import Condition, parse, product
+from cosim.design.condition import Condition, Value, parse, product
 from cosim.design.sections import Sweep
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
+from cosim.runs.given import read_hardware
 from cosim.runs.progress import Monitor
 from cosim.simulator.pools import open_pool, processors
 from sky130_models.corners import Corner
@@ -45,12 +46,13 @@ def run_command(request: SweepRequest, monitor: Monitor) -> SweepResult:
     asked = _sweep(request, design.sweep)
     conditions, of_point = _conditions(request, asked, design)
     directory = RunDirectory(request.out or Path("runs") / design.name)
+    conditions, remarks = _biased(conditions, design, directory)
     workers = open_pool(request.jobs or processors(), design.accuracy.timeout_s, request.scheduler, at_once=True)
     with monitor, directory.open(design.name), workers as pool:
         # The workers get ready while this imports.
         from cosim.sweep.run import SweepOptions, run_sweep
 
-        options = SweepOptions(request.plain, request.check_accuracy, of_point, request.command)
+        options = SweepOptions(request.plain, request.check_accuracy, of_point, request.command, remarks=remarks)
         return run_sweep(design, request.design, asked.measurements, conditions, directory, pool, monitor, options)
 
 
@@ -66,11 +68,29 @@ def _sweep(request: SweepRequest, own: Sweep) -> Sweep:
     )
 
 
-def _conditions(request: SweepRequest, asked: Sweep, design: Design) -> tuple[list[Condition], tuple[tuple[str, str], ...]]:
+def _conditions(request: SweepRequest, asked: Sweep, design: Design) -> tuple[list[Condition], tuple[tuple[str, Value], ...]]:
     if not request.only:
         return product(asked, design), ()
     condition, of_point = parse(request.only, design)
     return [condition], of_point
+
+
+def _biased(conditions: list[Condition], design: Design, directory: RunDirectory) -> tuple[list[Condition], tuple[str, ...]]:
+    """The conditions, at the bias that the run directory's characterisation found where they say nothing of it; and a remark."""
+    file = directory / "hardware.json"
+    if not file.exists() or not any(map(_is_open, conditions)):
+        return conditions, ()
+    try:
+        bias_v = read_hardware(file, design).neuron.discharger_bias.value
+    except InputError as error:  # of another design: it says nothing of this one
+        return conditions, (f"dischargers in the middle of neuron.discharger_bias_v: {error}",)
+    biased = [one.at_bias(bias_v) if _is_open(one) else one for one in conditions]
+    return biased, (f"dischargers at {bias_v:.6g} V, as {file} says",)
+
+
+def _is_open(condition: Condition) -> bool:
+    """Whether a condition leaves it to others what its dischargers are set to."""
+    return condition.discharger_bias_v is None and "neuron.discharger_bias_v" not in dict(condition.parameters)
 
 
 def _words(text: str) -> list[str]:

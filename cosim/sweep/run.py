@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from cosim.bench.bench import Bench
+from cosim.bench.results import Measured
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design import Design
-from cosim.design.condition import Condition, grouped
+from cosim.design.condition import Condition, PointCondition, Value, grouped, text, written
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
-from cosim.runs.failures import condition_text, failure_row, sweep_command
+from cosim.runs.failures import failure_row, sweep_command
 from cosim.runs.progress import Monitor
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Outcome, Point, Pool, Store, stream
@@ -36,14 +37,16 @@ class SweepOptions:
 
     `plain`: every deck is loaded as it is, without the engine's short cuts. `check_accuracy`: so many points of each measurement
     are repeated at a tenth of the tolerance. `only`: names and values that a point's own condition must have (sign, code, ...).
-    `process`: whether dies differ in the parameters that all their devices share, or in mismatch alone.
+    `process`: whether dies differ in the parameters that all their devices share, or in mismatch alone. `remarks` are told with
+    the result.
     """
 
     plain: bool = False
     check_accuracy: int = 0
-    only: tuple[tuple[str, str], ...] = ()
+    only: tuple[tuple[str, Value], ...] = ()
     command: str = ""
     process: bool = True
+    remarks: tuple[str, ...] = ()
 
 
 Rows = list[dict[str, Any]]
@@ -51,10 +54,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass
 class SweepResult:
-    """Rows by measurement (one a point, in the order asked for), of failures, and of the accuracy check."""
+    """What was measured, by measurement (in the order asked for), rows of failures and of the accuracy check."""
 
     folder: Path
-    rows: dict[str, Rows]
+    measured: dict[str, list[Measured]]
     failures: Rows = field(default_factory=list)
     accuracy: Rows = field(default_factory=list)
     points: int = 0
@@ -62,18 +65,22 @@ class SweepResult:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     files: list[str] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Counts, times and files, by flat names."""
         return {
             "points": self.points, "cached": self.cached, "failed": len(self.failures), "wall_s": round(self.wall_s, 3),
-            "simulator_cpu_s": round(self.cpu_s, 3), "files": self.files,
+            "simulator_cpu_s": round(self.cpu_s, 3), "files": self.files, "remarks": list(self.remarks),
             "accuracy": {f"{row['measurement']}.{row['column']}": row["worst_relative_difference"] for row in self.accuracy},
         }  # fmt: skip
 
     def lines(self) -> list[str]:
         """What there is to say on a terminal."""
-        said = [f"{self.points} points, {self.cached} of them known, {len(self.failures)} failed, in {self.wall_s:.1f} s"]
+        said = [
+            *self.remarks,
+            f"{self.points} points, {self.cached} of them known, {len(self.failures)} failed, in {self.wall_s:.1f} s",
+        ]
         said += [f"failed ({row['reason']}): {row['rerun']}" for row in self.failures[:_SHOWN]]
         said += [
             f"accuracy: {row['measurement']}.{row['column']} moves by at most {row['worst_relative_difference']:.2g} "
@@ -117,7 +124,7 @@ def measure(
     """Simulate what the run directory's store does not know; writes nothing else. Raises as `run_sweep` does."""
     _check(design, measurements, conditions)
     started, done = time.monotonic(), list[Outcome]()
-    result = SweepResult(directory.path, {name: [] for name in measurements})
+    result = SweepResult(directory.path, {name: [] for name in measurements}, remarks=options.remarks)
     with Store(directory / "points.sqlite") as store:
         for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
             monitor.outcome(outcome)
@@ -132,7 +139,7 @@ def measure(
         done.sort(key=lambda outcome: outcome.index)
         result.accuracy = _accuracy(_spread(done, options.check_accuracy), store, pool, monitor)
     for outcome in done:
-        result.rows[str(outcome.point.condition["measurement"])].append(_row(outcome))
+        result.measured[_measurement(outcome)].append(Measured.of(outcome))
     result.wall_s = time.monotonic() - started
     return result
 
@@ -152,7 +159,7 @@ def _points(
     """Every point of every measurement; the circuit of a condition is built once for all its seeds."""
     pdk, usual = design.process.pdk(), dict[str, int]()
     for nominal, seeds in grouped(conditions):
-        bench = Bench(nominal.applied(design), pdk, None, statistics=seeds != [None])
+        bench = Bench.at(nominal, design, pdk, None, statistics=seeds != [None])
         for name in measurements:
             points = [point for point in MEASUREMENTS[name].points(bench) if _wanted(point, options.only)]
             if name not in usual:
@@ -162,28 +169,32 @@ def _points(
             monitor.expect((len(points) - usual[name]) * len(seeds))
             for point in points:
                 for seed in seeds:
-                    condition = {"measurement": name, **dataclasses.replace(nominal, seed=seed).as_dict(), **point.condition}
+                    condition = PointCondition(name, dataclasses.replace(nominal, seed=seed), point.condition)
                     library = point.deck.library if options.process else without_process(point.deck.library)
                     deck = dataclasses.replace(point.deck, seed=seed, plain=options.plain, library=library)
                     yield Point(condition, deck, point.extract)
 
 
-def _wanted(point: Point, only: Sequence[tuple[str, str]]) -> bool:
-    return all(str(point.condition.get(name)) == value for name, value in only)
+def _wanted(point: Point, only: Sequence[tuple[str, Value]]) -> bool:
+    return all(point.condition.get(name) == value for name, value in only)
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
-    deck = outcome.point.deck
+def _measurement(outcome: Outcome) -> str:
+    return str(outcome.point.condition["measurement"])
+
+
+def table_row(one: Measured) -> dict[str, Any]:
+    """A point as a row of its measurement's table: its condition, what was measured, how it was integrated."""
+    deck = one.point.deck
     numerics = {"reltol": deck.options.reltol, "max_step_s": getattr(deck.analysis, "max_step_s", None)}
-    condition = {name: value for name, value in outcome.point.condition.items() if name != "measurement"}
-    return {**condition, **(outcome.row or {}), **numerics, "cpu_s": outcome.cpu_s}
+    condition = {name: written(value) for name, value in one.point.condition.items() if name != "measurement"}
+    return {**condition, **one.row, **numerics, "cpu_s": one.cpu_s}
 
 
 def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, options: SweepOptions) -> dict[str, Any]:
     """A row that says what failed, why, and the command that runs just this point again."""
-    condition = outcome.point.condition
-    measurement = str(condition["measurement"])
-    rerun = sweep_command(design_file, measurement, condition_text(condition), directory.path)
+    measurement = _measurement(outcome)
+    rerun = sweep_command(design_file, measurement, text(outcome.point.condition), directory.path)
     return {"measurement": measurement, **failure_row(outcome, rerun + " --plain" * options.plain)}
 
 
@@ -191,7 +202,7 @@ def _spread(done: Sequence[Outcome], count: int) -> list[Outcome]:
     """So many outcomes of each measurement, evenly over the sweep."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in done:
-        groups.setdefault(str(outcome.point.condition["measurement"]), []).append(outcome)
+        groups.setdefault(_measurement(outcome), []).append(outcome)
     chosen = {name: np.unique(np.linspace(0, len(group) - 1, count).round().astype(int)) for name, group in groups.items()}
     return [groups[name][index] for name, indices in chosen.items() for index in indices]
 
@@ -206,7 +217,7 @@ def _accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Moni
         for column, value in (before[outcome.index].row or {}).items():
             if isinstance(value, float) and np.isfinite(value) and np.isfinite(tight.get(column, np.nan)):
                 change = abs(value - tight[column]) / max(abs(tight[column]), 1e-300)
-                changes.setdefault((str(outcome.point.condition["measurement"]), column), []).append(change)
+                changes.setdefault((_measurement(outcome), column), []).append(change)
     return [
         {"measurement": name, "column": column, "points": len(found), "worst_relative_difference": max(found)}
         for (name, column), found in changes.items()
@@ -225,7 +236,7 @@ def _write(
     import pandas as pd
 
     directory.remove([FAILURES, ACCURACY])
-    tables = {f"sweep/{name}.parquet": rows for name, rows in result.rows.items()}
+    tables = {f"sweep/{name}.parquet": list(map(table_row, measured)) for name, measured in result.measured.items()}
     for file, rows in {**tables, FAILURES: result.failures, ACCURACY: result.accuracy}.items():
         if rows or file in tables:
             directory.write_table(file, pd.DataFrame(rows))

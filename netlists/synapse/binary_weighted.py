@@ -65,3 +65,7 @@ class BinaryWeightedSynapse(SynapseCell):
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
         largest = 2**self.dimensions.bits - 1
         return np.unique(np.geomspace(1, largest, count).round()) if count < largest else np.arange(1.0, largest + 1)
+
+    def bias_source(self, name: str, sign: Sign) -> str:
+        """All cells of a circuit share it."""
+        return "Vsynapse_n_bias" if sign > 0 else "Vsynapse_p_bias"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSetting, define, fet, shared_level
-from netlists.synapse.current_source import attach_biases, bias_codes
+from netlists.synapse.current_source import attach_biases, bias_codes, own_bias_source
 from netlists.synapse_dimensions import CascodeDimensions
 from sky130_models.devices import Fet
 
@@ -45,3 +45,6 @@ class CascodeSynapse(SynapseCell):
 
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
         return bias_codes(self.dimensions, sign, count)
+
+    def bias_source(self, name: str, sign: Sign) -> str:
+        return own_bias_source(name, sign)

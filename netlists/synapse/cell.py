@@ -56,6 +56,10 @@ class SynapseCell(ABC):
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
         """At most `count` codes to sweep, from the weakest weight to the strongest; none where the cell lacks a sign."""
 
+    def bias_source(self, name: str, sign: Sign) -> str | None:
+        """The voltage source of the cell `name` that sets the size of a weight of this sign; None where no bias does."""
+        return None
+
 
 def define(circuit: Circuit, cell: SubCircuit) -> None:
     """Make a sub-circuit known to the circuit, once."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSetting, define, fet
+from netlists.synapse.cell import SIGNS, Sign, SynapseCell, SynapseNodes, SynapseSetting, define, fet
 from netlists.synapse_dimensions import CascodeDimensions, CurrentSourceDimensions
 from sky130_models.devices import Fet
 
@@ -20,7 +20,12 @@ def attach_biases(
     lines = f"{name}_n_bias", f"{name}_p_bias"
     for line, volts in zip(lines, (n_bias, p_bias), strict=True):
         circuit.V(line, line, 0, volts)
-    return lines, [f"V{line}" for line in lines]
+    return lines, [own_bias_source(name, sign) for sign in SIGNS]
+
+
+def own_bias_source(name: str, sign: Sign) -> str:
+    """The source of a cell that has a bias of its own for each sign."""
+    return f"V{name}_{'n' if sign > 0 else 'p'}_bias"
 
 
 def bias_codes(dimensions: CurrentSourceDimensions | CascodeDimensions, sign: Sign, count: int) -> NDArray[np.float64]:
@@ -56,3 +61,6 @@ class CurrentSourceSynapse(SynapseCell):
 
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
         return bias_codes(self.dimensions, sign, count)
+
+    def bias_source(self, name: str, sign: Sign) -> str:
+        return own_bias_source(name, sign)

@@ -57,6 +57,10 @@ class NetlistSynapse(SynapseCell):
         range_v = self.dimensions.bias_n_v if sign > 0 else self.dimensions.bias_p_v
         return np.linspace(*range_v, count) if range_v else np.empty(0)
 
+    def bias_source(self, name: str, sign: Sign) -> str | None:
+        line = "n_bias" if sign > 0 else "p_bias"
+        return f"V{name}_{line}" if ("bias_n" if sign > 0 else "bias_p") in self.dimensions.pins else None
+
 
 def pins_of(cards: str, subcircuit: str) -> list[str]:
     """The pins of a sub-circuit in their order, in lower case. Raises `KeyError` if the cards do not define it."""

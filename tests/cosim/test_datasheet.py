@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cosim.cli.main import app
-from cosim.datasheet.circuits import Measured
+from cosim.datasheet.circuits import Circuit
 from cosim.datasheet.make import DatasheetResult, check_limits, make_datasheet
 from cosim.datasheet.parameters import no_values
 from cosim.datasheet.pvt import FIXED
@@ -48,9 +48,9 @@ spike_patterns = 2
 """
 
 
-def circuits(*values: float) -> list[Measured]:
+def circuits(*values: float) -> list[Circuit]:
     places = (Condition(Corner.TT, 27.0, 1.8), Condition(Corner.SS, -40.0, 1.62), Condition(Corner.FF, 125.0, 1.98, (), 17))
-    return [Measured(FIXED, place, {**no_values(), "e_dis": value}) for place, value in zip(places, values, strict=False)]
+    return [Circuit(FIXED, place, {**no_values(), "e_dis": value}) for place, value in zip(places, values, strict=False)]
 
 
 @pytest.mark.parametrize(
@@ -90,16 +90,16 @@ def test_a_limit_on_something_else_is_one_line() -> None:
 
 
 def test_the_command_of_a_row_names_its_point_and_its_die() -> None:
-    condition = Condition(Corner.SS, -40.0, 1.62, (("neuron.discharger_bias_v", "0.5:0.6"),), 17)
+    condition = Condition(Corner.SS, -40.0, 1.62, (("synapse.nmos_bias_v", (0.5, 0.6)),), 17, discharger_bias_v=0.55)
     words = shlex.split(RERUN.command("e_minus_strong", condition))
     assert words[:5] == ["cosim", "sweep", "design.toml", "--measure", "synapse_line"]
-    only = "corner=ss,temperature_c=-40.0,supply_v=1.62,neuron.discharger_bias_v=0.5:0.6,seed=17,sign=-1,weight=strong"
-    assert words[5:7] == ["--only", only]
+    only = "corner=ss,temperature_c=-40.0,supply_v=1.62,discharger_bias_v=0.55,synapse.nmos_bias_v=0.5:0.6,seed=17"
+    assert words[5:7] == ["--only", f"{only},sign=-1,weight=strong"]
     assert short(condition) == "ss, -40 C, 1.62 V, die 17"
 
 
 def test_a_pair_of_numbers_in_a_condition_is_a_pair_in_the_design() -> None:
-    condition = Condition(Corner.TT, 27.0, 1.8, (("neuron.discharger_bias_v", "0.5:0.6"),))
+    condition = Condition(Corner.TT, 27.0, 1.8, (("neuron.discharger_bias_v", (0.5, 0.6)),))
     assert condition.applied(Design(name="x")).neuron.discharger_bias_v == (0.5, 0.6)
 
 

@@ -17,7 +17,7 @@ def test_points_of_one_deck_are_told_apart_and_meet_their_own_rows_in_any_order(
     results = Results([*reversed(outcomes), Outcome(points[2], None, failed)])
     assert [results.row(point) for point in points] == [{"k": 0}, {"k": 1}, None, {"k": 3}]
     some = results.of([points[3], points[2], points[0]])
-    assert [(point.condition["k"], row["k"]) for point, row in some.alive] == [(3, 3), (0, 0)]
+    assert [(one.point.condition["k"], one.row["k"]) for one in some.alive] == [(3, 3), (0, 0)]
     assert [outcome.error for outcome in some.failed] == [failed] and len(some) == 3
     with pytest.raises(KeyError):
         results.of([Point({"k": 0}, DECK, dict)])

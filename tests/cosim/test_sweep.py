@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -30,9 +31,11 @@ from cosim.errors import InputError
 from cosim.simulator import Outcome, Point, Store, WorkerPool
 from cosim.simulator.store import StoreFullError
 from sky130_models.corners import Corner
+from training.hardware import HardwareModel
 
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "designs" / "iris_5_5_5.toml"
+HARDWARE = ROOT / "tests" / "data" / "hardware_iris_5_5_5.json"
 SMALL = ("--measure", "synapse_current", "--measure", "switching_threshold", "--corners", "tt,ss", "--seeds", "0:3")
 
 
@@ -46,9 +49,11 @@ conditions = st.builds(
     st.floats(-55, 175),
     st.floats(1.4, 2.5),
     st.dictionaries(
-        st.sampled_from(["synapse.nmos.length_um", "timing.phase_s", "neuron.rest_v"]), st.floats(1e-9, 2.0)
+        st.sampled_from(["synapse.nmos.length_um", "timing.phase_s", "synapse.nmos_bias_v"]),
+        st.floats(1e-9, 2.0) | st.tuples(st.floats(0.0, 2.0), st.floats(0.0, 2.0)),
     ).map(lambda found: tuple(sorted(found.items()))),
     st.none() | st.integers(0, 10**6),
+    st.none() | st.floats(0.0, 1.8),
 )  # fmt: skip
 
 
@@ -60,7 +65,7 @@ def test_a_condition_is_read_back_from_its_text(condition: Condition) -> None:
 def test_what_a_condition_leaves_out_is_the_designs_and_the_rest_is_the_points() -> None:
     condition, of_point = sweep.parse("corner=ff sign=1,code=0.4,seed=3", load_design(DESIGN))
     assert condition == Condition(Corner.FF, 27.0, 1.8, (), 3)
-    assert of_point == (("sign", "1"), ("code", "0.4"))
+    assert of_point == (("sign", 1.0), ("code", 0.4))
 
 
 def test_product_is_complete_and_seeds_are_innermost() -> None:
@@ -113,6 +118,43 @@ def test_bad_input_is_one_line(words: tuple[str, ...], complaint: str, tmp_path:
     assert result.exit_code == 2, result.output
     (line,) = result.stderr.strip().splitlines()
     assert complaint in line
+
+
+@pytest.fixture
+def characterised(tmp_path: Path) -> Path:
+    """A run directory whose characterisation has found a bias."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.lock").touch()
+    shutil.copy(HARDWARE, tmp_path / "run/hardware.json")
+    return tmp_path / "run"
+
+
+def _point(run: Path, *words: object) -> tuple[pd.Series, list[str]]:
+    """The one row of a DC measurement of the discharger, and what was said."""
+    result = invoke("sweep", DESIGN, "--measure", "discharger_current", *words, "--out", run, "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    return pd.read_parquet(run / "sweep/discharger_current.parquet").iloc[0], result.stdout.splitlines()
+
+
+def test_cells_are_swept_at_the_bias_that_their_characterisation_found(characterised: Path) -> None:
+    found = round(HardwareModel.load(HARDWARE).neuron.discharger_bias.value, 6)
+    row, said = _point(characterised)
+    assert row.discharger_bias_v == row.bias_v == found != 0.6
+    assert said[0] == f"dischargers at {found:g} V, as {characterised / 'hardware.json'} says"
+    again = json.loads((characterised / "sweep/sweep.json").read_text())
+    assert again["remarks"] == said[:1]
+    other, said = _point(characterised, "--only", "discharger_bias_v=0.5")
+    assert other.bias_v == 0.5 and other.current_a < 0.5 * row.current_a and "dischargers" not in said[0]
+    ranged, said = _point(characterised, "--set", "neuron.discharger_bias_v=0.4:0.6")
+    assert ranged.bias_v == 0.5 and ranged.current_a == other.current_a and "dischargers" not in said[0]
+
+
+def test_a_characterisation_of_another_design_says_nothing_of_this_one(characterised: Path) -> None:
+    hardware = HardwareModel.load(HARDWARE).model_copy(update={"cell": "resistive"})
+    hardware.save(characterised / "hardware.json")
+    row, said = _point(characterised)
+    assert row.bias_v == 0.6 and said[0].startswith("dischargers in the middle of neuron.discharger_bias_v: ")
+    assert "cell: is resistive" in said[0]
 
 
 @pytest.mark.slow
