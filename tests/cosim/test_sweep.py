@@ -31,11 +31,10 @@ from cosim.errors import InputError
 from cosim.simulator import Outcome, Point, Store, WorkerPool
 from cosim.simulator.store import StoreFullError
 from sky130_models.corners import Corner
-from training.hardware import HardwareModel
+from training.hardware import REFERENCE_FILE, HardwareModel
 
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "designs" / "iris_5_5_5.toml"
-HARDWARE = ROOT / "tests" / "data" / "hardware_iris_5_5_5.json"
 SMALL = ("--measure", "synapse_current", "--measure", "switching_threshold", "--corners", "tt,ss", "--seeds", "0:3")
 
 
@@ -125,7 +124,7 @@ def characterised(tmp_path: Path) -> Path:
     """A run directory whose characterisation has found a bias."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run/.lock").touch()
-    shutil.copy(HARDWARE, tmp_path / "run/hardware.json")
+    shutil.copy(REFERENCE_FILE, tmp_path / "run/hardware.json")
     return tmp_path / "run"
 
 
@@ -137,7 +136,7 @@ def _point(run: Path, *words: object) -> tuple[pd.Series, list[str]]:
 
 
 def test_cells_are_swept_at_the_bias_that_their_characterisation_found(characterised: Path) -> None:
-    found = round(HardwareModel.load(HARDWARE).neuron.discharger_bias.value, 6)
+    found = round(HardwareModel.reference().neuron.discharger_bias.value, 6)
     row, said = _point(characterised)
     assert row.discharger_bias_v == row.bias_v == found != 0.6
     assert said[0] == f"dischargers at {found:g} V, as {characterised / 'hardware.json'} says"
@@ -150,7 +149,7 @@ def test_cells_are_swept_at_the_bias_that_their_characterisation_found(character
 
 
 def test_a_characterisation_of_another_design_says_nothing_of_this_one(characterised: Path) -> None:
-    hardware = HardwareModel.load(HARDWARE).model_copy(update={"cell": "resistive"})
+    hardware = HardwareModel.reference().model_copy(update={"cell": "resistive"})
     hardware.save(characterised / "hardware.json")
     row, said = _point(characterised)
     assert row.bias_v == 0.6 and said[0].startswith("dischargers in the middle of neuron.discharger_bias_v: ")
