@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,8 @@ def fingerprint(learner: Learner) -> str:
     The number of epochs does so only through the schedule of the learning rate.
     """
     recipe = learner.recipe
-    decisive = replace(recipe, epochs=0) if recipe.schedule == "constant" else recipe
-    digest = hashlib.sha256(repr((asdict(decisive), learner.variation, str(learner.generator.device))).encode())
+    decisive = recipe.model_dump(exclude={"epochs"} if recipe.schedule == "constant" else None)
+    digest = hashlib.sha256(repr((decisive, learner.variation, str(learner.generator.device))).encode())
     for name, module in learner.network.named_modules():
         digest.update(repr((name, type(module).__name__, sorted(_settings(module)))).encode())
     data = learner.data

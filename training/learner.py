@@ -15,8 +15,9 @@ from training.data.mixing import mixed
 from training.data.spikes import SpikeData
 from training.evaluation import accuracy
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
+from training.loss import loss
 from training.network import RCSpikeNetwork
-from training.recipe import Recipe, learning_rate, loss
+from training.recipe import Recipe, learning_rate
 
 
 @dataclass(frozen=True)

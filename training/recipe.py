@@ -1,18 +1,11 @@
-"""How a network is trained: the published recipes, the loss, the learning rate."""
+"""How a network is trained: what can be set, the published recipes, the learning rate. Imports no torch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, Self
 
-import torch.nn.functional as F
-from torch import Tensor
-
-from training.data.augmentation import Augmentation
-from training.layer import LayerOutput
-from training.neurons.ttfs import FirstSpikes
+from pydantic import BaseModel, ConfigDict, Field
 
 Schedule = Literal["constant", "cosine", "one_cycle"]
 
@@ -20,12 +13,25 @@ Schedule = Literal["constant", "cosine", "one_cycle"]
 RISE, START_DIVISOR, END_DIVISOR = 0.3, 25.0, 1e4
 
 
-NO_AUGMENTATION = Augmentation()
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. Times are in phases.
+class Augmentation(_Settings):
+    """How far training pictures are moved, each by its own draw (`training.data.augmentation`)."""
+
+    flip: bool = Field(default=False, description="mirror every other picture, left to right")
+    rotation_degrees: float = Field(default=0.0, ge=0.0, description="turn by a uniform angle up to this, either way (bilinear)")
+    crop_pixels: int = Field(
+        default=0, ge=0, description="shift by whole pixels up to this, either way; what comes in from outside is black"
+    )
+
+    def __bool__(self) -> bool:
+        return self.flip or self.rotation_degrees > 0 or self.crop_pixels > 0
+
+
+class Recipe(_Settings):
+    """How a network is trained; the defaults are those of the published Iris network. Times are in phases.
 
     The loss of a batch, averaged over its samples, with t the spike times of the layers and c of the class outputs:
 
@@ -37,51 +43,38 @@ class Recipe:
     `temporal_target` below 1 keeps every output firing inside its phase, the ones that are no class too; the circuit's firing
     law does not hold for spikes before about a tenth of a phase, which the early-spike penalty keeps away from.
 
-    `spike_time_noise` is the rms noise of every layer's spikes in training, and with `noise_in_evaluation` in inference too, as
-    published. `schedule` is what becomes of `learning_rate` over the epochs. `augmentation` needs pictures; `mixup` (alpha,
-    0 for none) mixes samples with one another (`training.data.mixing`), which needs about twice the epochs.
-    `initial_spread` is the standard deviation of the first weights times the root of a neuron's inputs, which deep networks need
-    (0.7 for the convolutional ones); None: small weights (`training.layer.RCSpikeLayer.reset_parameters`).
+    Raises `pydantic.ValidationError`, a ValueError, for an unknown field or a value out of range.
     """
 
-    epochs: int = 1200
-    batch: int = 50
-    learning_rate: float = 1e-3
+    epochs: int = Field(default=1200, ge=1)
+    batch: int = Field(default=50, ge=1, description="samples of a mini-batch")
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0, description="of Adam")
+    schedule: Schedule = Field(default="constant", description="what becomes of the learning rate over the epochs")
     seed: int = 0
-    softmax_temperature: float = 0.07
-    temporal_penalty: float = 0.1
-    temporal_target: float = 0.9
-    weight_penalty: float = 1e-2
-    early_spike_penalty: float = 0.2
-    early_spike: float = 0.12
-    spike_time_noise: float = 0.01
-    noise_in_evaluation: bool = False
-    schedule: Schedule = "constant"
-    label_smoothing: float = 0.0
-    augmentation: Augmentation = NO_AUGMENTATION
-    mixup: float = 0.0
-    initial_spread: float | None = None
+    softmax_temperature: float = Field(default=0.07, gt=0.0, description="of the cross-entropy, in phases")
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    temporal_penalty: float = Field(default=0.1, ge=0.0, description="on outputs away from temporal_target, squared")
+    temporal_target: float = Field(default=0.9, description="in phases")
+    weight_penalty: float = Field(default=1e-2, ge=0.0, description="on squared weights")
+    early_spike_penalty: float = Field(default=0.2, ge=0.0, description="on spikes before early_spike")
+    early_spike: float = Field(default=0.12, gt=0.0, description="spikes before this share of a phase are penalised")
+    spike_time_noise: float = Field(default=0.01, ge=0.0, description="rms of every layer's spikes, in phases, in training")
+    noise_in_evaluation: bool = Field(default=False, description="the same noise in inference, as published for images")
+    mixup: float = Field(default=0.0, ge=0.0, description="alpha of mixed samples, 0 for none; needs about twice the epochs")
+    initial_spread: float | None = Field(
+        default=None,
+        gt=0.0,
+        description="standard deviation of the first weights times the root of a neuron's inputs: deep networks need it (0.7 for "
+        "convolutional ones); small weights unless given",
+    )
+    augmentation: Augmentation = Field(default=Augmentation(), description="how far training pictures are moved")
 
-    def __post_init__(self) -> None:
-        """Raises ValueError: field, what is wrong, what would be right."""
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(f"schedule: {self.schedule!r}; there are {', '.join(get_args(Schedule))}")
-        if self.batch < 1:
-            raise ValueError(f"batch: {self.batch} must be 1 or more")
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing: {self.label_smoothing} must lie in 0 .. 1, below 1")
-        for name in ("softmax_temperature", "early_spike"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"{name}: {getattr(self, name)} must be positive")
-        if self.initial_spread is not None and not self.initial_spread > 0.0:
-            raise ValueError(f"initial_spread: {self.initial_spread} must be positive")
-        for name in ("epochs", "learning_rate", "spike_time_noise", "mixup"):
-            if not getattr(self, name) >= 0.0:
-                raise ValueError(f"{name}: {getattr(self, name)} must be 0 or more")
+    def but(self, **changes: Any) -> Self:
+        """The same recipe with other values of some fields."""
+        return self.model_validate({**dict(self), **changes})
 
 
-# Sakemi et al. 2025 (arXiv 2412.09010): its Iris network, RC-Spike networks and time-to-first-spike networks on images.
-IRIS = Recipe()
+# Sakemi et al. 2025 (arXiv 2412.09010): RC-Spike networks and time-to-first-spike networks on images.
 RC_SPIKE = Recipe(
     epochs=50,
     batch=32,
@@ -100,45 +93,6 @@ TTFS = Recipe(
     weight_penalty=0.0,
     early_spike_penalty=0.0,
 )
-
-
-def loss(outputs: Sequence[LayerOutput], weights: Sequence[Tensor], targets: Tensor, classes: int, recipe: Recipe) -> Tensor:
-    """Loss of one mini-batch, a scalar: see `Recipe`.
-
-    Args:
-        outputs: what every layer computed, the last one last.
-        weights: weight of every layer.
-        targets: labels [batch], 0 .. classes - 1, or the share of each class [batch, classes].
-        classes: the first so many outputs are the classes.
-    """
-    t_out = outputs[-1].spike_times
-    scores = -t_out[:, :classes] / recipe.softmax_temperature
-    total = F.cross_entropy(scores, targets, label_smoothing=recipe.label_smoothing)
-    total = total + recipe.temporal_penalty * (t_out - recipe.temporal_target).square().sum(1).mean()
-    if recipe.early_spike_penalty:
-        for layer in outputs:
-            early = F.relu(1.0 - layer.spike_times / recipe.early_spike).flatten(1).sum(1).mean()
-            total = total + recipe.early_spike_penalty * early
-    if recipe.weight_penalty:
-        for weight in weights:
-            total = total + recipe.weight_penalty * weight.square().sum()
-    return total
-
-
-def first_spike_loss(
-    layers: Sequence[FirstSpikes], labels: Tensor, classes: int, recipe: Recipe, firing_penalty: float
-) -> Tensor:
-    """Loss of one mini-batch of neurons that fire when they cross the threshold (`training.neurons.ttfs`), a scalar.
-
-    Cross-entropy and temporal penalty as in `Recipe`, and firing_penalty * sum over all neurons of relu(1 - weights that arrived
-    before the spike): a neuron whose arrived weights stay below the threshold cannot fire and has no other gradient.
-    """
-    t_out = layers[-1].spike_times
-    total = F.cross_entropy(-t_out[:, :classes] / recipe.softmax_temperature, labels, label_smoothing=recipe.label_smoothing)
-    total = total + recipe.temporal_penalty * (t_out - recipe.temporal_target).square().sum(1).mean()
-    for layer in layers:
-        total = total + firing_penalty * F.relu(1.0 - layer.weight_sum).flatten(1).sum(1).mean()
-    return total
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:

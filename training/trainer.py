@@ -11,6 +11,7 @@ import torch
 
 from training.checkpoint import Checkpoint
 from training.data.spikes import SpikeData
+from training.errors import TrainingError
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
 from training.learner import Epoch, History, Learner
 from training.network import RCSpikeNetwork
@@ -49,13 +50,13 @@ def train(
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.
 
-    Raises ValueError for a device that is not there, fewer outputs than classes, or an augmentation of what is no picture.
+    Raises `TrainingError` for a device that is not there, fewer outputs than classes, or an augmentation of what is no picture.
     """
     place = _device(device)
     if network.sizes[-1] < data.classes:
-        raise ValueError(f"network: has {network.sizes[-1]} outputs for {data.classes} classes")
+        raise TrainingError(f"network: has {network.sizes[-1]} outputs for {data.classes} classes")
     if recipe.augmentation and data.train_t.dim() != 4:
-        raise ValueError("augmentation: needs pictures, give data.as_images() and a network that takes them")
+        raise TrainingError("augmentation: needs pictures, give data.as_images() and a network that takes them")
     generator = torch.Generator(place).manual_seed(recipe.seed)
     with _in_training(network, place):
         _prepare(network, recipe, generator, keep_weights)
@@ -76,7 +77,7 @@ def _device(device: torch.device | str) -> torch.device:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: {str(device)!r} is not there; take 'cpu'") from error
+        raise TrainingError(f"device: {str(device)!r} is not there; take 'cpu'") from error
     return torch.device(device)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from cosim.design.design import Design
 from cosim.version import ROOT
-from netlists.section import FetSize, Section
+from netlists.section import FetSize
 
 PAGE = ROOT / "docs" / "design.md"
 
@@ -54,7 +55,7 @@ def page() -> str:
     return "\n".join([*parts, LIMITS])
 
 
-def _section(name: str, section: type[Section], variant: str = "") -> Iterator[str]:
+def _section(name: str, section: type[BaseModel], variant: str = "") -> Iterator[str]:
     yield _table(f"[{name}]{variant}", section)
     for key, field in section.model_fields.items():
         for inner in _sections(field.annotation):
@@ -62,13 +63,13 @@ def _section(name: str, section: type[Section], variant: str = "") -> Iterator[s
                 yield from _section(f"{name}.{key}", inner)
 
 
-def _sections(annotation: Any) -> list[type[Section]]:
+def _sections(annotation: Any) -> list[type[BaseModel]]:
     """The sections that a field may hold."""
     candidates = get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
-    return [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, Section)]
+    return [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
-def _table(title: str, section: type[Section]) -> str:
+def _table(title: str, section: type[BaseModel]) -> str:
     rows = [
         _row(key, field)
         for key, field in section.model_fields.items()

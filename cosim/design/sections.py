@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from netlists.section import Second, Section, Volt
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.pdk import Pdk, find_pdk, own_pdk
+from training.recipe import Recipe
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -64,19 +65,9 @@ class Network(Section):
     split_seed: int = 0
 
 
-class Training(Section):
-    """The published recipe (arXiv 2412.09010) and its seed."""
+class Training(Recipe, Section):
+    """How both networks are trained: a recipe (`training.recipe.Recipe`), by default the published one (arXiv 2412.09010)."""
 
-    epochs: Count = 2000
-    batch: Count = 50
-    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
-    seed: int = 0
-    softmax_temperature: float = Field(default=0.07, gt=0.0)
-    temporal_penalty: float = Field(default=0.1, ge=0.0)
-    weight_penalty: float = Field(default=1e-2, ge=0.0)
-    early_spike_penalty: float = Field(default=0.2, ge=0.0)
-    early_spike: float = Field(default=0.12, ge=0.0, le=1.0, description="spikes before this share of a phase are penalised")
-    spike_time_noise: float = Field(default=0.01, ge=0.0, description="rms, in phases, in training")
     conventional_reversal: float = Field(default=100.0, gt=1.0, description="|E| of the conventional network")
     mismatch: bool = Field(
         default=False,

@@ -18,7 +18,7 @@ from cosim.errors import InputError
 from cosim.networks.given_weights import check_range, read_weights
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
 from training.data import SpikeData, iris
-from training.evaluation import evaluate
+from training.evaluation import Evaluation, evaluate
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
 from training.hardware_aware.variation import DynamicMismatch, Mismatch
 from training.network import RCSpikeNetwork
@@ -98,7 +98,7 @@ def train_networks(
         dies = DynamicMismatch(mismatch) if mismatch and name == "ode" else None
         histories[name] = train(networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
-    return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data))
+    return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed))
 
 
 def _take(network: RCSpikeNetwork, weights: Sequence[Tensor]) -> None:
@@ -125,7 +125,7 @@ def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
 
 def recipe_of(training: Training) -> Recipe:
     """The section of a design as the training room's recipe."""
-    return Recipe(**training.model_dump(exclude={"conventional_reversal", "mismatch"}))
+    return Recipe.model_validate(training.model_dump(include=set(Recipe.model_fields)))
 
 
 def mismatch_of(hardware: HardwareModel) -> Mismatch:
@@ -142,7 +142,7 @@ def _description(
     return {
         "conventional_reversal": design.training.conventional_reversal,
         "normalisation": {"minimum": minimum, "maximum": maximum, "coding": "t = scaled feature; bias spike at 0"},
-        "recipe": asdict(recipe),
+        "recipe": recipe.model_dump(),
         "mismatch": mismatch and asdict(mismatch),
         "split": {
             "dataset": design.network.dataset,
@@ -164,9 +164,12 @@ def _row(epoch: Epoch) -> dict[str, float]:
     return {name: value for name, value in asdict(epoch).items() if name != "seconds"}
 
 
-def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData) -> dict[str, float]:
-    ode = evaluate(networks["ode"], data.test_t, data.test_labels, data.classes)
-    conventional = evaluate(networks["conventional"], data.test_t, data.test_labels, data.classes)
+def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData, seed: int) -> dict[str, float]:
+    def evaluated(name: str) -> Evaluation:
+        noise = torch.Generator().manual_seed(seed)  # drawn only where the recipe has noise in inference
+        return evaluate(networks[name], data.test_t, data.test_labels, data.classes, generator=noise)
+
+    ode, conventional = evaluated("ode"), evaluated("conventional")
     return {
         "training.test_accuracy": ode.accuracy,
         "training.conventional_test_accuracy": conventional.accuracy,

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from training.data import DataFileError, SpikeData, digits, iris, load
 from training.data import download as downloads
-from training.data.augmentation import Augmentation, augment, flipped, rotated, shifted
+from training.data.augmentation import augment, flipped, rotated, shifted
 from training.data.spikes import held_out, reduced
+from training.recipe import Augmentation
 
 IDX = {"train": "train", "test": "t10k"}
 

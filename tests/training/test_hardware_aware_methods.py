@@ -68,7 +68,7 @@ def test_the_search_finds_the_gain_that_undoes_a_wrong_scale() -> None:
 
 def test_the_search_is_repeatable_under_noise() -> None:
     """Every candidate meets the same noise, drawn from the seed and from nothing that was drawn before."""
-    recipe = replace(RECIPE, noise_in_evaluation=True, spike_time_noise=0.03)
+    recipe = RECIPE.but(noise_in_evaluation=True, spike_time_noise=0.03)
     found = []
     for seed in (0, 1):
         torch.manual_seed(seed)
@@ -112,7 +112,7 @@ def test_methods_rank_as_the_physics_says() -> None:
 
 @pytest.mark.slow
 def test_training_on_a_die_pays_on_that_die_and_on_all_of_them_on_all() -> None:
-    wide, recipe = Mismatch(0.5, 0.5, 0.0, 0.0), replace(RECIPE, epochs=20, learning_rate=1e-2)
+    wide, recipe = Mismatch(0.5, 0.5, 0.0, 0.0), RECIPE.but(epochs=20, learning_rate=1e-2)
     shared = comparison(2.0, 1437, mismatch=wide, dies=9, recipe=recipe)
     methods = (Method.ODE, Method.ODE_FROZEN, Method.ODE_DYNAMIC)
     results = {method: run_method(method, shared, lambda row: None) for method in methods}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -39,11 +37,11 @@ def test_pictures_are_mixed_as_their_targets_are_and_silence_stays_silent() -> N
 
 
 def test_a_training_mixes_and_its_loss_knows() -> None:
-    data, recipe = load("iris"), replace(RC_SPIKE, epochs=2, spike_time_noise=0.0)
+    data, recipe = load("iris"), RC_SPIKE.but(epochs=2, spike_time_noise=0.0)
 
     def trained(mixup: float) -> torch.Tensor:
         network = RCSpikeNetwork((data.inputs, data.classes), NormalisedModel.constant(3.0, -2.0))
-        train(network, data, replace(recipe, mixup=mixup), lambda row: None)
+        train(network, data, recipe.but(mixup=mixup), lambda row: None)
         return network.layers[0].weight.detach().clone()
 
     assert torch.equal(trained(0.5), trained(0.5)) and not torch.equal(trained(0.0), trained(0.5))

@@ -28,6 +28,9 @@ hidden = [8]
 train_samples = 200
 [recipe]
 epochs = 2
+learning_rate = 1e-2
+schedule = "one_cycle"
+noise_in_evaluation = true
 [recipe.augmentation]
 crop_pixels = 0
 """
@@ -56,6 +59,12 @@ def study(tmp_path: Path) -> Study:
         ('name = "x"\nreversal = [1.0]\nmethods = []', r"methods: .*at least 1 item"),
         ('name = "x"\nreversal = [1.0]\nseeds = []', r"seeds: .*at least 1 item"),
         ('name = "x"\nreversal = [1.0]\n[recipe]\nlearning_rate = inf', r"recipe\.learning_rate: .*finite number"),
+        ('name = "x"\nreversal = [1.0]\n[recipe]\nmomentum = 0.9', r"recipe\.momentum: unknown key"),
+        ('name = "x"\nreversal = [1.0]\n[recipe]\nseed = 3', r"recipe\.seed is of the grid; give seeds"),
+        (
+            'name = "x"\nreversal = [1.0]\n[recipe]\nspike_time_noise = 0.1',
+            r"recipe\.spike_time_noise is of the grid",
+        ),
         ('name = "x"', r"study: give reversal"),
         ("name = ", "not valid TOML"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,12 @@ import torch
 from realistic import model
 
 from training.data import SpikeData, iris
-from training.data.augmentation import Augmentation
 from training.evaluation import evaluate
 from training.hardware import NormalisedModel, WeightRange
 from training.layer import LayerOutput
+from training.loss import loss
 from training.network import RCSpikeNetwork
-from training.recipe import Recipe, loss
+from training.recipe import Augmentation, Recipe
 from training.storage import NetworkFileError, load_description, load_weights, save_networks, write_tensors
 from training.trainer import train
 
@@ -87,7 +86,7 @@ def trained(data: SpikeData, recipe: Recipe, **options: object) -> tuple[RCSpike
 def test_same_seed_gives_the_same_bits_and_another_seed_another_network(data: SpikeData) -> None:
     first, history = trained(data, SHORT)
     second, again = trained(data, SHORT)
-    other, _ = trained(data, replace(SHORT, seed=1))
+    other, _ = trained(data, SHORT.but(seed=1))
     assert history == again
     assert torch.equal(first.layers[1].weight, second.layers[1].weight)
     assert not torch.equal(first.layers[1].weight, other.layers[1].weight)
@@ -102,7 +101,7 @@ def test_what_does_not_fit_together_is_one_line_before_the_first_epoch(data: Spi
     network = RCSpikeNetwork((5, 2), model())
     for options, expected in (
         ({}, "network: has 2 outputs for 3 classes"),
-        ({"recipe": replace(SHORT, augmentation=Augmentation(flip=True))}, r"augmentation: needs pictures, .*as_images\(\)"),
+        ({"recipe": SHORT.but(augmentation=Augmentation(flip=True))}, r"augmentation: needs pictures, .*as_images\(\)"),
         ({"device": "gpu"}, "device: 'gpu' is not there; take 'cpu'"),
         ({"device": "cuda:99"}, "device: 'cuda:99' is not there; take 'cpu'"),
     ):
@@ -112,7 +111,7 @@ def test_what_does_not_fit_together_is_one_line_before_the_first_epoch(data: Spi
 
 
 def test_an_interrupted_training_ends_in_the_same_bits(data: SpikeData, tmp_path: Path) -> None:
-    recipe, checkpoint = replace(SHORT, epochs=7), tmp_path / "checkpoint.safetensors"
+    recipe, checkpoint = SHORT.but(epochs=7), tmp_path / "checkpoint.safetensors"
 
     def interrupt(row: object) -> None:
         if row.epoch == 5:  # type: ignore[attr-defined]
@@ -132,7 +131,7 @@ def test_an_interrupted_training_ends_in_the_same_bits(data: SpikeData, tmp_path
 def test_a_checkpoint_of_another_recipe_is_left_aside(data: SpikeData, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     trained(data, SHORT, checkpoint=checkpoint)
-    other = replace(SHORT, learning_rate=1e-2)
+    other = SHORT.but(learning_rate=1e-2)
     network, history = trained(data, other, checkpoint=checkpoint)
     expected, _ = trained(data, other)
     assert len(history) == 4

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ from test_training_resume import RECIPE, network
 from training.data import iris
 from training.trainer import train
 torch.set_num_threads(1)
-train(network(), iris(), replace(RECIPE, schedule="constant", epochs=100_000), checkpoint=Path(sys.argv[1]), checkpoint_every=1)
+train(network(), iris(), RECIPE.but(schedule="constant", epochs=100_000), checkpoint=Path(sys.argv[1]), checkpoint_every=1)
 """
 
 
@@ -65,7 +64,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     done = len(read_tensors(checkpoint)[0]["history"])
-    recipe, heard = replace(RECIPE, schedule="constant", epochs=done + 2), []
+    recipe, heard = RECIPE.but(schedule="constant", epochs=done + 2), []
     resumed, straight = network(), network()
     history = train(resumed, iris(), recipe, lambda row: heard.append(row.epoch), checkpoint)
     assert heard == [done + 1, done + 2]
@@ -97,7 +96,7 @@ def test_ctrl_c_stays_one_and_the_next_call_goes_on(variation: VariationKind | N
 
 def test_a_checkpoint_goes_into_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     checkpoint = tmp_path / "runs" / "first" / "checkpoint.safetensors"
-    train(network(), iris(), replace(RECIPE, epochs=1), lambda row: None, str(checkpoint))
+    train(network(), iris(), RECIPE.but(epochs=1), lambda row: None, str(checkpoint))
     assert len(read_tensors(checkpoint)[0]["history"]) == 1
     beside = checkpoint / "checkpoint.safetensors"
     heard: list[Epoch] = []
@@ -127,8 +126,8 @@ def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
     assert continued(network(), RECIPE)
     assert not continued(finer, RECIPE)
     assert not continued(other_hardware, RECIPE)
-    assert not continued(network(), replace(RECIPE, label_smoothing=0.1))
-    assert not continued(network(), replace(RECIPE, epochs=7))  # the schedule stretches over the epochs
+    assert not continued(network(), RECIPE.but(label_smoothing=0.1))
+    assert not continued(network(), RECIPE.but(epochs=7))  # the schedule stretches over the epochs
     assert not continued(network(), RECIPE, split=1)
     assert not continued(network(), RECIPE, variation=WeightNoise(0.01))
 
@@ -138,7 +137,7 @@ def test_fine_tuning_starts_from_the_weights_there_are() -> None:
     train(first, iris(), RECIPE, lambda row: None)
     tuned, scratch = network(), network()
     tuned.load_state_dict(first.state_dict())
-    gentle = replace(RECIPE, learning_rate=1e-6, epochs=1)
+    gentle = RECIPE.but(learning_rate=1e-6, epochs=1)
     went_on = train(tuned, iris(), gentle, lambda row: None, keep_weights=True)[0].loss
     assert float((weights(tuned) - weights(first)).abs().max()) < 1e-4
     assert went_on + 0.3 < train(scratch, iris(), gentle, lambda row: None)[0].loss
@@ -156,28 +155,28 @@ def test_the_test_set_is_looked_at_as_often_as_asked() -> None:
 
 def test_noise_in_inference_is_drawn_apart_from_training() -> None:
     quiet, noisy = network(), network()
-    in_training = replace(RECIPE, spike_time_noise=0.3)
+    in_training = RECIPE.but(spike_time_noise=0.3)
     first = train(quiet, iris(), in_training, lambda row: None)
-    second = train(noisy, iris(), replace(in_training, noise_in_evaluation=True), lambda row: None)
+    second = train(noisy, iris(), in_training.but(noise_in_evaluation=True), lambda row: None)
     assert [row.loss for row in first] == [row.loss for row in second]
     assert [row.test_accuracy for row in first] != [row.test_accuracy for row in second]
 
 
 def test_fine_tuning_of_a_network_in_evaluation_mode_has_the_noise_of_training() -> None:
     """`training.convert.convert` gives such networks."""
-    noisy = replace(RECIPE, spike_time_noise=0.3)
+    noisy = RECIPE.but(spike_time_noise=0.3)
     trained, evaluated = network(), network().eval()
     rows = [train(net, iris(), noisy, lambda row: None) for net in (trained, evaluated)]
     assert rows[0] == rows[1]
-    assert rows[0] != train(network().eval(), iris(), replace(RECIPE, spike_time_noise=0.0), lambda row: None)
+    assert rows[0] != train(network().eval(), iris(), RECIPE.but(spike_time_noise=0.0), lambda row: None)
     assert trained.training and not any(module.training for module in evaluated.modules())
 
 
 def test_a_terminal_shows_progress_and_a_pipe_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    train(network(), iris(), replace(RECIPE, epochs=1))
+    train(network(), iris(), RECIPE.but(epochs=1))
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    train(network(), iris(), replace(RECIPE, epochs=1))
+    train(network(), iris(), RECIPE.but(epochs=1))
     shown = capsys.readouterr()
     assert shown.out == "" and "1/1" in shown.err and "test accuracy" in shown.err
 

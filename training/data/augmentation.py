@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training pictures are moved, each by its own draw.
-
-    Attributes:
-        flip: mirror every other picture, left to right.
-        rotation_degrees: turn by a uniform angle up to this, either way (bilinear).
-        crop_pixels: shift by a whole number of pixels up to this, either way; what comes in from outside is black.
-    """
-
-    flip: bool = False
-    rotation_degrees: float = 0.0
-    crop_pixels: int = 0
-
-    def __bool__(self) -> bool:
-        return self.flip or self.rotation_degrees > 0 or self.crop_pixels > 0
+from training.recipe import Augmentation
 
 
 def augment(t: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:

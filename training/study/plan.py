@@ -12,7 +12,7 @@ from training.data.catalogue import SetName
 from training.errors import TrainingError
 from training.hardware_aware.methods import Method
 from training.hardware_aware.variation import Mismatch
-from training.recipe import Schedule
+from training.recipe import Recipe
 
 Whole = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -28,34 +28,6 @@ class StudyError(TrainingError):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AugmentationPlan(_Section):
-    """See `training.data.augmentation.Augmentation`."""
-
-    flip: bool = False
-    rotation_degrees: Share = 0.0
-    crop_pixels: Annotated[int, Field(ge=0)] = 0
-
-
-class RecipePlan(_Section):
-    """The part of `training.recipe.Recipe` that a study keeps fixed; noise and seed belong to the grid."""
-
-    epochs: Whole = 20
-    batch: Whole = 50
-    learning_rate: Positive = 1e-2
-    schedule: Schedule = "one_cycle"
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    softmax_temperature: Positive = 0.07
-    temporal_penalty: Share = 0.0
-    temporal_target: float = 0.9
-    weight_penalty: Share = 0.0
-    early_spike_penalty: Share = 0.0
-    early_spike: Positive = 0.12
-    noise_in_evaluation: bool = True
-    initial_spread: Positive | None = None
-    augmentation: AugmentationPlan = AugmentationPlan()
-    mixup: Share = 0.0
 
 
 class MismatchPlan(_Section):
@@ -107,14 +79,17 @@ class Study(_Section):
     seeds: Annotated[list[int], Some] = [0]
     dies: Annotated[int, Field(ge=0, le=1000)] = 0
     noise_share: Share = 0.05
-    recipe: RecipePlan = RecipePlan()
+    recipe: Recipe = Recipe()
     mismatch: MismatchPlan = MismatchPlan()
     solvers: SolverPlan | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> Study:
+    def _check(self) -> Study:
         if not (self.reversal or self.hardware or self.solvers):
             raise ValueError("give reversal (a list of |E|), hardware (a list of hardware.json), or a section [solvers]")
+        for name, grid in (("seed", "seeds"), ("spike_time_noise", "noise")):
+            if name in self.recipe.model_fields_set:
+                raise ValueError(f"recipe.{name} is of the grid; give {grid}, a list, at the top of the study")
         return self
 
 

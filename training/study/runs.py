@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from training.data import SpikeData, load
-from training.data.augmentation import Augmentation
 from training.data.spikes import reduced
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
 from training.hardware_aware.methods import Comparison, Method, MethodResult, run_method
@@ -22,7 +21,7 @@ from training.hardware_aware.variation import Mismatch
 from training.models import convolutional, fully_connected
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.study.plan import AugmentationPlan, Study, StudyError, hardware_name
+from training.study.plan import Study, StudyError, hardware_name
 from training.trainer import Progress
 
 COLUMNS = (
@@ -171,7 +170,7 @@ def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str
 def _shaped(study: Study, data: SpikeData) -> SpikeData:
     """With its gamma, and as pictures where the network or the augmentation needs them."""
     data = data.with_gamma(study.gamma)
-    if study.network == "fc" and study.recipe.augmentation == AugmentationPlan():
+    if study.network == "fc" and not study.recipe.augmentation:
         return data
     if data.image is None:
         raise StudyError(f"the samples of {study.dataset} are no images; take network 'fc' and no augmentation")
@@ -201,9 +200,7 @@ def builder(run: Run, data: SpikeData) -> Callable[[NormalisedModel], RCSpikeNet
 
 
 def recipe_of(run: Run) -> Recipe:
-    plan = run.study.recipe.model_dump(exclude={"augmentation"})
-    augmentation = Augmentation(**run.study.recipe.augmentation.model_dump())
-    return Recipe(**plan, augmentation=augmentation, seed=run.seed, spike_time_noise=run.noise)
+    return run.study.recipe.but(seed=run.seed, spike_time_noise=run.noise)
 
 
 def _digest(settings: dict[str, object]) -> str:
