@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
-
-from netlists.crossbar import Cells, Sources, attach_supplies, define_neuron, netlist_text
+from netlists.crossbar import Cells, Sources, attach_supplies, neuron_nodes
+from netlists.neuron import SpikeLine
+from netlists.spice import Circuit, netlist_text, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
 from netlists.synapse import SynapseNodes, SynapseSetting
-from sky130_models.devices import Fet, mosfet
 
 MEMBRANE_SOURCE = "i(vmembrane)"
 SUPPLY_SOURCE = "i(vsupply)"
@@ -34,30 +33,30 @@ def held_neuron(cells: Cells, membrane: Sequence[tuple[float, float]] | None, le
 
     `synapses` of weight zero hang on it, their spike lines low. Its output is v(spike).
     """
-    circuit = Circuit("held_neuron")
+    circuit = new_circuit("held_neuron")
     _neuron(circuit, cells)
     for name, high in (("phase", levels.phase), ("reset", levels.reset)):
         circuit.V(name, f"neuron_{name}", 0, cells.supply_v if high else 0.0)
         circuit.V(f"{name}_bar", f"neuron_{name}_bar", 0, 0.0 if high else cells.supply_v)
-    circuit.V("membrane", "membrane", 0, cells.neuron.rest_v if membrane is None else _pwl(membrane))
+    circuit.V("membrane", "membrane", 0, cells.neuron.rest_v if membrane is None else pwl(membrane))
     _idle_synapses(circuit, cells, synapses)
     return netlist_text(circuit)
 
 
-def starving_pullup(cells: Cells) -> str:
-    """The PMOS that starves the sensing inverter, by itself: its gate at `Vpullup_bias`, its drain held by `Vmembrane`."""
-    circuit = Circuit("starving_pullup")
+def followed_device(cells: Cells, device: str) -> str:
+    """A device of the neuron whose current a bias circuit would hold, by itself: its gate at `V<device>_bias`, its drain held by
+    `Vmembrane` half way up the supply."""
+    circuit, field = new_circuit(device), cells.neuron.dimensions.followed_biases[device]
     circuit.V("supply", "supply", 0, cells.supply_v)
-    circuit.V("pullup_bias", "pullup_bias", 0, cells.neuron.pullup_bias_v)
+    circuit.V(f"{device}_bias", f"{device}_bias", 0, getattr(cells.neuron.dimensions, field))
     circuit.V("membrane", "membrane", 0, cells.supply_v / 2)
-    size = cells.neuron.pullup
-    mosfet(circuit, "pullup", Fet.PFET, "membrane", "pullup_bias", "supply", "supply", size.width_um, size.length_um)
+    cells.neuron.attach_followed(circuit, device, "membrane", f"{device}_bias", "supply")
     return netlist_text(circuit)
 
 
 def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, off_s: float) -> str:
     """A synapse on a membrane that `Vmembrane` holds at rest, its lines `Vspike_true` and `Vspike_bar` driven by ideal edges."""
-    circuit = Circuit("switched_synapse")
+    circuit = new_circuit("switched_synapse")
     circuit.V("supply", "supply", 0, cells.supply_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
     for line, inverted in (("spike_true", False), ("spike_bar", True)):
@@ -68,7 +67,7 @@ def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, 
 
 def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: int) -> str:
     """A neuron and its idle synapses through reset, accumulation without a spike, and firing."""
-    circuit = Circuit("resting_neuron")
+    circuit = new_circuit("resting_neuron")
     _neuron(circuit, cells)
     control_lines(circuit, "neuron", cells.supply_v, window, cells.timing, stop_s)
     _idle_synapses(circuit, cells, synapses)
@@ -76,11 +75,8 @@ def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: i
 
 
 def _neuron(circuit: Circuit, cells: Cells) -> None:
-    define_neuron(circuit, cells.neuron)
     attach_supplies(circuit, cells, Sources())
-    control = ("neuron_phase", "neuron_phase_bar", "neuron_reset", "neuron_reset_bar")
-    biases = ("rest", "pullup_bias", "discharger_bias")
-    circuit.X("neuron", "neuron", "membrane", *biases, *control, "spike", "spike_bar", "supply")
+    cells.neuron.attach(circuit, "neuron", neuron_nodes("neuron", "membrane", SpikeLine("spike", "spike_bar")))
 
 
 def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
@@ -91,7 +87,3 @@ def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
             cells.synapse.attach(circuit, name, nodes, None)
             if multiplicity > 1 and f"X{name}" in circuit.element_names:
                 circuit[f"X{name}"].parameters["m"] = multiplicity
-
-
-def _pwl(points: Sequence[tuple[float, float]]) -> str:
-    return "PWL(" + " ".join(f"{time!r} {value!r}" for time, value in points) + ")"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
-
-from netlists.crossbar import netlist_text
+from netlists.spice import netlist_text, new_circuit
 from netlists.stimulus import current_pulse, digital_line
 from netlists.testbenches import Injection
 
@@ -52,7 +50,7 @@ def ideal_column(
         injections: known charges on the membrane.
         edge_s: rise time of switches and pulses; each is centred on its time.
     """
-    circuit = Circuit("ideal_column")
+    circuit = new_circuit("ideal_column")
     circuit.V("rest", "rest", 0, neuron.rest_v)
     circuit.C("membrane", "membrane", 0, neuron.capacitance_f, raw_spice=f"ic={neuron.rest_v - neuron.start_v!r}")
     if neuron.leak_s > 0:

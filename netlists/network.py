@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
-
-from netlists.crossbar import Cells, Settings, Sources, SpikeLine, attach_input, attach_layer, attach_supplies, netlist_text
+from netlists.crossbar import Cells, Settings, Sources, attach_input, attach_layer, attach_supplies
+from netlists.neuron import SpikeLine
+from netlists.spice import Circuit, netlist_text, new_circuit
 from netlists.stimulus import PhaseWindow, control_lines
 
 SETTLE_PHASES = 0.05
@@ -40,7 +40,7 @@ def network_bench(cells: Cells, settings: Sequence[Settings], input_times: Seque
     start = SETTLE_PHASES * phase
     windows = tuple(PhaseWindow.regular(start + k * phase, timing) for k in range(len(settings)))
     stop = windows[-1].end_s + SETTLE_PHASES * phase
-    circuit = Circuit("network")
+    circuit = new_circuit("network")
     attach_supplies(circuit, cells, sources)
     lines = _input_lines(circuit, cells, input_times, windows[0], sources)
     membranes, spikes = [], []

@@ -34,12 +34,12 @@ class Registry(Mapping[str, T]):
     It is filled when it is first read. A package that cannot be loaded is left out and told of in one line, which `broken` keeps.
     """
 
-    def __init__(self, group: str, what: str, package: str) -> None:
+    def __init__(self, group: str, what: str, package: str = "") -> None:
         """
         Args:
             group: of entry points, such as `cosim.synapses`.
             what: one thing, as messages call it, such as `synapse`.
-            package: whose modules register ours.
+            package: whose modules register ours; empty where another room sees to that.
         """
         self.group, self.what, self.package = group, what, package
         self._things: dict[str, T] = {}
@@ -93,7 +93,8 @@ class Registry(Mapping[str, T]):
             raise RegistrationError(f"the list of every {self.what} is being made: what registers one cannot ask for it")
         self._filling = True
         try:
-            self._import_ours()
+            if self.package:
+                self._import_ours()
             for entry in sorted(entry_points(group=self.group), key=lambda entry: (_package(entry), entry.name)):
                 self._load(entry)
         finally:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
-from sky130_models.devices import Fet
+from netlists.process import Process, Role
+from netlists.section import FetSize
 
 Point = tuple[float, float]
 Side = Literal["left", "right"]
@@ -23,19 +24,21 @@ FET_REACH = 1.367
 """Channel lead to gate terminal."""
 
 _FONT_SIZE = 13.0
+_LINE_PITCH = 0.44
 _LINE_WIDTH = 1.6
 _FONT = "Arial, Helvetica, sans-serif"
 _MARGIN = 0.3  # in drawing units: schemdraw estimates the width of text, and readers' fonts differ
 
 
 class Sheet:
-    """A drawing in absolute coordinates (drawing units, y upwards)."""
+    """A drawing in absolute coordinates (drawing units, y upwards), of a cell in a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: Process) -> None:
         import schemdraw
         import schemdraw.elements
 
         schemdraw.svgconfig.text = "text"  # outlines instead of text could be neither searched nor copied
+        self._process = process
         self._elements = schemdraw.elements
         self._drawing = schemdraw.Drawing(canvas="svg", show=False)
         # the scale stays at its default: schemdraw counts the extent of free text at that scale only
@@ -45,27 +48,37 @@ class Sheet:
         image: bytes = self._drawing.get_imagedata("svg")
         return image.decode()
 
-    def fet(self, name: str, kind: Fet, top: Point, gate: Side, signal: str = "") -> Point:
-        """Draw a transistor hanging from `top`, its name behind the channel; returns its gate terminal."""
-        symbol = self._elements.PFet if "pfet" in kind else self._elements.NFet
-        element = symbol().theta(0).anchor("source" if "pfet" in kind else "drain").at(top)
+    def fet(self, name: str, role: Role, size: FetSize, top: Point, gate: Side, signal: str = "", level: str = "") -> Point:
+        """Draw a transistor hanging from `top`, its name behind the channel; returns its gate terminal.
+
+        `signal` is what drives the gate, `level` the voltage that it stands at.
+        """
+        symbol = self._elements.PFet if role.is_pmos else self._elements.NFet
+        element = symbol().theta(0).anchor("source" if role.is_pmos else "drain").at(top)
         self._drawing.add(element.reverse() if gate == "left" else element)
         x, middle = top[0], top[1] - FET_HEIGHT / 2
         outward = -1 if gate == "left" else 1
-        self.device((x - 0.2 * outward, middle), name, kind.removeprefix("sky130_fd_pr__"), gate)
+        self.lines((x - 0.2 * outward, middle), gate, name, self._process.model(role), str(size))
         terminal = (x + outward * FET_REACH, middle)
-        self.text((terminal[0] + 0.12 * outward, middle), signal, _OPPOSITE[gate])
+        self.lines((terminal[0] + 0.12 * outward, middle), _OPPOSITE[gate], *filter(None, (signal, level)))
         return terminal
 
-    def two_terminal(self, symbol: str, name: str, model: str, top: Point, bottom: Point) -> None:
-        """Draw a Capacitor or Resistor between two points above each other, its name to the right."""
-        self._drawing.add(getattr(self._elements, symbol)().endpoints(top, bottom))
-        self.device((top[0] + 0.5, (top[1] + bottom[1]) / 2), name, model, "left")
+    def resistor(self, name: str, size: str, top: Point, bottom: Point) -> None:
+        """Draw a resistor of high resistance between two points above each other, its name to the right."""
+        self._two_terminal("Resistor", top, bottom, name, self._process.model(Role.RESISTOR), size)
 
-    def device(self, point: Point, name: str, model: str, align: Align) -> None:
-        """The name of a device above its type."""
-        self.text((point[0], point[1] + 0.22), name, align)
-        self.text((point[0], point[1] - 0.22), model, align)
+    def capacitor(self, name: str, size: str, top: Point, bottom: Point, model: str = "") -> None:
+        """Draw a capacitor between two points above each other, its name to the right: a plate capacitor unless `model` says."""
+        self._two_terminal("Capacitor", top, bottom, name, model or self._process.model(Role.CAPACITOR), size)
+
+    def _two_terminal(self, symbol: str, top: Point, bottom: Point, *lines: str) -> None:
+        self._drawing.add(getattr(self._elements, symbol)().endpoints(top, bottom))
+        self.lines((top[0] + 0.5, (top[1] + bottom[1]) / 2), "left", *lines)
+
+    def lines(self, point: Point, align: Align, *lines: str) -> None:
+        """Lines of text around a point."""
+        for k, line in enumerate(lines):
+            self.text((point[0], point[1] + _LINE_PITCH * ((len(lines) - 1) / 2 - k)), line, align)
 
     def wire(self, *points: Point) -> None:
         for start, end in pairwise(points):
@@ -101,3 +114,8 @@ class Sheet:
         element = self._elements.Element().theta(0).at(point)
         element.segments.append(SegmentText((0, 0), text, align=(align, "center"), fontsize=_FONT_SIZE))
         self._drawing.add(element)
+
+
+def volts(level: float | tuple[float, float]) -> str:
+    """A level, or a range of levels, as drawings show it."""
+    return f"{level[0]:g} … {level[1]:g} V" if isinstance(level, tuple) else f"{level:g} V"

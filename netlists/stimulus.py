@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
-
-from netlists.dimensions import Timing
+from netlists.spice import Circuit, pwl
+from netlists.timing import Timing
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def digital_line(
         points += [(end - edge_s / 2, high_v), (end + edge_s / 2, low_v)]
     if not points or points[0][0] > 0.0:
         points.insert(0, (0.0, low_v))
-    circuit.V(node, node, 0, _pwl(points))
+    circuit.V(node, node, 0, pwl(points))
     return f"V{node}"
 
 
@@ -71,8 +70,4 @@ def current_pulse(circuit: Circuit, name: str, node: str, current_a: float, star
         (0.0, 0.0), (start_s - edge_s / 2, 0.0), (start_s + edge_s / 2, current_a),
         (end_s - edge_s / 2, current_a), (end_s + edge_s / 2, 0.0),
     ]  # fmt: skip
-    circuit.I(name, node, 0, _pwl(points))
-
-
-def _pwl(points: Sequence[tuple[float, float]]) -> str:
-    return "PWL(" + " ".join(f"{time!r} {value!r}" for time, value in points) + ")"
+    circuit.I(name, node, 0, pwl(points))

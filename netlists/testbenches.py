@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
-
-from netlists.crossbar import Cells, Sources, SpikeLine, attach_input, attach_layer, attach_supplies, define_neuron, netlist_text
+from netlists.crossbar import Cells, Sources, attach_input, attach_layer, attach_supplies
+from netlists.neuron import NeuronNodes, SpikeLine
+from netlists.spice import Circuit, netlist_text, new_circuit
 from netlists.stimulus import PhaseWindow, control_lines, current_pulse
 from netlists.synapse import SynapseNodes, SynapseSetting
 
@@ -29,7 +29,7 @@ class Injection:
 
 def synapse_iv(cells: Cells, setting: SynapseSetting | None) -> str:
     """One synapse (None: a weight of zero) switched on, its membrane held by the source `Vmembrane` (swept)."""
-    circuit = Circuit("synapse_iv")
+    circuit = new_circuit("synapse_iv")
     circuit.V("supply", "supply", 0, cells.supply_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
     circuit.V("spike", "spike", 0, cells.supply_v)
@@ -40,15 +40,14 @@ def synapse_iv(cells: Cells, setting: SynapseSetting | None) -> str:
 
 def discharger_iv(cells: Cells) -> str:
     """A neuron in its firing phase, its membrane held by the source `Vmembrane` (swept)."""
-    circuit = Circuit("discharger_iv")
-    define_neuron(circuit, cells.neuron)
+    circuit = new_circuit("discharger_iv")
     attach_supplies(circuit, cells, Sources())
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
     for name, high in (("phase", True), ("reset", False)):
         circuit.V(name, name, 0, cells.supply_v if high else 0.0)
         circuit.V(f"{name}_bar", f"{name}_bar", 0, 0.0 if high else cells.supply_v)
-    lines = ("phase", "phase_bar", "reset", "reset_bar", "spike", "spike_bar")
-    circuit.X("neuron", "neuron", "membrane", "rest", "pullup_bias", "discharger_bias", *lines, "supply")
+    lines = ("phase", "phase_bar", "reset", "reset_bar")
+    cells.neuron.attach(circuit, "neuron", NeuronNodes("membrane", "rest", *lines, SpikeLine("spike", "spike_bar"), "supply"))
     return netlist_text(circuit)
 
 
@@ -69,7 +68,7 @@ def column(
         injection: a known charge on the membrane.
         fan_out: synapses that the output line and an active input line drive; those of other columns hang on the rest level.
     """
-    circuit = Circuit("column")
+    circuit = new_circuit("column")
     sources, edge_s = Sources(), cells.timing.edge_s
     attach_supplies(circuit, cells, sources)
     control_lines(circuit, COLUMN, cells.supply_v, window, cells.timing, stop_s)

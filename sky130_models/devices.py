@@ -5,7 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sky130_models.errors import GeometryError
+from netlists.errors import GeometryError
+from netlists.process import Transistor, call, call_transistor, check_within
+from netlists.section import FetSize
+
+PREFIX = "sky130_fd_pr__"
+"""What the names of its devices begin with."""
+
+MIM_CAPACITOR = f"{PREFIX}cap_mim_m3_2"
+POLY_RESISTOR = f"{PREFIX}res_xhigh_po"
+POLY_WIDTHS_UM = (0.35, 0.69, 1.41, 2.85, 5.73)
+"""The drawn widths that precision poly resistors come in."""
 
 _DIFFUSION_UM = 0.29  # source and drain diffusion beyond the gate, one contact row: what the open_pdks schematic symbols assume
 _MAX_ASPECT = 20.0  # capm.7, cap2m.7 in the SkyWater periphery rules
@@ -16,46 +26,28 @@ _RESISTOR_LENGTH_UM = (0.5, 10_000.0)
 class Fet(StrEnum):
     """The 1.8 V transistors."""
 
-    NFET = "sky130_fd_pr__nfet_01v8"
-    NFET_LVT = "sky130_fd_pr__nfet_01v8_lvt"
-    PFET = "sky130_fd_pr__pfet_01v8"
-    PFET_LVT = "sky130_fd_pr__pfet_01v8_lvt"
-    PFET_HVT = "sky130_fd_pr__pfet_01v8_hvt"
+    NFET = f"{PREFIX}nfet_01v8"
+    NFET_LVT = f"{PREFIX}nfet_01v8_lvt"
+    PFET = f"{PREFIX}pfet_01v8"
+    PFET_LVT = f"{PREFIX}pfet_01v8_lvt"
+    PFET_HVT = f"{PREFIX}pfet_01v8_hvt"
 
 
 _SHORTEST_UM = {Fet.NFET: 0.15, Fet.NFET_LVT: 0.15, Fet.PFET: 0.15, Fet.PFET_LVT: 0.35, Fet.PFET_HVT: 0.15}
 _LONGEST_UM = 20.0
 _WIDTH_UM = (0.42, 100.0)  # what both model sets cover
-POLY_WIDTHS_UM = (0.35, 0.69, 1.41, 2.85, 5.73)
-"""The drawn widths that precision poly resistors come in."""
+_TRANSISTORS = {fet: Transistor(str(fet), _WIDTH_UM, (_SHORTEST_UM[fet], _LONGEST_UM), _DIFFUSION_UM) for fet in Fet}
 
 
 def mosfet(
-    circuit: Any,
-    name: str,
-    flavour: Fet,
-    drain: str,
-    gate: str,
-    source: str,
-    bulk: str,
-    width_um: float,
-    length_um: float,
-    units: int = 1,
+    circuit: Any, name: str, flavour: Fet, drain: str, gate: str, source: str, bulk: str, size: FetSize, units: int = 1
 ) -> Any:
     """Add a single-finger transistor, or `units` of them side by side, to a PySpice Circuit or SubCircuit; returns the element.
 
-    Units of one device share a mismatch draw, whose spread is that of their whole area.
-
-    Diffusion areas (um^2) and perimeters (um) are those of a finger with one contact row: 0.29 W and 2 (W + 0.29). Without them a
-    membrane lacks some percent of its capacitance. Raises `GeometryError` outside the process's sizes.
+    Units of one device share a mismatch draw, whose spread is that of their whole area. Raises `GeometryError` outside the
+    process's sizes.
     """
-    _within(name, flavour, "W", width_um, *_WIDTH_UM)
-    _within(name, flavour, "L", length_um, _SHORTEST_UM[flavour], _LONGEST_UM)
-    area, perimeter = width_um * _DIFFUSION_UM, 2 * (width_um + _DIFFUSION_UM)
-    sizes = {"w": width_um, "l": length_um, "ad": area, "as": area, "pd": perimeter, "ps": perimeter}
-    if units > 1:
-        sizes |= {"m": units, "mult": units}
-    return _add(circuit, name, flavour, (drain, gate, source, bulk), sizes)
+    return call_transistor(circuit, name, _TRANSISTORS[flavour], (drain, gate, source, bulk), size, units)
 
 
 def mim_capacitor(circuit: Any, name: str, top: str, bottom: str, width_um: float, length_um: float) -> Any:
@@ -64,11 +56,11 @@ def mim_capacitor(circuit: Any, name: str, top: str, bottom: str, width_um: floa
     `top` is the pin c0, as layout extraction orders them. Raises `GeometryError` for a side outside 1 .. 30 um or an aspect
     ratio above 20.
     """
-    device = "sky130_fd_pr__cap_mim_m3_2"
-    _within(name, device, "W", width_um, *_MIM_SIDE_UM)
-    _within(name, device, "L", length_um, *_MIM_SIDE_UM)
-    _within(name, device, "aspect ratio", max(width_um / length_um, length_um / width_um), 1.0, _MAX_ASPECT, unit="")
-    return _add(circuit, name, device, (top, bottom), {"w": width_um, "l": length_um})
+    check_within(name, MIM_CAPACITOR, "W", width_um, *_MIM_SIDE_UM)
+    check_within(name, MIM_CAPACITOR, "L", length_um, *_MIM_SIDE_UM)
+    aspect = max(width_um / length_um, length_um / width_um)
+    check_within(name, MIM_CAPACITOR, "aspect ratio", aspect, 1.0, _MAX_ASPECT, unit="")
+    return call(circuit, name, MIM_CAPACITOR, (top, bottom), {"w": width_um, "l": length_um})
 
 
 def poly_resistor(circuit: Any, name: str, a: str, b: str, bulk: str, width_um: float, length_um: float) -> Any:
@@ -78,17 +70,7 @@ def poly_resistor(circuit: Any, name: str, a: str, b: str, bulk: str, width_um: 
     """
     if width_um not in POLY_WIDTHS_UM:
         choices = ", ".join(f"{width:g}" for width in POLY_WIDTHS_UM)
-        raise GeometryError(f"{name}: sky130_fd_pr__res_xhigh_po has no width {width_um:g} um; take one of {choices}")
-    device = f"sky130_fd_pr__res_xhigh_po_{width_um:.2f}".replace(".", "p")
-    _within(name, device, "L", length_um, *_RESISTOR_LENGTH_UM)
-    return _add(circuit, name, device, (a, b, bulk), {"l": length_um})
-
-
-def _within(name: str, device: str, quantity: str, value: float, low: float, high: float, unit: str = " um") -> None:
-    # A limit may be met to rounding only; `not` catches NaN as well.
-    if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
-        raise GeometryError(f"{name}: {device} with {quantity} = {value:g}{unit}; it must lie between {low:g} and {high:g}{unit}")
-
-
-def _add(circuit: Any, name: str, device: str, nodes: tuple[str, ...], sizes: dict[str, float]) -> Any:
-    return circuit.X(name, str(device), *nodes, **{key: f"{value:.9g}" for key, value in sizes.items()})
+        raise GeometryError(f"{name}: {POLY_RESISTOR} has no width {width_um:g} um; take one of {choices}")
+    device = f"{POLY_RESISTOR}_{width_um:.2f}".replace(".", "p")
+    check_within(name, device, "L", length_um, *_RESISTOR_LENGTH_UM)
+    return call(circuit, name, device, (a, b, bulk), {"l": length_um})

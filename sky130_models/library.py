@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from sky130_models.errors import LibraryError
+from netlists.errors import LibraryError
 
 _SUFFIX = {
     "t": 1e12,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netlists.errors import LibraryError, PdkNotFound
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.errors import LibraryError, PdkNotFound
 from sky130_models.library import read_section
 
 _OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}

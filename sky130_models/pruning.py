@@ -15,9 +15,9 @@ from hashlib import sha256
 from math import dist, isclose, log
 from pathlib import Path
 
+from netlists.errors import GeometryError, LibraryError
 from sky130_models import cache
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.errors import GeometryError, LibraryError
 from sky130_models.library import (
     Definition,
     Statement,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sky130_models.errors import GeometryError
+from netlists.errors import GeometryError
 from sky130_models.library import Statement, assignments, model_name, spice_number, statements
 
 SKY130_PREFIX = "sky130_fd_pr__"

@@ -14,7 +14,7 @@ from typing import Any
 
 from cosim.design import Design
 from cosim.simulator import SPICEINIT, Deck
-from netlists.synapse_dimensions import CurrentSourceDimensions
+from netlists.synapse.current_source import CurrentSourceSection
 from sky130_models.pdk import Pdk
 
 
@@ -73,7 +73,7 @@ def _pyspice(pdk: Pdk, design: Design, count: int, transient: bool, transistors:
         if line.startswith("set "):
             NgSpiceShared.new_instance().exec_command(line)
     size = design.synapse
-    assert isinstance(size, CurrentSourceDimensions)
+    assert isinstance(size, CurrentSourceSection)
     started = time.process_time()
     for k in range(count):
         circuit = Circuit("one synapse")

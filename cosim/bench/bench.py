@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, Self
 
 from cosim.bench.results import Results
 from cosim.design import Design
+from cosim.design.cells import cells_of
 from cosim.design.condition import Condition
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
-from netlists.synapse import SynapseSetting, synapse_cell
+from netlists.synapse import SynapseSetting
 from netlists.testbenches import column
 from sky130_models.pdk import Pdk
 from sky130_models.pruning import device_uses, prune
@@ -132,14 +133,8 @@ class Bench:
 
     def cells(self, hardware: HardwareModel | None = None) -> Cells:
         """The cells of the design, set as characterisation found; without it, with the bench's own bias."""
-        design = self.design
-        middle = sum(design.neuron.discharger_bias_v) / 2
-        bias = middle if self.discharger_bias_v is None else self.discharger_bias_v
-        lead = 0.0
-        if hardware:
-            bias, lead = hardware.neuron.discharger_bias.value, hardware.neuron.input_delay.value
-        cell = synapse_cell(design.synapse, design.process.supply_v)
-        return Cells(cell, design.neuron, design.timing, design.process.supply_v, bias, lead)
+        bias = hardware.neuron.discharger_bias.value if hardware else self.discharger_bias_v
+        return cells_of(self.design, bias, hardware.neuron.input_delay.value if hardware else 0.0)
 
 
 def with_bias(cells: Cells, discharger_bias_v: float) -> Cells:

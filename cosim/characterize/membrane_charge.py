@@ -15,7 +15,6 @@ import numpy as np
 from cosim.bench.bench import Bench, ColumnSize
 from cosim.bench.results import Results
 from cosim.simulator import Point, Transient, Waveforms
-from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, Injection, column
 from training.hardware import Curve
@@ -23,7 +22,6 @@ from training.hardware import Curve
 if TYPE_CHECKING:
     import pandas as pd
 
-MIM_DENSITY_F_PER_UM2 = 2e-15
 REACH = 3.0
 """Ramps last as long as a membrane of this many times the drawn capacitance would take: synapses of many devices load it."""
 
@@ -31,12 +29,6 @@ BEYOND_RAILS_V = 0.1
 """A ramp is read until the membrane is so far beyond its rail."""
 
 RAMP_POINTS = 61
-
-
-def drawn_capacitance_f(cells: Cells) -> float:
-    """The capacitance that is drawn: it only sets how fast the ramps are."""
-    width, length = cells.neuron.membrane_capacitor_um
-    return MIM_DENSITY_F_PER_UM2 * width * length + cells.neuron.wire_capacitance_f
 
 
 def points(bench: Bench, synapses: int) -> Iterator[Point]:
@@ -49,7 +41,7 @@ def points(bench: Bench, synapses: int) -> Iterator[Point]:
     window = PhaseWindow(0.1 * phase, stop + phase, stop + 2 * phase)
     for count in (synapses, 0):
         for direction, end_v in ends.items():
-            current = drawn_capacitance_f(cells) * (cells.neuron.rest_v - end_v) / ramp
+            current = cells.neuron.drawn_capacitance_f * (cells.neuron.rest_v - end_v) / ramp
             netlist = column(cells, *ColumnSize(count, 0).idle, window, stop, Injection(current, start, stop + ramp))
             condition = {"measurement": "membrane_charge", "synapses": count, "direction": direction}
             deck = bench.deck(

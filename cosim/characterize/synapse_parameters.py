@@ -11,7 +11,7 @@ import numpy as np
 from cosim.bench.bench import Accuracy, Bench
 from cosim.characterize.held_membrane import integral, line_parameters, rail_to_rail
 from cosim.simulator import DcSweep, Point, Transient, Waveforms
-from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, held_neuron, starving_pullup, switched_synapse
+from netlists.cell_testbenches import LINE_CURRENTS, MEMBRANE_SOURCE, Levels, followed_device, held_neuron, switched_synapse
 from netlists.synapse import SIGNS, Sign, SynapseSetting
 from netlists.testbenches import SYNAPSE, synapse_iv
 
@@ -59,16 +59,15 @@ def switching(bench: Bench) -> Iterator[Point]:
 
 
 def bias_curves(bench: Bench) -> Iterator[Point]:
-    """Current of a synapse of each sign, of the discharger and of the starving pull-up against its gate bias, rail to rail.
+    """Current of a synapse of each sign, of the discharger and of what else a bias circuit holds, against the gate bias.
 
     A cell without such a bias has none.
     """
     cells = bench.cells()
     sweep = partial(DcSweep, start=0.0, stop=cells.supply_v, step=cells.supply_v / BIAS_STEPS)
-    decks = {
-        "discharger": (held_neuron(cells, None, Levels(phase=True)), "Vdischarger_bias"),
-        "pullup": (starving_pullup(cells), "Vpullup_bias"),
-    }
+    decks = {"discharger": (held_neuron(cells, None, Levels(phase=True)), "Vdischarger_bias")}
+    for device in cells.neuron.dimensions.followed_biases:
+        decks[device] = followed_device(cells, device), f"V{device}_bias"
     for sign in SIGNS:
         source = cells.synapse.bias_source(SYNAPSE, sign)
         for _, setting in synapse_codes(bench, sign)[:1]:

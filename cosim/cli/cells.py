@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design.sections import Network
-from netlists.dimensions import NeuronDimensions
-from netlists.section import Section
-from netlists.synapse_dimensions import KINDS
+from netlists.neuron import NEURONS
+from netlists.process import PROCESSES
+from netlists.synapse import SYNAPSES
 from sky130_models.corners import Corner, ModelSet
 
 _FETS = {
@@ -21,15 +21,16 @@ _MODEL_SETS = {"continuous": "what open_pdks installs", "binned": "the micro-bin
 
 
 def catalogue() -> dict[str, dict[str, str]]:
-    """Names and one-line descriptions by group: synapse (synapse.kind), neuron, network, corner, model_set."""
+    """Names and one-line descriptions by group: what a design may name there."""
     network = Network()
     return {
-        "synapse.kind": {kind: _summary(dimensions) for kind, dimensions in KINDS.items()},
-        "neuron": {"rc_spike": _summary(NeuronDimensions)},
+        "synapse.kind": {kind: _summary(cell.section) for kind, cell in SYNAPSES.items()},
+        "neuron.kind": {kind: _summary(cell.section) for kind, cell in NEURONS.items()},
         "network.dataset": {
             network.dataset: f"{network.inputs}-{network.hidden}-{network.outputs} unless the design says otherwise"
         },
         "sweep.measurements": {name: measurement.what for name, measurement in MEASUREMENTS.items()},
+        "process.name": {name: _summary(type(process)) for name, process in PROCESSES.items()},
         "process.corner": {str(corner): _corner(corner) for corner in Corner},
         "process.model_set": {str(model_set): _MODEL_SETS[model_set] for model_set in ModelSet},
     }
@@ -40,5 +41,5 @@ def _corner(corner: Corner) -> str:
     return f"{_FETS[fets]}{_PASSIVES[passives]}"
 
 
-def _summary(section: type[Section]) -> str:
+def _summary(section: type) -> str:
     return " ".join((section.__doc__ or "").split())

@@ -76,8 +76,8 @@ def _simulator() -> Finding:
 
 
 def _device_models() -> Iterator[Finding]:
+    from netlists.errors import PdkNotFound
     from sky130_models.corners import ModelSet
-    from sky130_models.errors import PdkNotFound
     from sky130_models.pdk import find_pdk
 
     for model_set in ModelSet:

@@ -43,8 +43,8 @@ from cosim.runs.progress import Monitor
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Pool, Store
 from cosim.sweep.run import SweepOptions, SweepResult, measure
+from netlists.errors import DeviceModelError
 from sky130_models.corners import ModelSet
-from sky130_models.errors import DeviceModelError
 from training.hardware import HardwareModel
 
 if TYPE_CHECKING:

@@ -23,7 +23,6 @@ from cosim.design.condition import Condition, Value, product
 from cosim.design.sections import Datasheet, Sweep
 from cosim.sweep.run import SweepResult
 from netlists.synapse import SIGNS
-from netlists.synapse_dimensions import bias_fields, supply_levels
 
 FIXED, REBIASED = "fixed", "rebiased"
 UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_line")
@@ -124,7 +123,7 @@ def supply_referred(design: Design, condition: Condition) -> Condition:
     if condition.supply_v == design.process.supply_v:
         return condition
     higher = condition.supply_v - design.process.supply_v
-    levels = supply_levels(design.synapse)
+    levels = design.synapse.supply_levels
     return condition.with_parameters({f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in levels})
 
 
@@ -146,13 +145,15 @@ def without_lost(circuit: Circuit, lost: set[tuple[Condition, str]]) -> Circuit:
 
 
 def _sensing_rebiased(design: Design, condition: Condition, here: Curves, own: Curves) -> Condition:
-    """The condition with the current of the starving pull-up at its design value."""
-    curve = _rising(here, "pullup")
-    if curve is None or "pullup" not in own:
-        return condition
-    bias, current = own["pullup"]
-    wanted = float(np.exp(np.interp(design.neuron.pullup_bias_v, bias, np.log(np.maximum(current, TINY_A)))))
-    return condition.with_parameters({"neuron.pullup_bias_v": round(_at(*curve, wanted), 5)})
+    """The condition with the currents that the neuron's bias circuits hold at their design values."""
+    fields: dict[str, Value] = {}
+    for device, name in design.neuron.followed_biases.items():
+        curve = _rising(here, device)
+        if curve is not None and device in own:
+            bias, current = own[device]
+            wanted = float(np.exp(np.interp(getattr(design.neuron, name), bias, np.log(np.maximum(current, TINY_A)))))
+            fields[f"neuron.{name}"] = round(_at(*curve, wanted), 5)
+    return condition.with_parameters(fields) if fields else condition
 
 
 def rebiased(
@@ -171,7 +172,7 @@ def rebiased(
         return None, [Unreached(condition, "all", NAN, NAN, NAN)]
     fields: dict[str, Value] = {}
     missing: list[Unreached] = []
-    for sign, name in zip(SIGNS, bias_fields(design.synapse), strict=True):
+    for sign, name in zip(SIGNS, design.synapse.bias_fields or (), strict=False):
         side = SIDES[sign]
         if side not in curves:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,9 +20,26 @@ from cosim.design.sections import (
     Validation,
 )
 from cosim.errors import InputError
-from netlists.dimensions import NeuronDimensions, Timing
-from netlists.section import Section
-from netlists.synapse_dimensions import KINDS, CurrentSourceDimensions, NetlistDimensions, SynapseDimensions
+from netlists.neuron import NEURONS, NeuronSection
+from netlists.neuron.cell import DEFAULT_NEURON
+from netlists.process import PROCESSES
+from netlists.process import Process as Technology
+from netlists.registry import Registry
+from netlists.section import Section, one_of
+from netlists.synapse import SYNAPSES, SynapseSection, synapse_cell
+from netlists.synapse.from_netlist import NetlistSection
+from netlists.timing import Timing
+
+DEFAULT_SYNAPSE = "current_source"
+CHOICES: dict[str, Registry[Any]] = {"synapse": SYNAPSES, "neuron": NEURONS}
+"""The sections that are one of several, told apart by their `kind`, and who has them."""
+
+if TYPE_CHECKING:
+    AnySynapse: TypeAlias = SynapseSection
+    AnyNeuron: TypeAlias = NeuronSection
+else:
+    AnySynapse = one_of({kind: cell.section for kind, cell in SYNAPSES.items()}, "kind")
+    AnyNeuron = one_of({kind: cell.section for kind, cell in NEURONS.items()}, "kind", DEFAULT_NEURON)
 
 
 class Design(Section):
@@ -30,8 +48,8 @@ class Design(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
     process: Process = Process()
-    synapse: SynapseDimensions = Field(default=CurrentSourceDimensions(), discriminator="kind")
-    neuron: NeuronDimensions = NeuronDimensions()
+    synapse: AnySynapse = Field(default_factory=SYNAPSES[DEFAULT_SYNAPSE].section)
+    neuron: AnyNeuron = Field(default_factory=NEURONS[DEFAULT_NEURON].section)
     timing: Timing = Timing()
     accuracy: Accuracy = Accuracy()
     characterization: Characterization = Characterization()
@@ -50,6 +68,19 @@ class Design(Section):
             if supplies and min(supplies) <= self.neuron.rest_v:
                 raise ValueError(f"{section}.supplies_v: {min(supplies):g} is not above neuron.rest_v, {self.neuron.rest_v:g}")
         return self
+
+    @model_validator(mode="after")
+    def _made_of_what_there_is(self) -> Design:
+        try:
+            synapse_cell(self.synapse, self.technology, self.process.supply_v).check()
+        except ValueError as error:
+            raise ValueError(f"synapse.{error}") from None
+        return self
+
+    @property
+    def technology(self) -> Technology:
+        """The process that the circuits are made in."""
+        return PROCESSES[self.process.name]
 
 
 def load_design(path: Path) -> Design:
@@ -76,7 +107,7 @@ def _with_files(design: Design, folder: Path) -> Design:
     if design.process.library:
         library = str((folder / design.process.library).resolve())
         changed["process"] = design.process.model_copy(update={"library": library})
-    if isinstance(design.synapse, NetlistDimensions):
+    if isinstance(design.synapse, NetlistSection):
         from cosim.design.own_cell import admitted_cell
 
         changed["synapse"] = admitted_cell(design.synapse, folder, Path(design.process.library).name)
@@ -86,12 +117,15 @@ def _with_files(design: Design, folder: Path) -> Design:
 def explain(error: ValidationError) -> str:
     """The first problem of a validation error in one line."""
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in KINDS) or "design"
+    section, *inner = [str(part) for part in first["loc"]] or ["design"]
+    choice = CHOICES.get(section)
+    if choice is not None and first["type"].startswith("union_tag"):
+        return f"{section}.kind: {choice.refusal(first.get('ctx', {}).get('tag'))}"
+    if choice is not None and inner:  # the kind comes first
+        inner = inner[1:]
+    field = ".".join([section, *inner])
     if first["type"] == "extra_forbidden":
         return f"{field}: unknown key; see docs/design.md for the keys of this section"
-    if first["type"].startswith("union_tag"):
-        given = repr(first["ctx"]["tag"]) if "tag" in first.get("ctx", {}) else "missing"
-        return f"{field}.kind: must be {', '.join(map(repr, KINDS))}; it is {given}"
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f", not {given!r}" if isinstance(given, int | float | str) else ""

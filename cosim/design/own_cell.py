@@ -7,21 +7,18 @@ from pathlib import Path
 
 from cosim.errors import InputError
 from cosim.simulator.netlist_guard import check_cell_netlist
-from netlists.synapse.from_netlist import pins_of
-from netlists.synapse_dimensions import NetlistDimensions
+from netlists.neuron import SUBCIRCUITS
+from netlists.synapse.from_netlist import NetlistSection, pins_of
 from sky130_models.library import Definition, definitions, statements
 
 _SKY130_LIBRARY = "sky130.lib.spice"
-_OURS = frozenset({"neuron", "spike_driver"})
-"""Sub-circuits that stand beside the cell in our testbenches."""
-
 _COMMENTED_HEADER = re.compile(r"^\*\*(\.(?:subckt|ends)\b.*)$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"^\s*\.end\s*$", re.IGNORECASE | re.MULTILINE)
 _END_OF_LINE_COMMENT = re.compile(r"\s\$(?:\s.*)?$")
 _GROUND = frozenset({"0", "gnd"})
 
 
-def admitted_cell(section: NetlistDimensions, folder: Path, library: str = "") -> NetlistDimensions:
+def admitted_cell(section: NetlistSection, folder: Path, library: str = "") -> NetlistSection:
     """The section with the admitted cards of its cell.
 
     Args:
@@ -82,16 +79,16 @@ def _belongs(item: Definition, source: Path) -> bool:
     return True
 
 
-def _check_subcircuit(section: NetlistDimensions, items: list[Definition], source: Path) -> None:
+def _check_subcircuit(section: NetlistSection, items: list[Definition], source: Path) -> None:
     defined = [item.name for item in items if item.statements[0].words[0] == ".subckt"]
     if section.subcircuit.lower() not in defined:
         there = f"it has {', '.join(defined)}" if defined else "it has none"
         raise InputError(f"synapse.subcircuit: {source} has no sub-circuit {section.subcircuit!r}; {there}")
-    if taken := sorted(_OURS & set(defined)):
+    if taken := sorted(set(SUBCIRCUITS) & set(defined)):
         raise InputError(f"{source}: sub-circuit {taken[0]!r} has the name of one of ours; give it another")
 
 
-def _check_pins(section: NetlistDimensions, pins: list[str]) -> None:
+def _check_pins(section: NetlistSection, pins: list[str]) -> None:
     named = {pin.lower(): f"pins.{role}" for role, pin in section.pins.items()}
     named |= {pin.lower(): f"fixed_v.{pin}" for pin in section.fixed_v}
     named |= {pin.lower(): f"below_supply_v.{pin}" for pin in section.below_supply_v}

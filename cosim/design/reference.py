@@ -66,7 +66,8 @@ def _section(name: str, section: type[BaseModel], variant: str = "") -> Iterator
 def _sections(annotation: Any) -> list[type[BaseModel]]:
     """The sections that a field may hold."""
     candidates = get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
-    return [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    kinds = [get_args(one)[0] if get_origin(one) is Annotated else one for one in candidates]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _table(title: str, section: type[BaseModel]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+import sky130_models.process  # noqa: F401 - registers our process
+from netlists.process import PROCESSES
 from netlists.section import Second, Section, Volt
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.pdk import Pdk, find_pdk, own_pdk
@@ -18,12 +20,20 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 class Process(Section):
     """Which devices, at which corner."""
 
+    name: str = Field(default="sky130", description="the process, as `cosim cells` lists them")
     model_set: ModelSet = ModelSet.CONTINUOUS
     library: str = Field(default="", description="your own model library, relative to the design file, instead of SKY130's")
     sections: dict[Corner, str] = Field(default_factory=dict, description="sections of your own library by corner")
     corner: Corner = Corner.TT
     temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
     supply_v: Volt = 1.8
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in PROCESSES:
+            raise ValueError(PROCESSES.refusal(name))
+        return name
 
     @model_validator(mode="after")
     def _sections_go_with_a_library(self) -> Process:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosim.bench.bench import Bench
-from cosim.characterize.membrane_charge import drawn_capacitance_f
 from cosim.fits.ladder_rungs import EVERY_SAMPLE, FITTED, CurrentCurves, RungForm, current_curves, in_linear_range
 from cosim.fits.membrane_model import FloatArray, NeuronParameters, Stimuli, Trace, displacement
 from cosim.fits.patterns import SYNAPSES, Pattern, random_patterns, simulate_patterns, with_synapses
@@ -41,7 +40,7 @@ def ladder(bench: Bench, hardware: HardwareModel, fit_on: Sequence[Pattern], jud
     """
     loaded = with_synapses(hardware, len(fit_on[0].weights))
     fitting, held_out = (_simulated(bench, loaded, chosen) for chosen in (fit_on, judged_on))
-    return climb(loaded, fitting, held_out, current_curves(bench, loaded), drawn_capacitance_f(bench.cells()))
+    return climb(loaded, fitting, held_out, current_curves(bench, loaded), bench.cells().neuron.drawn_capacitance_f)
 
 
 def climb(

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from cosim.errors import InputError
 from netlists.errors import NetlistError
 from reports.errors import ReportError
-from sky130_models.errors import DeviceModelError
 from training.errors import TrainingError
 
 ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
-_USER_ERRORS = (DeviceModelError, NetlistError, TrainingError, ReportError)
+_USER_ERRORS = (NetlistError, TrainingError, ReportError)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "markupsafe": "jinja2"}
 """Who brings a package that is imported by another name than it is installed by."""
 _REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;\s*extra\s*==\s*["']([^"']+)["']""")

@@ -200,10 +200,14 @@ def validate_stage(space: Workspace) -> dict[str, float]:
 
 def report_stage(space: Workspace) -> dict[str, float]:
     """Everything in the run directory -> drawings/*.svg, report.html, report.pdf."""
+    from cosim.design.cells import cells_of
     from netlists.drawings import drawings
+    from netlists.network import LAYERS
     from reports.report import write_report
 
-    for name, svg in drawings(space.design.synapse.kind).items():
+    network = space.design.network
+    layers = dict(zip(LAYERS, (network.hidden, network.outputs), strict=True))
+    for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())
     space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")
     write_report(space.run.path, pdf=space.pdf)
@@ -276,7 +280,7 @@ STAGES = (
     Stage(
         StageName.REPORT,
         report_stage,
-        sections={"title": True, "limits": True},
+        sections={**_CIRCUIT, "title": True, "network": {"inputs", "hidden", "outputs"}, "limits": True},
         code=("reports", "netlists/drawings.py"),
         # The tables and records of the stages before are held together by the digests of those stages.
         inputs=(DESIGN,),

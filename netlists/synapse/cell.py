@@ -6,15 +6,18 @@ The membrane of the reference neuron is inverted: a positive weight pulls it dow
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from netlists.section import FetSize
-from sky130_models.devices import Fet, mosfet
+from netlists.process import Process
+from netlists.registry import Registry
+from netlists.section import Section
+from netlists.sheet import Sheet
+from netlists.spice import Circuit
 
 Sign = Literal[1, -1]
 SIGNS: tuple[Sign, Sign] = (1, -1)
@@ -38,15 +41,34 @@ class SynapseNodes:
     supply: str
 
 
-class SynapseCell(ABC):
+class SynapseSection(Section):
+    """What a design says of a synapse. The docstring of a cell's section is its description; `kind` is its name."""
+
+    kind: str
+    bias_fields: ClassVar[tuple[str, str] | None] = None
+    """Fields that hold the bias of w > 0 and of w < 0, or its range, where a bias sets the weight."""
+    supply_levels: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold a level which a bias circuit would make from the supply."""
+
+
+D = TypeVar("D", bound=SynapseSection)
+
+
+class SynapseCell(ABC, Generic[D]):
     """A synapse at one crossing of the crossbar. A setting of None is a weight of zero."""
 
+    section: ClassVar[type[SynapseSection]]
     code_name: str
     code_unit: str
     code_step: float = 0.0
     """Codes are multiples of it; 0 where any number will do."""
     logarithmic_code: bool = False
     """Whether the code goes with a power of the current (and not with its logarithm): how to interpolate between codes."""
+
+    def __init__(self, dimensions: D, process: Process, supply_v: float) -> None:
+        self.dimensions = dimensions
+        self.process = process
+        self.supply_v = supply_v
 
     @abstractmethod
     def attach(self, circuit: Circuit, name: str, nodes: SynapseNodes, setting: SynapseSetting | None) -> list[str]:
@@ -57,26 +79,34 @@ class SynapseCell(ABC):
         """At most `count` codes to sweep, from the weakest weight to the strongest; none where the cell lacks a sign."""
 
     def bias_source(self, name: str, sign: Sign) -> str | None:
-        """The voltage source of the cell `name` that sets the size of a weight of this sign; None where no bias does."""
+        """The voltage source that sets the weights of this sign of the cell `name`; None where none does."""
         return None
 
+    @abstractmethod
+    def draw(self, sheet: Sheet) -> None:
+        """Draw the cell as it is built."""
 
-def define(circuit: Circuit, cell: SubCircuit) -> None:
-    """Make a sub-circuit known to the circuit, once."""
-    if cell.name not in {known.name for known in circuit.subcircuits}:
-        circuit.subcircuit(cell)
-
-
-def shared_level(circuit: Circuit, node: str, volts: float) -> list[str]:
-    """A level that all cells of a circuit share; returns the name of its source if this call added it."""
-    if f"V{node}" in circuit.element_names:
-        return []
-    circuit.V(node, node, 0, volts)
-    return [f"V{node}"]
+    def check(self) -> None:
+        """Raises `ValueError`, field first, for what the process cannot do."""
 
 
-def fet(
-    cell: SubCircuit, name: str, kind: Fet, drain: str, gate: str, source: str, bulk: str, size: FetSize, units: int = 1
-) -> None:
-    """Add `units` transistors of one size side by side."""
-    mosfet(cell, name, kind, drain, gate, source, bulk, size.width_um, size.length_um, units)
+SYNAPSES: Registry[type[SynapseCell[Any]]] = Registry("cosim.synapses", "synapse", "netlists.synapse")
+"""The cells that a design can name (`synapse.kind`)."""
+
+_Cell = TypeVar("_Cell", bound=type[SynapseCell[Any]])
+
+
+def synapse(section: type[SynapseSection]) -> Callable[[_Cell], _Cell]:
+    """A decorator of a cell: the section of a design that it is made from, whose `kind` it is registered as."""
+
+    def register(cell: _Cell) -> _Cell:
+        cell.section = section
+        SYNAPSES.add(str(section.model_fields["kind"].default), cell)
+        return cell
+
+    return register
+
+
+def synapse_cell(section: SynapseSection, process: Process, supply_v: float) -> SynapseCell[Any]:
+    """The synapse cell that a design asks for."""
+    return SYNAPSES[section.kind](section, process, supply_v)

@@ -2,65 +2,103 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
-from PySpice.Spice.Netlist import Circuit, SubCircuit
+from pydantic import Field, model_validator
 
-from netlists.synapse.cell import SIGNS, Sign, SynapseCell, SynapseNodes, SynapseSetting, define, fet
-from netlists.synapse_dimensions import CascodeDimensions, CurrentSourceDimensions
-from sky130_models.devices import Fet
-
-
-def attach_biases(
-    circuit: Circuit, name: str, setting: SynapseSetting | None, supply_v: float
-) -> tuple[tuple[str, str], list[str]]:
-    """A bias source for each sign, that of the other sign at its rail; returns their lines and their names."""
-    n_bias = setting.code if setting and setting.sign > 0 else 0.0
-    p_bias = setting.code if setting and setting.sign < 0 else supply_v
-    lines = f"{name}_n_bias", f"{name}_p_bias"
-    for line, volts in zip(lines, (n_bias, p_bias), strict=True):
-        circuit.V(line, line, 0, volts)
-    return lines, [own_bias_source(name, sign) for sign in SIGNS]
+from netlists.process import Role
+from netlists.section import FetSize, VoltRange, fet
+from netlists.sheet import FET_HEIGHT, Sheet, volts
+from netlists.spice import Circuit, SubCircuit, define, new_subcircuit
+from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSection, SynapseSetting, synapse
 
 
-def own_bias_source(name: str, sign: Sign) -> str:
-    """The source of a cell that has a bias of its own for each sign."""
-    return f"V{name}_{'n' if sign > 0 else 'p'}_bias"
+class BiasedPairs(SynapseSection):
+    """An NMOS branch for w >= 0 whose gate bias rises with the weight, a PMOS branch for w < 0 whose gate bias falls."""
+
+    nmos_bias_v: VoltRange = Field(default=(0.40, 0.65), description="weakest, strongest gate bias of the NMOS memory")
+    pmos_bias_v: VoltRange = Field(default=(1.30, 1.05), description="weakest, strongest gate bias of the PMOS memory")
+    bias_fields: ClassVar = ("nmos_bias_v", "pmos_bias_v")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BiasedPairs:
+        if self.nmos_bias_v[0] >= self.nmos_bias_v[1]:
+            raise ValueError("nmos_bias_v must rise from the weakest to the strongest bias")
+        if self.pmos_bias_v[0] <= self.pmos_bias_v[1]:
+            raise ValueError("pmos_bias_v must fall from the weakest to the strongest bias")
+        return self
 
 
-def bias_codes(dimensions: CurrentSourceDimensions | CascodeDimensions, sign: Sign, count: int) -> NDArray[np.float64]:
-    """Gate biases from the weakest to the strongest."""
-    return np.linspace(*(dimensions.nmos_bias_v if sign > 0 else dimensions.pmos_bias_v), count)
+B = TypeVar("B", bound=BiasedPairs)
 
 
-class CurrentSourceSynapse(SynapseCell):
-    """NMOS pair to ground (w >= 0), PMOS pair to the supply (w < 0), memory transistor at the membrane."""
+class BiasedSynapse(SynapseCell[B]):
+    """A cell whose weight is set by a gate bias of its own for each sign."""
 
     code_name = "gate_bias"
     code_unit = "V"
 
-    def __init__(self, dimensions: CurrentSourceDimensions, supply_v: float):
-        self.dimensions = dimensions
-        self.supply_v = supply_v
+    def attach_biases(self, circuit: Circuit, name: str, setting: SynapseSetting | None) -> tuple[tuple[str, str], list[str]]:
+        """A bias source for each sign, that of the other sign at its rail; returns their lines and their names."""
+        n_bias = setting.code if setting and setting.sign > 0 else 0.0
+        p_bias = setting.code if setting and setting.sign < 0 else self.supply_v
+        lines = f"{name}_n_bias", f"{name}_p_bias"
+        for line, level in zip(lines, (n_bias, p_bias), strict=True):
+            circuit.V(line, line, 0, level)
+        return lines, [f"V{line}" for line in lines]
+
+    def bias_source(self, name: str, sign: Sign) -> str:
+        return f"V{name}_{'n' if sign > 0 else 'p'}_bias"
+
+    def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
+        return np.linspace(*(self.dimensions.nmos_bias_v if sign > 0 else self.dimensions.pmos_bias_v), count)
+
+
+class CurrentSourceSection(BiasedPairs):
+    """Memory transistor at the membrane, selector at the rail; an NMOS pair for w >= 0 and a PMOS pair for w < 0."""
+
+    kind: Literal["current_source"] = "current_source"
+    nmos: FetSize = fet(1.0, 0.25)
+    pmos: FetSize = fet(1.0, 0.25)
+
+
+@synapse(CurrentSourceSection)
+class CurrentSourceSynapse(BiasedSynapse[CurrentSourceSection]):
+    """NMOS pair to ground (w >= 0), PMOS pair to the supply (w < 0), memory transistor at the membrane."""
 
     def subcircuit(self) -> SubCircuit:
         """The cell, transistor by transistor: nodes membrane spike spike_bar n_bias p_bias supply."""
-        cell = SubCircuit("synapse_current_source", "membrane", "spike", "spike_bar", "n_bias", "p_bias", "supply")
-        nmos, pmos = self.dimensions.nmos, self.dimensions.pmos
-        fet(cell, "n_memory", Fet.NFET, "membrane", "n_bias", "n_middle", "0", nmos)
-        fet(cell, "n_selector", Fet.NFET, "n_middle", "spike", "0", "0", nmos)
-        fet(cell, "p_memory", Fet.PFET, "membrane", "p_bias", "p_middle", "supply", pmos)
-        fet(cell, "p_selector", Fet.PFET, "p_middle", "spike_bar", "supply", "supply", pmos)
+        cell = new_subcircuit("synapse_current_source", "membrane", "spike", "spike_bar", "n_bias", "p_bias", "supply")
+        add, nmos, pmos = self.process.fet, self.dimensions.nmos, self.dimensions.pmos
+        add(cell, "n_memory", Role.NMOS, "membrane", "n_bias", "n_middle", "0", nmos)
+        add(cell, "n_selector", Role.NMOS, "n_middle", "spike", "0", "0", nmos)
+        add(cell, "p_memory", Role.PMOS, "membrane", "p_bias", "p_middle", "supply", pmos)
+        add(cell, "p_selector", Role.PMOS, "p_middle", "spike_bar", "supply", "supply", pmos)
         return cell
 
     def attach(self, circuit: Circuit, name: str, nodes: SynapseNodes, setting: SynapseSetting | None) -> list[str]:
         define(circuit, self.subcircuit())
-        biases, sources = attach_biases(circuit, name, setting, self.supply_v)
+        biases, sources = self.attach_biases(circuit, name, setting)
         circuit.X(name, "synapse_current_source", nodes.membrane, nodes.spike, nodes.spike_bar, *biases, nodes.supply)
         return sources
 
-    def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
-        return bias_codes(self.dimensions, sign, count)
+    def draw(self, sheet: Sheet) -> None:
+        h, d = FET_HEIGHT, self.dimensions
+        sheet.supply((0, 2 * h))
+        sheet.fet("p_selector", Role.PMOS, d.pmos, (0, 2 * h), "left", "spike_bar")
+        sheet.fet("p_memory", Role.PMOS, d.pmos, (0, h), "left", "p_bias", volts(d.pmos_bias_v))
+        sheet.fet("n_memory", Role.NMOS, d.nmos, (0, 0), "left", "n_bias", volts(d.nmos_bias_v))
+        sheet.fet("n_selector", Role.NMOS, d.nmos, (0, -h), "left", "spike")
+        sheet.ground((0, -2 * h))
+        draw_membrane(sheet, h)
 
-    def bias_source(self, name: str, sign: Sign) -> str:
-        return own_bias_source(name, sign)
+
+def draw_membrane(sheet: Sheet, h: float) -> None:
+    """The membrane of two branches, to the right of them, and what either does to it."""
+    sheet.dot((0, 0))
+    sheet.wire((0, 0), (4, 0))
+    sheet.port((4, 0), "membrane", "right")
+    sheet.lines((4, h), "left", "w < 0: current from the supply,", "away from the threshold")
+    sheet.lines((4, -h), "left", "w ≥ 0: current to ground,", "towards the threshold")

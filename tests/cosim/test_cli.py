@@ -19,7 +19,7 @@ import cosim
 from cosim.cli.main import COMMANDS, app
 from cosim.pipeline.run import RunResult
 from cosim.runs import provenance
-from netlists.synapse_dimensions import KINDS
+from netlists.synapse import SYNAPSES
 from sky130_models.corners import Corner
 
 ROOT = Path(__file__).parents[2]
@@ -207,7 +207,7 @@ def test_a_missing_extra_is_named_before_anything_runs(tmp_path: Path, monkeypat
 
 def test_cells_come_from_the_schema() -> None:
     found = json.loads(invoke("cells", "--json").stdout)
-    assert set(found["synapse.kind"]) == set(KINDS)
+    assert set(found["synapse.kind"]) == set(SYNAPSES)
     assert set(found["process.corner"]) == set(Corner)
     assert "current_source" in invoke("cells").stdout
 

@@ -15,9 +15,9 @@ from cosim.datasheet.parameters import no_values
 from cosim.design import load_design
 from cosim.design.sections import Process
 from cosim.simulator import Point, WorkerPool, simulate
+from netlists.errors import GeometryError
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.draws import without_process
-from sky130_models.errors import GeometryError
 from sky130_models.pdk import find_pdk
 from sky130_models.pruning import prune
 from sky130_models.uses import DeviceUse

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from cosim.bench.bench import Bench, Row
+from cosim.bench.bench import Bench
 from cosim.characterize.extract import characterize
 from cosim.characterize.measurements import MEASUREMENTS
 from cosim.characterize.membrane_charge import ramp_voltage
@@ -27,15 +27,17 @@ from cosim.design.own_cell import admitted_cell
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
-from cosim.simulator import Waveforms, WorkerPool, simulate
+from cosim.simulator import Row, Waveforms, WorkerPool, simulate
 from netlists.crossbar import Cells
-from netlists.synapse import CurrentSourceSynapse, NetlistSynapse, SynapseSetting
-from netlists.synapse.from_netlist import pins_of
-from netlists.synapse_dimensions import CurrentSourceDimensions, NetlistDimensions, bias_fields
+from netlists.errors import DeviceModelError
+from netlists.neuron import neuron_cell
+from netlists.synapse import SynapseSetting
+from netlists.synapse.current_source import CurrentSourceSection, CurrentSourceSynapse
+from netlists.synapse.from_netlist import NetlistSection, NetlistSynapse, pins_of
 from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
-from sky130_models.errors import DeviceModelError
 from sky130_models.pdk import find_pdk
+from sky130_models.process import SKY130
 from sky130_models.pruning import device_uses, prune
 from sky130_models.uses import DeviceUse
 from training.hardware import HardwareModel
@@ -102,9 +104,9 @@ def invoke(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def synapse_of(path: Path) -> NetlistDimensions:
+def synapse_of(path: Path) -> NetlistSection:
     synapse = load_design(path).synapse
-    assert isinstance(synapse, NetlistDimensions)
+    assert isinstance(synapse, NetlistSection)
     return synapse
 
 
@@ -146,8 +148,9 @@ def test_a_level_below_the_supply_follows_it(folder: Path) -> None:
     edited(folder, "pairs.spice", "spb nb pb", "spb CP well nb pb")
     path = edited(folder, "own.toml", "bias_n_v", "below_supply_v = { CP = 0.9, WELL = 0.0 }\nbias_n_v")
     design = load_design(path)
+    neuron = neuron_cell(design.neuron, SKY130)
     for supply_v, level in ((1.8, 0.9), (1.62, 0.72)):
-        cells = Cells(NetlistSynapse(synapse_of(path), supply_v), design.neuron, design.timing, supply_v, 0.5)
+        cells = Cells(NetlistSynapse(synapse_of(path), SKY130, supply_v), neuron, design.timing, supply_v, 0.5)
         netlist = synapse_iv(cells, SynapseSetting(1, 0.25))
         assert "Xsynapse membrane spike spike_bar synapse_cp synapse_well synapse_n_bias" in netlist
         assert f"Vsynapse_cp synapse_cp 0 {level}\n" in netlist and f"Vsynapse_well synapse_well 0 {supply_v}\n" in netlist
@@ -159,7 +162,7 @@ def test_a_pin_is_connected_to_what_it_is_named_for(folder: Path) -> None:
     edited(folder, "pairs.spice", "spb nb pb", "spb tail nb pb")
     path = edited(folder, "own.toml", "bias_n_v", "fixed_v = { tail = 0.3 }\nbias_n_v")
     design = load_design(path)
-    cells = Cells(NetlistSynapse(synapse_of(path), 1.8), design.neuron, design.timing, 1.8, 0.5)
+    cells = Cells(NetlistSynapse(synapse_of(path), SKY130, 1.8), neuron_cell(design.neuron, SKY130), design.timing, 1.8, 0.5)
     netlist = synapse_iv(cells, SynapseSetting(-1, 1.55))
     lines = "membrane spike spike_bar synapse_tail synapse_n_bias synapse_p_bias supply 0"
     assert f"Xsynapse {lines} pairs" in netlist
@@ -275,10 +278,10 @@ def test_a_library_that_does_more_than_describe_devices_is_refused(folder: Path,
 
 def test_an_own_cell_is_biased_again_by_its_own_fields(folder: Path) -> None:
     design = load_design(folder / "own.toml")
-    assert bias_fields(design.synapse) == ("bias_n_v", "bias_p_v")
+    assert design.synapse.bias_fields == ("bias_n_v", "bias_p_v")
     moved, _ = parse("corner=ss,synapse.bias_n_v=0.25:0.35", design)
     synapse = moved.applied(design).synapse
-    assert isinstance(synapse, NetlistDimensions) and synapse.bias_n_v == (0.25, 0.35)
+    assert isinstance(synapse, NetlistSection) and synapse.bias_n_v == (0.25, 0.35)
     assert synapse.cards == synapse_of(folder / "own.toml").cards
 
 
@@ -356,17 +359,17 @@ def test_a_library_that_takes_sky130_in_has_a_datasheet_and_dies_as_far_as_it_dr
 def test_a_cell_that_is_the_built_in_one_has_its_parameters(tmp_path: Path) -> None:
     """The same devices from a file, re-biased at another corner and supply: what is left is the solver's tolerance."""
     ours = Design.model_validate({"name": "ours"})
-    assert isinstance(ours.synapse, CurrentSourceDimensions)
-    (tmp_path / "cell.spice").write_text(str(CurrentSourceSynapse(ours.synapse, 1.8).subcircuit()))
+    assert isinstance(ours.synapse, CurrentSourceSection)
+    (tmp_path / "cell.spice").write_text(str(CurrentSourceSynapse(ours.synapse, SKY130, 1.8).subcircuit()))
     pins = {"membrane": "MEMBRANE", "spike": "spike", "spike_bar": "spike_bar", "bias_n": "n_bias", "bias_p": "P_BIAS"}
-    section = NetlistDimensions(
+    section = NetlistSection(
         file="cell.spice", subcircuit="Synapse_Current_Source", pins={**pins, "supply": "supply"},
         bias_n_v=ours.synapse.nmos_bias_v, bias_p_v=ours.synapse.pmos_bias_v,
     )  # fmt: skip
     own = ours.model_copy(update={"synapse": admitted_cell(section, tmp_path)})
     values = []
     for design in (ours, own):
-        n, p = bias_fields(design.synapse)
+        n, p = design.synapse.bias_fields
         where, _ = parse(f"corner=ss,supply_v=1.7,synapse.{n}=0.44:0.66,synapse.{p}=1.2:0.95", design)
         bench = Bench(where.applied(design), design.process.pdk(), None)
         rows = {name: _rows_of(bench, name) for name in ("synapse_line", "synapse_switching", "sensing", "membrane_charge")}

@@ -11,11 +11,11 @@ import pytest
 from cosim.errors import InputError
 from cosim.pipeline import packages
 from cosim.version import ROOT
-from netlists.errors import NetlistError
-from netlists.synapse import BinaryWeightedSynapse, SynapseSetting
-from netlists.synapse_dimensions import BinaryWeightedDimensions
+from netlists.errors import GeometryError, NetlistError
+from netlists.synapse import SynapseSetting
+from netlists.synapse.binary_weighted import BinaryWeightedSection, BinaryWeightedSynapse
 from reports.errors import ReportError
-from sky130_models.errors import GeometryError
+from sky130_models.process import SKY130
 from training.hardware import OutOfRange
 
 
@@ -40,7 +40,7 @@ def test_an_error_class_that_only_lives_in_a_room_is_no_user_error() -> None:
 
 def test_a_code_that_a_cell_lacks_is_a_line_for_the_user() -> None:
     with pytest.raises(InputError, match=r"code 2\.5: must be a whole number"), packages.one_line_errors():
-        BinaryWeightedSynapse(BinaryWeightedDimensions()).bits(SynapseSetting(1, 2.5), 1)
+        BinaryWeightedSynapse(BinaryWeightedSection(), SKY130, 1.8).bits(SynapseSetting(1, 2.5), 1)
 
 
 def test_extras_are_those_of_the_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cosim.design import Design
 from cosim.design.reference import PAGE, page
-from netlists.synapse_dimensions import KINDS
+from netlists.synapse import SYNAPSES
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -17,7 +17,7 @@ def test_every_section_and_key_is_on_the_page() -> None:
         section = field.annotation
         for key in getattr(section, "model_fields", {}):
             assert f"`{key}`" in text or f"[{name}.{key}]" in text, f"{name}.{key}"
-    assert text.count("## [synapse] with kind = ") == len(KINDS)
+    assert text.count("## [synapse] with kind = ") == len(SYNAPSES)
 
 
 def test_units_bounds_and_defaults_are_told() -> None:

@@ -6,18 +6,21 @@ import numpy as np
 import pytest
 
 from netlists.crossbar import Cells
-from netlists.dimensions import NeuronDimensions, Timing
 from netlists.network import network_bench
+from netlists.neuron.rc_spike import RcSpikeNeuron, RcSpikeSection
 from netlists.stimulus import PhaseWindow
-from netlists.synapse import CurrentSourceSynapse, ResistiveSynapse, SynapseSetting, synapse_cell
-from netlists.synapse_dimensions import CurrentSourceDimensions, ResistiveDimensions
+from netlists.synapse import SynapseSetting, synapse_cell
+from netlists.synapse.current_source import CurrentSourceSection, CurrentSourceSynapse
+from netlists.synapse.resistive import ResistiveSection, ResistiveSynapse
 from netlists.testbenches import Injection, column, synapse_iv
+from netlists.timing import Timing
+from sky130_models.process import SKY130
 from sky130_models.pruning import device_uses
 
 
 def cells(resistive: bool = False) -> Cells:
-    dimensions = ResistiveDimensions() if resistive else CurrentSourceDimensions()
-    return Cells(synapse_cell(dimensions, 1.8), NeuronDimensions(), Timing(), 1.8, 0.56)
+    dimensions = ResistiveSection() if resistive else CurrentSourceSection()
+    return Cells(synapse_cell(dimensions, SKY130, 1.8), RcSpikeNeuron(RcSpikeSection(), SKY130), Timing(), 1.8, 0.56)
 
 
 def instances(netlist: str, name: str) -> list[list[str]]:
@@ -25,7 +28,7 @@ def instances(netlist: str, name: str) -> list[list[str]]:
 
 
 def test_the_memory_transistor_sits_at_the_membrane_and_the_selector_at_the_rail() -> None:
-    cell = str(CurrentSourceSynapse(CurrentSourceDimensions(), 1.8).subcircuit())
+    cell = str(CurrentSourceSynapse(CurrentSourceSection(), SKY130, 1.8).subcircuit())
     pins = {line.split()[0]: line.split()[1:5] for line in cell.splitlines() if line.startswith("X")}
     assert pins["Xn_memory"] == ["membrane", "n_bias", "n_middle", "0"]
     assert pins["Xn_selector"] == ["n_middle", "spike", "0", "0"]
@@ -80,7 +83,7 @@ def test_injected_charge_is_current_times_time() -> None:
 
 
 def test_a_resistive_weight_is_one_resistor_to_one_rail() -> None:
-    synapse = ResistiveSynapse(ResistiveDimensions())
+    synapse = ResistiveSynapse(ResistiveSection(), SKY130, 1.8)
     plus, minus = (str(synapse.subcircuit("s", SynapseSetting(sign, 200.0))) for sign in (1, -1))  # type: ignore[arg-type]
     assert "n_switch switch spike 0 0" in plus
     assert "p_switch switch spike_bar supply supply" in minus
@@ -91,7 +94,7 @@ def test_a_resistive_weight_is_one_resistor_to_one_rail() -> None:
 
 
 def test_codes_run_from_the_weakest_to_the_strongest() -> None:
-    synapse = CurrentSourceSynapse(CurrentSourceDimensions(), 1.8)
+    synapse = CurrentSourceSynapse(CurrentSourceSection(), SKY130, 1.8)
     assert synapse.codes(1, 3) == pytest.approx([0.40, 0.525, 0.65])
     assert synapse.codes(-1, 3) == pytest.approx([1.30, 1.175, 1.05])
-    assert np.all(np.diff(ResistiveSynapse(ResistiveDimensions()).codes(1, 5)) < 0)
+    assert np.all(np.diff(ResistiveSynapse(ResistiveSection(), SKY130, 1.8).codes(1, 5)) < 0)

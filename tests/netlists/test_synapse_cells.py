@@ -14,23 +14,15 @@ from cosim.characterize.measurements import MEASUREMENTS
 from cosim.design import load_design
 from cosim.simulator import simulate
 from netlists.crossbar import Cells
-from netlists.dimensions import NeuronDimensions, Timing
-from netlists.synapse import (
-    BinaryWeightedSynapse,
-    CascodeSynapse,
-    SynapseNodes,
-    SynapseSetting,
-    TransmissionGateSynapse,
-    synapse_cell,
-)
-from netlists.synapse_dimensions import (
-    KINDS,
-    BinaryWeightedDimensions,
-    CascodeDimensions,
-    NetlistDimensions,
-    TransmissionGateDimensions,
-)
+from netlists.neuron.rc_spike import RcSpikeNeuron, RcSpikeSection
+from netlists.synapse import SYNAPSES, SynapseNodes, SynapseSetting, synapse_cell
+from netlists.synapse.binary_weighted import BinaryWeightedSection, BinaryWeightedSynapse
+from netlists.synapse.cascode import CascodeSection, CascodeSynapse
+from netlists.synapse.from_netlist import NetlistSection
+from netlists.synapse.transmission_gate import TransmissionGateSection, TransmissionGateSynapse
 from netlists.testbenches import synapse_iv
+from netlists.timing import Timing
+from sky130_models.process import SKY130
 
 CELLS = sorted((Path(__file__).parents[2] / "designs" / "cells").glob("*.toml"))
 NODES = SynapseNodes("membrane", "spike", "spike_bar", "supply")
@@ -43,7 +35,7 @@ def calls(netlist: str) -> dict[str, list[str]]:
 
 
 def test_the_cascode_stands_between_membrane_and_memory() -> None:
-    pins = calls(str(CascodeSynapse(CascodeDimensions(), 1.8).subcircuit()))
+    pins = calls(str(CascodeSynapse(CascodeSection(), SKY130, 1.8).subcircuit()))
     assert pins["Xn_cascode"][:4] == ["membrane", "n_cascode", "n_drain", "0"]
     assert pins["Xn_memory"][:4] == ["n_drain", "n_bias", "n_middle", "0"]
     assert pins["Xn_selector"][:4] == ["n_middle", "spike", "0", "0"]
@@ -52,7 +44,7 @@ def test_the_cascode_stands_between_membrane_and_memory() -> None:
 
 
 def test_cells_share_the_level_of_their_cascodes() -> None:
-    circuit, cell = Circuit("two"), CascodeSynapse(CascodeDimensions(nmos_cascode_v=0.7), 1.8)
+    circuit, cell = Circuit("two"), CascodeSynapse(CascodeSection(nmos_cascode_v=0.7), SKY130, 1.8)
     sources = [cell.attach(circuit, name, NODES, SynapseSetting(1, 0.5)) for name in ("a", "b")]
     assert sources == [["Va_n_bias", "Va_p_bias", "Vsynapse_n_cascode", "Vsynapse_p_cascode"], ["Vb_n_bias", "Vb_p_bias"]]
     assert str(circuit).count("Vsynapse_n_cascode synapse_n_cascode 0 0.7") == 1
@@ -60,7 +52,7 @@ def test_cells_share_the_level_of_their_cascodes() -> None:
 
 @pytest.mark.parametrize(("sign", "rail"), [(1, "0"), (-1, "supply")])
 def test_a_transmission_gate_switches_the_resistor_at_the_membrane(sign: int, rail: str) -> None:
-    cell = TransmissionGateSynapse(TransmissionGateDimensions()).subcircuit("s", SynapseSetting(sign, 200.0))  # type: ignore[arg-type]
+    cell = TransmissionGateSynapse(TransmissionGateSection(), SKY130, 1.8).subcircuit("s", SynapseSetting(sign, 200.0))  # type: ignore[arg-type]
     pins = calls(str(cell))
     assert pins["Xn_switch"][:4] == ["membrane", "spike", "switch", "0"]
     assert pins["Xp_switch"][:4] == ["membrane", "spike_bar", "switch", "supply"]
@@ -69,7 +61,7 @@ def test_a_transmission_gate_switches_the_resistor_at_the_membrane(sign: int, ra
 
 @pytest.mark.parametrize("bits", [3, 4, 6])
 def test_a_bit_switches_a_power_of_two_of_unit_transistors(bits: int) -> None:
-    cell = str(BinaryWeightedSynapse(BinaryWeightedDimensions(bits=bits)).subcircuit())  # type: ignore[arg-type]
+    cell = str(BinaryWeightedSynapse(BinaryWeightedSection(bits=bits), SKY130, 1.8).subcircuit())  # type: ignore[arg-type]
     for branch in "np":
         memories = [line for line in cell.splitlines() if line.startswith(f"X{branch}_memory_")]
         assert len(memories) == bits
@@ -79,7 +71,7 @@ def test_a_bit_switches_a_power_of_two_of_unit_transistors(bits: int) -> None:
 
 
 def test_the_bits_of_a_code_stand_at_the_rails() -> None:
-    synapse = BinaryWeightedSynapse(BinaryWeightedDimensions(bits=3))
+    synapse = BinaryWeightedSynapse(BinaryWeightedSection(bits=3), SKY130, 1.8)
     circuit = Circuit("one")
     synapse.attach(circuit, "a", NODES, SynapseSetting(1, 5.0))
     synapse.attach(circuit, "b", NODES, SynapseSetting(-1, 6.0))
@@ -95,7 +87,7 @@ def test_the_bits_of_a_code_stand_at_the_rails() -> None:
 
 
 def test_binary_codes_are_whole_and_at_most_as_many_as_asked_for() -> None:
-    synapse = BinaryWeightedSynapse(BinaryWeightedDimensions(bits=6))
+    synapse = BinaryWeightedSynapse(BinaryWeightedSection(bits=6), SKY130, 1.8)
     assert synapse.codes(1, 63).tolist() == synapse.codes(-1, 200).tolist() == list(range(1, 64))
     few = synapse.codes(1, 8)
     assert few[0] == 1 and few[-1] == 63 and 4 <= len(few) <= 8
@@ -104,7 +96,7 @@ def test_binary_codes_are_whole_and_at_most_as_many_as_asked_for() -> None:
 
 def test_a_cell_without_a_sign_has_no_codes_for_it() -> None:
     pins = {"membrane": "m", "spike": "s", "bias_n": "b"}
-    cell = synapse_cell(NetlistDimensions(cards="x", subcircuit="c", pins=pins, bias_n_v=(0.2, 0.4)), 1.8)  # type: ignore[arg-type]
+    cell = synapse_cell(NetlistSection(cards="x", subcircuit="c", pins=pins, bias_n_v=(0.2, 0.4)), SKY130, 1.8)  # type: ignore[arg-type]
     assert cell.codes(1, 3) == pytest.approx([0.2, 0.3, 0.4])
     assert len(cell.codes(-1, 3)) == 0
 
@@ -119,11 +111,11 @@ def test_every_design_of_a_cell_makes_decks(path: Path) -> None:
 
 def test_every_kind_has_a_design_to_start_from() -> None:
     here = {load_design(path).synapse.kind for path in [*CELLS, *CELLS[0].parents[1].glob("*.toml")]}
-    assert here == set(KINDS)
+    assert here == set(SYNAPSES)
 
 
 def test_a_weight_of_zero_lets_nothing_flow_into_the_deck_but_what_leaks() -> None:
-    cells = Cells(synapse_cell(BinaryWeightedDimensions(), 1.8), NeuronDimensions(), Timing(), 1.8, 0.5)
+    cells = Cells(synapse_cell(BinaryWeightedSection(), SKY130, 1.8), RcSpikeNeuron(RcSpikeSection(), SKY130), Timing(), 1.8, 0.5)
     netlist = synapse_iv(cells, None)
     assert calls(netlist)["Xsynapse"][5:13] == ["0"] * 4 + ["supply"] * 4
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
+from netlists.section import fet
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.devices import POLY_WIDTHS_UM, Fet, mim_capacitor, mosfet, poly_resistor
 from sky130_models.pdk import find_pdk
@@ -47,7 +48,7 @@ def _bench(sizes_each: int = 4) -> tuple[str, list[str]]:
         rail = "vdd" if flavour.name.startswith("P") else "0"
         for number, (width, length) in enumerate(sizes[:sizes_each]):
             drain = f"{flavour.name.lower()}{number}"
-            mosfet(circuit, drain, flavour, drain, "gate", rail, rail, width, length)
+            mosfet(circuit, drain, flavour, drain, "gate", rail, rail, fet(width, length))
             circuit.R(drain, drain, "load", 10e3)
             mim_capacitor(circuit, f"c{drain}", drain, "0", *CAPACITORS_UM[number % 2])
             vectors.append(f"v({drain})")

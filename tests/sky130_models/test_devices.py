@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from PySpice.Spice.Netlist import Circuit, SubCircuitFactory
 
+from netlists.errors import GeometryError
+from netlists.section import fet
 from sky130_models.devices import POLY_WIDTHS_UM, Fet, mim_capacitor, mosfet, poly_resistor
-from sky130_models.errors import GeometryError
 from sky130_models.pruning import DeviceUse, device_uses
 
 
@@ -21,7 +22,7 @@ def _parameters(circuit: Circuit) -> dict[str, float]:
 @pytest.mark.parametrize(("width", "length"), [(0.42, 0.35), (1.0, 0.5), (7.0, 8.0)])
 def test_a_transistor_has_its_diffusions(flavour: Fet, width: float, length: float) -> None:
     circuit = Circuit("one")
-    mosfet(circuit, "m1", flavour, "d", "g", "s", "b", width, length)
+    mosfet(circuit, "m1", flavour, "d", "g", "s", "b", fet(width, length))
     assert str(circuit).splitlines()[1].startswith(f"Xm1 d g s b {flavour} ")
     expected = {"w": width, "l": length, "ad": 0.29 * width, "pd": 2 * width + 0.58}
     assert _parameters(circuit) == pytest.approx(expected | {"as": expected["ad"], "ps": expected["pd"]})
@@ -30,7 +31,7 @@ def test_a_transistor_has_its_diffusions(flavour: Fet, width: float, length: flo
 
 def test_units_side_by_side_are_counted_and_share_their_mismatch() -> None:
     circuit = Circuit("one")
-    mosfet(circuit, "m1", Fet.NFET, "d", "g", "s", "b", 1.0, 0.25, units=4)
+    mosfet(circuit, "m1", Fet.NFET, "d", "g", "s", "b", fet(1.0, 0.25), units=4)
     parameters = _parameters(circuit)
     assert (parameters["w"], parameters["m"], parameters["mult"]) == (1.0, 4.0, 4.0)
     assert device_uses(str(circuit)) == {DeviceUse(Fet.NFET, 1.0, 0.25)}
@@ -57,7 +58,7 @@ def test_devices_stand_in_subcircuits_too() -> None:
 
         def __init__(self) -> None:
             super().__init__()
-            mosfet(self, "m1", Fet.NFET_LVT, "d", "g", "0", "0", 1.0, 0.15)
+            mosfet(self, "m1", Fet.NFET_LVT, "d", "g", "0", "0", fet(1.0, 0.15))
 
     circuit = Circuit("one")
     circuit.subcircuit(Cell())
@@ -65,7 +66,7 @@ def test_devices_stand_in_subcircuits_too() -> None:
 
 
 def _fet(flavour: Fet, width: float, length: float) -> Callable[[Any], Any]:
-    return lambda circuit: mosfet(circuit, "m1", flavour, "d", "g", "s", "b", width, length)
+    return lambda circuit: mosfet(circuit, "m1", flavour, "d", "g", "s", "b", fet(width, length))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def _fet(flavour: Fet, width: float, length: float) -> Callable[[Any], Any]:
         (_fet(Fet.NFET, 0.3, 0.15), r"m1: sky130_fd_pr__nfet_01v8 with W = 0.3 um; it must lie between 0.42 and 100 um"),
         (_fet(Fet.PFET_LVT, 1.0, 0.15), r"pfet_01v8_lvt with L = 0.15 um; it must lie between 0.35 and 20 um"),
         (_fet(Fet.NFET, 1.0, 21.0), r"L = 21 um; it must lie between 0.15 and 20 um"),
-        (_fet(Fet.NFET, math.nan, 0.15), r"W = nan um"),
+        (lambda circuit: mim_capacitor(circuit, "c1", "a", "b", math.nan, 5.0), r"W = nan um"),
         (lambda circuit: mim_capacitor(circuit, "c1", "a", "b", 0.5, 5.0), r"c1: .*W = 0.5 um; it must lie between 1 and 30 um"),
         (lambda circuit: mim_capacitor(circuit, "c1", "a", "b", 29.0, 1.0), r"aspect ratio = 29; it must lie between 1 and 20"),
         (

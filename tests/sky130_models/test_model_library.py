@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sky130_models.errors import LibraryError
+from netlists.errors import LibraryError
 from sky130_models.library import assignments, definitions, model_name, read_section, spice_number, statements
 
 SCALE = {

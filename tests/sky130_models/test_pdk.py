@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from netlists.errors import PdkNotFound
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.errors import PdkNotFound
 from sky130_models.pdk import find_pdk, own_pdk
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlists.errors import GeometryError, LibraryError
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.errors import GeometryError, LibraryError
 from sky130_models.pdk import Pdk
 from sky130_models.pruning import DeviceUse, device_uses, prune
 

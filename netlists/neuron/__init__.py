@@ -1,0 +1,23 @@
+"""Neuron cells, one file each: a membrane, what discharges it while the neuron may fire, what makes a spike of its level."""
+
+from netlists.neuron.cell import (
+    NEURONS,
+    SUBCIRCUITS,
+    NeuronCell,
+    NeuronNodes,
+    NeuronSection,
+    SpikeLine,
+    neuron,
+    neuron_cell,
+)
+
+__all__ = [
+    "NEURONS",
+    "SUBCIRCUITS",
+    "NeuronCell",
+    "NeuronNodes",
+    "NeuronSection",
+    "SpikeLine",
+    "neuron",
+    "neuron_cell",
+]

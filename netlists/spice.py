@@ -1,0 +1,51 @@
+"""The one door to PySpice, opened when the first circuit is built: what a design says of cells can be read without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PySpice.Spice.Netlist import Circuit, SubCircuit
+else:
+    Circuit = SubCircuit = Any
+
+__all__ = ["Circuit", "SubCircuit", "define", "netlist_text", "new_circuit", "new_subcircuit", "pwl", "shared_level"]
+
+
+def new_circuit(title: str) -> Circuit:
+    """An empty circuit."""
+    from PySpice.Spice.Netlist import Circuit
+
+    return Circuit(title)
+
+
+def new_subcircuit(name: str, *nodes: str) -> SubCircuit:
+    """An empty sub-circuit with these nodes."""
+    from PySpice.Spice.Netlist import SubCircuit
+
+    return SubCircuit(name, *nodes)
+
+
+def define(circuit: Circuit, cell: SubCircuit) -> None:
+    """Make a sub-circuit known to the circuit, once."""
+    if cell.name not in {known.name for known in circuit.subcircuits}:
+        circuit.subcircuit(cell)
+
+
+def shared_level(circuit: Circuit, node: str, volts: float) -> list[str]:
+    """A level that all cells of a circuit share; returns the name of its source if this call added it."""
+    if f"V{node}" in circuit.element_names:
+        return []
+    circuit.V(node, node, 0, volts)
+    return [f"V{node}"]
+
+
+def pwl(points: Sequence[tuple[float, float]]) -> str:
+    """A source that moves in straight lines through (time in s, value), exactly."""
+    return "PWL(" + " ".join(f"{time!r} {value!r}" for time, value in points) + ")"
+
+
+def netlist_text(circuit: Circuit) -> str:
+    """The cards of a circuit without its title line."""
+    return "\n".join(line for line in str(circuit).splitlines() if not line.startswith(".title")) + "\n"
