@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cosim.design import load_design
 from cosim.design.condition import product
-from cosim.design.sections import Sweep
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
 from cosim.simulator import Outcome, WorkerPool
@@ -28,13 +27,13 @@ class _Stopwatch(Monitor):
 def main() -> None:
     file, folder = Path(sys.argv[1]), Path(sys.argv[2])
     design = load_design(file)
-    asked = Sweep(
+    conditions = product(
+        design,
         corners=(Corner.TT, Corner.SS, Corner.FF, Corner.SF, Corner.FS),
         temperatures_c=(-40.0, 125.0),
         supplies_v=(1.62, 1.8),
-        seeds=9,
+        seeds=range(9),
     )
-    conditions = product(asked, design)
     codes = 2 * design.characterization.codes
     with RunDirectory(folder / "run").open(design.name) as directory, WorkerPool(jobs=2) as pool:
         pool.prepare()

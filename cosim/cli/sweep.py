@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosim.cli.errors import GOES_ON, clear_errors
 from cosim.cli.options import DesignFile, Jobs, Out, Scheduler, Verbose, takes
 from cosim.cli.say import command_line, monitor
+from cosim.errors import InputError
+
+if TYPE_CHECKING:
+    from cosim.sweep.request import SweepRequest
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,49 @@ def sweep(words: SweepWords) -> None:
     """
     with clear_errors(GOES_ON):
         from cosim.runs.progress import JsonMonitor
-        from cosim.sweep.command import SweepRequest, run_command
+        from cosim.sweep.request import sweep_design
 
-        request = SweepRequest(
-            design=words.design, measurements=tuple(words.measure or ()), corners=words.corners, temperatures=words.temperatures,
-            supplies=words.supplies, seeds=words.seeds, parameters=tuple(words.parameter or ()), only=words.only,
-            plain=words.plain, check_accuracy=words.check_accuracy, scheduler=words.scheduler, out=words.out, jobs=words.jobs,
-            command=command_line(),
+        result = sweep_design(
+            words.design, _request(words), words.out, jobs=words.jobs, scheduler=words.scheduler, command=command_line(),
+            monitor=JsonMonitor(typer.echo) if words.as_json else monitor(words.verbose),
         )  # fmt: skip
-        result = run_command(request, JsonMonitor(typer.echo) if words.as_json else monitor(words.verbose))
     # Events and the result share standard output, a line each.
     for line in [json.dumps({"event": "result", **result.summary()})] if words.as_json else result.lines():
         typer.echo(line)
     raise typer.Exit(3 if len(result.failures) else 0)
+
+
+def _request(words: SweepWords) -> SweepRequest:
+    """What the words mean. Raises `InputError`."""
+    from cosim.design.condition import seeds
+    from cosim.sweep.request import SweepRequest
+
+    return SweepRequest(
+        measurements=words.measure or (),
+        corners=_listed(words.corners),
+        temperatures_c=[_number("--temperatures", word) for word in _listed(words.temperatures)],
+        supplies_v=[_number("--supplies", word) for word in _listed(words.supplies)],
+        parameters=dict(map(_parameter, words.parameter or ())),
+        seeds=seeds(words.seeds),
+        only=words.only,
+        plain=words.plain,
+        check_accuracy=words.check_accuracy,
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _number(option: str, word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise InputError(f"{option}: {word!r} is not a number") from None
+
+
+def _parameter(text: str) -> tuple[str, list[str]]:
+    name, equals, values = text.partition("=")
+    if not equals or not _listed(values):
+        raise InputError(f"--set: {text!r} is not FIELD=VALUE,VALUE, such as synapse.nmos.length_um=0.25,0.5")
+    return name.strip(), _listed(values)

@@ -20,7 +20,7 @@ from cosim.datasheet.circuits import Circuit, by_condition, circuits_of
 from cosim.datasheet.parameters import MEASURED, NAN, SIDES, all_parameters, no_values, parameters_of
 from cosim.design import Design
 from cosim.design.condition import Condition, Value, product
-from cosim.design.sections import Datasheet, Sweep
+from cosim.design.sections import Datasheet
 from cosim.sweep.run import SweepResult
 from netlists.synapse import SIGNS
 
@@ -67,7 +67,7 @@ class PvtResult:
 
 def conditions(design: Design, asked: Datasheet) -> list[Condition]:
     """All combinations of corners, temperatures and supplies that the datasheet asks for."""
-    return product(Sweep(corners=asked.corners, temperatures_c=asked.temperatures_c, supplies_v=asked.supplies_v), design)
+    return product(design, corners=asked.corners, temperatures_c=asked.temperatures_c, supplies_v=asked.supplies_v)
 
 
 def run_pvt(design: Design, asked: Datasheet, own: Condition, measure: Measure) -> PvtResult:

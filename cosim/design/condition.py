@@ -10,12 +10,12 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from cosim.design.design import Design, explain
-from cosim.design.sections import Sweep
 from cosim.errors import InputError
 from sky130_models.corners import Corner
 
@@ -149,16 +149,24 @@ def parse(words: str, design: Design) -> tuple[Condition, tuple[tuple[str, Value
     return condition.with_parameters(parameters), tuple(of_point)
 
 
-def product(sweep: Sweep, design: Design) -> list[Condition]:
+def product(
+    design: Design,
+    *,
+    corners: Sequence[Corner] = (),
+    temperatures_c: Sequence[float] = (),
+    supplies_v: Sequence[float] = (),
+    parameters: Mapping[str, Sequence[Value]] = MappingProxyType({}),
+    seeds: Sequence[int] = (),
+) -> list[Condition]:
     """All combinations, the seeds innermost, because dies of one condition share a circuit; what is not swept is the design's."""
     own = of_design(design)
-    names = sorted(sweep.parameters)
+    names = sorted(parameters)
     grid = itertools.product(
-        sweep.corners or (own.corner,),
-        sweep.temperatures_c or (own.temperature_c,),
-        sweep.supplies_v or (own.supply_v,),
-        itertools.product(*([_value(value) for value in sweep.parameters[name]] for name in names)),
-        seeds(sweep.seeds) or (None,),
+        corners or (own.corner,),
+        temperatures_c or (own.temperature_c,),
+        supplies_v or (own.supply_v,),
+        itertools.product(*([_value(value) for value in parameters[name]] for name in names)),
+        seeds or (None,),
     )
     return [
         Condition(Corner(corner), float(temperature), float(supply), tuple(zip(names, values, strict=True)), seed)
@@ -191,8 +199,10 @@ def _own_value(name: str, word: str) -> Any:
         raise InputError(f"condition: {name}: must be {right}, not {word!r}") from None
 
 
-def _value(word: float | str) -> Value:
+def _value(word: Value) -> Value:
     """What a word of a user means: a number, several of them (FIRST:SECOND), or itself."""
+    if isinstance(word, tuple):
+        return word
     try:
         return tuple(map(float, word.split(":"))) if isinstance(word, str) and ":" in word else float(word)
     except ValueError:

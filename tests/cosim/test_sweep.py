@@ -26,7 +26,6 @@ from cosim.cli.main import app
 from cosim.design import condition as sweep
 from cosim.design import load_design
 from cosim.design.condition import Condition
-from cosim.design.sections import Sweep
 from cosim.errors import InputError
 from cosim.simulator import Outcome, Point, Store, WorkerPool
 from cosim.simulator.store import StoreFullError
@@ -68,11 +67,10 @@ def test_what_a_condition_leaves_out_is_the_designs_and_the_rest_is_the_points()
 
 
 def test_product_is_complete_and_seeds_are_innermost() -> None:
-    asked = Sweep(
-        corners=(Corner.TT, Corner.SS), temperatures_c=(-40.0, 125.0), parameters={"synapse.nmos.length_um": (0.25, 0.5)},
-        seeds="5:8",
+    found = sweep.product(
+        load_design(DESIGN), corners=(Corner.TT, Corner.SS), temperatures_c=(-40.0, 125.0), seeds=range(5, 8),
+        parameters={"synapse.nmos.length_um": (0.25, 0.5)},
     )  # fmt: skip
-    found = sweep.product(asked, load_design(DESIGN))
     assert len(found) == len(set(found)) == 2 * 2 * 2 * 3
     groups = list(sweep.grouped(found))
     assert [seeds for _, seeds in groups] == [[5, 6, 7]] * 8
@@ -100,7 +98,8 @@ def test_a_condition_changes_the_design_it_is_applied_to() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--corners", "tt,xx"), "--corners: 'xx' is none of tt, ff"),
+        (("--corners", "tt,xx"), "corners: 'xx' is none of tt, ff"),
+        (("--temperatures", "1000"), "process.temperature_c: Input should be less than or equal to 175"),
         (("--temperatures", "hot"), "--temperatures: 'hot' is not a number"),
         (("--measure", "nosuch"), "sweep.measurements: 'nosuch' is none of synapse_current"),
         (("--seeds", "9:3"), "seeds: '9:3' is empty"),
