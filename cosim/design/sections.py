@@ -14,8 +14,6 @@ from sky130_models.corners import Corner, ModelSet
 from sky130_models.pdk import Pdk, find_pdk, own_pdk
 from training.recipe import Recipe
 
-Count = Annotated[int, Field(ge=1, le=100_000)]
-
 
 class Process(Section):
     """Which devices, at which corner."""
