@@ -21,6 +21,8 @@ class StudyOptions:
     ] = None
     data: Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="Official files of the data set.")] = None
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu"
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Networks trained at a time, one thread each.")] = 1
+    only: Annotated[str, typer.Option("--only", metavar="RUN", help="Train one network, as a failure names it.")] = ""
     as_json: AsJson = False
     verbose: Verbose = False
 
@@ -29,12 +31,21 @@ class StudyOptions:
 def study(options: StudyOptions) -> None:
     """Train every network of a study, a grid of methods and settings, and tell how accurate each is on the circuit.
 
-    Resumes where it stopped; does nothing twice (docs/training.md).
+    Resumes where it stopped; does nothing twice. A training that fails costs its own network; exit code 3 (docs/training.md).
 
-    Example: cosim study designs/studies/digits.toml
+    Example: cosim study designs/studies/digits.toml --jobs 2
     """
     with clear_errors(GOES_ON):
-        from cosim.networks.study import lines, run_study
+        from cosim.networks.study.run import run_study
 
-        folder, rows = run_study(options.study, options.out, options.data, options.device, monitor(options.verbose))
-    say(options.as_json, rows, [*lines(rows), f"table and pictures: {folder}"])
+        result = run_study(
+            options.study,
+            options.out,
+            data=options.data,
+            device=options.device,
+            jobs=options.jobs,
+            only=options.only,
+            monitor=monitor(options.verbose),
+        )
+    say(options.as_json, result.as_dict(), result.lines())
+    raise typer.Exit(result.exit_code)

@@ -17,6 +17,13 @@ LOG_EVERY_S = 5.0
 log = logging.getLogger("cosim")
 
 
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as 1:02:03 or 2:03."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
 class Monitor:
     """Hears of stages, steps and simulated points. This one counts and says nothing; a context manager."""
 
@@ -71,6 +78,12 @@ class Monitor:
         self.done += 1
         self._show()
 
+    def known(self, steps: int) -> None:
+        """So many points or epochs were there from before."""
+        self.cached += steps
+        self.done += steps
+        self._show()
+
     def close(self) -> None:
         """The run is over, whatever the reason."""
 
@@ -122,7 +135,7 @@ class LogMonitor(Monitor):
     def _show(self) -> None:
         if time.monotonic() - self._said >= LOG_EVERY_S:
             self._said = time.monotonic()
-            log.info("%s", self.summary())
+            log.info("%s%s", self.summary(), "" if self.left_s is None else f", {duration(self.left_s)} left")
 
 
 class JsonMonitor(Monitor):
@@ -156,49 +169,49 @@ class JsonMonitor(Monitor):
 
 
 class TerminalMonitor(Monitor):
-    """A progress bar with counts and the time to go (of the batch of points that is known so far)."""
+    """A progress bar with counts and the time to go (for what is known so far), and below it what the stage is at."""
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.text import Text
 
-        self._progress = Progress(
+        self._bar = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[counts]}"), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True,
+            TextColumn("{task.fields[counts]}"), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
         )  # fmt: skip
-        self._task = self._progress.add_task("", total=None, counts="")
-        self._progress.start()
+        self._task = self._bar.add_task("", total=None, counts="", left="")
+        self._doing = Text(no_wrap=True, overflow="ellipsis")
+        self._live = Live(Group(self._bar, self._doing), console=Console(stderr=True), transient=True)
+        self._live.start()
 
     def begin(self, stage: str) -> None:
-        self._progress.reset(self._task, total=None)
+        self._bar.reset(self._task, total=None)
         super().begin(stage)
 
     def skip(self, stage: str) -> None:
-        self._progress.console.print(f"  {stage}: up to date", highlight=False)
+        self._print(f"{stage}: up to date")
 
     def failure(self, row: Mapping[str, Any]) -> None:
-        self._progress.console.print(f"  failed ({row['reason']}): {row['condition']}", highlight=False, markup=False)
+        self._print(f"failed ({row['reason']}): {row['condition']}")
 
     def end(self) -> None:
-        self._progress.console.print(f"  {self.summary()} {self.elapsed_s:.1f} s", highlight=False, markup=False)
+        self._print(f"{self.summary()} {self.elapsed_s:.1f} s")
 
     def close(self) -> None:
-        self._progress.stop()
+        self._live.stop()
+
+    def _print(self, line: str) -> None:
+        self._live.console.print(f"  {line}", highlight=False, markup=False)
 
     def _show(self) -> None:
         counts = " ".join(f"{count} {what}" for count, what in ((self.cached, "cached"), (self.failed, "failed")) if count)
         if self.worst_memory_mb:
             counts = f"{counts} {self.rate_per_s:.3g}/s {self.worst_memory_mb:.0f} MB".strip()
-        description = f"{self.stage_name}: {self.doing}" if self.doing else self.stage_name
-        total = self.expected or None
-        self._progress.update(self._task, description=description, total=total, completed=self.done, counts=counts)
+        left = "" if self.left_s is None else f"{duration(self.left_s)} left"
+        self._bar.update(
+            self._task, description=self.stage_name, total=self.expected or None, completed=self.done, counts=counts, left=left
+        )
+        self._doing.plain = f"  {self.doing}"

@@ -1,0 +1,53 @@
+"""One network of a study: trained and evaluated, or failed for a reason that is its own."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training.data import SpikeData
+from training.errors import TrainingError
+from training.study.runs import Run, perform
+from training.trainer import Progress
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all networks share: the folder of the data (None: with the package), that of the checkpoints, the device."""
+
+    data: Path | None
+    checkpoints: Path
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of study.csv, by `training.study.runs.COLUMNS`."""
+
+    values: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a network has no row: one line, and the traceback where there is one."""
+
+    reason: str
+    traceback: str = ""
+
+
+def attempt(run: Run, data: SpikeData, work: Work, progress: Progress) -> Row | Failure:
+    """Train a network in one thread, on from its checkpoint where there is one, and evaluate it.
+
+    Raises `TrainingError` for what is wrong with the study itself, and with every network of it.
+    """
+    torch.set_num_threads(1)
+    try:
+        return Row(perform(run, data, work.checkpoints, progress, work.device))
+    except TrainingError:
+        raise
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        return Failure(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__, traceback.format_exc())
