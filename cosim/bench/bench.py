@@ -10,6 +10,7 @@ from cosim.bench.results import Results
 from cosim.design import Design
 from cosim.design.cells import cells_of
 from cosim.design.condition import Condition
+from cosim.design.sections import Network
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis
 from netlists.crossbar import Cells
@@ -34,6 +35,11 @@ class ColumnSize(NamedTuple):
     synapses: int
     fan_out: int
 
+    @classmethod
+    def of(cls, network: Network) -> Self:
+        """Columns as in a network; where its layers differ, the larger."""
+        return cls(max(network.inputs, network.hidden), max(network.hidden, network.outputs))
+
     @property
     def idle(self) -> tuple[list[None], list[None]]:
         """Settings and spikes of a column whose synapses are all off."""
@@ -46,6 +52,10 @@ class Accuracy(NamedTuple):
     reltol: float
     chgtol_c: float
     max_step_s: float
+
+
+QUICK = Accuracy(1e-4, 1e-15, 50e-9)
+"""Of transients of single neurons; `cosim sweep --check-accuracy` says what a tenth of the tolerance changes."""
 
 
 @dataclass

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cosim.bench.bench import Bench, ColumnSize
-from cosim.characterize.discharger import LineFit
-from cosim.characterize.membrane_charge import Membrane, capacitance_f
+from cosim.bench.lines import LINEAR_THRESHOLDS, Line
+from cosim.characterize.membrane import Membrane, capacitance_f
 from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse
 from cosim.version import __version__
 from netlists.crossbar import Cells
@@ -19,9 +19,6 @@ from training.hardware import Curve, HardwareModel, NeuronHardware, Quantity, Sy
 
 LAW_FROM_PHASES = 0.1
 """Above this spike time the closed firing law holds; below it the neuron is still starting up."""
-
-LINEAR_RANGE = (-0.4, 1.26)
-"""Displacements (thresholds) over which the currents of the reference synapses are straight lines to 1 or 2 %."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Found:
     fired: pd.DataFrame
     unloaded: pd.DataFrame
     firing_curve: Curve
-    discharger: LineFit
+    discharger: Line
 
 
 def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -> HardwareModel:
@@ -107,10 +104,10 @@ def _neuron_hardware(cells: Cells, size: ColumnSize, found: Found) -> NeuronHard
         capacitance_neuron=Quantity(value=bare, unit="F", source="membrane"),
         capacitance_synapse=Quantity(value=(found.membrane.capacitance_f - bare) / size.synapses, unit="F", source="membrane"),
         membrane=found.membrane.curve(),
-        discharger_current=Quantity(value=found.discharger.current_a, unit="A", source="discharger_iv"),
+        discharger_current=Quantity(value=found.discharger.intercept, unit="A", source="discharger_iv"),
         discharger_reversal=Quantity(
-            value=found.discharger.reversal_v, unit="V", standard_error=found.discharger.reversal_error_v,
-            residual=found.discharger.residual_fraction,
+            value=found.discharger.zero, unit="V", standard_error=found.discharger.zero_error,
+            residual=found.discharger.relative_residual,
             source="discharger_iv",
         ),
         firing=found.firing_curve,
@@ -126,5 +123,5 @@ def _neuron_hardware(cells: Cells, size: ColumnSize, found: Found) -> NeuronHard
         fan_out=size.fan_out,
         load_delay=Quantity(value=float(per_load.mean()), unit="s", residual=float(np.ptp(per_load)), source="firing"),
         input_delay=Quantity(value=found.idle.line_delay_s, unit="s", source="switching"),
-        linear_range=(LINEAR_RANGE[0] * found.membrane.v_th_v, LINEAR_RANGE[1] * found.membrane.v_th_v),
+        linear_range=LINEAR_THRESHOLDS.times(found.membrane.v_th_v),
     )  # fmt: skip

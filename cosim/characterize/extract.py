@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 
 from cosim.bench.bench import Bench, ColumnSize, with_bias
+from cosim.bench.lines import DISCHARGER_THRESHOLDS, line_within
 from cosim.bench.results import Results
-from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
+from cosim.characterize import firing, switching, synapse_fit
 from cosim.characterize.assembly import Found, hardware_model
-from cosim.characterize.membrane_charge import Membrane, loaded_membrane
+from cosim.characterize.discharger import bias_for_phase
+from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
+from cosim.characterize.measurements.switching_threshold import switching_threshold
+from cosim.characterize.membrane import Membrane, capacitance_f, charge_table, loaded_membrane
 from cosim.characterize.published import published_comparison
 from cosim.errors import CosimError
 from cosim.simulator import Point
@@ -47,38 +51,31 @@ def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None)
 
     Raises `CharacterizationError` if a measurement has lost too many of its points.
     """
-    size = _column_size(bench)
+    size = ColumnSize.of(bench.design.network)
     progress("synapse currents, membrane charge, discharger bias")
     static = _static_measurements(bench, size)
     cells = with_bias(bench.cells(), static.discharger_bias_v)
     progress("firing phase")
     fired, unloaded, discharger_iv = _firing_measurements(bench, cells, size, static)
     membrane = loaded_membrane(static.charge, fired, size.synapses, cells.neuron.rest_v, cells.timing.phase_s)
-    fits = synapse_current.fit_synapses(bench, static.iv, membrane)
+    fits = synapse_fit.fit_synapses(bench, static.iv, membrane)
     firing_curve = firing.firing_curve(fired, membrane)
     progress("switching charges")
     switching_table, idle = _switching_measurements(bench, cells, size, fits, membrane, firing_curve)
-    discharger_fit = discharger.fit_discharger(discharger_iv, membrane)
-    found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, discharger_fit)
+    u = membrane.displacement(discharger_iv.membrane_v.to_numpy())
+    line = line_within(u, discharger_iv.current_a.to_numpy(), DISCHARGER_THRESHOLDS.times(membrane.v_th_v))
+    found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line)
     hardware = hardware_model(bench, cells, size, found)
     tables = {
-        "synapse_iv": synapse_current.with_fit(static.iv, fits, membrane),
+        "synapse_iv": synapse_fit.with_fit(static.iv, fits, membrane),
         "synapse_fit": fits.drop(columns="intercept_a"),
-        "discharger_iv": discharger_iv.assign(
-            fit_a=discharger_fit.line(membrane.displacement(discharger_iv.membrane_v.to_numpy()))
-        ),
+        "discharger_iv": discharger_iv.assign(fit_a=line.intercept * (1 - u / line.zero)),
         "membrane": static.charge,
         "firing": firing.firing_table(fired, membrane, hardware),
         "switching": switching_table,
         "published": published_comparison(hardware, fits, discharger_iv),
     }
     return Characterization(hardware, tables)
-
-
-def _column_size(bench: Bench) -> ColumnSize:
-    """Columns as in the network; where its layers differ, the larger."""
-    network = bench.design.network
-    return ColumnSize(max(network.inputs, network.hidden), max(network.hidden, network.outputs))
 
 
 @dataclass(frozen=True)
@@ -102,27 +99,27 @@ def _survivors(what: str, results: Results, at_least: int) -> list[dict[str, Any
 
 
 def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
-    curves, ramps = list(synapse_current.points(bench)), list(membrane_charge.points(bench, size.synapses))
-    static = discharger.threshold_point(bench, bench.cells())
+    curves, ramps = list(synapse_fit.points(bench)), list(membrane_ramp.points(bench, size.synapses))
+    static = list(switching_threshold.points(bench))
     biases = np.linspace(*bench.design.neuron.discharger_bias_v, BIAS_STEPS) if bench.discharger_bias_v is None else ()
-    fired = list(discharger.bias_points(bench, size, biases))
-    results = bench.run([*curves, *ramps, *fired, static])
-    threshold = _survivors("static threshold", results.of([static]), 1)[0]["threshold_v"]
+    fired = list(firing_time.points(bench, size, biases))
+    results = bench.run([*curves, *ramps, *fired, *static])
+    threshold = _survivors("static threshold", results.of(static), 1)[0]["threshold_v"]
     if not np.isfinite(threshold):
         raise CharacterizationError("static threshold: the neuron's output never spikes; check the sizes of its sensing inverter")
     for sign in SIGNS:
         if len(results.of(point for point in curves if point.condition["sign"] == sign).alive) < 4:
             raise CharacterizationError(f"synapse current, sign {sign:+d}: fewer than 4 codes could be simulated")
-    iv = synapse_current.iv_table(results.of(curves))
-    synapse_current.check_currents(iv, bench.design.neuron.rest_v)
+    iv = synapse_fit.iv_table(results.of(curves).alive)
+    synapse_fit.check_currents(iv, bench.design.neuron.rest_v)
     bias = _found_bias(bench, results.of(fired)) if bench.discharger_bias_v is None else bench.discharger_bias_v
-    return _Static(iv, membrane_charge.charge_table(results.of(ramps)), bias, float(threshold))
+    return _Static(iv, charge_table(results.of(ramps).alive), bias, float(threshold))
 
 
 def _found_bias(bench: Bench, fired: Results) -> float:
     """The bias (V) with which a resting column fires after one phase."""
     spikes = pd.DataFrame(_survivors("discharger bias", fired, 3))
-    return discharger.bias_for_phase(spikes.bias_v.to_numpy(), spikes.spike_s.to_numpy(), bench.design.timing.phase_s)
+    return bias_for_phase(spikes.bias_v.to_numpy(), spikes.spike_s.to_numpy(), bench.design.timing.phase_s)
 
 
 def _firing_measurements(
@@ -130,15 +127,16 @@ def _firing_measurements(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Firing phases of a loaded column, a few of them without the load on the output line, and the discharger's current."""
     rest = cells.neuron.rest_v
-    swing_c = membrane_charge.capacitance_f(static.charge, size.synapses, rest, static.threshold_v) * (rest - static.threshold_v)
+    swing_c = capacitance_f(static.charge, size.synapses, rest, static.threshold_v) * (rest - static.threshold_v)
     charges = firing.charge_grid_c(swing_c, bench.design.characterization.firing_points)
     fire_points = list(firing.points(bench, cells, size, charges, static.threshold_v))
     fire_points += firing.points(bench, cells, size._replace(fan_out=0), UNLOADED_AT * swing_c, static.threshold_v)
-    iv_point = discharger.iv_point(bench, cells)
+    iv_point = discharger_current.own_bias_point(bench, cells, bench.design.characterization.membrane_points - 1)
     results = bench.run([*fire_points, iv_point])
     alive = _survivors("firing phase", results.of(fire_points), len(fire_points) // 2)
     fired = pd.DataFrame(alive).drop(columns="measurement")
-    iv = pd.DataFrame(_survivors("discharger current", results.of([iv_point]), 1)[0])[["membrane_v", "current_a"]]
+    (curve,) = _survivors("discharger current", results.of([iv_point]), 1)
+    iv = pd.DataFrame({"membrane_v": curve["membrane_v"], "current_a": curve["membrane_current_a"]})
     loaded = fired.fan_out > 0
     return fired[loaded], fired[~loaded], iv
 

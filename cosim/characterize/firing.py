@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cosim.bench.bench import Bench, ColumnSize
-from cosim.characterize.membrane_charge import Membrane
-from cosim.simulator import Point, Transient, Waveforms
+from cosim.characterize.measurements.firing_time import first_spike
+from cosim.characterize.membrane import Membrane
+from cosim.simulator import Point, Transient
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
@@ -38,7 +39,7 @@ def points(
         injection = Injection(float(charge) / (end - start), start, end)
         stop = window.end_s - 0.02 * phase
         netlist = column(cells, *column_size.idle, window, stop, injection, column_size.fan_out)
-        condition = {"measurement": "firing", "charge_c": float(charge), "fan_out": column_size.fan_out}
+        condition = {"measurement": "firing_phase", "charge_c": float(charge), "fan_out": column_size.fan_out}
         deck = bench.deck(
             f"firing phase after a charge of {charge:.6e} C",
             netlist,
@@ -54,19 +55,6 @@ def charge_grid_c(full_swing_c: float, count: int) -> np.ndarray:
     coarse = count * 3 // 5
     grid = np.concatenate([np.linspace(-0.15, 0.85, coarse, endpoint=False), np.linspace(0.85, 1.3, count - coarse)])
     return grid * full_swing_c
-
-
-def first_spike(waveforms: Waveforms, fire_s: float, level_v: float, static_threshold_v: float = 0.0) -> dict[str, Any]:
-    """Spike time after the start of the firing phase, when the membrane passed its static threshold (s, NaN if they did not), and
-    the membrane before the phase and at the spike (V)."""
-    spikes = waveforms.crossings(SPIKE, level_v, rising=True, after=fire_s)
-    passed = waveforms.crossings(MEMBRANE, static_threshold_v, rising=False, after=fire_s)
-    return {
-        "before_v": float(waveforms.at(MEMBRANE, fire_s - 5e-9)),
-        "spike_s": float(spikes[0] - fire_s) if len(spikes) else float("nan"),
-        "passed_s": float(passed[0] - fire_s) if len(passed) else float("nan"),
-        "at_spike_v": float(waveforms.at(MEMBRANE, spikes[0])) if len(spikes) else float("nan"),
-    }
 
 
 def firing_curve(fired: pd.DataFrame, membrane: Membrane) -> Curve:

@@ -7,36 +7,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.characterize.synapse_current import EDGE_OF_RAILS_V, line_fit
+from cosim.bench.lines import EDGE_RESTS, FIRING_RESTS, lambda_line
 from cosim.simulator import DcSweep
+from netlists.crossbar import Cells
 
 FloatArray = NDArray[np.float64]
 
 SWEEP_STEPS = 16
-LINE_V = (0.4, 1.5)
-"""Membranes over which lines are fitted, as far as the supply reaches: the range of a membrane that can still fire in time."""
-
 LINEAR_WITHIN = 0.02
 """A current counts as linear while it is this close to its line, as a share of the current at rest."""
 
 
-def rail_to_rail(supply_v: float) -> DcSweep:
+def edges_v(cells: Cells) -> tuple[float, float]:
+    """The lowest and the highest voltage that a membrane is held at."""
+    edge = EDGE_RESTS * cells.neuron.rest_v
+    return edge, cells.supply_v - edge
+
+
+def rail_to_rail(cells: Cells, steps: int = SWEEP_STEPS, outer: DcSweep | None = None) -> DcSweep:
     """A sweep of `Vmembrane`."""
-    low, high = EDGE_OF_RAILS_V, supply_v - EDGE_OF_RAILS_V
-    return DcSweep("Vmembrane", low, high, (high - low) / SWEEP_STEPS)
+    low, high = edges_v(cells)
+    return DcSweep("Vmembrane", low, high, (high - low) / steps, outer)
 
 
-def line_parameters(membrane_v: FloatArray, current_a: FloatArray, rest_v: float) -> dict[str, Any]:
-    """I = I0 [1 + lambda (V - V0)], its deviations, and where it leaves `LINEAR_WITHIN` (V); currents positive towards ground."""
-    x, inside = membrane_v - rest_v, (membrane_v >= LINE_V[0]) & (membrane_v <= LINE_V[1])
-    intercept, slope, error, residual = line_fit(x[inside], current_a[inside])
-    scale = abs(intercept) if intercept else np.nan
+def curve_and_line(membrane_v: FloatArray, current_a: FloatArray, rest_v: float) -> dict[str, Any]:
+    """A current over the membrane (A, positive towards ground), and its line I = I0 [1 + lambda (V - V0)] about rest.
+
+    `curvature_per_v2` is the quadratic coefficient of a parabola, over I0; `residual_fraction` the worst deviation from the line
+    within `FIRING_RESTS`, `linear_low_v`, `linear_high_v` where it leaves `LINEAR_WITHIN`.
+    """
+    inside = FIRING_RESTS.times(rest_v).holds(membrane_v)
+    line, x = lambda_line(membrane_v, current_a, rest_v, FIRING_RESTS), membrane_v - rest_v
+    scale = line.intercept or np.nan
     curvature = float(np.polynomial.polynomial.polyfit(x[inside], current_a[inside], 2)[2])
-    low, high = _linear_range(membrane_v, (current_a - intercept - slope * x) / scale, inside)
-    sign = float(np.sign(intercept))
+    low, high = _linear_range(membrane_v, (current_a - line(x)) / scale, inside)
     return {
-        "current_a": intercept, "lambda_per_v": sign * slope / scale, "lambda_error_per_v": error / scale,
-        "curvature_per_v2": sign * curvature / scale, "residual_fraction": residual / scale,
+        "membrane_v": membrane_v, "membrane_current_a": current_a,
+        "current_a": line.intercept, "lambda_per_v": line.relative_slope, "lambda_error_per_v": line.relative_slope_error,
+        "curvature_per_v2": curvature / scale, "residual_fraction": line.relative_residual,
         "linear_low_v": low, "linear_high_v": high,
     }  # fmt: skip
 

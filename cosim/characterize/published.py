@@ -1,37 +1,37 @@
-"""Published values of the reference circuit beside the measured ones."""
+"""Published values of the reference circuit (`reports.published`) beside the measured ones."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from cosim.characterize.synapse_current import PUBLISHED_FIT_V, voltage_slope
+from cosim.bench.lines import lambda_line
+from netlists.synapse import SIGNS
+from reports.published import CELLS
 from training.hardware import HardwareModel
-
-PUBLISHED_SYNAPSES = ((1, "lambda_N", "E+", 0.41, 2.80), (-1, "lambda_P", "E-", 0.75, -1.53))
-"""Sign, names and published values (arXiv 2412.09010)."""
 
 
 def published_comparison(hardware: HardwareModel, fits: pd.DataFrame, discharger_iv: pd.DataFrame) -> pd.DataFrame:
-    """Published values of the reference circuit beside the measured ones (median over the codes)."""
-    v_th = hardware.neuron.v_th_v
-    lambda_dis, _ = voltage_slope(discharger_iv, hardware.neuron.rest.value, *PUBLISHED_FIT_V)
-    rows = []
-    for sign, name, symbol, published_lambda, published_e in PUBLISHED_SYNAPSES:
-        values = fits[fits.sign == sign].lambda_per_v
-        remark = f"{values.iloc[0]:.3f} at the smallest weight to {values.iloc[-1]:.3f} at the largest"
-        rows.append((name, "1/V", published_lambda, float(values.median()), remark))
-        e = sign * fits[fits.sign == sign].reversal_v / v_th
-        rows.append(
-            (
-                symbol,
-                "",
-                published_e,
-                float(e.median()),
-                f"{e.iloc[0]:.2f} at the smallest weight to {e.iloc[-1]:.2f} at the largest",
-            )
-        )
-    rows.append(("lambda_dis", "1/V", 0.177, lambda_dis, f"at a bias of {hardware.neuron.discharger_bias.value:.3f} V"))
-    rows.append(("E_dis", "", 6.44, hardware.neuron.discharger_reversal.value / v_th, ""))
-    rows.append(("V_switch", "V", 0.428, hardware.neuron.threshold.value, "membrane at the output spike"))
-    rows.append(("membrane capacitance", "F", 140e-15, hardware.neuron.capacitance_f, "as loaded in the array"))
+    """One row a published value: quantity, unit, published, measured (median over the codes), remark."""
+    neuron = hardware.neuron
+    lambda_dis = lambda_line(
+        discharger_iv.membrane_v.to_numpy(), discharger_iv.current_a.to_numpy(), neuron.rest.value
+    ).relative_slope  # fmt: skip
+    measured: dict[str, tuple[float, str]] = {}
+    for sign, slope, reversal in zip(SIGNS, ("lambda_N", "lambda_P"), ("E+", "E-"), strict=True):
+        own = fits[fits.sign == sign]
+        measured[slope] = _over_codes(own.lambda_per_v, 3)
+        measured[reversal] = _over_codes(sign * own.reversal_v / neuron.v_th_v, 2)
+    measured |= {
+        "lambda_dis": (lambda_dis, f"at a bias of {neuron.discharger_bias.value:.3f} V"),
+        "E_dis": (neuron.discharger_reversal.value / neuron.v_th_v, ""),
+        "V_switch": (neuron.threshold.value, "membrane at the output spike"),
+        "membrane capacitance": (neuron.capacitance_f, "as loaded in the array"),
+    }
+    rows = [(name, CELLS[name].unit, CELLS[name].value, value, remark) for name, (value, remark) in measured.items()]
     return pd.DataFrame(rows, columns=["quantity", "unit", "published", "measured", "remark"])
+
+
+def _over_codes(values: pd.Series, digits: int) -> tuple[float, str]:
+    """Median, and what it is at either end."""
+    ends = f"{values.iloc[0]:.{digits}f} at the smallest weight to {values.iloc[-1]:.{digits}f} at the largest"
+    return float(values.median()), ends

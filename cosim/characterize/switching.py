@@ -54,7 +54,7 @@ def points(
         charge = (displacement - weight * (window.fire_s - on) / phase) * full_swing_c
         netlist = column(cells, settings, lines, window, stop, Injection(charge / (end - start), start, end), column_size.fan_out)
         condition = {
-            "measurement": "switching",
+            "measurement": "switched_column",
             "sign": setting.sign if setting else 0,
             "code": setting.code if setting else None,
             "displacement": displacement,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design.sections import Network
 from netlists.neuron import NEURONS
 from netlists.process import PROCESSES

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from cosim.bench.bench import Bench
 from cosim.bench.monitored import MonitoredBench
-from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.datasheet.circuits import Circuit, circuits_of
 from cosim.datasheet.monte_carlo import shared, statistics_of, table, variation
-from cosim.datasheet.parameters import MEASURED, all_parameters, no_values
+from cosim.datasheet.parameters import all_parameters, measured_names, no_values
 from cosim.datasheet.pvt import PvtResult, run_pvt
 from cosim.datasheet.tables import (
     MONTE_CARLO,
@@ -131,17 +131,15 @@ class _Maker:
         self, names: Sequence[str], conditions: Sequence[Condition], process: bool = True, design: Design | None = None
     ) -> SweepResult:
         """Rows of these measurements; failures are kept."""
-        options = SweepOptions(process=process)
+        options = SweepOptions(process=process, datasheet=True)
         found = measure(
             design or self.design, self.design_file, names, conditions, self.directory, self.pool, self.monitor, options
         )
         self.sweeps.append(found)
         return found
 
-    def dies(
-        self, count: int, process: bool = True, design: Design | None = None, names: Sequence[str] = MEASURED
-    ) -> list[Circuit]:
-        """So many dies at the design's own condition."""
+    def dies(self, names: Sequence[str], count: int, process: bool = True, design: Design | None = None) -> list[Circuit]:
+        """These measurements of so many dies at the design's own condition."""
         conditions = [dataclasses.replace(self.own, seed=seed) for seed in range(count)]
         return circuits_of(MONTE_CARLO, self.measure(names, conditions, process, design), design or self.design)
 
@@ -155,9 +153,9 @@ class _Maker:
             return [], {}
         import pandas as pd
 
-        circuits = self.dies(asked.dies, names=drawn)
+        circuits = self.dies(drawn, asked.dies)
         seeds, values = table(circuits)
-        alone = table(self.dies(min(asked.split_dies, asked.dies), process=False, names=drawn))
+        alone = table(self.dies(drawn, min(asked.split_dies, asked.dies), process=False))
         found = variation(nominal.values, (seeds, values), alone, statistics_of(self.design.process))
         hardware.model_copy(update={"variation": found}).save(self._file("hardware.json"))
         statistics = [spread_table(shared(spreads(values), found), model_set), *self._other_model_set(asked.compared_dies)]
@@ -177,7 +175,7 @@ class _Maker:
         covered = self._drawn(design, f"is not compared with the {other} models")
         if not covered:
             return []
-        dies, alone = (table(self.dies(count, process, design, covered)) for process in (True, False))
+        dies, alone = (table(self.dies(covered, count, process, design)) for process in (True, False))
         found = spreads(dies[1])
         means = {**no_values(), **{one.parameter: one.mean for one in found}}
         split = variation(means, dies, alone, statistics_of(design.process))
@@ -186,9 +184,9 @@ class _Maker:
     def _drawn(self, design: Design, otherwise: str) -> list[str]:
         """Measurements of which the models of a design can draw dies; of the others a remark says what they lack."""
         bench, drawn = Bench.at(self.own, design, design.process.pdk(), None, statistics=True), []
-        for name in MEASURED:
+        for name in measured_names():
             try:
-                drawn += [name] if list(MEASUREMENTS[name].points(bench)) else []
+                drawn += [name] if list(MEASUREMENTS[name].datasheet_points(bench)) else []
             except DeviceModelError as error:
                 self.remarks.append(f"{name} {otherwise}: {error}")
         return drawn

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.bench.results import Measured
-from cosim.characterize.synapse_parameters import CODE_NAMES
+from cosim.characterize.catalogue import NAN
+from cosim.characterize.named_weights import CODE_NAMES, SIDES
 from cosim.datasheet.circuits import Circuit, by_condition, circuits_of
-from cosim.datasheet.parameters import MEASURED, NAN, SIDES, all_parameters, no_values, parameters_of
+from cosim.datasheet.parameters import all_parameters, measured_names, no_values, parameters_of
 from cosim.design import Design
 from cosim.design.condition import Condition, Value, product
 from cosim.design.sections import Datasheet
@@ -25,7 +26,7 @@ from cosim.sweep.run import SweepResult
 from netlists.synapse import SIGNS
 
 FIXED, REBIASED = "fixed", "rebiased"
-UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_line")
+UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_current")
 """What says, once the sensing inverter is biased, which current is a weight of one."""
 
 ENDS = (CODE_NAMES[0], CODE_NAMES[-1])
@@ -81,7 +82,7 @@ def run_pvt(design: Design, asked: Datasheet, own: Condition, measure: Measure) 
         for one in conditions(design, asked)
     )
     wanted = list(dict.fromkeys([own, *places]))
-    fixed = measure(MEASURED, wanted if FIXED in asked.modes else [own])
+    fixed = measure(measured_names(), wanted if FIXED in asked.modes else [own])
     circuits = circuits_of(FIXED, fixed, design)
     nominal = next((circuit for circuit in circuits if circuit.condition == own), Circuit(FIXED, own, no_values()))
     result = PvtResult(nominal, sweeps=[fixed])
@@ -112,7 +113,7 @@ def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, r
         else:
             chosen.append(biased)
         result.unreached += missing
-    found = measure(MEASURED, list(dict.fromkeys(chosen)))
+    found = measure(measured_names(), list(dict.fromkeys(chosen)))
     lost = {(one.condition, one.weight) for one in result.unreached}
     result.circuits += [without_lost(circuit, lost) for circuit in circuits_of(REBIASED, found, design)]
     result.sweeps += [curves, units, found]

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from cosim.bench.bench import Bench
-from cosim.characterize import synapse_current
+from cosim.bench.lines import SYNAPSE_THRESHOLDS
+from cosim.characterize import synapse_fit
 from cosim.fits.membrane_model import AnyArray, FloatArray, NeuronParameters, Stimuli, Trace, displacement
 from cosim.fits.waveform_fit import solve
 from netlists.synapse import SIGNS
@@ -52,9 +53,9 @@ def current_curves(bench: Bench, hardware: HardwareModel) -> dict[int, CurrentCu
 
     The decks are those of characterisation, so a store that has seen it knows them.
     """
-    iv = synapse_current.iv_table(bench.run(synapse_current.points(bench)))
+    iv = synapse_fit.iv_table(bench.run(synapse_fit.points(bench)).alive)
     displacement_of = hardware.neuron.membrane.inverse()
-    low, high = hardware.neuron.linear_range[0], synapse_current.FIT_RANGE[1] * hardware.neuron.v_th_v
+    low, high = hardware.neuron.linear_range[0], SYNAPSE_THRESHOLDS.high * hardware.neuron.v_th_v
     found = {}
     for sign in SIGNS:
         code = hardware.synapse(sign).code

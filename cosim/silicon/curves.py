@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.characterize.synapse_current import FIT_RANGE
+from cosim.bench.lines import SYNAPSE_THRESHOLDS, line_fit
 from cosim.errors import InputError
 from cosim.fits.membrane_model import FloatArray
 from cosim.silicon.files import IvTable
@@ -45,7 +45,7 @@ def curves_of(table: IvTable, base: HardwareModel) -> list[MeasuredCurve]:
     unit, and for a cell that is not set by a gate bias.
     """
     u, found = _displacement(base, table.membrane_v), []
-    low, high = (share * base.neuron.v_th_v for share in FIT_RANGE)
+    low, high = SYNAPSE_THRESHOLDS.times(base.neuron.v_th_v)
     for sign in SIGNS:
         cell = base.synapse(sign)
         if cell.code_name != "gate_bias" and (table.sign == sign).any():
@@ -73,9 +73,8 @@ def _displacement(base: HardwareModel, voltage_v: FloatArray) -> FloatArray:
 
 def _line(table: IvTable, sign: Sign, bias_v: float, own: NDArray[np.bool_], u: FloatArray, base: HardwareModel) -> MeasuredCurve:
     current = sign * table.current_a[own]
-    (slope, at_rest), covariance = np.polyfit(u[own], current, 1, cov="unscaled")
-    residual = current - at_rest - slope * u[own]
-    covariance = covariance * (residual @ residual) / (own.sum() - 2)
+    line = line_fit(u[own], current)
+    at_rest, slope = line.intercept, line.slope
     if at_rest <= 0:
         raise InputError(
             f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: current_a is {sign * at_rest:.3g} A at rest; it counts positive "
@@ -91,13 +90,12 @@ def _line(table: IvTable, sign: Sign, bias_v: float, own: NDArray[np.bool_], u: 
             f"{table.source}: sign {sign:+d}, bias_v {bias_v:g}: the current must fall towards its rail; check membrane_v"
         )
     # reversal = -I/slope: relative errors of both, and that they go together
-    relative = np.array([-1 / slope, 1 / at_rest])
-    error = at_rest / abs(slope) * float(np.sqrt(relative @ covariance @ relative))
-    volts = table.membrane_v[own] - base.neuron.rest.value
-    lambda_per_v = float(np.polyfit(volts, current, 1)[0]) / at_rest
+    relative = np.array([1 / at_rest, -1 / slope])
+    error = at_rest / abs(slope) * float(np.sqrt(relative @ line.covariance @ relative))
+    over_membrane = line_fit(table.membrane_v[own] - base.neuron.rest.value, current)
     return MeasuredCurve(
-        table.source, sign, bias_v, float(at_rest), float(np.sqrt(covariance[1, 1])), float(at_rest / abs(slope)), error,
-        abs(lambda_per_v), float(np.abs(residual).max() / at_rest),
+        table.source, sign, bias_v, at_rest, line.intercept_error, at_rest / abs(slope), error,
+        abs(over_membrane.slope / at_rest), line.relative_residual,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cosim.bench.bench import Bench
 from cosim.bench.results import Measured
-from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design import Design
 from cosim.design.condition import Condition, PointCondition, Value, grouped, text, written
 from cosim.errors import InputError
@@ -37,8 +37,8 @@ class SweepOptions:
 
     `plain`: every deck is loaded as it is, without the engine's short cuts. `check_accuracy`: so many points of each measurement
     are repeated at a tenth of the tolerance. `only`: names and values that a point's own condition must have (sign, code, ...).
-    `process`: whether dies differ in the parameters that all their devices share, or in mismatch alone. `remarks` are told with
-    the result.
+    `process`: whether dies differ in the parameters that all their devices share, or in mismatch alone. `datasheet`: of
+    each measurement only the points that a datasheet reads. `remarks` are told with the result.
     """
 
     plain: bool = False
@@ -46,6 +46,7 @@ class SweepOptions:
     only: tuple[tuple[str, Value], ...] = ()
     command: str = ""
     process: bool = True
+    datasheet: bool = False
     remarks: tuple[str, ...] = ()
 
 
@@ -148,7 +149,7 @@ def _check(design: Design, measurements: Sequence[str], conditions: Sequence[Con
     """Everything that was asked for exists, known before the first simulation."""
     for name in measurements:
         if name not in MEASUREMENTS:
-            raise InputError(f"sweep.measurements: {name!r} is none of {', '.join(MEASUREMENTS)}")
+            raise InputError(f"sweep.measurements: {MEASUREMENTS.refusal(name)}")
     for nominal, _ in grouped(conditions):
         nominal.applied(design)
 
@@ -161,7 +162,9 @@ def _points(
     for nominal, seeds in grouped(conditions):
         bench = Bench.at(nominal, design, pdk, None, statistics=seeds != [None])
         for name in measurements:
-            points = [point for point in MEASUREMENTS[name].points(bench) if _wanted(point, options.only)]
+            made = MEASUREMENTS[name]
+            asked = (made.datasheet_points if options.datasheet else made.points)(bench)
+            points = [point for point in asked if _wanted(point, options.only)]
             if name not in usual:
                 # The time left is told for the whole sweep, from its first condition on.
                 usual[name] = len(points)

@@ -8,27 +8,18 @@ import numpy as np
 
 from reports.blocks import Block, Cell, Figures, Table, Text
 from reports.formatting import MISSING, engineering, metric, number, percent
+from reports.published import OUTPUT_SPIKES
 from reports.run import Run
 
 ODE, CONVENTIONAL = "validation.ode.output_spike_rmse_s", "validation.conventional.output_spike_rmse_s"
 RATIO = "validation.error_ratio"
 
-# Sakemi et al. 2025, arXiv 2412.09010, section on the circuit: output spike-time RMSE over 50 Iris samples, T = 1 us.
-PUBLISHED_SPIKES = (
-    (
-        "output spike-time RMSE, conventional mapping",
-        CONVENTIONAL,
-        39.04e-9,
-        "two gains searched in SPICE, there and here",
-    ),
-    (
-        "output spike-time RMSE, ODE-aware mapping",
-        ODE,
-        1.97e-9,
-        "published after a gain search in SPICE; no gain is searched here",
-    ),
-    ("conventional error / ODE-aware error", RATIO, 19.8, "39.04 / 1.97"),
-)
+REMARKS = {
+    CONVENTIONAL: ("output spike-time RMSE, conventional mapping", "two gains searched in SPICE, there and here"),
+    ODE: ("output spike-time RMSE, ODE-aware mapping", "published after a gain search in SPICE; no gain is searched here"),
+    RATIO: ("conventional error / ODE-aware error", "39.04 / 1.97"),
+}
+"""What a published metric is called, and what to know of it."""
 
 
 def at_a_glance(run: Run) -> list[Block]:
@@ -36,7 +27,7 @@ def at_a_glance(run: Run) -> list[Block]:
     passed, judged = limit_count(run)
     accuracy = _circuit_accuracy(run)
     published = {
-        source: f"{value:g}" if source == RATIO else f"{value / 1e-9:.4g} ns" for _, source, value, _ in PUBLISHED_SPIKES
+        source: f"{value:g}" if source == RATIO else f"{value / 1e-9:.4g} ns" for source, (_, value) in OUTPUT_SPIKES.items()
     }
     return [
         Figures([
@@ -139,8 +130,8 @@ def _circuit_accuracy(run: Run) -> float | None:
 def _published(run: Run) -> list[tuple[str, str, float | None, float | None, str]]:
     """(quantity, unit, published, measured, remark): spike times, then what characterisation wrote."""
     rows: list[tuple[str, str, float | None, float | None, str]] = [
-        (name, "" if source == RATIO else "s", published, run.metric(source), remark)
-        for name, source, published, remark in PUBLISHED_SPIKES
+        (REMARKS[source][0], unit, value, run.metric(source), REMARKS[source][1])
+        for source, (unit, value) in OUTPUT_SPIKES.items()
     ]
     table = run.tables.get("characterization/published")
     if table is not None:

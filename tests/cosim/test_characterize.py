@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.characterize import discharger, firing, membrane_charge, switching, synapse_current
+from cosim.bench.lines import Window, lambda_line, line_fit
+from cosim.characterize import discharger, membrane, switching
 from cosim.characterize.extract import Characterization, CharacterizationError, characterize, check_switched
+from cosim.characterize.measurements import firing_time, membrane_ramp
+from cosim.characterize.measurements.switching_threshold import static_threshold
 from cosim.design import Design, load_design
 from cosim.errors import InputError
 from cosim.pipeline.stages import Workspace, characterize_stage
@@ -24,19 +27,26 @@ REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 def test_a_line_is_recovered_with_its_residual() -> None:
     x = np.linspace(-1, 1, 21)
     bump = np.where(np.arange(21) == 10, 0.3, 0.0)
-    intercept, slope, error, residual = synapse_current.line_fit(x, 2.0 - 0.5 * x)
-    assert (intercept, slope) == pytest.approx((2.0, -0.5))
-    assert residual < 1e-12
-    _, _, with_bump, residual = synapse_current.line_fit(x, 2.0 - 0.5 * x + bump)
-    assert residual == pytest.approx(0.3, rel=0.1)
-    assert with_bump > error
+    line = line_fit(x, 2.0 - 0.5 * x)
+    assert (line.intercept, line.slope, line.zero) == pytest.approx((2.0, -0.5, 4.0))
+    assert line.worst_residual < 1e-12
+    bumped = line_fit(x, 2.0 - 0.5 * x + bump)
+    assert bumped.worst_residual == pytest.approx(0.3, rel=0.1)
+    assert bumped.slope_error > line.slope_error
 
 
 def test_lambda_is_slope_over_current_at_rest() -> None:
     # docs/physics.md: I(V) = I(V0) [1 + lambda (V - V0)]
     volts = np.linspace(0.2, 1.6, 15)
-    iv = pd.DataFrame({"membrane_v": volts, "current_a": 1e-7 * (1 + 0.41 * (volts - 1.3))})
-    assert synapse_current.voltage_slope(iv, 1.3, 0.46, 1.36)[0] == pytest.approx(0.41)
+    current = 1e-7 * (1 + 0.41 * (volts - 1.3) + np.where(volts < 0.45, 1.0, 0.0))
+    assert lambda_line(volts, current, 1.3).relative_slope == pytest.approx(0.41), "what lies outside its range does not count"
+
+
+def test_a_range_in_rest_levels_follows_the_rest_level() -> None:
+    window = Window(0.5, 1.0)
+    volts = np.array([0.4, 0.45, 0.9, 0.95, 1.3])
+    assert list(window.times(0.9).holds(volts)) == [False, True, True, False, False]
+    assert list(window.times(1.3).holds(volts)) == [False, False, True, True, True]
 
 
 def test_the_discharger_bias_is_found_between_its_points() -> None:
@@ -50,7 +60,7 @@ def test_the_discharger_bias_is_found_between_its_points() -> None:
 def test_capacitance_is_charge_over_voltage() -> None:
     charge = np.linspace(0, 2e-13, 50)
     table = pd.DataFrame({"synapses": 5, "charge_c": charge, "membrane_v": 1.3 - charge / 140e-15})
-    assert membrane_charge.capacitance_f(table, 5, 1.3, 0.43) == pytest.approx(140e-15, rel=1e-9)
+    assert membrane.capacitance_f(table, 5, 1.3, 0.43) == pytest.approx(140e-15, rel=1e-9)
 
 
 def test_switching_charges_are_recovered() -> None:
@@ -83,7 +93,7 @@ def test_a_spike_is_timed_from_the_start_of_firing() -> None:
     waveforms = Waveforms(
         time, {"v(column_membrane_0)": 1.3 - 0.5e6 * time, "v(column_spike_0)": np.where(time > 1.5e-6, 1.8, 0.0)}
     )
-    row = firing.first_spike(waveforms, 1.1e-6, 0.9, static_threshold_v=0.6)
+    row = firing_time.first_spike(waveforms, 1.1e-6, 0.9, static_threshold_v=0.6)
     assert row["spike_s"] == pytest.approx(0.4e-6, abs=1e-9)
     assert row["passed_s"] == pytest.approx(0.3e-6, abs=1e-9)
     assert row["at_spike_v"] == pytest.approx(0.55, abs=1e-3)
@@ -105,7 +115,7 @@ def test_a_characterisation_that_is_given_up_leaves_its_failures(tmp_path: Path,
     def hopeless(bench: Bench, progress: Callable[[str], None]) -> Characterization:
         deck = Deck("hopeless", "r1 a 0 1k", "", OperatingPoint(), ("v(a)",))
         failed = SimulationError(Reason.NO_CONVERGENCE, "no convergence", deck.text())
-        bench.failures.append(Outcome(Point({"bias_v": 0.5}, deck, discharger.static_threshold), None, failed))
+        bench.failures.append(Outcome(Point({"bias_v": 0.5}, deck, static_threshold), None, failed))
         raise CharacterizationError("discharger bias: 9 of 9 simulations failed; see characterization/failures.parquet")
 
     monkeypatch.setattr("cosim.characterize.extract.characterize", hopeless)
@@ -192,7 +202,7 @@ def test_a_wire_on_the_membrane_is_measured(reference: Characterization, store: 
     design = _small()
     neuron = design.neuron.model_copy(update={"wire_capacitance_f": design.neuron.wire_capacitance_f + 50e-15})
     bench = Bench(_small(neuron=neuron), find_pdk(design.process.model_set), store)
-    table = membrane_charge.charge_table(bench.run(membrane_charge.points(bench, 5)))
+    table = membrane.charge_table(bench.run(membrane_ramp.points(bench, 5)).alive)
     model = reference.hardware.neuron
     rest, threshold = model.rest.value, model.threshold.value
-    assert membrane_charge.capacitance_f(table, 5, rest, threshold) - model.capacitance_f == pytest.approx(50e-15, rel=2e-3)
+    assert membrane.capacitance_f(table, 5, rest, threshold) - model.capacitance_f == pytest.approx(50e-15, rel=2e-3)

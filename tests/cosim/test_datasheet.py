@@ -68,7 +68,7 @@ def test_a_limit_is_judged_on_its_worst_circuit(limit: Limit, passed: bool, marg
     assert (judged.verdict.passed, judged.margin, judged.verdict.value) == (passed, margin, value)
     if value == 5.5:
         assert judged.at == "ss, -40 C, 1.62 V"
-    assert "--measure discharger_line" in judged.rerun
+    assert "--measure discharger_current" in judged.rerun
 
 
 def test_a_parameter_that_nobody_measured_fails_its_limit() -> None:
@@ -92,7 +92,7 @@ def test_a_limit_on_something_else_is_one_line() -> None:
 def test_the_command_of_a_row_names_its_point_and_its_die() -> None:
     condition = Condition(Corner.SS, -40.0, 1.62, (("synapse.nmos_bias_v", (0.5, 0.6)),), 17, discharger_bias_v=0.55)
     words = shlex.split(RERUN.command("e_minus_strong", condition))
-    assert words[:5] == ["cosim", "sweep", "design.toml", "--measure", "synapse_line"]
+    assert words[:5] == ["cosim", "sweep", "design.toml", "--measure", "synapse_current"]
     only = "corner=ss,temperature_c=-40.0,supply_v=1.62,discharger_bias_v=0.55,synapse.nmos_bias_v=0.5:0.6,seed=17"
     assert words[5:7] == ["--only", f"{only},sign=-1,weight=strong"]
     assert short(condition) == "ss, -40 C, 1.62 V, die 17"

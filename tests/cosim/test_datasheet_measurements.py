@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.characterize.held_membrane import LINEAR_WITHIN, line_parameters
-from cosim.characterize.measurements import MEASUREMENTS
-from cosim.characterize.neuron_parameters import resting_parameters, threshold_and_delay, triangle_charge
-from cosim.characterize.synapse_parameters import switching_parameters
+from cosim.characterize.catalogue import MEASUREMENTS
+from cosim.characterize.held_membrane import LINEAR_WITHIN, curve_and_line
+from cosim.characterize.measurements.membrane_charge import triangle_charge
+from cosim.characterize.measurements.resting_neuron import of_a_rest
+from cosim.characterize.measurements.sensing import threshold_and_delay
+from cosim.characterize.measurements.synapse_switching import switching_charges
 from cosim.design import load_design
 from cosim.simulator import Point, Waveforms, WorkerPool, simulate
 from netlists.stimulus import PhaseWindow
@@ -26,17 +28,17 @@ DESIGN = ROOT / "designs" / "iris_5_5_5.toml"
 def test_curvature_and_linear_range_of_a_parabola() -> None:
     volts = np.linspace(0.15, 1.65, 151)
     x = volts - 1.3
-    row = line_parameters(volts, 1e-7 * (1 + 0.4 * x + 0.05 * x**2), rest_v=1.3)
+    row = curve_and_line(volts, 1e-7 * (1 + 0.4 * x + 0.05 * x**2), rest_v=1.3)
     assert row["curvature_per_v2"] == pytest.approx(0.05, rel=0.02)
     assert row["lambda_per_v"] == pytest.approx(0.4 + 0.05 * (0.95 - 1.3) * 2, rel=0.05), "the line is the parabola's chord"
     assert row["residual_fraction"] < LINEAR_WITHIN
-    steep = line_parameters(volts, 1e-7 * (1 + 0.4 * x - 3 * np.clip(volts - 1.55, 0, None)), rest_v=1.3)
+    steep = curve_and_line(volts, 1e-7 * (1 + 0.4 * x - 3 * np.clip(volts - 1.55, 0, None)), rest_v=1.3)
     assert steep["linear_low_v"] == 0.15 and 1.5 < steep["linear_high_v"] < 1.6
 
 
 def test_a_current_into_the_membrane_keeps_its_sign() -> None:
     volts = np.linspace(0.15, 1.65, 31)
-    row = line_parameters(volts, -2e-8 * (1 - 0.7 * (volts - 1.3)), rest_v=1.3)
+    row = curve_and_line(volts, -2e-8 * (1 - 0.7 * (volts - 1.3)), rest_v=1.3)
     assert row["current_a"] == pytest.approx(-2e-8)
     assert row["lambda_per_v"] == pytest.approx(-0.7)
 
@@ -54,12 +56,12 @@ def test_threshold_and_delay_come_apart() -> None:
     waves = Waveforms(
         np.concatenate(times), {"v(membrane)": np.concatenate(membrane), "v(spike)": np.concatenate(spike)}
     )  # fmt: skip
-    row = threshold_and_delay(waves, starts, slopes, level_v=0.9)
+    row = threshold_and_delay(waves, starts, slopes, level_v=0.9, bottom_v=0.15)
     assert row["static_threshold_v"] == pytest.approx(static, abs=2e-3)
     assert row["delay_s"] == pytest.approx(delay, rel=0.02)
     assert row["threshold_v"] == pytest.approx(static - 1e6 * delay, abs=2e-3)
     silent = Waveforms(waves.axis, {"v(membrane)": waves["v(membrane)"], "v(spike)": np.zeros(len(waves.axis))})
-    assert np.isnan(threshold_and_delay(silent, starts, slopes, 0.9)["delay_s"])
+    assert np.isnan(threshold_and_delay(silent, starts, slopes, 0.9, 0.15)["delay_s"])
 
 
 def test_leakage_cancels_in_a_triangle() -> None:
@@ -84,7 +86,7 @@ def test_switching_charges_are_what_the_current_does_not_explain() -> None:
         drawn = drawn + np.where((time > start) & (time < start + 10e-9), charge / 10e-9, 0.0)
     line = np.where((time > on) & (time < on + 1e-9), 1.8e-15 / 1e-9, 0.0)
     waves = Waveforms(time, {"i(vmembrane)": -drawn, "i(vspike_true)": -line, "i(vspike_bar)": 0 * line})
-    row = switching_parameters(waves, on, off, edge_s=1e-9, supply_v=1.8)
+    row = switching_charges(waves, on, off, edge_s=1e-9, supply_v=1.8)
     assert row["charge_on_c"] == pytest.approx(kick, rel=0.02)
     assert row["charge_off_c"] == pytest.approx(tail, rel=0.02)
     assert row["line_true_f"] == pytest.approx(1e-15, rel=0.02) and row["line_bar_f"] == 0
@@ -93,7 +95,7 @@ def test_switching_charges_are_what_the_current_does_not_explain() -> None:
 def test_a_resting_neuron_that_does_not_fire_has_no_spike() -> None:
     time = np.linspace(0, 4.1e-6, 1001)
     waves = Waveforms(time, {"v(membrane)": 1.3 - 10 * time, "v(spike)": 0 * time, "i(vsupply)": np.full(1001, -1e-9)})
-    row = resting_parameters(waves, PhaseWindow(0.1e-6, 1.1e-6, 4.1e-6), phase_s=1e-6, lead_s=5e-9, supply_v=1.8)
+    row = of_a_rest(waves, PhaseWindow(0.1e-6, 1.1e-6, 4.1e-6), phase_s=1e-6, lead_s=5e-9, supply_v=1.8)
     assert np.isnan(row["spike_s"])
     assert row["droop_v_per_s"] == pytest.approx(-10)
     assert row["energy_accumulate_j"] == pytest.approx(1.8e-9 * 0.995e-6, rel=1e-3)
@@ -114,8 +116,8 @@ def _nominal(names: tuple[str, ...]) -> dict[str, list[dict[str, object]]]:
 @pytest.mark.slow
 def test_the_quick_testbenches_agree_with_the_full_characterisation() -> None:
     hardware = HardwareModel.reference()
-    rows = _nominal(("synapse_line", "sensing", "membrane_charge", "discharger_line", "synapse_switching"))
-    for row in rows["synapse_line"]:
+    rows = _nominal(("synapse_current", "sensing", "membrane_charge", "synapse_switching"))
+    for row in rows["synapse_current"]:
         cell, current = hardware.synapse(int(str(row["sign"]))), abs(float(str(row["current_a"])))
         code = float(cell.code(np.clip(current, *cell.current_range_a)))
         assert code == pytest.approx(row["code"], abs=1e-3)

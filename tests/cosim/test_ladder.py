@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.characterize.membrane_charge import ramp_voltage
+from cosim.characterize.measurements.membrane_ramp import ramp_voltage
 from cosim.design import load_design
 from cosim.fits.ladder import EXTRACTED, EXTRACTED_CURVED, Simulated, climb, extracted_parameters, ladder
 from cosim.fits.ladder_rungs import EVERY_SAMPLE, CurrentCurves

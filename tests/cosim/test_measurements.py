@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.characterize.measurements import MEASUREMENTS, current_of_membrane, line_of_current
+from cosim.characterize.catalogue import MEASUREMENTS
+from cosim.characterize.measurements.leakage import current_of_membrane
+from cosim.characterize.measurements.synapse_current import over_membrane
 from cosim.design import load_design
 from cosim.simulator import Waveforms
 from sky130_models.pdk import find_pdk
@@ -18,7 +20,7 @@ DESIGNS = sorted((Path(__file__).parents[2] / "designs").glob("*.toml"))
 
 def test_a_straight_line_gives_its_own_parameters() -> None:
     volts = np.linspace(0.5, 1.3, 9)
-    row = line_of_current(Waveforms(volts, {"i(vmembrane)": -30e-9 * (1 + 0.4 * (volts - 1.3))}), rest_v=1.3)
+    row = over_membrane(Waveforms(volts, {"i(vmembrane)": -30e-9 * (1 + 0.4 * (volts - 1.3))}), rest_v=1.3)
     assert row["current_a"] == pytest.approx(30e-9)
     assert row["lambda_per_v"] == pytest.approx(0.4)
     assert row["residual_fraction"] < 1e-9
@@ -26,7 +28,7 @@ def test_a_straight_line_gives_its_own_parameters() -> None:
 
 def test_a_current_into_the_membrane_has_lambda_positive_towards_its_rail() -> None:
     volts = np.linspace(0.5, 1.3, 9)
-    row = line_of_current(Waveforms(volts, {"i(vmembrane)": 30e-9 * (1 - 0.7 * (volts - 1.3))}), rest_v=1.3)
+    row = over_membrane(Waveforms(volts, {"i(vmembrane)": 30e-9 * (1 - 0.7 * (volts - 1.3))}), rest_v=1.3)
     assert row["current_a"] == pytest.approx(-30e-9)
     assert row["lambda_per_v"] == pytest.approx(-0.7)
 

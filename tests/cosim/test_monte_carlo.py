@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.datasheet.monte_carlo import on_scale, outliers, shared, spread, statistics_of, variation
 from cosim.datasheet.parameters import no_values
 from cosim.design import load_design
@@ -116,7 +116,7 @@ def test_process_moves_all_devices_of_a_die_and_mismatch_each(model_set: ModelSe
     process = design.process.model_copy(update={"model_set": model_set})
     design = design.model_copy(update={"process": process, "characterization": design.characterization})
     bench = Bench(design, find_pdk(model_set), None, statistics=True)
-    nmos, *_, pmos = MEASUREMENTS["synapse_line"].points(bench)
+    nmos, *_, pmos = MEASUREMENTS["synapse_current"].datasheet_points(bench)
     currents = {}
     with WorkerPool(jobs=2) as pool:
         for name, library in (("all", str), ("device", without_process)):

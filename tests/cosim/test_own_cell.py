@@ -14,10 +14,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cosim.bench.bench import Bench
+from cosim.bench.results import Measured
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.characterize.extract import characterize
-from cosim.characterize.measurements import MEASUREMENTS
-from cosim.characterize.membrane_charge import ramp_voltage
-from cosim.characterize.synapse_current import check_currents
+from cosim.characterize.measurements.membrane_ramp import ramp_voltage
+from cosim.characterize.synapse_fit import check_currents
 from cosim.cli.main import app
 from cosim.datasheet.make import make_datasheet
 from cosim.datasheet.parameters import parameters_of
@@ -27,7 +28,7 @@ from cosim.design.own_cell import admitted_cell
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
-from cosim.simulator import Row, Waveforms, WorkerPool, simulate
+from cosim.simulator import Waveforms, WorkerPool, simulate
 from netlists.crossbar import Cells
 from netlists.errors import DeviceModelError
 from netlists.neuron import neuron_cell
@@ -347,7 +348,7 @@ def test_a_library_that_takes_sky130_in_has_a_datasheet_and_dies_as_far_as_it_dr
     assert result.failed == 0
     record = json.loads((folder / "run/datasheet/datasheet.json").read_text())
     assert record["models"] == "own from small.lib" and record["statistics"] == "random numbers as small.lib draws them"
-    assert "synapse_line has no dies: small.lib: a seed changes nothing" in record["remarks"]
+    assert "synapse_current has no dies: small.lib: a seed changes nothing" in record["remarks"]
     statistics = pd.read_parquet(folder / "run/datasheet/statistics.parquet").set_index("parameter")
     assert set(statistics.model_set) == {"own"} and "current_plus_weak_a" not in statistics.index
     assert 1e-3 < statistics.sigma["threshold_v"] < 0.1
@@ -372,7 +373,7 @@ def test_a_cell_that_is_the_built_in_one_has_its_parameters(tmp_path: Path) -> N
         n, p = design.synapse.bias_fields
         where, _ = parse(f"corner=ss,supply_v=1.7,synapse.{n}=0.44:0.66,synapse.{p}=1.2:0.95", design)
         bench = Bench(where.applied(design), design.process.pdk(), None)
-        rows = {name: _rows_of(bench, name) for name in ("synapse_line", "synapse_switching", "sensing", "membrane_charge")}
+        rows = {name: _measured(bench, name) for name in ("synapse_current", "synapse_switching", "sensing", "membrane_charge")}
         values.append(parameters_of(rows, design))
     found = {name: value for name, value in values[1].items() if np.isfinite(value)}
     assert len(found) > 30 and found == pytest.approx({name: values[0][name] for name in found}, rel=1e-3)
@@ -380,9 +381,8 @@ def test_a_cell_that_is_the_built_in_one_has_its_parameters(tmp_path: Path) -> N
     assert {name: found[name] for name in exact} == pytest.approx({name: values[0][name] for name in exact}, rel=1e-6)
 
 
-def _rows_of(bench: Bench, measurement: str) -> list[Row]:
-    points = list(MEASUREMENTS[measurement].points(bench))
-    return [{**outcome.point.condition, **(outcome.row or {})} for outcome in simulate(points, None, jobs=1)]
+def _measured(bench: Bench, measurement: str) -> list[Measured]:
+    return [Measured.of(outcome) for outcome in simulate(MEASUREMENTS[measurement].datasheet_points(bench), None, jobs=1)]
 
 
 @pytest.mark.slow

@@ -101,7 +101,7 @@ def test_a_condition_changes_the_design_it_is_applied_to() -> None:
         (("--corners", "tt,xx"), "corners: 'xx' is none of tt, ff"),
         (("--temperatures", "1000"), "process.temperature_c: Input should be less than or equal to 175"),
         (("--temperatures", "hot"), "--temperatures: 'hot' is not a number"),
-        (("--measure", "nosuch"), "sweep.measurements: 'nosuch' is none of synapse_current"),
+        (("--measure", "nosuch"), "sweep.measurements: must be 'bias_curves', 'discharger_current', "),
         (("--seeds", "9:3"), "seeds: '9:3' is empty"),
         (("--set", "synapse.nmos.nosuch=1"), "condition: synapse.nmos.nosuch: the design has no such field"),
         (("--set", "neuron.rest_v=5"), "neuron.rest_v must lie between ground and process.supply_v"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.characterize import discharger
+from cosim.characterize.measurements.switching_threshold import static_threshold
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError
 from cosim.validation.metrics import error_metrics, firing_pairs
 from cosim.validation.tables import failure_table, first_spike, margin, membrane_voltage
@@ -80,7 +80,7 @@ def test_a_failed_simulation_says_which_sample_it_was_and_how_to_try_it_again() 
     deck = Deck("network", "r1 a 0 1k", "", OperatingPoint(), ("v(a)",), seed=7)
     condition = {"mapping": "ode", "die": 2, "sample": 3, "corner": "ss", "measurement": "network", "seed": None}
     error = SimulationError(Reason.TIMEOUT, "no answer in 300 s", deck.text())
-    table = failure_table([Outcome(Point(condition, deck, discharger.static_threshold), None, error)], "cosim run x.toml")
+    table = failure_table([Outcome(Point(condition, deck, static_threshold), None, error)], "cosim run x.toml")
     names = ["mapping", "die", "sample", "condition", "corner", "seed", "reason", "message", "rerun", "log", "deck"]
     assert list(table.columns) == names  # docs/architecture.md
     (row,) = table.to_dict("records")

@@ -10,7 +10,7 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from cosim.bench.bench import Bench
-from cosim.characterize.measurements import MEASUREMENTS
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design import load_design
 from cosim.simulator import simulate
 from netlists.crossbar import Cells

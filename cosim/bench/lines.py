@@ -1,0 +1,119 @@
+"""Straight lines through measured currents, and the ranges they are fitted over.
+
+A range is counted in something that a process or a design sets, not in volts: in rest levels (`neuron.rest_v`) where the membrane
+itself is the axis, in thresholds where its displacement from rest is. So it means the same in another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class Window(NamedTuple):
+    """A range, both ends included."""
+
+    low: float
+    high: float
+
+    def times(self, unit: float) -> Window:
+        """The range in the unit's unit."""
+        return Window(self.low * unit, self.high * unit)
+
+    def holds(self, x: FloatArray) -> NDArray[np.bool_]:
+        """Which values lie in it."""
+        return np.asarray((x >= self.low) & (x <= self.high))
+
+
+EDGE_RESTS = 0.15 / 1.3
+"""How close to the rails a membrane is swept, in rest levels."""
+
+FIRING_RESTS = Window(0.4 / 1.3, 1.5 / 1.3)
+"""Membranes that can still fire in time: lines of single currents, in rest levels."""
+
+PUBLISHED_RESTS = Window(0.46 / 1.3, 1.36 / 1.3)
+"""Membranes over which lambda is fitted as published (arXiv 2412.09010), in rest levels."""
+
+SYNAPSE_THRESHOLDS = Window(-0.1, 0.95)
+"""Displacements of a synapse's line: a membrane that ends beyond them fires at once or not at all."""
+
+DISCHARGER_THRESHOLDS = Window(-0.05, 1.02)
+"""Displacements of the discharger's line: a membrane that fires passes all of them."""
+
+LINEAR_THRESHOLDS = Window(-0.4, 1.26)
+"""Displacements over which the currents of the reference synapses are straight lines to 1 or 2 %."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """y = intercept + slope x, with the covariance of the two [2, 2] and the worst deviation of a point."""
+
+    intercept: float
+    slope: float
+    covariance: FloatArray
+    worst_residual: float
+
+    @property
+    def intercept_error(self) -> float:
+        """Standard error of the intercept."""
+        return float(np.sqrt(self.covariance[0, 0]))
+
+    @property
+    def slope_error(self) -> float:
+        """Standard error of the slope."""
+        return float(np.sqrt(self.covariance[1, 1]))
+
+    @property
+    def zero(self) -> float:
+        """Where the line crosses zero."""
+        return -self.intercept / self.slope
+
+    @property
+    def zero_error(self) -> float:
+        """Standard error of `zero`, as that of the slope gives it."""
+        return abs(self.intercept / self.slope**2) * self.slope_error
+
+    @property
+    def relative_slope(self) -> float:
+        """Slope over intercept: lambda (1/V), where x counts from rest. NaN for a line through the origin."""
+        return self.slope / self.intercept if self.intercept else float("nan")
+
+    @property
+    def relative_slope_error(self) -> float:
+        """Standard error of `relative_slope`, as that of the slope gives it."""
+        return self.slope_error / abs(self.intercept) if self.intercept else float("nan")
+
+    @property
+    def relative_residual(self) -> float:
+        """Worst deviation over the size of the intercept."""
+        return self.worst_residual / abs(self.intercept) if self.intercept else float("nan")
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        return self.intercept + self.slope * x
+
+
+def line_fit(x: FloatArray, y: FloatArray) -> Line:
+    """Straight line by least squares."""
+    design = np.column_stack([np.ones_like(x), x])
+    coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
+    residual = y - design @ coefficients
+    variance = residual @ residual / max(len(x) - 2, 1)
+    covariance = variance * np.linalg.inv(design.T @ design)
+    return Line(float(coefficients[0]), float(coefficients[1]), covariance, float(np.abs(residual).max()))
+
+
+def line_within(x: FloatArray, y: FloatArray, window: Window) -> Line:
+    """Straight line through the points whose x lies in a range."""
+    inside = window.holds(x)
+    return line_fit(x[inside], y[inside])
+
+
+def lambda_line(membrane_v: FloatArray, current_a: FloatArray, rest_v: float, window: Window = PUBLISHED_RESTS) -> Line:
+    """The line of a current over the membrane, x from rest: its `relative_slope` is lambda, I = I0 [1 + lambda (V - V0)]."""
+    inside = window.times(rest_v).holds(membrane_v)
+    return line_fit(membrane_v[inside] - rest_v, current_a[inside])

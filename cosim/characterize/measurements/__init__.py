@@ -1,0 +1,1 @@
+"""The measurements of the catalogue, one file each (`cosim.characterize.catalogue`)."""

@@ -1,0 +1,106 @@
+"""The measured curves of a synapse as straight lines over displacement, per sign and code: current at rest, reversal, lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cosim.bench.bench import Bench
+from cosim.bench.lines import SYNAPSE_THRESHOLDS, lambda_line, line_within
+from cosim.bench.results import Measured
+from cosim.characterize.measurements import synapse_current
+from cosim.characterize.membrane import Membrane
+from cosim.errors import InputError
+from cosim.simulator import Point
+from netlists.synapse import SIGNS, SynapseSetting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NO_CURRENT_A = 1e-14
+"""Less than this moves a membrane of 100 fF by 0.1 uV in a microsecond."""
+
+
+def points(bench: Bench) -> Iterator[Point]:
+    """`synapse_current` as finely as the design's characterisation asks. Raises `InputError` if the cell lacks a sign."""
+    cells, steps = bench.cells(), bench.design.characterization
+    for sign, role in zip(SIGNS, ("bias_n", "bias_p"), strict=True):
+        if not len(cells.synapse.codes(sign, steps.codes)):
+            raise InputError(
+                f"synapse.pins: {role}: missing, so there is no weight of sign {sign:+d}; a hardware model needs both signs "
+                "(cosim sweep measures a cell that has one)"
+            )
+    for sign in SIGNS:
+        settings = [(None, SynapseSetting(sign, float(code))) for code in cells.synapse.codes(sign, steps.codes)]
+        yield from synapse_current.points(bench, settings, steps.membrane_points - 1)
+
+
+def iv_table(curves: list[Measured]) -> pd.DataFrame:
+    """Raw points: sign, code, membrane_v, current_a (positive towards ground)."""
+    import pandas as pd
+
+    frames = [
+        pd.DataFrame(
+            {
+                **{name: one.point.condition[name] for name in ("sign", "code")},
+                "membrane_v": one.row["membrane_v"],
+                "current_a": one.row["membrane_current_a"],
+            }
+        )
+        for one in curves
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def check_currents(iv: pd.DataFrame, rest_v: float) -> None:
+    """Raises `InputError` unless the current at rest grows from each code to the next, towards the rail of its sign."""
+    for sign, curves in iv.groupby("sign"):
+        at_rest = [
+            (float(code), float(sign * np.interp(rest_v, curve.membrane_v, curve.current_a)))
+            for code, curve in curves.groupby("code", sort=False)
+        ]
+        where = f"synapse, sign {sign:+d}: the current at rest"
+        code, strongest = at_rest[-1]
+        if abs(strongest) < NO_CURRENT_A:
+            raise InputError(
+                f"{where} is {strongest:.2g} A at code {code:g}: the membrane never moves; check pins and range of codes"
+            )
+        if strongest < 0:
+            raise InputError(f"{where} flows the wrong way at code {code:g} ({strongest:.3g} A): exchange the two biases")
+        for (before, weaker), (code, current) in pairwise(at_rest):
+            if current <= weaker:
+                raise InputError(
+                    f"{where} does not grow with the code: {weaker:.4g} A at {before:g}, {current:.4g} A at {code:g}; "
+                    "choose a range of codes over which it does"
+                )
+
+
+def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
+    """Per sign and code: current at rest, reversal, lambda, residual. Codes in order of increasing current."""
+    import pandas as pd
+
+    rest, unit_a = bench.design.neuron.rest_v, membrane.capacitance_f * membrane.v_th_v / bench.design.timing.phase_s
+    rows = []
+    for (sign, code), curve in iv.groupby(["sign", "code"]):
+        volts, current = curve.membrane_v.to_numpy(), curve.current_a.to_numpy()
+        line = line_within(membrane.displacement(volts), current, SYNAPSE_THRESHOLDS.times(membrane.v_th_v))
+        published = lambda_line(volts, current, rest)
+        rows.append(
+            {
+                "sign": sign, "code": code, "code_unit": bench.cells().synapse.code_unit, "current_a": sign * line.intercept,
+                "weight": line.intercept / unit_a, "lambda_per_v": sign * published.relative_slope,
+                "lambda_error_per_v": published.relative_slope_error, "reversal_v": sign * line.zero,
+                "reversal_error_v": line.zero_error, "residual_fraction": line.relative_residual, "intercept_a": line.intercept,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).sort_values(["sign", "current_a"], ascending=[False, True]).reset_index(drop=True)
+
+
+def with_fit(iv: pd.DataFrame, fits: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
+    table = iv.merge(fits[["sign", "code", "intercept_a", "reversal_v"]], on=["sign", "code"])
+    u = membrane.displacement(table.membrane_v.to_numpy())
+    fit = table.intercept_a * (1 - u / (table.sign * table.reversal_v))
+    return table.assign(fit_a=fit).drop(columns=["intercept_a", "reversal_v"])
