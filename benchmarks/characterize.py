@@ -14,7 +14,7 @@ from benchmarks.figure import Figure
 from benchmarks.probes import process_cpu_s
 from cosim.bench.monitored import MonitoredBench
 from cosim.characterize.extract import characterize
-from cosim.datasheet.make import DatasheetResult, make_datasheet
+from cosim.datasheet.make import DatasheetResult, asked_of, make_datasheet
 from cosim.datasheet.pvt import REBIASED, PvtResult, run_pvt
 from cosim.design import Design, load_design
 from cosim.design.condition import Condition, of_design
@@ -42,7 +42,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             "split_dies": 10,
             "compared_dies": 0,
         }
-        design = design.model_copy(update={"datasheet": design.datasheet.model_copy(update=small)})
+        design = design.model_copy(update={"datasheet": asked_of(design).model_copy(update=small)})
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         nominal = Path(folder) / "nominal.toml"
@@ -56,22 +56,26 @@ def figures(quick: bool) -> Iterator[Figure]:
 
 def _datasheet(design: Design, run: Path) -> Iterator[Figure]:
     """The whole datasheet from nothing, and again with another limit."""
-    asked = design.datasheet
+    asked = asked_of(design)
     before = process_cpu_s()
     seconds, made = _timed(design, run)
     conditions = len(asked.corners) * len(asked.temperatures_c) * len(asked.supplies_v)
     yield Figure(
         "pvt_mc_s", seconds, "s", "less than 600 on 2 cores",
         f"wall, {JOBS} processes: {conditions} conditions in two modes, {asked.dies} dies, {asked.split_dies} of them again with "
-        f"mismatch alone, {asked.compared_dies} of the other models twice; {made.points} simulations, {made.failed} failed, and "
-        f"the HTML page; load average {os.getloadavg()[1]:.1f}",
+        f"mismatch alone, {asked.compared_dies} of the other models twice; {made.effort.points} simulations, "
+        f"{made.effort.failed_points} failed, and the HTML page; load average {os.getloadavg()[1]:.1f}",
     )  # fmt: skip
     yield Figure("pvt_mc_cpu_s", process_cpu_s() - before, "s", "", "CPU of all processes of the same")
     limits = {**asked.limits, "rebiased.e_plus_strong": Limit(min=1.0)}
     changed = design.model_copy(update={"datasheet": asked.model_copy(update={"limits": limits})})
     again_s, again = _timed(changed, run)
     yield Figure(
-        "rerun_simulations", again.simulated, "", "0", f"one limit more: {again.points} points from the store in {again_s:.0f} s"
+        "rerun_simulations",
+        again.simulated,
+        "",
+        "0",
+        f"one limit more: {again.effort.points} points from the store in {again_s:.0f} s",
     )
 
 
@@ -87,7 +91,7 @@ def _held_out(design: Design, run: Path, quick: bool) -> Iterator[Figure]:
     with Store(run / "points.sqlite") as store, WorkerPool(JOBS, design.accuracy.timeout_s) as pool:
 
         def bench(at: Condition) -> MonitoredBench:
-            return MonitoredBench.at(at, design, design.process.pdk(), store, jobs=JOBS, pool=pool)
+            return MonitoredBench.at(at, design, design.process.pdk(), store, jobs=JOBS, pool=pool, monitor=Monitor())
 
         nominal = HardwareModel.load(run / "hardware.json")
         circuits = _rebiased(design, RunDirectory(run), nominal, pool).circuits[1 : 2 if quick else None]
@@ -97,7 +101,7 @@ def _held_out(design: Design, run: Path, quick: bool) -> Iterator[Figure]:
 
 def _rebiased(design: Design, directory: RunDirectory, nominal: HardwareModel, pool: WorkerPool) -> PvtResult:
     """Every corner of the datasheet, re-biased, at the design's temperature and supply."""
-    asked = Datasheet.model_validate({"corners": design.datasheet.corners, "modes": (REBIASED,)})
+    asked = Datasheet.model_validate({"corners": asked_of(design).corners, "modes": (REBIASED,)})
     own = of_design(design).at_bias(nominal.neuron.discharger_bias.value)
     return run_pvt(
         design, asked, own,

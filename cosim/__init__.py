@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from cosim.design import Design, load_design
     from cosim.errors import CosimError, InputError
     from cosim.networks.training import load_networks
-    from cosim.pipeline.run import RunResult, run
+    from cosim.pipeline.result import RunResult
+    from cosim.pipeline.run import run
     from cosim.pipeline.stages import StageName
     from training.hardware import HardwareModel
 
@@ -43,7 +44,7 @@ _HOME = {
     "Design": "cosim.design",
     "HardwareModel": "training.hardware",
     "InputError": "cosim.errors",
-    "RunResult": "cosim.pipeline.run",
+    "RunResult": "cosim.pipeline.result",
     "StageName": "cosim.pipeline.stages",
     "load_design": "cosim.design",
     "load_networks": "cosim.networks.training",

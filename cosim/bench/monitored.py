@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cosim.bench.bench import Bench
 from cosim.bench.results import Results
 from cosim.runs.effort import Effort
-from cosim.runs.progress import Monitor
 from cosim.simulator import Outcome, Point
+
+if TYPE_CHECKING:
+    from cosim.runs.progress import Monitor
 
 
 @dataclass
 class MonitoredBench(Bench):
     """See `Bench`."""
 
-    monitor: Monitor = field(default_factory=Monitor)
+    monitor: Monitor = field(kw_only=True)
     effort: Effort = field(default_factory=Effort)
 
     def __post_init__(self) -> None:

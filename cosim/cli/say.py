@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from cosim.pipeline.run import RunResult
+    from cosim.pipeline.result import RunResult
     from cosim.runs.progress import Monitor
 
 HEADLINE = (

@@ -47,7 +47,7 @@ def characterize(options: StageOptions) -> None:
 
     Example: cosim characterize designs/iris_5_5_5.toml --jobs 2
     """
-    _run_until("characterize", options)
+    _run_until("datasheet", options)
 
 
 @takes(TrainOptions)

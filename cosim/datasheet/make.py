@@ -34,12 +34,13 @@ from cosim.datasheet.tables import (
 )
 from cosim.design import Design
 from cosim.design.condition import Condition, of_design
+from cosim.design.sections import Datasheet
 from cosim.errors import CosimError, InputError
 from cosim.fits.ladder import HELD_OUT_SEED, TRAINING_SEED, ladder
 from cosim.fits.patterns import random_patterns
 from cosim.runs.directory import RunDirectory
+from cosim.runs.effort import Effort
 from cosim.runs.failures import failure_row
-from cosim.runs.progress import Monitor
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Pool, Store
 from cosim.sweep.run import SweepOptions, SweepResult, measure
@@ -50,29 +51,39 @@ from training.hardware import HardwareModel
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cosim.runs.progress import Monitor
+
 FOLDER = "datasheet"
 MODES = ("fixed", "rebiased", MONTE_CARLO)
 
 
 @dataclass(frozen=True)
 class DatasheetResult:
-    """What came of a datasheet: limits judged, points asked for, simulated and failed."""
+    """What came of a datasheet: its limits as judged, and what its simulations cost."""
 
     judged: list[Judged]
-    points: int
-    simulated: int
-    failed: int
+    effort: Effort
+
+    @property
+    def simulated(self) -> int:
+        """Points that were not known before."""
+        return self.effort.points - self.effort.cached_points
 
 
 def check_limits(design: Design) -> None:
     """Every limit names a mode and a parameter that exist. Raises `InputError`."""
-    for name in design.datasheet.limits:
+    for name in asked_of(design).limits:
         mode, _, parameter = name.partition(".")
         if mode not in MODES or parameter not in all_parameters():
             raise InputError(
                 f"datasheet.limits: {name!r} is not MODE.PARAMETER with MODE one of {', '.join(MODES)} and PARAMETER one of "
                 f"{', '.join(all_parameters())}"
             )
+
+
+def asked_of(design: Design) -> Datasheet:
+    """What the design asks for; its own condition alone where it has no [datasheet]."""
+    return design.datasheet or Datasheet()
 
 
 def make_datasheet(
@@ -93,14 +104,11 @@ def make_datasheet(
     check_limits(design)
     hardware = HardwareModel.load(directory / "hardware.json")
     maker = _Maker(design, design_file, directory, pool, monitor, hardware, command)
-    pvt = run_pvt(design, design.datasheet, maker.own, maker.measure)
+    pvt = run_pvt(design, maker.asked, maker.own, maker.measure)
     dies, statistics = maker.monte_carlo(pvt.nominal)
     rungs = maker.ladder()
-    judged = judge(design.datasheet.limits, [*pvt.circuits, *dies], maker.rerun)
-    result = DatasheetResult(
-        judged, sum(sweep.points for sweep in maker.sweeps), sum(sweep.points - sweep.cached for sweep in maker.sweeps),
-        sum(len(sweep.failures) for sweep in maker.sweeps),
-    )  # fmt: skip
+    judged = judge(maker.asked.limits, [*pvt.circuits, *dies], maker.rerun)
+    result = DatasheetResult(judged, maker.effort)
     _write(maker, pvt, {**statistics, **rungs}, result)
     from reports.datasheet import write_datasheet
 
@@ -122,8 +130,10 @@ class _Maker:
     command: str
 
     def __post_init__(self) -> None:
-        self.sweeps: list[SweepResult] = []
+        self.effort = Effort()
+        self.failures: list[dict[str, Any]] = []
         self.remarks: list[str] = []
+        self.asked = asked_of(self.design)
         self.own = of_design(self.design).at_bias(self.hardware.neuron.discharger_bias.value)
         self.rerun = Rerun(relative(self.design_file), relative(self.directory.path))
 
@@ -135,7 +145,8 @@ class _Maker:
         found = measure(
             design or self.design, self.design_file, names, conditions, self.directory, self.pool, self.monitor, options
         )
-        self.sweeps.append(found)
+        self.failures += found.failures
+        self.effort += Effort(found.points, found.cached, len(found.failures), found.wall_s, found.cpu_s)
         return found
 
     def dies(self, names: Sequence[str], count: int, process: bool = True, design: Design | None = None) -> list[Circuit]:
@@ -145,7 +156,7 @@ class _Maker:
 
     def monte_carlo(self, nominal: Circuit) -> tuple[list[Circuit], dict[str, pd.DataFrame]]:
         """Dies of the design and the tables of their statistics; their covariances go into datasheet/hardware.json."""
-        asked = self.design.datasheet
+        asked = self.asked
         hardware, model_set = self.hardware, self.design.process.pdk().model_set
         drawn = self._drawn(self.design, "has no dies") if asked.dies else []
         if not drawn:
@@ -193,12 +204,14 @@ class _Maker:
 
     def ladder(self) -> dict[str, pd.DataFrame]:
         """The table of the ladder of neuron models at the design's own condition; none where a pattern cannot be simulated."""
-        count = self.design.datasheet.spike_patterns
+        count = self.asked.spike_patterns
         if not count:
             return {}
         self.monitor.activity("ladder of neuron models")
         with Store(self.directory / "points.sqlite") as store:
-            bench = MonitoredBench(self.design, self.design.process.pdk(), store, pool=self.pool, monitor=self.monitor)
+            bench = MonitoredBench(
+                self.design, self.design.process.pdk(), store, pool=self.pool, monitor=self.monitor, effort=self.effort
+            )
             try:
                 sets = (random_patterns(self.hardware, count, seed) for seed in (TRAINING_SEED, HELD_OUT_SEED))
                 return {"ladder": ladder(bench, self.hardware, *sets)}
@@ -206,13 +219,9 @@ class _Maker:
                 self.remarks.append(f"there is no ladder of neuron models: {error}")
                 return {}
             finally:
-                failures = [
+                self.failures += [
                     {"measurement": "spike_pattern", **failure_row(one, self.command, self.own.corner)} for one in bench.failures
                 ]
-                effort = bench.effort
-                self.sweeps.append(
-                    SweepResult(self.directory.path, {}, failures, points=effort.points, cached=effort.cached_points)
-                )
 
     def _file(self, name: str) -> Path:
         path = self.directory / f"{FOLDER}/{name}"
@@ -224,10 +233,9 @@ def _write(maker: _Maker, pvt: PvtResult, optional: dict[str, pd.DataFrame], res
     import pandas as pd
 
     directory = maker.directory
-    failures = [row for sweep in maker.sweeps for row in sweep.failures]
     tables = {
         "pvt": long_table(pvt.circuits), "extremes": extremes_table(pvt, maker.rerun), "unreached": unreached_table(pvt),
-        "failures": pd.DataFrame(failures), **optional,
+        "failures": pd.DataFrame(maker.failures), **optional,
     }  # fmt: skip
     directory.remove([f"{FOLDER}/{name}.parquet" for name in ("dies", "statistics", "outliers", "ladder")])
     for name, content in tables.items():
@@ -242,9 +250,9 @@ def _record(maker: _Maker, pvt: PvtResult, result: DatasheetResult) -> dict[str,
     bench = Bench(design, process.pdk(), None)
     return {
         "design": design.name, "title": design.title, "command": maker.command,
-        "points": result.points, "failed_points": result.failed,
+        "points": result.effort.points, "failed_points": result.effort.failed_points,
         "conditions": len({(one.condition.corner, one.condition.temperature_c, one.condition.supply_v) for one in pvt.circuits}),
-        "dies": design.datasheet.dies, "models": f"{bench.pdk.model_set} from {bench.pdk.source}",
+        "dies": maker.asked.dies, "models": f"{bench.pdk.model_set} from {bench.pdk.source}",
         "model_library_sha256": bench.model_digest, "own": str(maker.own), "statistics": statistics_of(process),
         "remarks": "; ".join(maker.remarks),
         "ngspice": maker.pool.ngspice_version, "versions": versions(), "git_revision": git_revision(),

@@ -57,14 +57,15 @@ class Design(Section):
     training: Training = Training()
     validation: Validation = Validation()
     sweep: Sweep = Sweep()
-    datasheet: Datasheet = Datasheet()
+    datasheet: Datasheet | None = None
     limits: dict[str, Limit] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _voltages(self) -> Design:
         if not 0 < self.neuron.rest_v < self.process.supply_v:
             raise ValueError("neuron.rest_v must lie between ground and process.supply_v")
-        for section, supplies in (("sweep", self.sweep.supplies_v), ("datasheet", self.datasheet.supplies_v)):
+        of_datasheet = self.datasheet.supplies_v if self.datasheet else ()
+        for section, supplies in (("sweep", self.sweep.supplies_v), ("datasheet", of_datasheet)):
             if supplies and min(supplies) <= self.neuron.rest_v:
                 raise ValueError(f"{section}.supplies_v: {min(supplies):g} is not above neuron.rest_v, {self.neuron.rest_v:g}")
         return self

@@ -141,8 +141,13 @@ class Limit(Section):
 
 
 class Datasheet(Section):
-    """What `cosim characterize` puts on the datasheet: all combinations of the conditions, Monte Carlo dies, limits."""
+    """What a datasheet of the cells holds: all combinations of the conditions, Monte Carlo dies, limits.
 
+    A design with this section gets its datasheet with `cosim run`; `cosim characterize` makes one for any design, of its own
+    condition alone where there is no section.
+    """
+
+    run: bool = Field(default=True, description="whether `cosim run` makes it too; if not, `cosim characterize` alone does")
     corners: tuple[Corner, ...] = ()
     temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
     supplies_v: tuple[Volt, ...] = ()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from cosim.design.sections import Network
 from cosim.errors import InputError
 from cosim.runs.given import GIVEN_WEIGHTS
 from training.hardware import HardwareModel
 from training.storage import read_tensors
+
+if TYPE_CHECKING:
+    from cosim.design.sections import Network
 
 
 def read_weights(path: Path, network: Network) -> list[Tensor]:

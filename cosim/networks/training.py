@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from cosim.design import Design
-from cosim.design.sections import Network, Training
 from cosim.errors import InputError
 from cosim.networks.given_weights import check_range, read_weights
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
@@ -25,6 +23,10 @@ from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.storage import load_description, load_weights, save_networks
 from training.trainer import Epoch, History, train
+
+if TYPE_CHECKING:
+    from cosim.design import Design
+    from cosim.design.sections import Network, Training
 
 MAPPINGS = ("ode", "conventional")
 WEIGHTS = "network.safetensors"

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from cosim.errors import InputError
+from cosim.pipeline.closure import ROOMS
 from netlists.errors import NetlistError
 from reports.errors import ReportError
 from training.errors import TrainingError
 
-ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
 _USER_ERRORS = (NetlistError, TrainingError, ReportError)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "markupsafe": "jinja2"}
 """Who brings a package that is imported by another name than it is installed by."""

@@ -1,225 +1,119 @@
-"""The five stages of a run: what each reads, what decides its result, what it writes."""
+"""The stages of a run: what each needs, reads and writes, and what decides its result. They are a graph:
+
+    characterize -> train -> map -> validate -> report
+          \\-> datasheet -----------------------/  (where the design asks for it)
+
+`python -m cosim.pipeline.stages` lists the modules that decide each of them.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import statistics
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from cosim.design import Design
-from cosim.runs.directory import DESIGN, RunDirectory
-from cosim.runs.effort import Effort
-from cosim.runs.failures import failure_row
+from cosim.design.sections import Datasheet
+from cosim.pipeline.closure import own_sources
+from cosim.pipeline.work import characterize, datasheet, map_weights, report, train, validate
+from cosim.runs.directory import DESIGN
 from cosim.runs.given import GIVEN_HARDWARE, GIVEN_WEIGHTS
-from cosim.runs.progress import Monitor
 
 if TYPE_CHECKING:
-    from cosim.bench.monitored import MonitoredBench
-    from cosim.simulator import Pool
-    from training.hardware import HardwareModel
+    from cosim.design import Design
+    from cosim.pipeline.workspace import Workspace
 
 
 class StageName(StrEnum):
-    """Stages in their order."""
+    """Stages in the order in which they run."""
 
     CHARACTERIZE = "characterize"
     TRAIN = "train"
     MAP = "map"
     VALIDATE = "validate"
+    DATASHEET = "datasheet"
     REPORT = "report"
-
-
-@dataclass
-class Workspace:
-    """What a stage works with."""
-
-    design: Design
-    run: RunDirectory
-    monitor: Monitor
-    jobs: int = 1
-    pdf: bool = True
-    scheduler: str = ""
-    command: str = ""
-    """What the run was asked for with; the same again tries what failed."""
-    effort: Effort = field(default_factory=Effort)
-
-    def pool(self) -> contextlib.AbstractContextManager[Pool]:
-        """Who simulates."""
-        from cosim.simulator.pools import open_pool
-
-        return open_pool(self.jobs, self.design.accuracy.timeout_s, self.scheduler)
-
-    @contextlib.contextmanager
-    def bench(self) -> Iterator[MonitoredBench]:
-        """A bench for the design's corner, over the points that the run directory knows."""
-        from cosim.bench.monitored import MonitoredBench
-        from cosim.simulator import Store
-
-        pdk = self.design.process.pdk()
-        with Store(self.run / "points.sqlite") as store, self.pool() as pool:
-            yield MonitoredBench(self.design, pdk, store, self.jobs, pool=pool, monitor=self.monitor, effort=self.effort)
 
 
 @dataclass(frozen=True)
 class Stage:
     """A stage is up to date as long as nothing of this has changed since it ran, and its outputs are as it left them.
 
-    `sections` is what of the design decides its result, `code` the source (below the rooms' folder), `inputs` the files of the
-    run directory. `metrics` are the prefixes of the metrics that it gives.
+    `needs` are the stages whose results it builds on; where one of them is not up to date, neither is this. `sections` is what of
+    the design decides its result, `inputs` the files of the run directory; the code that decides it follows from the imports of
+    the module that its work stands in. `metrics` are the prefixes of the metrics that it gives. `given` is the file that stands
+    in the place of its result where the run directory has it. A stage that `gathers` reads whatever the others have left. `asked`
+    says whether a design wants a stage that nothing needs; `check` refuses bad input before anything runs.
     """
 
     name: StageName
     work: Callable[[Workspace], dict[str, float]]
     sections: dict[str, Any]
-    code: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     packages: tuple[str, ...]
+    needs: tuple[StageName, ...] = ()
     metrics: tuple[str, ...] = ()
     simulates: bool = False
+    gathers: bool = False
+    given: str = ""
+    asked: Callable[[Design], bool] = lambda design: False
+    check: Callable[[Workspace], None] = lambda space: None
+
+    def works(self, space: Workspace) -> bool:
+        """Whether it does its work; if not, it takes what the run directory was given, and simulates nothing."""
+        return not (self.given and space.is_given(self.given))
 
 
-def characterize_stage(space: Workspace) -> dict[str, float]:
-    """Sweeps of the testbenches -> characterization/*.parquet, hardware.json. Neither a weight nor a data sample goes in.
+def roots(stage: Stage, design: Design) -> tuple[str, ...]:
+    """The modules whose imports lead to all the code that decides a stage: its work, and the cells and process of the design.
 
-    Where the run was given a hardware model, that one instead.
+    Those are found by name in registries, which an extension adds to by an entry point; no import statement leads to them.
     """
-    from cosim.runs.given import read_hardware
-
-    given = space.run / GIVEN_HARDWARE
-    hardware = read_hardware(given, space.design) if given.exists() else _characterized(space)
-    hardware.save(space.run / "hardware.json")
-    return hardware_metrics(hardware)
+    parts = [part.__module__ for name in stage.sections for part in _registered(design, name)]
+    return tuple(dict.fromkeys([stage.work.__module__, *parts]))
 
 
-def _characterized(space: Workspace) -> HardwareModel:
-    from cosim.characterize.extract import characterize
+def _registered(design: Design, section: str) -> tuple[type[Any], ...]:
+    """The classes of what a section of the design chooses by name."""
+    from netlists.neuron import NEURONS
+    from netlists.synapse import SYNAPSES
 
-    with space.bench() as bench:
-        try:
-            result = characterize(bench, space.monitor.activity)
-        finally:
-            if bench.failures:
-                import pandas as pd
-
-                failed = [failure_row(outcome, space.command, space.design.process.corner) for outcome in bench.failures]
-                space.run.write_table("characterization/failures.parquet", pd.DataFrame(failed))
-    for name, table in result.tables.items():
-        space.run.write_table(f"characterization/{name}.parquet", table)
-    return result.hardware
+    match section:
+        case "process":
+            return (type(design.technology),)
+        case "synapse":
+            return (type(design.synapse), SYNAPSES[design.synapse.kind])
+        case "neuron":
+            return (type(design.neuron), NEURONS[design.neuron.kind])
+    return ()
 
 
-def hardware_metrics(hardware: HardwareModel) -> dict[str, float]:
-    """Medians over the codes of each sign; the rest as it is."""
-    neuron, plus, minus = hardware.neuron, hardware.plus, hardware.minus
-    return {
-        "characterization.e_plus": statistics.median(plus.reversal.y) / neuron.v_th_v,
-        "characterization.e_minus": -statistics.median(minus.reversal.y) / neuron.v_th_v,
-        "characterization.e_dis": neuron.discharger_reversal.value / neuron.v_th_v,
-        "characterization.lambda_n": plus.lambda_per_v.value,
-        "characterization.lambda_p": minus.lambda_per_v.value,
-        "characterization.capacitance_f": neuron.capacitance_f,
-        "characterization.threshold_v": neuron.threshold.value,
-    }
+def wanted(stages: Sequence[Stage], last: StageName, design: Design) -> tuple[Stage, ...]:
+    """The stages that `last` builds on and itself, in order; one that gathers wants also what the design asks for."""
+    by_name, found = {stage.name: stage for stage in stages}, set[StageName]()
+    waiting = [last]
+    while waiting:
+        stage = by_name[waiting.pop()]
+        found.add(stage.name)
+        waiting += stage.needs
+        waiting += [other.name for other in stages if stage.gathers and other.name not in found and other.asked(design)]
+    return tuple(stage for stage in stages if stage.name in found)
 
 
-def train_stage(space: Workspace) -> dict[str, float]:
-    """hardware.json -> network.safetensors, network.json, training.parquet."""
-    from cosim.networks.training import MAPPINGS, train_networks
-    from training.hardware import HardwareModel
-    from training.trainer import Epoch
-
-    space.monitor.expect(len(MAPPINGS) * space.design.training.epochs)
-
-    def progress(name: str, epoch: Epoch) -> None:
-        space.monitor.doing = f"{name} network, loss {epoch.loss:.3f}"
-        space.monitor.step()
-
-    trained = train_networks(space.design, HardwareModel.load(space.run / "hardware.json"), space.run.path, progress)
-    if len(trained.history):  # weights from elsewhere have none
-        space.run.write_table("training.parquet", trained.history)
-    return trained.metrics
+def _asks_for_datasheet(design: Design) -> bool:
+    return design.datasheet is not None and design.datasheet.run
 
 
-def map_stage(space: Workspace) -> dict[str, float]:
-    """Weights to codes: as they are (ODE-aware), and with two gains searched in SPICE on training samples (conventional)."""
-    import pandas as pd
-
-    from cosim.mapping.codes import with_gains
-    from cosim.mapping.gain_search import search_gains
-    from cosim.mapping.network import map_network, mapping_table
-    from cosim.networks.training import in_double, load_networks, spike_data
-    from training.hardware import HardwareModel
-
-    hardware = HardwareModel.load(space.run / "hardware.json")
-    networks = load_networks(space.run.path)
-    with space.bench() as bench:
-        cells, data = bench.cells(hardware), in_double(spike_data(space.design.network))
-        gains = search_gains(bench, cells, hardware, networks["conventional"], data, space.monitor.activity)
-    trained = {name: network.effective_weights() for name, network in networks.items()}
-    to_map = {**trained, "conventional": with_gains(trained["conventional"], gains.gain_plus, gains.gain_minus, hardware)}
-    mapped = {name: map_network(name, weights, hardware) for name, weights in to_map.items()}
-    space.run.write_table("validation/gain_search.parquet", gains.table)
-    space.run.write_table(
-        "mapping.parquet", pd.concat([mapping_table(mapped[name], trained[name], hardware) for name in mapped], ignore_index=True)
-    )
-    return {"mapping.gain_plus": gains.gain_plus, "mapping.gain_minus": gains.gain_minus}
-
-
-def validate_stage(space: Workspace) -> dict[str, float]:
-    """The mapped networks at transistor level, sample by sample, beside the model that was trained."""
-    import pandas as pd
-
-    from cosim.mapping.network import mapped_networks
-    from cosim.networks.training import in_double, load_networks, spike_data
-    from cosim.simulator import SPICEINIT
-    from cosim.validation.simulate import example_decks, validate
-    from training.hardware import HardwareModel
-
-    design, run = space.design, space.run
-    hardware = HardwareModel.load(run / "hardware.json")
-    data = in_double(spike_data(design.network))
-    mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
-    with space.bench() as bench:
-        cells = bench.cells(hardware)
-        result = validate(
-            bench, cells, hardware, load_networks(run.path), mapped, data,
-            design.validation.samples, design.validation.mismatch_dies, space.monitor.activity, space.command,
-        )  # fmt: skip
-        decks = example_decks(bench, cells, mapped, data)
-    for name, table in result.tables.items():
-        run.write_table(f"validation/{name}.parquet", table)
-    run.write("netlist/.spiceinit", SPICEINIT.encode())
-    for name, deck in decks.items():
-        run.write(f"netlist/{name}.spice", deck.text().encode())
-    return result.metrics
-
-
-def report_stage(space: Workspace) -> dict[str, float]:
-    """Everything in the run directory -> drawings/*.svg, report.html, report.pdf."""
-    from cosim.design.cells import cells_of
-    from netlists.drawings import drawings
-    from netlists.network import LAYERS
-    from reports.report import write_report
-
-    network = space.design.network
-    layers = dict(zip(LAYERS, (network.hidden, network.outputs), strict=True))
-    for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
-        space.run.write(f"drawings/{name}.svg", svg.encode())
-    space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")
-    write_report(space.run.path, pdf=space.pdf)
-    return {}
+def _but(section: type[Any], *names: str) -> Collection[str]:
+    return set(section.model_fields) - set(names)
 
 
 _CIRCUIT = {"name": True, "process": True, "synapse": True, "neuron": True, "timing": True, "accuracy": {"reltol", "max_step_s"}}
-_SIMULATION_CODE = (
-    "sky130_models", "netlists", "cosim/simulator", "cosim/bench/bench.py", "cosim/mapping/circuit.py", "cosim/mapping/codes.py",
-)  # fmt: skip
+_SIZES = {"inputs", "hidden", "outputs"}
 _SIMULATION_PACKAGES = ("PySpice", "platformdirs")
 _TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "numba")
+_PAGE_PACKAGES = ("jinja2", "matplotlib", "weasyprint")
 _VALIDATION_TABLES = tuple(
     f"validation/{name}.parquet" for name in ("spikes", "membranes", "labels", "waveforms", "energy", "failures")
 )
@@ -228,63 +122,82 @@ _TRAINED = ("hardware.json", "network.safetensors", "network.json")
 STAGES = (
     Stage(
         StageName.CHARACTERIZE,
-        characterize_stage,
-        sections={**_CIRCUIT, "characterization": True, "network": {"inputs", "hidden", "outputs"}},
-        code=(
-            "sky130_models", "netlists", "cosim/simulator", "cosim/characterize", "cosim/runs/given.py",
-            "training/hardware",
-        ),
+        characterize.work,
+        sections={**_CIRCUIT, "characterization": True, "network": _SIZES},
         inputs=(GIVEN_HARDWARE,),
         outputs=("characterization", "hardware.json"),
         packages=_SIMULATION_PACKAGES,
         metrics=("characterization.",),
         simulates=True,
+        given=GIVEN_HARDWARE,
     ),
     Stage(
         StageName.TRAIN,
-        train_stage,
+        train.work,
         sections={"network": True, "training": True},
-        code=("training", "cosim/networks/training.py", "cosim/networks/given_weights.py"),
         inputs=("hardware.json", GIVEN_WEIGHTS),
         outputs=("network.safetensors", "network.json", "training.parquet"),
         packages=_TRAINING_PACKAGES,
+        needs=(StageName.CHARACTERIZE,),
         metrics=("training.",),
+        check=train.check,
     ),
     Stage(
         StageName.MAP,
-        map_stage,
+        map_weights.work,
         sections={**_CIRCUIT, "network": True, "validation": {"gain_search"}},
-        code=(*_SIMULATION_CODE, "training", "cosim/mapping/gain_search.py", "cosim/networks/training.py"),
         inputs=_TRAINED,
         outputs=("validation/gain_search.parquet", "mapping.parquet"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
+        needs=(StageName.TRAIN,),
         metrics=("mapping.",),
         simulates=True,
     ),
     Stage(
         StageName.VALIDATE,
-        validate_stage,
+        validate.work,
         sections={
             **_CIRCUIT, "network": True,
             "validation": {"samples", "mismatch_dies", "mismatch_samples", "mismatch_seed", "accuracy_samples"},
         },
-        code=(
-            *_SIMULATION_CODE, "training", "cosim/validation", "cosim/networks/training.py",
-        ),
         inputs=(*_TRAINED, "mapping.parquet"),
         outputs=(*_VALIDATION_TABLES, "netlist"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
+        needs=(StageName.MAP,),
         metrics=("validation.", "circuit.", "energy."),
         simulates=True,
     ),
     Stage(
+        StageName.DATASHEET,
+        datasheet.work,
+        sections={**_CIRCUIT, "title": True, "characterization": True, "network": _SIZES, "datasheet": _but(Datasheet, "run")},
+        inputs=("hardware.json", "characterization"),
+        outputs=("datasheet", "datasheet.html", "datasheet.pdf"),
+        packages=_SIMULATION_PACKAGES + _PAGE_PACKAGES,
+        needs=(StageName.CHARACTERIZE,),
+        metrics=("datasheet.",),
+        simulates=True,
+        asked=_asks_for_datasheet,
+        check=datasheet.check,
+    ),
+    Stage(
         StageName.REPORT,
-        report_stage,
-        sections={**_CIRCUIT, "title": True, "network": {"inputs", "hidden", "outputs"}, "limits": True},
-        code=("reports", "netlists/drawings.py"),
-        # The tables and records of the stages before are held together by the digests of those stages.
+        report.work,
+        sections={**_CIRCUIT, "title": True, "network": _SIZES, "limits": True},
         inputs=(DESIGN,),
         outputs=("report.html", "report.pdf", "drawings"),
-        packages=("jinja2", "matplotlib", "weasyprint"),
+        packages=_PAGE_PACKAGES,
+        needs=(StageName.VALIDATE,),
+        gathers=True,
     ),
 )  # fmt: skip
+
+
+def _list() -> None:
+    for stage in STAGES:
+        modules = sorted(own_sources().closure([stage.work.__module__]))
+        print(f"{stage.name}: {len(modules)} modules", *modules, sep="\n  ")
+
+
+if __name__ == "__main__":
+    _list()

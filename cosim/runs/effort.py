@@ -17,6 +17,15 @@ class Effort:
     simulate_cpu_s: float = 0.0
     solver_options: set[str] = field(default_factory=set)
 
+    def __iadd__(self, other: Effort) -> Effort:
+        self.points += other.points
+        self.cached_points += other.cached_points
+        self.failed_points += other.failed_points
+        self.simulate_s += other.simulate_s
+        self.simulate_cpu_s += other.simulate_cpu_s
+        self.solver_options |= other.solver_options
+        return self
+
     def record(self) -> dict[str, Any]:
         """For provenance.json."""
         numbers = {name: round(value, 3) for name, value in vars(self).items() if name != "solver_options"}

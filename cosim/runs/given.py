@@ -6,10 +6,13 @@ A run directory that was given one keeps it: later commands on it train, map and
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cosim.design import Design
 from cosim.errors import InputError
 from training.hardware import HardwareModel
+
+if TYPE_CHECKING:
+    from cosim.design import Design
 
 GIVEN_HARDWARE = "given_hardware.json"
 """In the place of a characterisation, such as that of measured silicon."""

@@ -29,18 +29,6 @@ def versions() -> dict[str, str]:
 
 
 @functools.cache
-def code_digest(names: tuple[str, ...]) -> str:
-    """SHA-256 of the source of packages and modules, named by their path below the rooms' folder."""
-    digest = hashlib.sha256()
-    for name in names:
-        path = ROOT / name
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(ROOT).as_posix()}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-@functools.cache
 def git_revision() -> str | None:
     """Commit of the checkout that this code runs from, with `-dirty` where it was edited; None outside a checkout."""
     if not (ROOT / ".git").exists():

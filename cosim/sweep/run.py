@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from cosim.design.condition import Condition, PointCondition, Value, grouped, te
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
 from cosim.runs.failures import failure_row, sweep_command
-from cosim.runs.progress import Monitor
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Outcome, Point, Pool, Store, stream
 from sky130_models.draws import without_process
+
+if TYPE_CHECKING:
+    from cosim.runs.progress import Monitor
 
 FAILURES, SUMMARY, ACCURACY = "sweep/failures.parquet", "sweep/sweep.json", "sweep/accuracy.parquet"
 _SHOWN = 20

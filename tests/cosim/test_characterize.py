@@ -15,7 +15,8 @@ from cosim.characterize.measurements import firing_time, membrane_ramp
 from cosim.characterize.measurements.switching_threshold import static_threshold
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.pipeline.stages import Workspace, characterize_stage
+from cosim.pipeline.work import characterize as characterize_stage
+from cosim.pipeline.workspace import Workspace
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError, Store, Waveforms
@@ -121,7 +122,7 @@ def test_a_characterisation_that_is_given_up_leaves_its_failures(tmp_path: Path,
     monkeypatch.setattr("cosim.characterize.extract.characterize", hopeless)
     space = Workspace(_small(), RunDirectory(tmp_path), Monitor(), command="cosim run x.toml")
     with pytest.raises(CharacterizationError):
-        characterize_stage(space)
+        characterize_stage.work(space)
     table = pd.read_parquet(tmp_path / "characterization/failures.parquet")
     (row,) = table.to_dict("records")
     assert (row["condition"], row["corner"], row["reason"]) == ("bias_v=0.5", "tt", "no_convergence")

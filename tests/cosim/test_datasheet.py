@@ -17,14 +17,14 @@ from cosim.datasheet.circuits import Circuit
 from cosim.datasheet.make import DatasheetResult, check_limits, make_datasheet
 from cosim.datasheet.parameters import no_values
 from cosim.datasheet.pvt import FIXED
-from cosim.datasheet.tables import MONTE_CARLO, Judged, Rerun, judge, short
+from cosim.datasheet.tables import MONTE_CARLO, Judged, Rerun, judge, judged_row, short
 from cosim.design import Design, load_design
 from cosim.design.condition import Condition
 from cosim.design.sections import Limit
 from cosim.errors import InputError
-from cosim.pipeline import run as pipeline
-from cosim.pipeline.stages import StageName, Workspace
 from cosim.runs.directory import RunDirectory
+from cosim.runs.effort import Effort
+from cosim.runs.given import GIVEN_HARDWARE
 from cosim.runs.limits import Verdict
 from cosim.runs.progress import Monitor
 from cosim.simulator import WorkerPool
@@ -104,13 +104,30 @@ def test_a_pair_of_numbers_in_a_condition_is_a_pair_in_the_design() -> None:
 
 
 def test_cosim_characterize_ends_with_the_verdicts_of_the_datasheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And knows them, and the points that failed, when there is nothing left to do."""
     failed = Judged(Verdict("fixed.e_dis", 5.0, 6.0, None, None, False), -1.0, "tt", "")
-    monkeypatch.setattr("cosim.datasheet.make.make_datasheet", lambda *_, **__: DatasheetResult([failed], 1, 1, 0))
-    monkeypatch.setattr(pipeline, "STAGES", tuple(stage for stage in pipeline.STAGES if stage.name != StageName.CHARACTERIZE))
-    monkeypatch.setattr(pipeline, "_bring_up_to_date", lambda *_: iter(()))
+    made = []
+
+    def make(design: Design, file: Path, run: RunDirectory, *_: object, **__: object) -> DatasheetResult:
+        made.append(file)
+        run.write_json("datasheet/limits.json", [judged_row(failed)])
+        return DatasheetResult([failed], Effort(points=9, cached_points=4, simulate_s=1.5))
+
+    monkeypatch.setattr("cosim.datasheet.make.make_datasheet", make)
     (tmp_path / "small.toml").write_text(SMALL.format(e_dis=5.0))
-    result = pipeline.run(tmp_path / "small.toml", tmp_path / "run", until="characterize")
-    assert result.exit_code == 1 and [verdict.name for verdict in result.verdicts] == ["fixed.e_dis"]
+    words = ("characterize", str(tmp_path / "small.toml"), "--out", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    shutil.copy(REFERENCE_FILE, tmp_path / "run" / GIVEN_HARDWARE)
+    for _ in range(2):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 1 and "limit failed: fixed.e_dis = 5, allowed 6 .. -" in result.output, result.output
+        metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+        assert metrics["datasheet.fixed.e_dis"] == 5.0 and metrics["time.simulate_s"] == 1.5
+        assert (metrics["simulation.points"], metrics["simulation.cached_points"]) == (9, 4)
+    assert made == [tmp_path / "small.toml"]
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())["stages"]
+    assert list(record) == ["characterize", "datasheet"] and "ngspice" in record["datasheet"]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +149,7 @@ def _make(file: Path, run: Path) -> DatasheetResult:
 @pytest.mark.slow
 def test_tables_hold_every_mode_and_die(made: tuple[Path, Path, DatasheetResult]) -> None:
     _, run, result = made
-    assert result.failed == 0 and all(one.verdict.passed for one in result.judged)
+    assert result.effort.failed_points == 0 and all(one.verdict.passed for one in result.judged)
     extremes = pd.read_parquet(run / "datasheet/extremes.parquet")
     assert set(extremes["mode"]) == {"fixed", "rebiased"} and set(extremes.worst_at) <= {"tt, 27 C, 1.8 V", "ss, 27 C, 1.8 V"}
     current = extremes[extremes.parameter == "current_plus_middle_a"].set_index("mode")
@@ -165,7 +182,7 @@ def test_another_limit_costs_no_simulation(made: tuple[Path, Path, DatasheetResu
     file.write_text(SMALL.format(e_dis=50.0))
     again = _make(file, run)
     file.write_text(SMALL.format(e_dis=5.0))
-    assert again.simulated == 0 and again.points == first.points > 0
+    assert again.simulated == 0 and again.effort.points == first.effort.points > 0
     assert [one.verdict.passed for one in again.judged] == [False, True]
     page = (run / "datasheet.html").read_text()
     assert "rebiased.e_dis" in page and "fail" in page
@@ -184,9 +201,9 @@ def test_the_command_of_a_row_gives_its_number_again(made: tuple[Path, Path, Dat
     assert len(table) == 1 and table.charge_off_c[0] in (row["min"], row["max"])
 
 
-def test_workspaces_know_the_datasheet_section() -> None:
-    space = Workspace(load_design(ROOT / "designs" / "iris_5_5_5.toml"), RunDirectory(Path("nowhere")), Monitor())
-    asked = space.design.datasheet
-    assert (len(asked.corners), asked.dies) == (15, 1000)
-    check_limits(space.design)
+def test_the_reference_design_asks_for_a_datasheet_that_cosim_run_leaves_out() -> None:
+    design = load_design(ROOT / "designs" / "iris_5_5_5.toml")
+    asked = design.datasheet
+    assert asked is not None and (len(asked.corners), asked.dies, asked.run) == (15, 1000, False)
+    check_limits(design)
     assert {name.partition(".")[0] for name in asked.limits} <= {"fixed", "rebiased", MONTE_CARLO}

@@ -345,7 +345,7 @@ def test_a_library_that_takes_sky130_in_has_a_datasheet_and_dies_as_far_as_it_dr
     HardwareModel.reference().save(folder / "run" / "hardware.json")
     with WorkerPool(jobs=1) as pool:
         result = make_datasheet(load_design(path), path, RunDirectory(folder / "run"), pool, Monitor(), pdf=False)
-    assert result.failed == 0
+    assert result.effort.failed_points == 0
     record = json.loads((folder / "run/datasheet/datasheet.json").read_text())
     assert record["models"] == "own from small.lib" and record["statistics"] == "random numbers as small.lib draws them"
     assert "synapse_current has no dies: small.lib: a seed changes nothing" in record["remarks"]

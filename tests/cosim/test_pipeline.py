@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from cosim.errors import InputError
 from cosim.pipeline import run as pipeline
-from cosim.pipeline.stages import STAGES, Stage, StageName, Workspace
+from cosim.pipeline.stages import STAGES, Stage, StageName
+from cosim.pipeline.workspace import Workspace
+from cosim.runs.limits import judge
 from cosim.runs.progress import Monitor
 
 DESIGN = 'name = "toy"\n[training]\nseed = {seed}\n[validation]\nsamples = 5\n[limits]\n"circuit.value" = {{ max = {limit} }}\n'
+DATASHEET = '[datasheet]\nrun = {run}\n[datasheet.limits]\n"fixed.e_dis" = {{ max = {limit} }}\n'
 
 
 class Log:
@@ -28,27 +32,29 @@ class Log:
 
 
 def toy_stages(log: Log) -> tuple[Stage, ...]:
-    """characterize -> train -> map -> validate -> report, each a number in a file that depends on the one before."""
-    before = ""
-    stages = []
-    for name, section in zip(StageName, ("process", "training", "neuron", "validation", "title"), strict=True):
-        stages.append(_toy_stage(log, name, section, before))
-        before = f"{name}.txt"
-    return tuple(stages)
+    """The real graph, each stage a number in a file that depends on the files of those that it needs."""
+    sections = ("process", "training", "neuron", "validation", "datasheet", "title")
+    return tuple(_toy_stage(log, stage, section) for stage, section in zip(STAGES, sections, strict=True))
 
 
-def _toy_stage(log: Log, name: StageName, section: str, source: str) -> Stage:
+def _toy_stage(log: Log, real: Stage, section: str) -> Stage:
+    name, sources = real.name, tuple(f"{needed}.txt" for needed in real.needs)
+
     def work(space: Workspace) -> dict[str, float]:
         if log.interrupt_in == name:
             raise KeyboardInterrupt
         log.ran.append(str(name))
-        chain = (space.run / source).read_text() if source else ""
+        chain = "".join((space.run / source).read_text() for source in sources)
         space.run.write(f"{name}.txt", f"{chain}{name} {getattr(space.design, section)}\n".encode())
-        return {"circuit.value": 2.0} if name == StageName.VALIDATE else {}
+        if name == StageName.DATASHEET:
+            assert space.design.datasheet is not None
+            judged = judge(space.design.datasheet.limits, {"fixed.e_dis": 6.0})
+            space.run.write_json("datasheet/limits.json", [{**asdict(one), "at": "tt"} for one in judged])
+        return {StageName.VALIDATE: {"circuit.value": 2.0}, StageName.DATASHEET: {"datasheet.fixed.e_dis": 6.0}}.get(name, {})
 
-    return Stage(
-        name, work, sections={section: True}, code=(), inputs=(source,) if source else (), outputs=(f"{name}.txt",), packages=(),
-        metrics=("circuit.",) if name == StageName.VALIDATE else (),
+    return replace(
+        real, work=work, sections={section: real.sections[section]}, inputs=sources, outputs=(f"{name}.txt",), packages=(),
+        simulates=False, check=lambda space: None,
     )  # fmt: skip
 
 
@@ -67,11 +73,12 @@ def design(tmp_path: Path) -> Path:
 
 
 ALL = ["characterize", "train", "map", "validate", "report"]
+TO_DATASHEET = ["characterize", "datasheet"]
 
 
 def test_nothing_is_done_twice(tmp_path: Path, design: Path, log: Log) -> None:
     first = pipeline.run(design, tmp_path / "run")
-    assert log.taken() == ALL and first.ran == tuple(StageName)
+    assert log.taken() == ALL and list(first.ran) == ALL
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("*.txt")}
     second = pipeline.run(design, tmp_path / "run")
     assert log.taken() == [] and second.ran == ()
@@ -106,18 +113,67 @@ def test_no_later_result_survives_a_rerun_of_an_earlier_stage(tmp_path: Path, de
     assert not (tmp_path / "run" / "limits.json").exists()
 
 
-def test_no_datasheet_of_other_cells_stays(tmp_path: Path, design: Path, log: Log) -> None:
+def with_datasheet(design: Path, run: str = "true", limit: float = 7.0, seed: int = 1) -> None:
+    design.write_text(DESIGN.format(seed=seed, limit=3.0) + DATASHEET.format(run=run, limit=limit))
+
+
+def test_a_design_that_asks_for_a_datasheet_gets_it(tmp_path: Path, design: Path, log: Log) -> None:
     pipeline.run(design, tmp_path / "run")
-    sheet = [tmp_path / "run" / name for name in ("datasheet.html", "datasheet.pdf", "datasheet/pvt.parquet")]
-    sheet[2].parent.mkdir()
-    for file in sheet:
-        file.write_text("of these cells")
-    design.write_text(DESIGN.format(seed=2, limit=3.0))
-    pipeline.run(design, tmp_path / "run", until="train")
-    assert all(file.exists() for file in sheet), "another seed, the same cells"
-    design.write_text(DESIGN.format(seed=2, limit=3.0) + "[process]\ntemperature_c = 30.0\n")
-    pipeline.run(design, tmp_path / "run", until="train")
-    assert not any(file.exists() for file in sheet)
+    assert log.taken() == ALL
+    with_datasheet(design, run="false")
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == []
+    with_datasheet(design)
+    result = pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ["datasheet", "report"]
+    assert {verdict.name: verdict.passed for verdict in result.verdicts} == {"circuit.value": True, "fixed.e_dis": True}
+    assert result.metrics["datasheet.fixed.e_dis"] == 6.0 and result.metrics["time.datasheet_s"] >= 0
+    assert pipeline.run(design, tmp_path / "run").ran == ()
+
+
+def test_a_limit_of_the_datasheet_costs_no_other_stage(tmp_path: Path, design: Path, log: Log) -> None:
+    with_datasheet(design)
+    pipeline.run(design, tmp_path / "run")
+    log.taken()
+    with_datasheet(design, limit=5.0)
+    result = pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ["datasheet", "report"] and result.exit_code == 1
+    assert pipeline.run(design, tmp_path / "run", until="train").exit_code == 0, "a limit on what was not asked for"
+    again = pipeline.run(design, tmp_path / "run", until="datasheet")
+    assert again.ran == () and again.exit_code == 1 and [verdict.name for verdict in again.verdicts] == ["fixed.e_dis"]
+
+
+def test_a_datasheet_needs_no_training(tmp_path: Path, design: Path, log: Log) -> None:
+    with_datasheet(design, run="false")
+    result = pipeline.run(design, tmp_path / "run", until="datasheet")
+    assert log.taken() == TO_DATASHEET and [str(name) for name in result.ran] == TO_DATASHEET
+    with_datasheet(design, run="false", seed=2)
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ALL[1:], "and whether cosim run makes it does not decide what is in it"
+    assert (tmp_path / "run" / "datasheet.txt").exists()
+    with_datasheet(design, run="true", seed=2)
+    assert pipeline.run(design, tmp_path / "run").ran == ()
+
+
+def test_a_report_counts_on_whatever_is_there(tmp_path: Path, design: Path, log: Log) -> None:
+    with_datasheet(design, run="false")
+    pipeline.run(design, tmp_path / "run")
+    pipeline.run(design, tmp_path / "run", until="datasheet")
+    assert log.taken()[-1] == "datasheet" and (tmp_path / "run" / "report.txt").exists(), "of the same design"
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ["report"]
+    (tmp_path / "run" / "datasheet.txt").write_text("edited")
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ["report"] and not (tmp_path / "run" / "datasheet.txt").exists()
+
+
+def test_no_datasheet_of_other_cells_stays(tmp_path: Path, design: Path, log: Log) -> None:
+    with_datasheet(design)
+    pipeline.run(design, tmp_path / "run", until="datasheet")
+    design.write_text(design.read_text() + "[process]\ntemperature_c = 30.0\n")
+    result = pipeline.run(design, tmp_path / "run", until="train")
+    assert not (tmp_path / "run" / "datasheet.txt").exists()
+    assert "datasheet.fixed.e_dis" not in result.metrics and "time.datasheet_s" not in result.metrics
 
 
 def test_an_edited_or_deleted_output_is_made_again(tmp_path: Path, design: Path, log: Log) -> None:
@@ -178,7 +234,7 @@ def test_a_damaged_record_is_one_line(tmp_path: Path, design: Path, log: Log) ->
 
 def test_times_are_summed_over_the_stages(tmp_path: Path, design: Path, log: Log) -> None:
     metrics = pipeline.run(design, tmp_path / "run").metrics
-    assert metrics["time.total_s"] == pytest.approx(sum(metrics[f"time.{name}_s"] for name in StageName))
+    assert metrics["time.total_s"] == pytest.approx(sum(metrics[f"time.{name}_s"] for name in ALL))
     assert metrics["simulation.points"] == 0
 
 
@@ -208,16 +264,29 @@ def test_the_monitor_hears_of_every_stage(tmp_path: Path, design: Path, log: Log
     assert Recorder.heard == ["+characterize", "+train", "=characterize", "=train", "+map"]
 
 
+@pytest.mark.parametrize("stages", [{"train": {"wall_s": 1.0}}, {"train": None, "pipeline": 3}, [], "old"])
+def test_records_of_an_older_cosim_are_simply_out_of_date(tmp_path: Path, design: Path, log: Log, stages: object) -> None:
+    pipeline.run(design, tmp_path / "run")
+    log.taken()
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    (tmp_path / "run" / "provenance.json").write_text(json.dumps({**record, "stages": stages}))
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ALL
+    assert set(json.loads((tmp_path / "run" / "provenance.json").read_text())["stages"]) == set(ALL)
+
+
 def test_the_real_stages_cover_each_other() -> None:
-    """Inputs come from earlier stages, code exists, and no metric or output has two owners."""
-    written: list[str] = ["design.toml", "given_hardware.json", "given_weights.safetensors"]  # what a run directory is given
+    """Inputs come from the stages needed, and no metric or output has two owners."""
+    given = {"design.toml", "given_hardware.json", "given_weights.safetensors"}  # what a run directory is given
+    reach: dict[str, set[str]] = {}
     for stage in STAGES:
-        assert set(stage.inputs) <= set(written), stage.name
-        assert not set(stage.outputs) & set(written), stage.name
-        written += stage.outputs
-        assert all((pipeline.provenance.ROOT / name).exists() for name in stage.code), stage.name
+        reach[stage.name] = set(stage.outputs).union(*(reach[name] for name in stage.needs))
+        before = given.union(*(reach[name] for name in stage.needs))
+        assert set(stage.inputs) <= before, stage.name
+    written = [name for stage in STAGES for name in stage.outputs]
+    assert len(written) == len(set(written))
     prefixes = [prefix for stage in STAGES for prefix in stage.metrics]
-    assert len(prefixes) == len(set(prefixes)) == 6
+    assert len(prefixes) == len(set(prefixes)) == 7
 
 
 def test_characterisation_depends_on_no_weight_and_no_data() -> None:

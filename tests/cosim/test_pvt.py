@@ -72,7 +72,7 @@ def test_conditions_are_all_combinations(design: Design) -> None:
 def test_a_wrong_datasheet_section_is_one_line_before_anything_is_simulated(section: str, complaint: str, tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text(f'name = "x"\n{section}\n')
     with pytest.raises(InputError) as caught:
-        run(tmp_path / "x.toml", tmp_path / "run", until="characterize", jobs=1)
+        run(tmp_path / "x.toml", tmp_path / "run", until="datasheet", jobs=1)
     assert f"{tmp_path / 'x.toml'}: " in str(caught.value) and complaint in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 

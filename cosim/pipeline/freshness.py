@@ -1,0 +1,88 @@
+"""Which stages of a run directory are up to date.
+
+The design sections that decide a stage, the source that its work reaches, its input files, the device models and ngspice must be
+what they were, its outputs as it left them, and so must be every stage that it needs. A record of an older cosim never is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cosim.design import Design
+from cosim.errors import InputError
+from cosim.pipeline.closure import own_sources
+from cosim.pipeline.packages import one_line_errors
+from cosim.pipeline.stages import Stage, roots
+from cosim.pipeline.workspace import Workspace
+from cosim.runs import provenance
+from cosim.runs.directory import PROVENANCE, RunDirectory
+
+Records = dict[str, dict[str, Any]]
+
+
+def records_of(directory: RunDirectory) -> Records:
+    """What the stages left in provenance.json, by name."""
+    stages = directory.read_json(PROVENANCE).get("stages")
+    return {name: record for name, record in stages.items() if isinstance(record, dict)} if isinstance(stages, dict) else {}
+
+
+def outdated(space: Workspace, stages: Sequence[Stage], asked: Sequence[Stage] = ()) -> tuple[Stage, ...]:
+    """The stages, in order, whose results are absent, incomplete, or not what they would be once those that are `asked` ran."""
+    records, current = records_of(space.run), dict[str, dict[str, Any]]()
+    for stage in stages:
+        record, needs = records.get(stage.name), set(stage.needs)
+        if stage.gathers and stage in asked:
+            needs |= {other.name for other in asked if other is not stage}
+        if record is not None and needs <= set(current) and _is_current(space, stage, record, current):
+            current[stage.name] = record
+    return tuple(stage for stage in stages if stage.name not in current)
+
+
+def _is_current(space: Workspace, stage: Stage, record: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> bool:
+    return (
+        record.get("failed_points") == 0
+        and record.get("inputs_sha256") == inputs_digest(space, stage, before)
+        and record.get("outputs_sha256") == outputs_digest(space, stage)
+        and _tools_unchanged(space, stage, record)
+    )
+
+
+def inputs_digest(space: Workspace, stage: Stage, before: Mapping[str, Mapping[str, Any]]) -> str:
+    """Over everything that decides the result of a stage, the tools apart; `before` are the records of the stages there are."""
+    gathered = {name: record["outputs_sha256"] for name, record in before.items() if name != stage.name}
+    return provenance.content_digest(
+        [
+            space.design.model_dump(mode="json", include=stage.sections),
+            own_sources().digest(roots(stage, space.design)),
+            space.run.digest(stage.inputs),
+            gathered if stage.gathers else {},
+        ]
+    )
+
+
+def outputs_digest(space: Workspace, stage: Stage) -> str:
+    """Over the files that a stage writes. Without `pdf` it matters to no stage whether it has one."""
+    return space.run.digest(name for name in stage.outputs if space.pdf or not name.endswith(".pdf"))
+
+
+def _tools_unchanged(space: Workspace, stage: Stage, record: Mapping[str, Any]) -> bool:
+    """Whether PDK and ngspice are what they were. Where they are missing a finished run can still be read and reported."""
+    if not (stage.simulates and stage.works(space)):
+        return True
+    try:
+        return all(record.get(name) == value for name, value in tools(space.design).items())
+    except InputError:
+        return True
+
+
+def tools(design: Design) -> dict[str, str]:
+    """What the device models are (origin, and a digest of the files' place and date: no path of the machine), and ngspice."""
+    from cosim.simulator import ngspice_version
+
+    with one_line_errors():
+        pdk = design.process.pdk()
+        place = " ".join(f"{file.resolve()} {file.stat().st_mtime_ns}" for file in pdk.files(design.process.corner))
+        digest = hashlib.sha256(place.encode()).hexdigest()[:12]
+        return {"device_models": f"{pdk.source}, {pdk.model_set}, {digest}", "ngspice": ngspice_version()}

@@ -1,0 +1,61 @@
+"""What a run has come to: metrics, limits passed or failed, and the exit code of a command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from cosim.pipeline.freshness import records_of
+from cosim.pipeline.stages import StageName
+from cosim.pipeline.workspace import Workspace
+from cosim.runs.limits import Verdict, judge
+
+METRICS, LIMITS, DATASHEET_LIMITS = "metrics.json", "limits.json", "datasheet/limits.json"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run has come to. `ran` are the stages that were not up to date; `verdicts` are those on the stages asked for."""
+
+    directory: Path
+    ran: tuple[StageName, ...]
+    metrics: dict[str, float]
+    verdicts: tuple[Verdict, ...]
+    failed_points: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 a limit failed, 3 a simulation failed."""
+        if self.failed_points:
+            return 3
+        return 0 if all(verdict.passed for verdict in self.verdicts) else 1
+
+
+def result_of(space: Workspace, asked: Collection[StageName], ran: tuple[StageName, ...]) -> RunResult:
+    """The result of a run as far as the stages `asked`; writes limits.json where the run has what the limits are on."""
+    records = records_of(space.run)
+    verdicts = _of_metrics(space) if StageName.VALIDATE in records else []
+    return RunResult(
+        directory=space.run.path,
+        ran=ran,
+        metrics=space.run.read_json(METRICS),
+        verdicts=(
+            *(verdicts if StageName.VALIDATE in asked else []),
+            *(_of_datasheet(space) if StageName.DATASHEET in asked else []),
+        ),
+        failed_points=int(sum(record["failed_points"] for record in records.values())),
+    )
+
+
+def _of_metrics(space: Workspace) -> list[Verdict]:
+    verdicts = judge(space.design.limits, space.run.read_json(METRICS))
+    space.run.write_json(LIMITS, [asdict(verdict) for verdict in verdicts])
+    return verdicts
+
+
+def _of_datasheet(space: Workspace) -> list[Verdict]:
+    """As the datasheet judged them, each on its worst circuit."""
+    rows = json.loads((space.run / DATASHEET_LIMITS).read_text(encoding="utf-8"))
+    return [Verdict(**{field.name: row[field.name] for field in fields(Verdict)}) for row in rows]

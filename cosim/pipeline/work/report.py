@@ -1,0 +1,21 @@
+"""Everything in the run directory -> drawings/*.svg, report.html, report.pdf."""
+
+from __future__ import annotations
+
+from cosim.pipeline.workspace import Workspace
+
+
+def work(space: Workspace) -> dict[str, float]:
+    """Draw the cells and write the report."""
+    from cosim.design.cells import cells_of
+    from netlists.drawings import drawings
+    from netlists.network import LAYERS
+    from reports.report import write_report
+
+    network = space.design.network
+    layers = dict(zip(LAYERS, (network.hidden, network.outputs), strict=True))
+    for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
+        space.run.write(f"drawings/{name}.svg", svg.encode())
+    space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")
+    write_report(space.run.path, pdf=space.pdf)
+    return {}

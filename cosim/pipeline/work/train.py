@@ -1,0 +1,36 @@
+"""hardware.json -> network.safetensors, network.json, training.parquet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cosim.errors import InputError
+from cosim.pipeline.workspace import Workspace
+from cosim.runs.given import GIVEN_HARDWARE, GIVEN_WEIGHTS, NO_DIES
+
+if TYPE_CHECKING:
+    from training.trainer import Epoch
+
+
+def check(space: Workspace) -> None:
+    """A circuit that is characterised on the way to its training has no dies to train for: `InputError` before it is."""
+    given = space.is_given(GIVEN_HARDWARE) or space.is_given(GIVEN_WEIGHTS)
+    if space.design.training.mismatch and not given:
+        raise InputError(NO_DIES)
+
+
+def work(space: Workspace) -> dict[str, float]:
+    """Train both networks, or take the weights that the run was given."""
+    from cosim.networks.training import MAPPINGS, train_networks
+    from training.hardware import HardwareModel
+
+    space.monitor.expect(len(MAPPINGS) * space.design.training.epochs)
+
+    def progress(name: str, epoch: Epoch) -> None:
+        space.monitor.doing = f"{name} network, loss {epoch.loss:.3f}"
+        space.monitor.step()
+
+    trained = train_networks(space.design, HardwareModel.load(space.run / "hardware.json"), space.run.path, progress)
+    if len(trained.history):  # weights from elsewhere have none
+        space.run.write_table("training.parquet", trained.history)
+    return trained.metrics

@@ -1,0 +1,35 @@
+"""The mapped networks at transistor level, sample by sample, beside the model that was trained -> validation/*.parquet."""
+
+from __future__ import annotations
+
+from cosim.pipeline.workspace import Workspace
+
+
+def work(space: Workspace) -> dict[str, float]:
+    """Simulate the test samples; keep the decks of the first one for plain ngspice."""
+    import pandas as pd
+
+    from cosim.mapping.network import mapped_networks
+    from cosim.networks.training import in_double, load_networks, spike_data
+    from cosim.pipeline.work.simulating import bench_of
+    from cosim.simulator import SPICEINIT
+    from cosim.validation.simulate import example_decks, validate
+    from training.hardware import HardwareModel
+
+    design, run = space.design, space.run
+    hardware = HardwareModel.load(run / "hardware.json")
+    data = in_double(spike_data(design.network))
+    mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
+    with bench_of(space) as bench:
+        cells = bench.cells(hardware)
+        result = validate(
+            bench, cells, hardware, load_networks(run.path), mapped, data,
+            design.validation.samples, design.validation.mismatch_dies, space.monitor.activity, space.command,
+        )  # fmt: skip
+        decks = example_decks(bench, cells, mapped, data)
+    for name, table in result.tables.items():
+        run.write_table(f"validation/{name}.parquet", table)
+    run.write("netlist/.spiceinit", SPICEINIT.encode())
+    for name, deck in decks.items():
+        run.write(f"netlist/{name}.spice", deck.text().encode())
+    return result.metrics
