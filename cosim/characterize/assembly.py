@@ -49,15 +49,15 @@ def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -
         temperature_c=design.process.temperature_c,
         phase_s=design.timing.phase_s,
         tail_reference_s=TAIL_REFERENCE_PHASES * design.timing.phase_s,
-        plus=_synapse_hardware(1, cells, found),
-        minus=_synapse_hardware(-1, cells, found),
+        plus=synapse_hardware(1, cells, found.synapses, found.switching),
+        minus=synapse_hardware(-1, cells, found.synapses, found.switching),
         neuron=_neuron_hardware(cells, size, found),
     )
 
 
-def _synapse_hardware(sign: Sign, cells: Cells, found: Found) -> SynapseHardware:
-    fit = found.synapses[found.synapses.sign == sign]
-    charge = found.switching[found.switching.sign == sign]
+def synapse_hardware(sign: Sign, cells: Cells, synapses: pd.DataFrame, switching: pd.DataFrame) -> SynapseHardware:
+    """One sign of the synapse from the lines through its curves (`fit_synapses`) and the charges of switching, code by code."""
+    fit, charge = synapses[synapses.sign == sign], switching[switching.sign == sign]
 
     def over_current(table: pd.DataFrame, column: str, name: str, unit: str, source: str, **more: Any) -> Curve:
         return Curve(
