@@ -1,10 +1,14 @@
-"""The firing phase of neurons that are not as they were designed."""
+"""The firing phase: when a membrane spikes, of neurons as designed and as made."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from torch import Tensor
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.hardware import NormalisedModel
 
 
 class NeuronVariation(NamedTuple):
@@ -31,3 +35,48 @@ def seen_by_design(v: Tensor, threshold: Tensor, e_dis: float) -> tuple[Tensor, 
     b = 1.0 / e_dis
     left = (1.0 - b * threshold).clamp_min(1e-6)
     return (v * (1.0 - b) + (1.0 - threshold)) / left, (1.0 - b) / left
+
+
+class FiringCurve(nn.Module):
+    """The firing curve of a hardware model, held in buffers that are not saved.
+
+    Args:
+        fan_out: synapses on the output line; each moves the spike by the model's load delay.
+        leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0.
+    """
+
+    v: Tensor
+    t: Tensor
+    slope: Tensor
+
+    def __init__(self, model: NormalisedModel, fan_out: int, leak: float) -> None:
+        super().__init__()
+        self.leak, self.e_dis = leak, model.e_dis
+        t = model.firing_t + (fan_out - model.fan_out) * model.load_delay
+        for name, values in (("v", model.firing_v), ("t", t), ("slope", np.diff(model.firing_t) / np.diff(model.firing_v))):
+            self.register_buffer(name, torch.as_tensor(values.copy()), persistent=False)
+        self._t_min = float(t.min())
+
+    def forward(self, v: Tensor, made: NeuronVariation | None = None) -> Tensor:
+        """Spike times of membranes v, any shape: the curve, continued at its ends and clipped to [t_min, 1].
+
+        Gradient: the curve's slope, but never flatter than `leak`.
+
+        Args:
+            made: neurons as made, whose parts broadcast against `v`; as designed where None.
+        """
+        with torch.no_grad():
+            seen, per_v, slower = self._as_designed(v, made)
+            cell = (torch.searchsorted(self.v, seen.contiguous(), right=True) - 1).clamp_(0, len(self.slope) - 1)
+            slope = self.slope[cell] * slower
+            value = self.t[cell] * slower + slope * (seen - self.v[cell])
+            inside = (value > self._t_min) & (value < 1.0)
+            value = value.clamp_(self._t_min, 1.0)
+            slope = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
+        return value + slope * (v - v.detach())
+
+    def _as_designed(self, v: Tensor, made: NeuronVariation | None) -> tuple[Tensor, Tensor | float, Tensor | float]:
+        """The membrane that would fire likewise in a neuron as designed, its slope over v, and how much longer that takes."""
+        if made is None:
+            return v, 1.0, 1.0
+        return *seen_by_design(v, made.threshold, self.e_dis), 1.0 / made.discharger

@@ -6,16 +6,16 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.firing import NeuronVariation, seen_by_design
+from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
-from training.hardware import FloatArray, NormalisedModel, SynapseTable, WeightRange, constant_beta
+from training.hardware import NormalisedModel, WeightRange
 from training.solvers.connection import Connection, Dense
-from training.solvers.reversal import BySign, beta_of
+from training.solvers.reversal import beta_of
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
+from training.synapses import SynapseCells, Synapses
 
 SolverName = Literal["exact", "dstd"]
 
@@ -29,16 +29,6 @@ class LayerOutput(NamedTuple):
     spike_times: Tensor
     membrane: Tensor
     switched_membrane: Tensor
-
-
-class Synapses(NamedTuple):
-    """Effective synapses of a layer, each shaped as its weight; `RCSpikeLayer.synapses` gives beta as a tensor always."""
-
-    weight: Tensor
-    beta: Any
-    kick_on: Tensor
-    kick_off: Tensor
-    kick_off_tail: Tensor
 
 
 class RCSpikeLayer(nn.Module):
@@ -63,13 +53,6 @@ class RCSpikeLayer(nn.Module):
         spike_time_noise: rms noise of the spike times in training, in phases; also in evaluation if `noise_in_evaluation`.
         connection: how the inputs meet the synapses; `kernel` are the further axes of `weight` that it needs.
     """
-
-    knots: Tensor
-    table: Tensor
-    idle: Tensor
-    firing_v: Tensor
-    firing_t: Tensor
-    firing_slope: Tensor
 
     def __init__(
         self,
@@ -115,22 +98,8 @@ class RCSpikeLayer(nn.Module):
         """Put the layer on another hardware model; the weights stay."""
         self.model = model
         self.weight_range = weight_range or WeightRange.of(model)
-        table = SynapseTable.of(model)
-        self._hold("knots", table.weight)
-        self._hold("table", table.values)
-        self._hold("idle", table.idle)
-        self._hold("firing_v", model.firing_v)
-        firing_t = model.firing_t + (self.fan_out - model.fan_out) * model.load_delay
-        self._hold("firing_t", firing_t)
-        self._hold("firing_slope", np.diff(model.firing_t) / np.diff(model.firing_v))
-        self._t_min = float(firing_t.min())
-        self._has_kick_on, self._has_kick_off, self._has_tail = (
-            bool(np.any(table.values[:, i]) or table.idle[i]) for i in (1, 2, 3)
-        )
-        self._constant_beta = constant_beta(model)
-
-    def _hold(self, name: str, values: FloatArray) -> None:
-        self.register_buffer(name, torch.as_tensor(values.copy()).to(self.weight), persistent=False)
+        self.cells = SynapseCells(model).to(self.weight)
+        self.firing = FiringCurve(model, self.fan_out, self.leak).to(self.weight)
 
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
         """Draw the weights: uniform, their mean 1/inputs (a membrane below rest never fires).
@@ -196,42 +165,16 @@ class RCSpikeLayer(nn.Module):
         return made._replace(beta=beta_of(made.beta, made.weight))
 
     def _as_made(self, weight: Tensor, variation: Variation | None) -> Synapses:
-        """Synapses of effective weights as designed."""
-        made = weight if variation is None else variation(weight)
-        if self._constant_beta is not None:
-            by_sign = BySign(*(weight.new_tensor(beta) for beta in self._constant_beta))
-            nothing = weight.new_zeros(()).expand_as(weight)
-            return Synapses(made, by_sign, nothing, nothing, nothing)
-        with torch.no_grad():
-            below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
-            start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)
-            low = self.table[below]
-            rise = self.table[below + 1] - low
-        fraction = ((weight - start) / width).clamp(0.0, 1.0)
-        values = torch.where((weight == 0.0)[..., None], self.idle, low + fraction[..., None] * rise)
-        return Synapses(made, *values.unbind(-1))
+        """Synapses of effective weights as designed; the cell is looked up by those, whatever current it then has."""
+        cells: Synapses = self.cells(weight)
+        return cells if variation is None else cells._replace(weight=variation(weight))
 
     def fire(self, v: Tensor) -> Tensor:
-        """Spike time of a membrane v [batch, out, ...]: the firing curve, continued at its ends and clipped to [t_min, 1].
-
-        Gradient: the curve's slope, but never flatter than `leak`.
-        """
-        with torch.no_grad():
-            seen, per_v, slower = self._as_designed(v)
-            cell = (torch.searchsorted(self.firing_v, seen.contiguous(), right=True) - 1).clamp_(0, len(self.firing_slope) - 1)
-            slope = self.firing_slope[cell] * slower
-            value = self.firing_t[cell] * slower + slope * (seen - self.firing_v[cell])
-            inside = (value > self._t_min) & (value < 1.0)
-            value = value.clamp_(self._t_min, 1.0)
-            slope = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
-        return value + slope * (v - v.detach())
-
-    def _as_designed(self, v: Tensor) -> tuple[Tensor, Tensor | float, Tensor | float]:
-        """The membrane that would fire likewise in a neuron as designed, its slope over v, and how much longer that takes."""
-        if self.neuron_variation is None:
-            return v, 1.0, 1.0
-        threshold, discharger = (self.connection.per_output(part) for part in self.neuron_variation)
-        return *seen_by_design(v, threshold, self.model.e_dis), 1.0 / discharger
+        """Spike times of membranes v [batch, out, ...] at the start of the firing phase: see `training.firing.FiringCurve`."""
+        neurons = self.neuron_variation
+        made = neurons and NeuronVariation(*(self.connection.per_output(part) for part in neurons))
+        spike_times: Tensor = self.firing(v, made)
+        return spike_times
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> LayerOutput:
         """Input spike times [batch, in] (t >= 1: none) to output spike times and membranes.
@@ -242,9 +185,11 @@ class RCSpikeLayer(nn.Module):
         synapses = self._as_made(self.effective_weight(), self.variation)
         bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight), self.bias_variation)
         membrane = self._accumulate(t, synapses, bias, generator)
-        switched = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off) if self._has_kick_off else membrane
+        switched = (
+            membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off) if self.cells.has_kick_off else membrane
+        )
         spike_times = self.fire(switched)
-        if self._has_tail:
+        if self.cells.has_tail:
             tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
             spike_times = self.fire(switched + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log())
         if self.spike_time_noise and (self.training or self.noise_in_evaluation):
@@ -257,7 +202,7 @@ class RCSpikeLayer(nn.Module):
             own = bias.weight * beta_of(bias.beta, bias.weight)
             leak = own if leak is None else own + leak
         phase = Accumulation(
-            t, synapses.weight, synapses.beta, synapses.kick_on if self._has_kick_on else None,
+            t, synapses.weight, synapses.beta, synapses.kick_on if self.cells.has_kick_on else None,
             v_reset=self.model.v_reset, bias=None if bias is None else bias.weight, leak=leak, connection=self.connection,
         )  # fmt: skip
         return self._solver_of_now()(phase, generator)

@@ -1,0 +1,61 @@
+"""What a hardware model says of the synapses of a layer."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.hardware import NormalisedModel, SynapseTable, constant_beta
+from training.solvers.reversal import BySign
+
+
+class Synapses(NamedTuple):
+    """Effective synapses of a layer, each shaped as its weight; `RCSpikeLayer.synapses` gives beta as a tensor always."""
+
+    weight: Tensor
+    beta: Any
+    kick_on: Tensor
+    kick_off: Tensor
+    kick_off_tail: Tensor
+
+
+class SynapseCells(nn.Module):
+    """Cells of a hardware model, looked up by their weight: linear between its points, differentiable.
+
+    The model is held in buffers that are not saved.
+
+    Attributes:
+        has_kick_on, has_kick_off, has_tail: whether any cell has such a charge.
+    """
+
+    knots: Tensor
+    table: Tensor
+    idle: Tensor
+
+    def __init__(self, model: NormalisedModel) -> None:
+        super().__init__()
+        table = SynapseTable.of(model)
+        for name, values in (("knots", table.weight), ("table", table.values), ("idle", table.idle)):
+            self.register_buffer(name, torch.as_tensor(values.copy()), persistent=False)
+        self.has_kick_on, self.has_kick_off, self.has_tail = (
+            bool(np.any(table.values[:, i]) or table.idle[i]) for i in (1, 2, 3)
+        )
+        self._constant_beta = constant_beta(model)
+
+    def forward(self, weight: Tensor) -> Synapses:
+        """Synapses of effective weights of any shape."""
+        if self._constant_beta is not None:
+            by_sign = BySign(*(weight.new_tensor(beta) for beta in self._constant_beta))
+            nothing = weight.new_zeros(()).expand_as(weight)
+            return Synapses(weight, by_sign, nothing, nothing, nothing)
+        with torch.no_grad():
+            below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
+            start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)
+            low = self.table[below]
+            rise = self.table[below + 1] - low
+        fraction = ((weight - start) / width).clamp(0.0, 1.0)
+        values = torch.where((weight == 0.0)[..., None], self.idle, low + fraction[..., None] * rise)
+        return Synapses(weight, *values.unbind(-1))
