@@ -38,6 +38,6 @@ def compiled(function: Kernel) -> Kernel:
 
 
 def inlined(function: Kernel) -> Kernel:
-    """A piece of compiled functions, copied into each of them."""
-    piece: Kernel = njit(forceinline=True, **_OPTIONS)(function)
+    """A piece of compiled functions, copied into each of them; it has no door for Python, which would have to be compiled too."""
+    piece: Kernel = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
     return piece
