@@ -66,7 +66,7 @@ def interrupt_after_points(folder: Path, points: int) -> subprocess.CompletedPro
     while process.poll() is None and stored_points(folder) < points:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

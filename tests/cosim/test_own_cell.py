@@ -243,8 +243,14 @@ def test_a_bias_curve_that_no_weight_can_be_read_from(currents: tuple[float, ...
         check_currents(curve(*currents), 1.0)
 
 
-def test_a_growing_current_passes_for_either_sign() -> None:
-    check_currents(pd.concat([curve(1e-9, 2e-9), curve(1e-9, 5e-9, sign=-1)]), 1.0)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_current_has_to_grow_at_rest_and_for_its_own_sign(sign: int) -> None:
+    other = curve(1e-9, 5e-9, sign=-sign)
+    weak, strong = curve(1e-9, sign=sign), curve(0.0, sign=sign).assign(code=0.1, current_a=[0.0, sign * 4e-9])
+    crossing = pd.concat([weak, strong, other])  # 1 nA everywhere; 0 at 0.5 V to 4 nA at 1.5 V
+    check_currents(crossing, 1.0)
+    with pytest.raises(InputError, match=rf"sign \{sign:+d}: .* does not grow with the code: 1e-09 A at 0, 4e-10 A at 0\.1"):
+        check_currents(crossing, 0.6)
 
 
 def test_the_part_of_an_own_library_in_use_is_a_matter_of_names(folder: Path) -> None:

@@ -15,7 +15,7 @@ from cosim.design import load_design
 from cosim.simulator import simulate
 from netlists.crossbar import Cells
 from netlists.neuron.rc_spike import RcSpikeNeuron, RcSpikeSection
-from netlists.synapse import SYNAPSES, SynapseNodes, SynapseSetting, synapse_cell
+from netlists.synapse import SIGNS, SYNAPSES, SynapseNodes, SynapseSetting, synapse_cell
 from netlists.synapse.binary_weighted import BinaryWeightedSection, BinaryWeightedSynapse
 from netlists.synapse.cascode import CascodeSection, CascodeSynapse
 from netlists.synapse.from_netlist import NetlistSection
@@ -32,6 +32,10 @@ def calls(netlist: str) -> dict[str, list[str]]:
     """Element name -> its words before the parameters, of every X card."""
     lines = [line.split() for line in netlist.splitlines() if line.startswith("X")]
     return {words[0]: [word for word in words[1:] if "=" not in word] for words in lines}
+
+
+def _cards(netlist: str) -> list[str]:
+    return [line for line in netlist.splitlines() if line[:1] not in ("", "*", ".")]
 
 
 def test_the_cascode_stands_between_membrane_and_memory() -> None:
@@ -105,8 +109,16 @@ def test_a_cell_without_a_sign_has_no_codes_for_it() -> None:
 def test_every_design_of_a_cell_makes_decks(path: Path) -> None:
     design = load_design(path)
     bench = Bench(design, design.process.pdk(), None)
-    for measurement in MEASUREMENTS.values():
-        assert list(measurement.points(bench))
+    points = {name: list(measurement.points(bench)) for name, measurement in MEASUREMENTS.items()}
+    for name, made in points.items():
+        assert len({point.deck.text() for point in made}) == len(made) > 0, f"{name}: each point has a deck of its own"
+    codes = {sign: bench.cells().synapse.codes(sign, design.characterization.codes) for sign in SIGNS}
+    found = {sign: [p.condition["code"] for p in points["synapse_current"] if p.condition["sign"] == sign] for sign in SIGNS}
+    assert {sign: pytest.approx(list(expected)) for sign, expected in codes.items()} == found
+    held = [point.deck.netlist for point in points["synapse_current"]]
+    assert {calls(netlist)["Xsynapse"][0] for netlist in held} == {"membrane"}
+    resting, running = points["leakage"][0].deck.netlist, points["synapse_current"][0].deck.netlist
+    assert _cards(resting) != _cards(running), "a weight of zero is another circuit or bias than the weakest weight"
 
 
 def test_every_kind_has_a_design_to_start_from() -> None:

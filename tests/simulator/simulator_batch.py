@@ -1,10 +1,10 @@
-"""A batch in a process of its own, to be interrupted: `python simulator_batch.py STORE POINTS JOBS`."""
+"""A batch in a process of its own, to be interrupted: `python simulator_batch.py STORE POINTS JOBS [endless]`."""
 
 from __future__ import annotations
 
 import sys
 
-from simulator_decks import everything, rc
+from simulator_decks import endless, everything, rc
 
 from cosim.simulator import Point, Store, simulate
 
@@ -15,5 +15,8 @@ def points(count: int) -> list[Point]:
 
 
 if __name__ == "__main__":
+    count, jobs = int(sys.argv[2]), int(sys.argv[3])
+    # With points that never end a batch is not over before it is interrupted, however slow the one who interrupts it is.
+    never = [Point({"endless": k}, endless(), everything) for k in range(jobs)] if sys.argv[4:] == ["endless"] else []
     with Store(sys.argv[1]) as store:
-        simulate(points(int(sys.argv[2])), store, jobs=int(sys.argv[3]))
+        simulate([*points(count), *never], store, jobs=jobs)

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from simulator_decks import broken, endless, everything, rc
 
 from cosim.errors import InputError
-from cosim.simulator import Point, Reason, Store, simulate
+from cosim.simulator import Outcome, Point, Reason, Store, simulate
 from cosim.simulator.cluster import ClusterPool
 
 pytestmark = pytest.mark.slow
@@ -40,7 +38,7 @@ def address() -> Iterator[str]:
 def test_rows_are_those_of_a_local_run_and_failures_cost_their_point(address: str, tmp_path: Path) -> None:
     bad = [Point({"bad": "load"}, broken()["undefined_parameter"][0], everything), Point({"bad": "hangs"}, endless(), everything)]
     batch = [*points(10), *bad, *points(14)[10:]]
-    with ClusterPool(address, timeout_s=3.0) as pool, Store(tmp_path / "points.sqlite") as store:
+    with ClusterPool(address, timeout_s=10.0) as pool, Store(tmp_path / "points.sqlite") as store:
         outcomes = simulate(batch, store, pool=pool)
         again = simulate(batch[:10], store, pool=pool)
     assert [str(outcome.error.reason) for outcome in outcomes if outcome.error] == [Reason.UNDEFINED_PARAMETER, Reason.TIMEOUT]
@@ -55,16 +53,16 @@ def test_killed_worker_costs_nothing(address: str) -> None:
     with distributed.Client(address) as client:
         victim = next(iter(client.run(os.getpid).values()))
     batch = points(40, steps=20000)
-    with ClusterPool(address) as pool:
+    heard: list[Outcome] = []
 
-        def kill_soon() -> None:
-            time.sleep(1.0)
+    def kill_at_the_first(outcome: Outcome) -> None:
+        if not heard:
             os.kill(victim, signal.SIGKILL)
+        heard.append(outcome)
 
-        killer = threading.Thread(target=kill_soon)
-        killer.start()
-        outcomes = simulate(batch, pool=pool)
-        killer.join()
+    with ClusterPool(address) as pool:
+        outcomes = simulate(batch, pool=pool, on_outcome=kill_at_the_first)
+    assert len(heard) == len(batch)
     assert all(outcome.error is None for outcome in outcomes)
     local = simulate(batch, jobs=2)
     assert [o.row["v(out)"].tobytes() for o in local if o.row] == [o.row["v(out)"].tobytes() for o in outcomes if o.row]

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import simulator_batch
 from simulator_decks import broken, bulky, divider, endless, everything, kills_worker, rc
 
 from cosim.simulator import Outcome, Point, Reason, SimulationError, Store, WorkerPool, ngspice_version, simulate, workers
+from cosim.simulator.worker import PROGRESS
 
 pytestmark = pytest.mark.slow
 
@@ -35,11 +37,10 @@ def waveform_bits(outcomes: list[Outcome]) -> list[bytes]:
 
 
 def test_time_out_costs_one_point() -> None:
-    started = time.monotonic()
-    outcomes = simulate([GOOD, Point({"deck": "endless"}, endless(), everything), GOOD, GOOD], jobs=1, timeout_s=1.0)
+    outcomes = simulate([GOOD, Point({"deck": "endless"}, endless(), everything), GOOD, GOOD], jobs=1, timeout_s=10.0)
     assert reasons(outcomes) == [None, Reason.TIMEOUT, None, None]
-    assert 1.0 < outcomes[1].wall_s < 3.0
-    assert time.monotonic() - started < 15
+    assert outcomes[1].wall_s > 10.0 and "took longer than 10 s" in str(outcomes[1].error)
+    assert max(outcome.wall_s for outcome in outcomes if outcome.row) < 10.0
     assert len(set(waveform_bits(outcomes))) == 1
 
 
@@ -53,12 +54,13 @@ def test_killed_worker_costs_one_point() -> None:
 def test_worker_killed_from_outside_in_the_middle_of_a_simulation() -> None:
     with WorkerPool(jobs=1) as pool:
 
-        def kill_soon() -> None:
-            time.sleep(1.5)
-            for pid in pool.pids:
-                os.kill(pid, signal.SIGKILL)
+        def kill_at_work() -> None:
+            while not any(PROGRESS.unpack_from(worker._progress)[0] == 0 for worker in pool._workers):
+                time.sleep(0.05)
+            (pid,) = pool.pids
+            os.kill(pid, signal.SIGKILL)
 
-        killer = threading.Thread(target=kill_soon)
+        killer = threading.Thread(target=kill_at_work)
         killer.start()
         outcomes = simulate([Point({"deck": "endless"}, endless(), everything), GOOD], pool=pool)
         killer.join()
@@ -78,9 +80,13 @@ def test_results_do_not_depend_on_the_number_of_workers_nor_on_their_age() -> No
 
 
 def test_workers_are_replaced_when_they_have_grown() -> None:
-    with WorkerPool(jobs=1, memory_limit_mb=1.0) as pool:
-        outcomes = list(pool.map([GOOD, GOOD]))
-    assert len({outcome.row["pid"] for outcome in outcomes if outcome.row}) == 2
+    """With room for nothing each simulation has a process of its own, with room for all of them they share one."""
+    served = {}
+    for limit_mb in (1.0, 1e6):
+        with WorkerPool(jobs=1, memory_limit_mb=limit_mb) as pool:
+            outcomes = list(pool.map([GOOD, GOOD]))
+        served[limit_mb] = len({outcome.row["pid"] for outcome in outcomes if outcome.row})
+    assert served == {1.0: 2, 1e6: 1}
 
 
 def test_what_the_parent_holds_is_not_counted_as_a_workers_memory() -> None:
@@ -134,11 +140,17 @@ def test_pool_survives_a_batch_that_is_given_up() -> None:
         assert waveform_bits(simulate([GOOD], pool=pool)) == waveform_bits(simulate([GOOD]))
 
 
-def test_worker_is_ready_within_a_second_or_so() -> None:
-    started = time.monotonic()
+def test_a_worker_needs_little_work_to_get_ready() -> None:
+    """In processor time, which a busy machine does not stretch far; as much as a second is what imports would cost."""
+    before = _children_cpu_s()
     with WorkerPool(jobs=1) as pool:
         assert int(pool.start()) >= 36
-    assert time.monotonic() - started < 3
+    assert 0.0 < _children_cpu_s() - before < 1.5
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_missing_library_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,22 +198,21 @@ def test_everything_cached_needs_no_worker(tmp_path: Path, monkeypatch: pytest.M
 def test_interrupted_batch_stops_at_once_and_resumes(signal_number: int, tmp_path: Path) -> None:
     count = 40
     path = tmp_path / "points.sqlite"
-    process = _start_batch(path, count)
+    process = _start_batch(path, count, "endless")
     pids = _wait_for_rows(path, 4)
     # Ctrl-C reaches the whole group, the workers perhaps first; kill -9 the parent alone.
     if signal_number == signal.SIGINT:
+        assert all(_ignores_interrupts(pid) for pid in pids)
         for pid in pids:
             os.kill(pid, signal.SIGINT)
-        time.sleep(0.2)
-        assert all(_alive(pid) for pid in pids)
     (os.killpg if signal_number == signal.SIGINT else os.kill)(process.pid, signal_number)
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = process.communicate(timeout=120)
     _wait_until_gone(pids)
     assert stderr.count("Traceback") == (1 if signal_number == signal.SIGINT else 0), stderr
     points = simulator_batch.points(count)
     with Store(path) as store:
         kept = store.count()
-        assert 4 <= kept < count
+        assert 4 <= kept <= count
         resumed = simulate(points, store)
     assert sum(outcome.cached for outcome in resumed) == kept
     assert waveform_bits(resumed[:6]) == waveform_bits(simulate(points[:6]))
@@ -210,24 +221,24 @@ def test_interrupted_batch_stops_at_once_and_resumes(signal_number: int, tmp_pat
 def test_two_batches_at_once_share_a_store(tmp_path: Path) -> None:
     path = tmp_path / "points.sqlite"
     for process in [_start_batch(path, 10), _start_batch(path, 10)]:
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
     with Store(path) as store:
         assert store.count() == 10
         assert waveform_bits(simulate(simulator_batch.points(10), store)) == waveform_bits(simulate(simulator_batch.points(10)))
 
 
-def _start_batch(path: Path, count: int) -> subprocess.Popen[str]:
+def _start_batch(path: Path, count: int, *last: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(Path(__file__).parent)])}
-    command = [sys.executable, simulator_batch.__file__, str(path), str(count), "2"]
+    command = [sys.executable, simulator_batch.__file__, str(path), str(count), "2", *last]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def _wait_for_rows(path: Path, rows: int) -> set[int]:
     """Process ids of the workers, once so many rows are in the store."""
     version = ngspice_version()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         time.sleep(0.05)
         if path.exists():
@@ -241,11 +252,16 @@ def _wait_for_rows(path: Path, rows: int) -> set[int]:
 
 def _wait_until_gone(pids: set[int]) -> None:
     assert pids
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while pids and time.monotonic() < deadline:
         time.sleep(0.05)
         pids = {pid for pid in pids if _alive(pid)}
     assert pids == set()
+
+
+def _ignores_interrupts(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.split("SigIgn:")[1].split()[0], 16) & 1 << (signal.SIGINT - 1))
 
 
 def _alive(pid: int) -> bool:

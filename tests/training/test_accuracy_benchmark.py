@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +17,23 @@ from benchmarks.accuracy_rows import ROWS, Row
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    draw = np.random.default_rng(0)
-    sizes = {"train": 100, "test": 30}
-    pixels = {part: draw.integers(0, 256, (n, 28, 28)).astype(np.uint8) for part, n in sizes.items()}
-    labels = {part: (np.arange(n) % 10).astype(np.uint8) for part, n in sizes.items()}
-    write_idx_set(tmp_path / "fashion-mnist", pixels, labels)
-    records = draw.integers(0, 256, (20, 3073)).astype(np.uint8)
+    write_labels(tmp_path, lambda n: np.arange(n) % 10)
+    records = np.random.default_rng(0).integers(0, 256, (20, 3073)).astype(np.uint8)
     records[:, 0] = np.arange(20) % 10
     write_cifar(tmp_path / "cifar-10-batches-bin", records)
     return tmp_path
+
+
+def write_labels(data: Path, labels: Callable[[int], np.ndarray], train: int = 100) -> None:
+    draw = np.random.default_rng(0)
+    sizes = {"train": train, "test": 30}
+    pixels = {part: draw.integers(0, 256, (n, 28, 28)).astype(np.uint8) for part, n in sizes.items()}
+    write_idx_set(data / "fashion-mnist", pixels, {part: labels(n).astype(np.uint8) for part, n in sizes.items()})
+
+
+def accuracies(output: str, row: str) -> list[float]:
+    """Test accuracies of the lines that say what came of a row."""
+    return [float(line.rpartition(": ")[2]) for line in output.splitlines() if line.startswith(f"{row}: seed ")]
 
 
 def run(data: Path, *words: str) -> int:
@@ -55,15 +65,36 @@ def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ["fashion-cnn-reduced", "fashion-fc-reduced"])
-def test_reduced_rows_run(row: str, data: Path) -> None:
+def test_reduced_rows_learn_what_the_images_are(
+    row: str, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise under ten labels stays near chance after an epoch of 64 images, and under one label all are right after 500."""
     assert run(data, row, "--quick") == 0
+    (chance,) = accuracies(capsys.readouterr().err, row)
+    assert chance * 30 == pytest.approx(round(chance * 30), abs=2e-3) and chance < 0.4, "of 30 test images"
+    monkeypatch.setattr(accuracy, "QUICK_SAMPLES", 500)
+    write_labels(data, lambda n: np.full(n, 7), train=500)
+    assert run(data, row, "--quick", "--checkpoints", str(data / "other")) == 0
+    assert accuracies(capsys.readouterr().err, row) == [1.0]
     assert not (data / "t.csv").exists()
 
 
 @pytest.mark.slow
 def test_the_published_convolutional_network_runs_on_cifar(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    performed, perform = [], accuracy.perform
+
+    def recorded(*arguments: Any) -> dict[str, object]:
+        performed.append(perform(*arguments))
+        return performed[-1]
+
     monkeypatch.setattr(accuracy, "QUICK_SAMPLES", 2)
+    monkeypatch.setattr(accuracy, "perform", recorded)
     assert run(data, "cifar-cnn", "--quick") == 0
+    (row,) = performed
+    assert (row["network"], row["steps"], row["epochs"]) == ("64-64-P-128-128-P-256-256-P-512-10", 4, 1)
+    assert float(str(row["test_accuracy"])) * 20 in range(21), "of 20 test images"
+    # At a spread of 0.7 the membranes of the layers have left what they are at without weights.
+    assert 0.1 < float(str(row["drive"])) < 100.0
 
 
 def test_every_row_names_its_target_and_full_rows_keep_the_published_networks() -> None:

@@ -18,6 +18,7 @@ from training.study import solvers
 from training.study.plan import SolverPlan, Study, StudyError, load_study
 from training.study.runs import COLUMNS, Run, builder, perform, recipe_of, runs_of
 from training.study.table import GrowingTable
+from training.trainer import Epoch
 
 PLAN = """
 name = "small"
@@ -264,9 +265,16 @@ train_samples = 40
 epochs = 1
 augmentation = { crop_pixels = 1, rotation_degrees = 5.0 }
 """
-    run = next(runs_of(load_study(written(tmp_path, text))))
-    row = perform(run, digits(), tmp_path)
-    assert (row["network"], row["solver"], row["steps"]) == ("2-P-3-4-P-6-10", "dstd", 2)
-    assert 0.0 <= float(str(row["test_accuracy"])) <= 1.0
+    plain = "\n".join(line for line in text.splitlines() if not line.startswith("augmentation"))
+    losses = {}
+    for name, plan in (("first", text), ("again", text), ("plain", plain)):
+        run, heard = next(runs_of(load_study(written(tmp_path, plan)))), list[Epoch]()
+        row = perform(run, digits(), tmp_path / name, heard.append)
+        assert (row["network"], row["solver"], row["steps"], row["epochs"]) == ("2-P-3-4-P-6-10", "dstd", 2, 1)
+        tested = float(str(row["test_accuracy"])) * len(digits().test_labels)
+        assert tested == pytest.approx(round(tested), abs=1e-6), "a share of the test images"
+        (losses[name],) = [epoch.loss for epoch in heard]
+    assert losses["first"] == losses["again"] != losses["plain"], "images are moved, and always the same way"
+    assert losses["plain"] == pytest.approx(losses["first"], rel=0.2), "by little"
     with pytest.raises(StudyError, match="samples of digits are no images"):
         perform(run, replace(digits(), image=None), tmp_path)
