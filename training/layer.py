@@ -185,9 +185,9 @@ class RCSpikeLayer(nn.Module):
         synapses = self._as_made(self.effective_weight(), self.variation)
         bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight), self.bias_variation)
         membrane = self._accumulate(t, synapses, bias, generator)
-        switched = (
-            membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off) if self.cells.has_kick_off else membrane
-        )
+        switched = membrane
+        if self.cells.has_kick_off:
+            switched = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
         spike_times = self.fire(switched)
         if self.cells.has_tail:
             tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)

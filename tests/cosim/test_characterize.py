@@ -21,6 +21,7 @@ from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError, Store, Waveforms
 from sky130_models.pdk import find_pdk
+from training.hardware import HardwareModel
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 
@@ -163,6 +164,21 @@ def test_the_currents_are_those_of_the_reference_page(reference: Characterizatio
     for sign, code, current in ((1, 0.40, 2.1e-9), (1, 0.50, 30e-9), (-1, 1.30, 2.0e-9), (-1, 1.15, 27.6e-9)):
         near = fits.loc[sign].iloc[np.argmin(np.abs(fits.loc[sign].index.to_numpy() - code))]
         assert near == pytest.approx(current, rel=0.05), (sign, code)
+
+
+@pytest.mark.slow
+def test_the_model_that_comes_with_the_library_is_of_this_circuit(reference: Characterization) -> None:
+    shipped, found = HardwareModel.reference(), reference.hardware
+    assert shipped.origin.startswith("cosim ") and f"designs/{REFERENCE.name}" in shipped.origin
+    assert found.origin.startswith("cosim ") and found.origin.endswith(" characterize")
+    assert shipped.neuron.capacitance_f == pytest.approx(found.neuron.capacitance_f, rel=1e-3)
+    assert shipped.neuron.v_th_v == pytest.approx(found.neuron.v_th_v, rel=1e-3)
+    for sign in (1, -1):
+        assert shipped.weight_range(sign) == pytest.approx(found.weight_range(sign), rel=5e-3)
+        middle = np.sqrt(np.prod(found.synapse(sign).current_range_a))
+        assert shipped.synapse(sign).reversal(middle) == pytest.approx(found.synapse(sign).reversal(middle), rel=5e-3)
+    start = np.linspace(0.0, 0.8, 9) * found.neuron.v_th_v
+    assert np.abs(shipped.neuron.firing(start) - found.neuron.firing(start)).max() < 1e-9
 
 
 @pytest.mark.slow
