@@ -104,7 +104,7 @@ class Validation(Section):
     samples: Annotated[int, Field(ge=1, le=100)] = 50
     mismatch_dies: Annotated[int, Field(ge=0, le=1000)] = 4
     mismatch_samples: Annotated[int, Field(ge=1, le=100)] = 10
-    mismatch_seed: int = 1
+    mismatch_seed: int = Field(default=1, ge=0, description="seed of the first mismatch die; a die is called by its seed")
     accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2, description="samples repeated at a tenth of reltol: the numerical error"
     )

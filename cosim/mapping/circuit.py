@@ -51,7 +51,7 @@ def sample_point(
     saved = list(dict.fromkeys([*nodes, *currents, *voltages]))
     accuracy = accuracy or bench.working
     transient = Transient(circuit.stop_s, cells.timing.phase_s / 100, accuracy.max_step_s)
-    title = f"{mapped.name} network, " + ", ".join(f"{key} {value}" for key, value in condition.items())
+    title = f"{mapped.name} network, " + ", ".join(f"{key} {value}" for key, value in condition.items() if value is not None)
     deck = bench.deck(title, circuit.netlist, transient, saved, accuracy, mismatch_seed)
     extract = partial(
         network_response,

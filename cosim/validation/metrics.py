@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.mapping.circuit import ENERGY_GROUPS
-from cosim.validation.tables import CONVENTIONAL, NOMINAL, ODE, Run
+from cosim.validation.tables import CONVENTIONAL, ODE, Run, nominal, on_dies
 from netlists.network import LAYERS
 from training.evaluation import Evaluation
 
@@ -29,23 +29,20 @@ def error_metrics(tables: dict[str, pd.DataFrame], phase_s: float) -> dict[str, 
     membranes = membranes.assign(error_v=membranes.circuit_v - membranes.model_v)
     metrics: dict[str, float] = {}
     for name in (ODE, CONVENTIONAL):
-        nominal = spikes[(spikes.mapping == name) & (spikes.die == NOMINAL)]
-        output = nominal[nominal.layer == "output"]
+        own_spikes, own_membranes, own = (nominal(table[table.mapping == name]) for table in (spikes, membranes, labels))
+        output = own_spikes[own_spikes.layer == "output"]
         fires = firing_pairs(output, phase_s)
         metrics |= {
             f"validation.{name}.output_spike_rmse_s": rms(output.error_s),
-            f"validation.{name}.hidden_spike_rmse_s": rms(nominal[nominal.layer == "hidden"].error_s),
+            f"validation.{name}.hidden_spike_rmse_s": rms(own_spikes[own_spikes.layer == "hidden"].error_s),
             f"validation.{name}.firing_spike_rmse_s": rms(output.error_s[fires]),
             f"validation.{name}.largest_spike_error_s": float(output.error_s.abs().max()),
         }
         for layer in LAYERS:
-            chosen = (membranes.mapping == name) & (membranes.die == NOMINAL) & (membranes.layer == layer)
-            metrics[f"validation.{name}.{layer}_membrane_rmse_v"] = rms(membranes.error_v[chosen])
-        whole = (membranes.mapping == name) & (membranes.die == NOMINAL)
-        metrics[f"validation.{name}.membrane_rmse_v"] = rms(membranes.error_v[whole])
+            metrics[f"validation.{name}.{layer}_membrane_rmse_v"] = rms(own_membranes[own_membranes.layer == layer].error_v)
+        metrics[f"validation.{name}.membrane_rmse_v"] = rms(own_membranes.error_v)
         if name == ODE:
             metrics["validation.firing_share"] = float(fires.mean())
-        own = labels[(labels.mapping == name) & (labels.die == NOMINAL)]
         prefix = "" if name == ODE else "conventional_"
         metrics[f"circuit.{prefix}test_accuracy"] = float((own.circuit_label == own.label).mean())
         metrics[f"validation.{prefix}label_agreement"] = float((own.circuit_label == own.model_label).mean())
@@ -62,11 +59,11 @@ def firing_pairs(spikes: pd.DataFrame, phase_s: float) -> pd.Series:
 
 
 def _mismatch_metrics(spikes: pd.DataFrame, labels: pd.DataFrame) -> dict[str, float]:
-    dies = spikes[(spikes.die != NOMINAL) & (spikes.layer == "output")]
+    dies = on_dies(spikes[spikes.layer == "output"])
     if not len(dies):
         return {}
     per_die = dies.groupby("die").error_s.agg(rms)
-    own = labels[labels.die != NOMINAL]
+    own = on_dies(labels)
     return {
         "validation.mismatch.output_spike_rmse_s": rms(dies.error_s),
         "validation.mismatch.worst_die_rmse_s": float(per_die.max()),
@@ -85,7 +82,7 @@ def _energy_metrics(energy: pd.DataFrame) -> dict[str, float]:
 
 def numerical_error(runs: list[Run], judged: list[Run]) -> dict[str, float]:
     """RMS difference of the output spikes between the working and a ten times smaller tolerance."""
-    working = {run.sample: run.row for run in runs if run.mapping == ODE and run.die == NOMINAL}
+    working = {run.sample: run.row for run in runs if run.mapping == ODE and run.die is None}
     pairs = [(run.row, working[run.sample]) for run in judged]
     differences = [fine["output_spike_s"] - row["output_spike_s"] for fine, row in pairs if fine is not None and row is not None]
     return {"validation.numerical_error_s": rms(np.concatenate(differences))} if differences else {}

@@ -21,7 +21,6 @@ from cosim.validation.metrics import error_metrics, model_metrics, numerical_err
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.tables import (
     CONVENTIONAL,
-    NOMINAL,
     ODE,
     Run,
     energy_table,
@@ -50,13 +49,12 @@ class Validation:
 
 @dataclass(frozen=True)
 class _Task:
-    """What to simulate: one sample of a mapping, on the nominal circuit or on a mismatch die."""
+    """What to simulate: one sample of a mapping, on the nominal circuit (no die) or with the mismatch that a seed draws."""
 
     mapped: MappedNetwork
     sample: int
     accuracy: Accuracy
-    die: int = NOMINAL
-    mismatch_seed: int | None = None
+    die: int | None = None
 
 
 def validate(
@@ -126,11 +124,7 @@ def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: i
     return [
         *(_Task(mapped[ODE], sample, bench.working) for sample in range(samples)),
         *(_Task(mapped[CONVENTIONAL], sample, bench.coarse) for sample in range(samples)),
-        *(
-            _Task(mapped[ODE], sample, bench.coarse, die, settings.mismatch_seed + die - 1)
-            for die in range(1, dies + 1)
-            for sample in few
-        ),
+        *(_Task(mapped[ODE], sample, bench.coarse, settings.mismatch_seed + k) for k in range(dies) for sample in few),
     ]
 
 
@@ -146,7 +140,7 @@ def _point(bench: Bench, cells: Cells, task: _Task, t: FloatArray) -> Point:
     condition = {"sample": task.sample, "die": task.die, "corner": corner, "reltol": task.accuracy.reltol}
     return sample_point(
         bench, cells, task.mapped, t, condition,
-        accuracy=task.accuracy, mismatch_seed=task.mismatch_seed, energy=task.die == NOMINAL,
+        accuracy=task.accuracy, mismatch_seed=task.die, energy=task.die is None,
     )  # fmt: skip
 
 

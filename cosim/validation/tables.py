@@ -21,22 +21,37 @@ from training.trajectory import trajectory
 
 FloatArray = NDArray[np.float64]
 
-NOMINAL = 0
 ODE, CONVENTIONAL = "ode", "conventional"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one simulated sample is: which mapping, die and sample, and what came back (None: it failed)."""
+    """One simulated sample: which mapping, on which die (None: the nominal circuit), and what came back (None: it failed)."""
 
     mapping: str
-    die: int
+    die: int | None
     sample: int
     row: Row | None
 
 
+def nominal(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the nominal circuits, which have no die."""
+    return table[table.die.isna()]
+
+
+def on_dies(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of circuits with mismatch, each die called by its seed."""
+    return table[table.die.notna()]
+
+
+def _dies(dies: list[int | None]) -> Any:
+    """A column of dies."""
+    return pd.array(dies, dtype="Int64")
+
+
 def _keys(run: Run, layer: str, neurons: int) -> dict[str, Any]:
-    return {"mapping": run.mapping, "die": run.die, "sample": run.sample, "layer": layer, "neuron": np.arange(neurons)}
+    dies = _dies([run.die] * neurons)
+    return {"mapping": run.mapping, "die": dies, "sample": run.sample, "layer": layer, "neuron": np.arange(neurons)}
 
 
 def spike_table(runs: list[Run], models: dict[str, Evaluation], hardware: HardwareModel) -> pd.DataFrame:
@@ -82,7 +97,7 @@ def label_table(runs: list[Run], models: dict[str, Evaluation], data: SpikeData,
                 "model_margin_s": margin(model), "circuit_margin_s": margin(circuit),
             }
         )  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"die": "Int64"})
 
 
 def first_spike(spikes_s: FloatArray) -> int:
@@ -107,7 +122,7 @@ def waveform_table(
     times = np.linspace(0.0, 2.0, WAVEFORM_POINTS)
     frames = []
     for run, layer, k in _alive(runs):
-        if run.die != NOMINAL:
+        if run.die is not None:
             continue
         network, model = networks[run.mapping], models[run.mapping]
         spikes = inputs[run.sample] if k == 0 else model.layers[k - 1].spike_times[run.sample].numpy()
@@ -126,7 +141,7 @@ def energy_table(runs: list[Run]) -> pd.DataFrame:
     rows = [
         {"mapping": run.mapping, "sample": run.sample, "source": source, "energy_j": run.row[f"{source}_energy_j"]}
         for run in runs
-        if run.row is not None and run.die == NOMINAL
+        if run.row is not None and run.die is None
         for source in ENERGY_GROUPS
     ]
     return pd.DataFrame(rows)
@@ -134,12 +149,11 @@ def energy_table(runs: list[Run]) -> pd.DataFrame:
 
 def failure_table(failures: list[Outcome], rerun: str) -> pd.DataFrame:
     """One row per simulation that failed: of which circuit and sample, condition, seed, reason, deck."""
-    return pd.DataFrame(
-        [
-            {**{name: outcome.point.condition.get(name) for name in ("mapping", "die", "sample")}, **failure_row(outcome, rerun)}
-            for outcome in failures
-        ]
-    )
+    rows = [
+        {**{name: outcome.point.condition.get(name) for name in ("mapping", "die", "sample")}, **failure_row(outcome, rerun)}
+        for outcome in failures
+    ]
+    return pd.DataFrame(rows).astype({"die": "Int64"} if rows else {})
 
 
 def _alive(runs: list[Run]) -> list[tuple[Run, str, int]]:

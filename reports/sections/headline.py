@@ -123,7 +123,7 @@ def _circuit_accuracy(run: Run) -> float | None:
     if stated is not None or "validation/labels" not in run.tables:
         return stated
     labels = run.tables["validation/labels"]
-    nominal = labels[(labels.mapping == "ode") & (labels.die == 0)]
+    nominal = labels[(labels.mapping == "ode") & labels.die.isna()]
     return float(np.mean(nominal.circuit_label == nominal.label)) if len(nominal) else None
 
 

@@ -107,7 +107,7 @@ def gain_search(run: Run) -> list[Block]:
 def mismatch(run: Run) -> list[Block]:
     """Output error and labels per mismatch die."""
     spikes_ = run.tables["validation/spikes"]
-    dies = spikes_[(spikes_.die > 0) & (spikes_.layer == "output")]
+    dies = spikes_[spikes_.die.notna() & (spikes_.layer == "output")]
     if dies.empty:
         return [Text("This run simulated no mismatch dies.")]
     labels = run.tables["validation/labels"]
@@ -212,7 +212,7 @@ def _outputs(run: Run) -> pd.DataFrame:
 
 
 def _nominal(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table.die == 0]
+    return table[table.die.isna()]
 
 
 def _error(table: pd.DataFrame) -> pd.Series:

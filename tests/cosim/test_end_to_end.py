@@ -124,7 +124,7 @@ def test_the_model_that_knows_the_circuit_is_nearer_to_it(finished: subprocess.C
 def test_tables_agree_with_each_other(finished: subprocess.CompletedProcess[str], folder: Path) -> None:
     run = folder / "run"
     spikes = pd.read_parquet(run / "validation" / "spikes.parquet")
-    output = spikes[(spikes.mapping == "ode") & (spikes.layer == "output") & (spikes.die == 0)]
+    output = spikes[(spikes.mapping == "ode") & (spikes.layer == "output") & spikes.die.isna()]
     assert len(output) == 2 * 5
     rmse = float(np.sqrt(np.mean((output.model_spike_s - output.circuit_spike_s) ** 2)))
     assert json.loads((run / "metrics.json").read_text())["validation.ode.output_spike_rmse_s"] == pytest.approx(rmse)

@@ -20,7 +20,7 @@ def _spikes(mapping: str, error_s: float) -> pd.DataFrame:
             for neuron in range(5):
                 model = 0.1e-6 * (neuron + 1) if neuron < 4 else PHASE
                 circuit = model + error_s if neuron < 4 else PHASE
-                rows.append((mapping, 0, sample, layer, neuron, model, circuit))
+                rows.append((mapping, None, sample, layer, neuron, model, circuit))
     return pd.DataFrame(rows, columns=["mapping", "die", "sample", "layer", "neuron", "model_spike_s", "circuit_spike_s"])
 
 
@@ -28,7 +28,12 @@ def _tables(ode_error_s: float, conventional_error_s: float) -> dict[str, pd.Dat
     spikes = pd.concat([_spikes("ode", ode_error_s), _spikes("conventional", conventional_error_s)])
     membranes = spikes.assign(model_v=1.0, circuit_v=1.001)
     labels = pd.DataFrame(
-        [("ode", 0, 0, 1, 1, 1), ("ode", 0, 1, 2, 2, 0), ("conventional", 0, 0, 1, 1, 1), ("conventional", 0, 1, 2, 2, 2)],
+        [
+            ("ode", None, 0, 1, 1, 1),
+            ("ode", None, 1, 2, 2, 0),
+            ("conventional", None, 0, 1, 1, 1),
+            ("conventional", None, 1, 2, 2, 2),
+        ],
         columns=["mapping", "die", "sample", "label", "model_label", "circuit_label"],
     )
     sources = ["supply", "rest", "control", "spike_lines", "bias"]
@@ -45,6 +50,20 @@ def test_rmse_counts_silent_pairs_and_the_firing_one_does_not() -> None:
     assert metrics["validation.error_ratio"] == pytest.approx(40.0)
     assert metrics["validation.ode.hidden_membrane_rmse_v"] == pytest.approx(1e-3)
     assert metrics["validation.ode.membrane_rmse_v"] == pytest.approx(1e-3)
+
+
+def test_a_die_is_its_seed_and_the_nominal_circuit_has_none() -> None:
+    tables = _tables(1e-9, 40e-9)
+    before = error_metrics(tables, PHASE)
+    dies = [_spikes("ode", error_s).assign(die=seed) for seed, error_s in ((0, 50e-9), (7, 100e-9))]
+    drawn = {"spikes": pd.concat([tables["spikes"], *dies]).astype({"die": "Int64"})}
+    judged = [("ode", seed, sample, 1, 1, circuit) for seed, circuit in ((0, 1), (7, 2)) for sample in range(2)]
+    drawn["labels"] = pd.concat([tables["labels"], pd.DataFrame(judged, columns=tables["labels"].columns)])
+    metrics = error_metrics({**tables, **drawn}, PHASE)
+    assert {name: metrics[name] for name in before} == before, "dies do not count as the nominal circuit"
+    assert metrics["validation.mismatch.worst_die_rmse_s"] == pytest.approx(100e-9 * np.sqrt(4 / 5))
+    assert metrics["validation.mismatch.output_spike_rmse_s"] == pytest.approx(np.sqrt((50e-9**2 + 100e-9**2) / 2 * 4 / 5))
+    assert metrics["validation.mismatch.label_agreement"] == 0.5
 
 
 def test_labels_and_energy() -> None:

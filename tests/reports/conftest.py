@@ -135,13 +135,13 @@ def _validation() -> dict[str, pd.DataFrame]:
     keys = [
         (mapping, die, sample, layer, neuron)
         for mapping in ERROR_S
-        for die in (range(3) if mapping == "ode" else (0,))
-        for sample in range(12 if die == 0 else 4)
+        for die in ((None, 1, 2) if mapping == "ode" else (None,))
+        for sample in range(4 if die else 12)
         for layer in ("hidden", "output")
         for neuron in range(5)
     ]
-    pairs = pd.DataFrame(keys, columns=["mapping", "die", "sample", "layer", "neuron"])
-    scale = pairs.mapping.map(ERROR_S) * np.where(pairs.die > 0, 20, 1)
+    pairs = pd.DataFrame(keys, columns=["mapping", "die", "sample", "layer", "neuron"]).astype({"die": "Int64"})
+    scale = pairs.mapping.map(ERROR_S) * np.where(pairs.die.notna(), 20, 1)
     model = random.uniform(0.15, 1.0, len(pairs)) * PHASE
     spikes = pairs.assign(model_spike_s=model, circuit_spike_s=np.minimum(model + scale * random.normal(size=len(pairs)), PHASE))
     level = 1.3 - 0.872 * (1 - model / PHASE)
