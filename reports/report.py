@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports import templates
 from reports.blocks import Part, Section, assemble
 from reports.errors import ReportError
 from reports.run import Run, read_run
@@ -81,10 +82,9 @@ def render(run: Run) -> str:
 
 def page(kind: str, run: Any, sections: Sequence[Section]) -> str:
     """A self-contained page of sections; `run` has a title."""
-    environment = Environment(
-        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source, _, _ = PackageLoader("reports").get_source(environment, "report.css")
+    loader = PackageLoader(templates.__name__, "")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source, _, _ = loader.get_source(environment, "report.css")
     return environment.get_template("report.html").render(kind=kind, run=run, sections=sections, style=Markup(source))
 
 

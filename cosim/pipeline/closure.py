@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.util
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class SourceTree:
                 found.add(name)
                 waiting += self._imports(name)
         return frozenset(found)
+
+    def modules_in(self, package: str) -> list[str]:
+        """The modules right in a package."""
+        self._knows(package)
+        return sorted(name for name in self._sources if name.rpartition(".")[0] == package)
 
     def files(self, roots: Iterable[str]) -> list[Path]:
         """The files of the closure: sources, and what lies beside the packages that is no source (templates, tables)."""
@@ -122,12 +127,13 @@ def _with_packages(name: str) -> Iterator[str]:
 
 
 def _folder_of(top: str) -> Path | None:
-    """Where a loaded package from elsewhere lies, an extension's: the folder that holds it."""
-    file = getattr(sys.modules.get(top), "__file__", None)
-    if file is None:
+    """Where a package from elsewhere lies, an extension's: the folder that holds it."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except ValueError:  # a notebook or a script
         return None
-    path = Path(file)
-    return path.parent.parent if path.name == "__init__.py" else path.parent if path.stem == top else None
+    path = Path(spec.origin) if spec and spec.has_location and spec.origin else None
+    return path and (path.parent.parent if path.name == "__init__.py" else path.parent)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from cosim.design.sections import Datasheet
@@ -66,27 +67,30 @@ class Stage:
 
 
 def roots(stage: Stage, design: Design) -> tuple[str, ...]:
-    """The modules whose imports lead to all the code that decides a stage: its work, and the cells and process of the design.
+    """The modules whose imports lead to all the code that decides a stage: its work, and the cells, process and measurements.
 
     Those are found by name in registries, which an extension adds to by an entry point; no import statement leads to them.
     """
-    parts = [part.__module__ for name in stage.sections for part in _registered(design, name)]
-    return tuple(dict.fromkeys([stage.work.__module__, *parts]))
+    registered = [module for section in stage.sections for module in _registered(design, section)]
+    return tuple(dict.fromkeys([stage.work.__module__, *registered]))
 
 
-def _registered(design: Design, section: str) -> tuple[type[Any], ...]:
-    """The classes of what a section of the design chooses by name."""
+def _registered(design: Design, section: str) -> Sequence[str]:
+    """The modules that register what a section of the design takes from a registry. None is imported that is not already."""
     from netlists.neuron import NEURONS
     from netlists.synapse import SYNAPSES
 
     match section:
         case "process":
-            return (type(design.technology),)
+            return [type(design.technology).__module__]
         case "synapse":
-            return (type(design.synapse), SYNAPSES[design.synapse.kind])
+            return [type(design.synapse).__module__, SYNAPSES[design.synapse.kind].__module__]
         case "neuron":
-            return (type(design.neuron), NEURONS[design.neuron.kind])
-    return ()
+            return [type(design.neuron).__module__, NEURONS[design.neuron.kind].__module__]
+        case "datasheet":  # it has every measurement that there is
+            installed = [entry.module for entry in entry_points(group="cosim.measurements")]
+            return [*own_sources().modules_in("cosim.characterize.measurements"), *installed]
+    return []
 
 
 def wanted(stages: Sequence[Stage], last: StageName, design: Design) -> tuple[Stage, ...]:

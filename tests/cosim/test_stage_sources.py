@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design import Design
-from cosim.pipeline import closure, freshness
+from cosim.pipeline import closure, freshness, stages
 from cosim.pipeline import run as pipeline
 from cosim.pipeline.closure import ROOMS, SourceTree
 from cosim.pipeline.stages import STAGES, Stage, StageName, roots
@@ -72,10 +74,10 @@ def test_a_run_directory_knows_what_an_edit_makes_stale(
     file: str, stale: list[str], copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the graph: what builds on a stale result is stale too."""
-    monkeypatch.setattr(pipeline, "STAGES", stages := tuple(_idle(stage) for stage in STAGES))
+    monkeypatch.setattr(pipeline, "STAGES", tuple(_idle(stage) for stage in STAGES))
     monkeypatch.setattr(freshness, "own_sources", lambda: SourceTree(copied))
     (tmp_path / "toy.toml").write_text('name = "toy"\n[datasheet]\n')
-    assert len(pipeline.run(tmp_path / "toy.toml", tmp_path / "run").ran) == len(stages)
+    assert len(pipeline.run(tmp_path / "toy.toml", tmp_path / "run").ran) == len(STAGES)
     assert pipeline.run(tmp_path / "toy.toml", tmp_path / "run").ran == ()
     content = (copied / file).read_bytes()
     (copied / file).write_bytes(content + b"\n# edited\n")
@@ -104,7 +106,7 @@ def test_no_closure_holds_what_only_shows_or_commands() -> None:
         assert not [module for module in modules if module.startswith(("cosim.cli", "cosim.runs.progress"))], name
         assert not {"cosim.pipeline.run", "cosim.pipeline.stages", "cosim.pipeline.execution"} & modules, name
     for name in (*SIMULATIONS, "train"):
-        assert not [module for module in reach[name] if module.startswith("reports")], name
+        assert {module for module in reach[name] if module.startswith("reports")} <= {"reports", "reports.published"}, name
     assert not [module for module in reach["train"] if module.startswith(("netlists", "sky130_models", "cosim.simulator"))]
     assert not [module for module in reach["characterize"] if module.startswith(("cosim.networks", "training.layer"))]
     simulator = {"cosim.simulator.worker", "cosim.simulator.flattening", "netlists.crossbar", "sky130_models.pruning"}
@@ -304,17 +306,33 @@ def test_a_cell_from_elsewhere_decides_the_stages_that_build_it(tmp_path: Path, 
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(SYNAPSES, "_things", dict(SYNAPSES))
     design = DESIGN.model_copy(update={"synapse": importlib.import_module("own_cells.one").OwnSection()})
-    stages = {str(stage.name): stage for stage in STAGES}
+    by_name = {str(stage.name): stage for stage in STAGES}
 
     def digest(name: str) -> str:
-        return SourceTree().digest(roots(stages[name], design))
+        return SourceTree().digest(roots(by_name[name], design))
 
-    before = {name: digest(name) for name in stages}
-    assert before == {name: digest(name) for name in stages}
+    before = {name: digest(name) for name in by_name}
+    assert before == {name: digest(name) for name in by_name}
     (tmp_path / "own_cells" / "one.py").write_text(OWN_CELL + "# edited\n")
-    assert {name for name in stages if digest(name) != before[name]} == {*SIMULATIONS, "datasheet", "report"}
+    assert {name for name in by_name if digest(name) != before[name]} == {*SIMULATIONS, "datasheet", "report"}
     (tmp_path / "own_cells" / "table.csv").write_text("1,2\n")
-    assert digest("map") not in (before["map"], SourceTree().digest(roots(stages["map"], DESIGN)))
+    assert digest("map") not in (before["map"], SourceTree().digest(roots(by_name["map"], DESIGN)))
+
+
+def test_a_datasheet_is_decided_by_every_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that other packages add among them, though they are not imported to know it."""
+    (tmp_path / "own_probe.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    installed = {"cosim.measurements": [EntryPoint("probe", "own_probe", "cosim.measurements")]}
+    monkeypatch.setattr(stages, "entry_points", lambda group: installed.get(group, []))
+    reached = {stage.name: SourceTree().closure(roots(stage, DESIGN)) for stage in STAGES}
+    assert {measurement.__module__ for measurement in MEASUREMENTS.values()} <= reached[StageName.DATASHEET]
+    assert "own_probe" in reached[StageName.DATASHEET] and "own_probe" not in reached[StageName.CHARACTERIZE]
+    assert "cosim.characterize.measurements.leakage" not in reached[StageName.CHARACTERIZE]
+    datasheet = next(stage for stage in STAGES if stage.name == StageName.DATASHEET)
+    before = SourceTree().digest(roots(datasheet, DESIGN))
+    (tmp_path / "own_probe.py").write_text("raise SystemExit('edited')\n")
+    assert SourceTree().digest(roots(datasheet, DESIGN)) != before
 
 
 def test_a_cell_that_the_design_does_not_name_decides_nothing() -> None:
