@@ -7,7 +7,7 @@ sensing inverter and the time of a phase are those of the design's own condition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from cosim.design import Design
 from cosim.design.condition import Condition, Value, product
 from cosim.design.sections import Datasheet
 from cosim.sweep.run import SweepResult
-from netlists.synapse import SIGNS
+from netlists.synapse import SIGNS, Sign
+from training.hardware.variation import MIDDLE
 
 FIXED, REBIASED = "fixed", "rebiased"
 UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_current")
@@ -31,8 +32,6 @@ UNIT_OF_WEIGHT = ("membrane_charge", "sensing", "discharger_current")
 
 ENDS = (CODE_NAMES[0], CODE_NAMES[-1])
 """The weights that are held."""
-
-SIGN_OF = {side: sign for sign, side in SIDES.items()}
 
 TINY_A = 1e-30
 """Stands for no current where its logarithm is taken."""
@@ -46,14 +45,21 @@ Measure = Callable[[Sequence[str], Sequence[Condition]], SweepResult]
 class Unreached:
     """A weight that no bias gives at a condition, and the range of |weight| that there is.
 
-    "discharger" is its current as a weight; "all" where the neuron itself does not work, so that there is no unit of weight.
+    Without a sign, `code` is "discharger" (its current as a weight), or "all" where the neuron itself does not work, so that
+    there is no unit of weight.
     """
 
     condition: Condition
-    weight: str
+    sign: Sign | None
+    code: str
     wanted: float
     lowest: float
     highest: float
+
+    @property
+    def weight(self) -> str:
+        """Its name, such as plus_strong."""
+        return f"{SIDES[self.sign]}_{self.code}" if self.sign else self.code
 
 
 @dataclass
@@ -114,8 +120,7 @@ def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, r
             chosen.append(biased)
         result.unreached += missing
     found = measure(measured_names(), list(dict.fromkeys(chosen)))
-    lost = {(one.condition, one.weight) for one in result.unreached}
-    result.circuits += [without_lost(circuit, lost) for circuit in circuits_of(REBIASED, found, design)]
+    result.circuits += [without_lost(circuit, result.unreached) for circuit in circuits_of(REBIASED, found, design)]
     result.sweeps += [curves, units, found]
 
 
@@ -128,15 +133,12 @@ def supply_referred(design: Design, condition: Condition) -> Condition:
     return condition.with_parameters({f"synapse.{name}": round(getattr(design.synapse, name) + higher, 5) for name in levels})
 
 
-def without_lost(circuit: Circuit, lost: set[tuple[Condition, str]]) -> Circuit:
-    """What was measured at a weight that could not be reached, or half way to it, is not a value of the cell at its weight.
-
-    `lost`: conditions and weights, such as plus_strong.
-    """
-    mine = {weight for condition, weight in lost if condition == circuit.condition}
-    if not mine:
+def without_lost(circuit: Circuit, unreached: Iterable[Unreached]) -> Circuit:
+    """What was measured at a weight that could not be reached, or half way to it, is not a value of the cell at its weight."""
+    lost = [one for one in unreached if one.sign and one.condition == circuit.condition]
+    if not lost:
         return circuit
-    gone = {(SIGN_OF.get(side), code) for side, _, end in (weight.partition("_") for weight in mine) for code in (end, "middle")}
+    gone = {(one.sign, code) for one in lost for code in (one.code, MIDDLE)}
     points = {name: dict(parameter.point) for name, parameter in all_parameters().items()}
     kept = {
         name: NAN if (points[name].get("sign"), points[name].get("weight")) in gone else value
@@ -170,7 +172,7 @@ def rebiased(
     """
     unit_a = here["capacitance_f"] * here["v_th_v"] / design.timing.phase_s
     if not np.isfinite(unit_a):
-        return None, [Unreached(condition, "all", NAN, NAN, NAN)]
+        return None, [Unreached(condition, None, "all", NAN, NAN, NAN)]
     fields: dict[str, Value] = {}
     missing: list[Unreached] = []
     for sign, name in zip(SIGNS, design.synapse.bias_fields or (), strict=False):
@@ -182,7 +184,7 @@ def rebiased(
         weights = {code: nominal[f"weight_{side}_{code}"] for code in (ENDS[:1] if shared else ENDS)}
         curve = _rising(curves, side)
         if curve is None or not np.isfinite(list(weights.values())).all():
-            missing += [Unreached(condition, f"{side}_{code}", weights.get(code, NAN), NAN, NAN) for code in ENDS]
+            missing += [Unreached(condition, sign, code, weights.get(code, NAN), NAN, NAN) for code in ENDS]
             continue
         bias, current = curve
         found = [round(_at(bias, current, weight * unit_a), 5) for weight in weights.values()]
@@ -192,7 +194,7 @@ def rebiased(
             fields[f"synapse.{name}"] = tuple(found)
         ends = float(current[0] / unit_a), float(current[-1] / unit_a)
         missing += [
-            Unreached(condition, f"{side}_{lost}", weight, *ends)
+            Unreached(condition, sign, lost, weight, *ends)
             for code, weight in weights.items()
             if not ends[0] * (1 - 1e-6) <= weight <= ends[1] * (1 + 1e-6)
             for lost in (CODE_NAMES if shared else (code,))
@@ -210,7 +212,7 @@ def _discharger_rebiased(condition: Condition, curves: Curves, e: float, unit_a:
         return condition, []
     share = float(e * np.log(e / (e - 1))) if e > 1 else 1.0  # docs/physics.md, equation 3: a resting membrane fires at t = 1
     ends = float(curve[1][0] / unit_a), float(curve[1][-1] / unit_a)
-    lost = [] if ends[0] <= share <= ends[1] else [Unreached(condition, "discharger", share, *ends)]
+    lost = [] if ends[0] <= share <= ends[1] else [Unreached(condition, None, "discharger", share, *ends)]
     return condition.at_bias(_at(*curve, unit_a * share)), lost
 
 

@@ -215,6 +215,23 @@ def test_neither_network_nor_data_enter_the_characterisation(reference: Characte
 
 
 @pytest.mark.slow
+def test_a_bias_that_is_given_is_not_looked_for(reference: Characterization, store: Store) -> None:
+    """Nor does the range in which it would be looked for have to hold it."""
+    bias_v = reference.hardware.neuron.discharger_bias.value
+    elsewhere = _small().neuron.model_copy(update={"discharger_bias_v": (0.30, 0.40)})
+    seen: list[str] = []
+    bench = Bench(
+        _small(neuron=elsewhere), find_pdk(_small().process.model_set), store, discharger_bias_v=bias_v,
+        on_outcome=lambda outcome: seen.append(outcome.point.deck.title),
+    )  # fmt: skip
+    neuron = characterize(bench).hardware.neuron
+    assert seen and not [title for title in seen if title.startswith("resting column")]
+    assert neuron.discharger_bias.value == bias_v
+    assert float(neuron.firing(np.array(0.0))) == pytest.approx(reference.hardware.phase_s, rel=2e-3)
+    assert neuron.capacitance_f == pytest.approx(reference.hardware.neuron.capacitance_f, rel=1e-4)
+
+
+@pytest.mark.slow
 def test_a_wire_on_the_membrane_is_measured(reference: Characterization, store: Store) -> None:
     design = _small()
     neuron = design.neuron.model_copy(update={"wire_capacitance_f": design.neuron.wire_capacitance_f + 50e-15})

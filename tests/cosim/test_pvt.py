@@ -15,6 +15,7 @@ from cosim.datasheet.pvt import (
     ENDS,
     FIXED,
     REBIASED,
+    Unreached,
     conditions,
     rebiased,
     rising,
@@ -129,16 +130,16 @@ def test_the_level_of_a_pmos_cascode_follows_the_supply() -> None:
 def test_what_is_read_at_a_weight_that_is_lost_is_no_value() -> None:
     place = Condition(Corner.SS, 27.0, 1.62)
     full = Circuit(REBIASED, place, dict.fromkeys(all_parameters(), 1.0))
+    unreached = [Unreached(place, sign, code, 1.0, 0.1, 0.2) for sign, code in ((-1, "strong"), (-1, "weak"), (1, "strong"))]
     kept = {
-        lost: {name for name, value in without_lost(full, {(place, lost)}).values.items() if np.isfinite(value)}
-        for lost in ("minus_strong", "minus_weak", "plus_strong")
+        one.weight: {name for name, value in without_lost(full, [one]).values.items() if np.isfinite(value)} for one in unreached
     }
     minus = {name for name in all_parameters() if "_minus_" in name}
     assert kept["minus_strong"] & minus == {"current_minus_weak_a", "weight_minus_weak", "e_minus_weak"}
     assert "curvature_minus_per_v2" in kept["minus_weak"] and "e_minus_strong" in kept["minus_weak"]
     assert not {"e_minus_weak", "e_minus_middle", "kick_minus_c", "lambda_minus_middle_per_v"} & kept["minus_weak"]
     assert minus < kept["plus_strong"] and kept["minus_strong"] - minus == set(all_parameters()) - minus
-    assert without_lost(full, {(replace(place, supply_v=1.8), "minus_strong")}) == full
+    assert without_lost(full, [replace(unreached[0], condition=replace(place, supply_v=1.8))]) == full
 
 
 def test_a_weight_out_of_reach_is_said_so_and_has_no_value(design: Design) -> None:
@@ -161,7 +162,7 @@ def test_a_discharger_that_is_too_weak_is_said_so_and_costs_no_weight(design: De
     assert condition.discharger_bias_v == pytest.approx(bias[-1])
     assert condition.applied(design).neuron.discharger_bias_v == design.neuron.discharger_bias_v, "where it is looked for stays"
     full = Circuit(REBIASED, condition, dict.fromkeys(all_parameters(), 1.0))
-    assert without_lost(full, {(condition, "discharger")}) == full
+    assert without_lost(full, [lost]) == full
 
 
 def test_a_bias_that_does_nothing_at_a_condition_costs_that_sign_only(design: Design) -> None:
