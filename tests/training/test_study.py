@@ -57,6 +57,7 @@ def study(tmp_path: Path) -> Study:
         ('name = "x"\nreversal = [1.0]\ndataset = "imagenet"', r"dataset: .*'fashion-mnist'"),
         ('name = "x"\nreversal = [1.0]\nnetwork = "transformer"', r"network: .*'fc' or 'cnn'"),
         ('name = "x"\nreversal = [1.0]\n[mismatch]\ndevice_plus = 3.0', r"mismatch\.device_plus: .*less than or equal to 2"),
+        ('name = "x"\nreversal = [1.0]\n[mismatch]\ndevice_pluss = 0.3', r"mismatch\.device_pluss: unknown key"),
         ('name = "x"\nreversal = [1.0]\nmethods = []', r"methods: .*at least 1 item"),
         ('name = "x"\nreversal = [1.0]\nseeds = []', r"seeds: .*at least 1 item"),
         ('name = "x"\nreversal = [1.0]\n[recipe]\nlearning_rate = inf', r"recipe\.learning_rate: .*finite number"),

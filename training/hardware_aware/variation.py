@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import torch
+from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from training.firing import NeuronVariation
@@ -16,6 +18,8 @@ from training.hardware import HardwareModelError, Variation
 from training.hardware.variation import DISCHARGER_CURRENT, SWING, current_at_rest
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
+
+Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,16 @@ class Mismatch:
     The defaults are the foundry deck's mismatch of the reference circuit (docs/datasheet.md; its continuous models overstate it).
     """
 
-    device_plus: float = 0.32
-    device_minus: float = 0.19
-    device_threshold: float = 0.019
-    device_discharger: float = 0.16
-    die_plus: float = 0.0
-    die_minus: float = 0.0
-    die_threshold: float = 0.0
-    die_discharger: float = 0.0
+    __pydantic_config__ = ConfigDict(extra="forbid")  # where it is the section of a study
+
+    device_plus: Sigma = 0.32
+    device_minus: Sigma = 0.19
+    device_threshold: Sigma = 0.019
+    device_discharger: Sigma = 0.16
+    die_plus: Sigma = 0.0
+    die_minus: Sigma = 0.0
+    die_threshold: Sigma = 0.0
+    die_discharger: Sigma = 0.0
 
     def __post_init__(self) -> None:
         for name, sigma in vars(self).items():

@@ -18,8 +18,11 @@ Whole = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Reversal = Annotated[float, Field(gt=0.0)]
 Share = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
 Some = Field(min_length=1)
+
+
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""What pydantic calls a key that a section does not have, and one that a dataclass does not."""
 
 
 class StudyError(TrainingError):
@@ -28,19 +31,6 @@ class StudyError(TrainingError):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MismatchPlan(_Section):
-    """See `training.hardware_aware.variation.Mismatch`."""
-
-    device_plus: Sigma = Mismatch.device_plus
-    device_minus: Sigma = Mismatch.device_minus
-    device_threshold: Sigma = Mismatch.device_threshold
-    device_discharger: Sigma = Mismatch.device_discharger
-    die_plus: Sigma = Mismatch.die_plus
-    die_minus: Sigma = Mismatch.die_minus
-    die_threshold: Sigma = Mismatch.die_threshold
-    die_discharger: Sigma = Mismatch.die_discharger
 
 
 class SolverPlan(_Section):
@@ -80,7 +70,7 @@ class Study(_Section):
     dies: Annotated[int, Field(ge=0, le=1000)] = 0
     noise_share: Share = 0.05
     recipe: Recipe = Recipe()
-    mismatch: MismatchPlan = MismatchPlan()
+    mismatch: Mismatch = Mismatch()
     solvers: SolverPlan | None = None
 
     @model_validator(mode="after")
@@ -106,7 +96,7 @@ def load_study(path: Path) -> Study:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "study"
-        message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        message = "unknown key" if first["type"] in _UNKNOWN else first["msg"].removeprefix("Value error, ")
         raise StudyError(f"{path}: {field}: {message}") from error
     hardware = [path.parent / file for file in study.hardware]
     names: dict[str, Path] = {}

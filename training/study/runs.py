@@ -64,7 +64,7 @@ class Run:
         """Of the dies: the study's, or that of the hardware's Monte Carlo dies. Raises `HardwareModelError`."""
         variation = self.hardware.variation if self.hardware else None
         if variation is None or "mismatch" in self.study.model_fields_set:
-            return Mismatch(**self.study.mismatch.model_dump())
+            return self.study.mismatch
         return Mismatch.of(variation)
 
     @property
