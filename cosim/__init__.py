@@ -4,10 +4,12 @@
 
     result = cosim.run("designs/iris_5_5_5.toml", out="runs/mine", samples=10)
     result.metrics["validation.ode.output_spike_rmse_s"]
-    characterised = cosim.run("designs/iris_5_5_5.toml", until="characterize")
-    hardware = cosim.HardwareModel.load(characterised.directory / "hardware.json")
 
-The names below are the stable interface. Each is imported when it is first used, so that `import cosim` costs nothing.
+    project = cosim.Project("designs/iris_5_5_5.toml", out="runs/mine")
+    project.characterize()
+    project.hardware.weight_range(1)
+
+The names below are the stable interface (docs/api.md). Each is imported when it is first used, so `import cosim` costs nothing.
 """
 
 from __future__ import annotations
@@ -18,38 +20,60 @@ from typing import TYPE_CHECKING, Any
 from cosim.version import __version__
 
 if TYPE_CHECKING:
+    from cosim.api.functions import diff, load_networks, simulate, study
+    from cosim.api.project import Project
     from cosim.design import Design, load_design
+    from cosim.design.condition import Condition
     from cosim.errors import CosimError, InputError
-    from cosim.networks.training import load_networks
+    from cosim.networks.study.result import StudyResult
     from cosim.pipeline.result import RunResult
     from cosim.pipeline.run import run
     from cosim.pipeline.stages import StageName
-    from training.hardware import HardwareModel
-
-__all__ = [
-    "CosimError",
-    "Design",
-    "HardwareModel",
-    "InputError",
-    "RunResult",
-    "StageName",
-    "__version__",
-    "load_design",
-    "load_networks",
-    "run",
-]
+    from cosim.runs.diff import Comparison
+    from cosim.silicon.command import FitResult
+    from cosim.simulator import DcSweep, Deck, OperatingPoint, Outcome, Point, SimulationError, Transient, Waveforms
+    from cosim.sweep.run import SweepResult
+    from training.hardware import HardwareModel, HardwareModelError
 
 _HOME = {
+    "Comparison": "cosim.runs.diff",
+    "Condition": "cosim.design.condition",
     "CosimError": "cosim.errors",
+    "DcSweep": "cosim.simulator",
+    "Deck": "cosim.simulator",
     "Design": "cosim.design",
+    "FitResult": "cosim.silicon.command",
     "HardwareModel": "training.hardware",
+    "HardwareModelError": "training.hardware",
     "InputError": "cosim.errors",
+    "OperatingPoint": "cosim.simulator",
+    "Outcome": "cosim.simulator",
+    "Point": "cosim.simulator",
+    "Project": "cosim.api.project",
     "RunResult": "cosim.pipeline.result",
+    "SimulationError": "cosim.simulator",
     "StageName": "cosim.pipeline.stages",
+    "StudyResult": "cosim.networks.study.result",
+    "SweepResult": "cosim.sweep.run",
+    "Transient": "cosim.simulator",
+    "Waveforms": "cosim.simulator",
+    "diff": "cosim.api.functions",
     "load_design": "cosim.design",
-    "load_networks": "cosim.networks.training",
+    "load_networks": "cosim.api.functions",
     "run": "cosim.pipeline.run",
+    "simulate": "cosim.api.functions",
+    "study": "cosim.api.functions",
 }
+
+__all__ = [  # noqa: RUF022 (as docs/api.md has them)
+    "run", "Project",
+    "load_design", "Design", "Condition",
+    "RunResult", "StageName", "SweepResult", "FitResult", "StudyResult", "Comparison",
+    "HardwareModel", "load_networks", "study", "diff",
+    "simulate", "Deck", "OperatingPoint", "DcSweep", "Transient", "Point", "Outcome", "Waveforms",
+    "CosimError", "InputError", "SimulationError", "HardwareModelError",
+    "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

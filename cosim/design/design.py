@@ -43,7 +43,7 @@ else:
 
 
 class Design(Section):
-    """One design, from devices to limits."""
+    """One design, from devices to limits: a field for each section of the file. It does not change once it is read."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
@@ -84,8 +84,9 @@ class Design(Section):
         return PROCESSES[self.process.name]
 
 
-def load_design(path: Path) -> Design:
+def load_design(path: Path | str) -> Design:
     """Read a design file. Raises `InputError` with one line: file, field, what is wrong."""
+    path = Path(path)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -47,9 +47,8 @@ def run(
         scheduler: address of a Dask cluster that simulates instead.
         samples, dies: instead of validation.samples and validation.mismatch_dies of the design.
         pdf: also write report.pdf and datasheet.pdf.
-        weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none (see
-            `cosim.networks.given_weights`).
-        hardware: hardware.json from elsewhere; the run directory keeps it and characterises nothing (see `cosim.runs.given`).
+        weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none.
+        hardware: hardware.json from elsewhere; the run directory keeps it and characterises nothing.
         monitor: hears of the progress.
         command: recorded in provenance.json.
 

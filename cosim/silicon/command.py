@@ -7,13 +7,16 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosim.design import load_design
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
 from cosim.silicon.fit import SiliconFit, fit_silicon
 from training.hardware import HardwareModel, HardwareModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARAMETERS, HARDWARE = "parameters.csv", "hardware.json"
 COLUMNS = ("parameter", "value", "standard_error", "unit", "source")
@@ -27,7 +30,20 @@ class FitResult:
     files: tuple[Path, ...]
 
     @property
+    def table(self) -> pd.DataFrame:
+        """One row a parameter: `parameter, value, standard_error, unit, source`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.fit.rows(), columns=list(COLUMNS))
+
+    @property
+    def hardware(self) -> HardwareModel:
+        """The model with what was measured in the place of what was simulated."""
+        return self.fit.hardware
+
+    @property
     def refused(self) -> list[str]:
+        """Files that could not be used: file, what is wrong, what would be right."""
         return self.fit.refused
 
     def as_dict(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Waveforms:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Of the saved vectors, in lower case."""
         return tuple(self._vectors)
 
     def __getitem__(self, name: str) -> FloatArray:
@@ -36,6 +37,10 @@ class Waveforms:
             raise SimulationError(
                 Reason.MISSING_VECTOR, f"{name} was not saved; the deck saves {', '.join(self.names)}"
             ) from None
+
+    def last(self) -> dict[str, float]:
+        """The last value of each vector by its name; of an operating point, the value."""
+        return {name: float(values[-1]) for name, values in self._vectors.items()}
 
     def crossings(self, name: str, level: float, rising: bool = True, after: float = 0.0) -> FloatArray:
         """Times (linearly interpolated, increasing) at which a vector reaches `level` in one direction, none before `after`."""

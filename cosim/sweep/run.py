@@ -25,6 +25,8 @@ from cosim.simulator import Outcome, Point, Pool, Store, stream
 from sky130_models.draws import without_process
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cosim.runs.progress import Monitor
 
 FAILURES, SUMMARY, ACCURACY = "sweep/failures.parquet", "sweep/sweep.json", "sweep/accuracy.parquet"
@@ -69,6 +71,13 @@ class SweepResult:
     cpu_s: float = 0.0
     files: list[str] = field(default_factory=list)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What was measured, by measurement: one row a point (its condition, the numbers, how it was integrated)."""
+        import pandas as pd
+
+        return {name: pd.DataFrame(map(table_row, measured)) for name, measured in self.measured.items()}
 
     def summary(self) -> dict[str, Any]:
         """Counts, times and files, by flat names."""

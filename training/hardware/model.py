@@ -98,6 +98,7 @@ class HardwareModel(Record):
     variation: Variation | None = Field(default=None, description="spread over Monte Carlo dies, where they were simulated")
 
     def synapse(self, sign: int) -> SynapseHardware:
+        """The synapses of one sign: codes, currents, reversals and charges, over the current at rest."""
         return self.plus if sign > 0 else self.minus
 
     @property
@@ -110,8 +111,9 @@ class HardwareModel(Record):
         low, high = self.synapse(sign).current_range_a
         return low / self.unit_current_a, high / self.unit_current_a
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write a file whole or not at all. Raises `HardwareModelError` where that is impossible."""
+        path = Path(path)
         temporary = path.with_suffix(".partial")
         try:
             temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
