@@ -27,7 +27,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c",
     ),
     "characterization/published": ("quantity", "unit", "published", "measured", "remark"),
-    "training": ("network", "epoch", "loss", "train_accuracy", "test_accuracy"),
+    "training": ("mapping", "epoch", "loss", "train_accuracy", "test_accuracy"),
     "mapping": ("mapping", "layer", "neuron", "input", "weight", "mapped_weight", "sign", "code", "code_unit", "current_a"),
     "validation/spikes": ("mapping", "die", "sample", "layer", "neuron", "model_spike_s", "circuit_spike_s"),
     "validation/membranes": ("mapping", "die", "sample", "layer", "neuron", "model_v", "circuit_v"),
@@ -42,7 +42,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 
 
 _WORDS = {
-    "code_unit", "quantity", "unit", "remark", "network", "mapping", "layer", "source", "stage", "corner", "reason", "message",
+    "code_unit", "quantity", "unit", "remark", "mapping", "layer", "source", "stage", "corner", "reason", "message",
     "condition", "deck", "seed",
 }  # fmt: skip
 

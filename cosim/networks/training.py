@@ -157,8 +157,8 @@ def _description(
 
 
 def _history_table(histories: Mapping[str, History]) -> pd.DataFrame:
-    rows = [{"network": name, **_row(epoch)} for name, history in histories.items() for epoch in history]
-    return pd.DataFrame(rows, columns=["network", *(field.name for field in fields(Epoch) if field.name != "seconds")])
+    rows = [{"mapping": name, **_row(epoch)} for name, history in histories.items() for epoch in history]
+    return pd.DataFrame(rows, columns=["mapping", *(field.name for field in fields(Epoch) if field.name != "seconds")])
 
 
 def _row(epoch: Epoch) -> dict[str, float]:

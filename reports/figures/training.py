@@ -15,7 +15,7 @@ EPOCHS_PER_LINE = 500
 def history(table: pd.DataFrame) -> Figure:
     """Loss and accuracy by epoch, one line per network; training dashed, test solid."""
     figure, ((left, right),) = axes(1, 2, WIDE, 2.3)
-    for name, part in table.groupby("network"):
+    for name, part in table.groupby("mapping"):
         ordered = part.sort_values("epoch")
         ordered = ordered.iloc[:: max(1, len(ordered) // EPOCHS_PER_LINE)]
         colour, label = COLOUR.get(name, MUTED), NAME.get(name, name)

@@ -31,14 +31,14 @@ def training(run: Run) -> list[Block]:
     table = run.tables["training"]
     rows = [
         [NAME.get(name, name), number(last.epoch), number(last.loss), percent(last.train_accuracy), percent(last.test_accuracy)]
-        for name, last in ((str(name), part.loc[part.epoch.idxmax()]) for name, part in table.groupby("network"))
+        for name, last in ((str(name), part.loc[part.epoch.idxmax()]) for name, part in table.groupby("mapping"))
     ]
     return [
         Plot(
             figures.history(table),
             "Loss and accuracy by epoch. The conventional network is trained without the circuit's saturation.",
         ),
-        Table(("network", "last epoch", "loss", "training accuracy", "test accuracy"), rows, words=("network",)),
+        Table(("mapping", "last epoch", "loss", "training accuracy", "test accuracy"), rows, words=("mapping",)),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from extracted import device_variation
 from typer.testing import CliRunner, Result
@@ -42,6 +43,9 @@ def test_a_design_is_trained_on_measured_hardware_without_models_or_simulator(
     assert record["hardware"] == "measured"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["characterization.e_plus"] == pytest.approx(2.77, abs=0.3)
+    epochs = pd.read_parquet(run / "training.parquet")
+    assert list(epochs.columns) == ["mapping", "epoch", "loss", "train_accuracy", "test_accuracy"]
+    assert list(zip(epochs.mapping, epochs.epoch, strict=True)) == [(m, e) for m in ("ode", "conventional") for e in (1, 2)]
     trained = (run / "network.safetensors").read_bytes()
     design.write_text(QUICK.format(epochs=3))
     assert train(design, "--out", run).exit_code == 0, "the run directory keeps it"

@@ -117,7 +117,7 @@ def _training() -> dict[str, pd.DataFrame]:
     epochs = np.arange(1, 201)
     history = pd.concat(
         pd.DataFrame({
-            "network": name, "epoch": epochs, "loss": scale * np.exp(-epochs / 60) + 0.1,
+            "mapping": name, "epoch": epochs, "loss": scale * np.exp(-epochs / 60) + 0.1,
             "train_accuracy": 1 - 0.6 * np.exp(-epochs / 30), "test_accuracy": 0.97 - 0.6 * np.exp(-epochs / 30),
         })
         for name, scale in (("ode", 1.2), ("conventional", 1.0))
