@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cosim.design.condition import Condition, Value
-    from cosim.pipeline.run import RunResult
+    from cosim.pipeline.result import RunResult
     from cosim.silicon.command import FitResult
     from cosim.sweep.run import SweepResult
     from training.hardware import HardwareModel
