@@ -82,7 +82,7 @@ class Project:
         Example, with a simulator:
             import cosim
 
-            result = cosim.Project("designs/iris_5_5_5.toml").run(pdf=False)
+            result = cosim.Project("designs/iris_5_5_5.toml", samples=2, dies=0).run(pdf=False)
             print(result.metrics["validation.ode.output_spike_rmse_s"], result.exit_code)
         """
         return self._until("report", pdf=pdf)
@@ -146,7 +146,7 @@ class Project:
         Example, with a simulator:
             import cosim
 
-            project = cosim.Project("designs/iris_5_5_5.toml", out="runs/short", samples=2, dies=0)
+            project = cosim.Project("designs/iris_5_5_5.toml", samples=2, dies=0)
             print(project.validate().metrics["validation.ode.output_spike_rmse_s"])
             print(project.table("validation/spikes")[["sample", "layer", "neuron", "model_spike_s", "circuit_spike_s"]])
         """

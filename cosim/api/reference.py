@@ -55,7 +55,7 @@ GROUPS = (
         """
         import cosim
 
-        result = cosim.run("designs/iris_5_5_5.toml", out="runs/short", samples=2, dies=0, pdf=False)
+        result = cosim.run("designs/iris_5_5_5.toml", samples=2, dies=0, pdf=False)
         print(result.metrics["validation.ode.output_spike_rmse_s"], result.exit_code)
         """,
         simulates=True,
