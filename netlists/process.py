@@ -1,4 +1,4 @@
-"""What a process is to the rooms that build circuits: which device plays a role, in which sizes, and how it is called.
+"""What a process is to everyone else: devices by their roles, corners, models, the settings of a simulator, defaults.
 
 A process is a room of its own beside this one. It registers itself in `PROCESSES`; cells and testbenches are handed it, and name
 a device by its role only.
@@ -10,11 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import Field, model_validator
 
 from netlists.errors import GeometryError
+from netlists.models.pdk import ModelNames, Pdk, own_pdk
 from netlists.registry import Registry
-from netlists.section import FetSize
+from netlists.section import FetSize, Section, Volt
+
+DEFAULT_PROCESS = "sky130"
+"""The `name` of the process that a design does not name."""
+
+S = TypeVar("S", bound=Section)
 
 
 class Role(StrEnum):
@@ -34,8 +43,51 @@ class Role(StrEnum):
         return self in (Role.PMOS, Role.PMOS_HIGH_THRESHOLD)
 
 
+class ProcessSection(Section):
+    """Which devices, at which corner. A process has its own: with its corners, its sets of models, its supply."""
+
+    name: str = Field(description="the process, as `cosim cells` lists them")
+    model_set: str
+    library: str = Field(
+        default="", description="your own model library, relative to the design file, instead of the installed one"
+    )
+    sections: dict[str, str] = Field(default_factory=dict, description="sections of your own library by corner")
+    corner: str
+    temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
+    supply_v: Volt
+
+    @model_validator(mode="after")
+    def _sections_go_with_a_library(self) -> ProcessSection:
+        if bool(self.library) != bool(self.sections):
+            raise ValueError('library and sections go together, such as library = "my.lib", sections = { tt = "TT" }')
+        if unknown := sorted(self.sections.keys() - self.process.corners.keys()):
+            raise ValueError(f"sections: {unknown[0]!r} is no corner; there are {', '.join(self.process.corners)}")
+        if self.sections and self.corner not in self.sections:
+            raise ValueError(f"sections: none for corner {self.corner}; give one, or another corner")
+        return self
+
+    @property
+    def process(self) -> Process:
+        """The process of this name."""
+        return PROCESSES[self.name]
+
+    def pdk(self) -> Pdk:
+        """The device models. Raises `PdkNotFound`."""
+        if self.library:
+            return own_pdk(Path(self.library), self.sections, self.process.names)
+        return self.process.find_pdk(self.model_set)
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """A set of models of a process: what it is, and whose statistics its dies have."""
+
+    what: str
+    statistics: str
+
+
 class Process(ABC):
-    """A process, as cells and testbenches see it. Sizes are drawn sizes in um, whatever unit the models take.
+    """A process. Sizes are drawn sizes in um, whatever unit the models take.
 
     What adds a device takes a PySpice `Circuit` or `SubCircuit`, and raises `GeometryError` for a size that the device does not
     come in.
@@ -43,8 +95,28 @@ class Process(ABC):
 
     title: ClassVar[str]
     """What people call it."""
+    section: ClassVar[type[ProcessSection]]
+    """What a design says of it (`[process]`)."""
+    corners: ClassVar[Mapping[str, str]]
+    """Its corners, and what they are."""
+    model_sets: ClassVar[Mapping[str, ModelSet]]
+    names: ClassVar[ModelNames]
+    """How its models are named."""
+    libraries: ClassVar[frozenset[str]]
+    """File names of its model libraries: what an exported netlist calls, and decks bring along."""
+    setup: ClassVar[tuple[str, ...]]
+    """What ngspice is told before it loads a deck: lines of its .spiceinit (`set ...`, `osdi ...`)."""
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """Values of the fields of a cell where a design gives none, by the cell's place and kind (`synapse.cascode`)."""
     capacitance_f_per_um2: ClassVar[float]
     """Of the plate capacitor."""
+
+    remedy: ClassVar[str]
+    """How to get its models."""
+
+    @abstractmethod
+    def find_pdk(self, model_set: str) -> Pdk:
+        """The installed models. Raises `PdkNotFound`."""
 
     @abstractmethod
     def fet(
@@ -76,6 +148,10 @@ class Process(ABC):
     @abstractmethod
     def model(self, role: Role) -> str:
         """The device of a role, as drawings name it."""
+
+    def fill(self, section: type[S], place: str, **given: Any) -> S:
+        """A cell's section: what is given, and otherwise the process's defaults. `place` is `synapse` or `neuron`."""
+        return section(**{**self.defaults.get(f"{place}.{section.model_fields['kind'].default}", {}), **given})
 
 
 PROCESSES: Registry[Process] = Registry("cosim.processes", "process")

@@ -32,10 +32,25 @@ class Corner(StrEnum):
         fets, _, passives = self.partition("_")
         return (fets, passives) if fets in _FETS else ("tt", fets)
 
+    @property
+    def what(self) -> str:
+        """The corner in words."""
+        fets, passives = self.devices
+        return f"{_FETS[fets]}{_PASSIVES[passives]}"
 
-_FETS = ("tt", "ff", "ss", "sf", "fs")
 
-ALL_CORNERS = tuple(Corner(name) for name in (*_FETS, "hh", "ll", *(f"{f}_{rc}" for f in _FETS[1:] for rc in ("hh", "ll"))))
+_FETS = {
+    "tt": "typical transistors",
+    "ff": "fast NMOS, fast PMOS",
+    "ss": "slow NMOS, slow PMOS",
+    "sf": "slow NMOS, fast PMOS",
+    "fs": "fast NMOS, slow PMOS",
+}
+_PASSIVES = {"": "", "hh": ", high R, high C", "hl": ", high R, low C", "lh": ", low R, high C", "ll": ", low R, low C"}
+
+ALL_CORNERS = tuple(
+    Corner(name) for name in (*_FETS, "hh", "ll", *(f"{f}_{rc}" for f in ("ff", "ss", "sf", "fs") for rc in ("hh", "ll")))
+)
 """Five FET corners, each with nominal, high and low resistors and capacitors."""
 
 

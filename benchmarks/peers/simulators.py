@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cosim.design import Design
-from cosim.simulator import SPICEINIT, Deck
+from cosim.simulator import Deck, spiceinit
+from netlists.models.pdk import Pdk
 from netlists.synapse.current_source import CurrentSourceSection
-from sky130_models.pdk import Pdk
 
 
 def pyspice_operating_point(pdk: Pdk, design: Design, count: int) -> float:
@@ -39,7 +39,7 @@ def ngspice_batch(deck: Deck, pdk: Pdk | None, count: int) -> float:
         deck = replace(deck, library=f'.lib "{pdk.library}" tt')
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "deck.spice").write_text(deck.text(), encoding="utf-8")
-        Path(folder, ".spiceinit").write_text(SPICEINIT, encoding="ascii")
+        Path(folder, ".spiceinit").write_text(spiceinit(deck.setup), encoding="ascii")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         for _ in range(count):
             subprocess.run(["ngspice", "-b", "-r", "out.raw", "deck.spice"], cwd=folder, capture_output=True, check=True)
@@ -69,7 +69,7 @@ def _pyspice(pdk: Pdk, design: Design, count: int, transient: bool, transistors:
     from cosim.simulator.session import _find_library
 
     NgSpiceShared.LIBRARY_PATH = _find_library()
-    for line in SPICEINIT.splitlines():
+    for line in spiceinit(design.technology.setup).splitlines():
         if line.startswith("set "):
             NgSpiceShared.new_instance().exec_command(line)
     size = design.synapse

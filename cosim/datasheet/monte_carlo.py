@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.datasheet.parameters import all_parameters
-from sky130_models.corners import ModelSet
 from training.hardware import Matrix, Variation, VariedParameter
 
 if TYPE_CHECKING:
     from cosim.datasheet.circuits import Circuit
-    from cosim.design.sections import Process
+    from netlists.process import ProcessSection
 
 FloatArray = NDArray[np.float64]
 
@@ -36,13 +35,6 @@ are not (a point failed)."""
 
 OUTLIER_SIGMAS = 4.5
 """A die this far from the median, in sigmas of its quartiles, is an outlier: one in 150 000 if parameters were normal."""
-
-SOURCE = {
-    ModelSet.CONTINUOUS: "continuous SKY130 models: statistics of the foundry's deck, not of silicon. Their threshold mismatch "
-    "is not that of the micro-binned set (2.4 times as much at 1 um / 0.15 um), their process parameters move currents "
-    "little, and poly resistors do not move at all",
-    ModelSet.BINNED: "micro-binned SKY130 models: statistics of the foundry's deck (section mc), not of silicon",
-}
 
 
 @dataclass(frozen=True)
@@ -71,9 +63,11 @@ class Outlier:
     sigmas: float
 
 
-def statistics_of(process: Process) -> str:
+def statistics_of(process: ProcessSection) -> str:
     """Whose statistics dies of a process have."""
-    return f"random numbers as {Path(process.library).name} draws them" if process.library else SOURCE[process.model_set]
+    if process.library:
+        return f"random numbers as {Path(process.library).name} draws them"
+    return process.process.model_sets[process.model_set].statistics
 
 
 def table(circuits: Sequence[Circuit]) -> tuple[NDArray[np.int64], dict[str, FloatArray]]:

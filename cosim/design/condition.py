@@ -17,7 +17,6 @@ from pydantic import ValidationError
 
 from cosim.design.design import Design, explain
 from cosim.errors import InputError
-from sky130_models.corners import Corner
 
 OWN_FIELDS = ("corner", "temperature_c", "supply_v", "discharger_bias_v", "seed")
 _PATH = re.compile(r"[a-z]\w*(?:\.[a-z]\w*)+")
@@ -36,7 +35,7 @@ class Condition:
     `corner=ss,temperature_c=125.0,supply_v=1.62,discharger_bias_v=0.56,synapse.nmos_bias_v=0.45:0.7,seed=17`.
     """
 
-    corner: Corner
+    corner: str
     temperature_c: float
     supply_v: float
     parameters: tuple[tuple[str, Value], ...] = ()
@@ -146,13 +145,14 @@ def parse(words: str, design: Design) -> tuple[Condition, tuple[tuple[str, Value
             parameters[name] = _value(value)
         else:
             of_point.append((name, _value(value)))
+    check_corner(condition.corner, design, "condition: corner")
     return condition.with_parameters(parameters), tuple(of_point)
 
 
 def product(
     design: Design,
     *,
-    corners: Sequence[Corner] = (),
+    corners: Sequence[str] = (),
     temperatures_c: Sequence[float] = (),
     supplies_v: Sequence[float] = (),
     parameters: Mapping[str, Sequence[Value]] = MappingProxyType({}),
@@ -169,7 +169,7 @@ def product(
         seeds or (None,),
     )
     return [
-        Condition(Corner(corner), float(temperature), float(supply), tuple(zip(names, values, strict=True)), seed)
+        Condition(str(corner), float(temperature), float(supply), tuple(zip(names, values, strict=True)), seed)
         for corner, temperature, supply, values, seed in grid
     ]
 
@@ -191,12 +191,19 @@ def grouped(conditions: Sequence[Condition]) -> Iterator[tuple[Condition, list[i
         yield nominal, [condition.seed for condition in group]
 
 
+def check_corner(corner: str, design: Design, where: str) -> str:
+    """The corner. Raises `InputError` for one that the process of a design does not have."""
+    corners = design.technology.corners
+    if corner not in corners:
+        raise InputError(f"{where}: {corner!r} is none of {', '.join(corners)}")
+    return corner
+
+
 def _own_value(name: str, word: str) -> Any:
     try:
-        return {"corner": Corner, "seed": int}.get(name, float)(word)
+        return {"corner": str, "seed": int}.get(name, float)(word)
     except ValueError:
-        right = ", ".join(Corner) if name == "corner" else "a number"
-        raise InputError(f"condition: {name}: must be {right}, not {word!r}") from None
+        raise InputError(f"condition: {name}: must be a number, not {word!r}") from None
 
 
 def _value(word: Value) -> Value:

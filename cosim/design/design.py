@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from cosim.design.choices import CHOICES, AnyNeuron, AnyProcess, AnySynapse, filled
 from cosim.design.sections import (
     Accuracy,
     Characterization,
     Datasheet,
     Limit,
     Network,
-    Process,
     Sweep,
     Training,
     Validation,
 )
 from cosim.errors import InputError
-from netlists.neuron import NEURONS, NeuronSection
-from netlists.neuron.cell import DEFAULT_NEURON
-from netlists.process import PROCESSES
-from netlists.process import Process as Technology
-from netlists.registry import Registry
-from netlists.section import Section, one_of
-from netlists.synapse import SYNAPSES, SynapseSection, synapse_cell
+from netlists.process import Process
+from netlists.section import Section
+from netlists.synapse import synapse_cell
 from netlists.synapse.from_netlist import NetlistSection
 from netlists.timing import Timing
-
-DEFAULT_SYNAPSE = "current_source"
-CHOICES: dict[str, Registry[Any]] = {"synapse": SYNAPSES, "neuron": NEURONS}
-"""The sections that are one of several, told apart by their `kind`, and who has them."""
-
-if TYPE_CHECKING:
-    AnySynapse: TypeAlias = SynapseSection
-    AnyNeuron: TypeAlias = NeuronSection
-else:
-    AnySynapse = one_of({kind: cell.section for kind, cell in SYNAPSES.items()}, "kind")
-    AnyNeuron = one_of({kind: cell.section for kind, cell in NEURONS.items()}, "kind", DEFAULT_NEURON)
 
 
 class Design(Section):
@@ -47,9 +33,9 @@ class Design(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     title: str = ""
-    process: Process = Process()
-    synapse: AnySynapse = Field(default_factory=SYNAPSES[DEFAULT_SYNAPSE].section)
-    neuron: AnyNeuron = Field(default_factory=NEURONS[DEFAULT_NEURON].section)
+    process: AnyProcess
+    synapse: AnySynapse
+    neuron: AnyNeuron
     timing: Timing = Timing()
     accuracy: Accuracy = Accuracy()
     characterization: Characterization = Characterization()
@@ -59,6 +45,11 @@ class Design(Section):
     sweep: Sweep = Sweep()
     datasheet: Datasheet | None = None
     limits: dict[str, Limit] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, content: Any) -> Any:
+        return filled(content) if isinstance(content, Mapping) else content
 
     @model_validator(mode="after")
     def _voltages(self) -> Design:
@@ -76,12 +67,17 @@ class Design(Section):
             synapse_cell(self.synapse, self.technology, self.process.supply_v).check()
         except ValueError as error:
             raise ValueError(f"synapse.{error}") from None
+        of_datasheet = self.datasheet.corners if self.datasheet else ()
+        for section, corners in (("sweep", self.sweep.corners), ("datasheet", of_datasheet)):
+            for corner in corners:
+                if corner not in self.technology.corners:
+                    raise ValueError(f"{section}.corners: {corner!r} is none of {', '.join(self.technology.corners)}")
         return self
 
     @property
-    def technology(self) -> Technology:
+    def technology(self) -> Process:
         """The process that the circuits are made in."""
-        return PROCESSES[self.process.name]
+        return self.process.process
 
 
 def load_design(path: Path | str) -> Design:
@@ -112,7 +108,9 @@ def _with_files(design: Design, folder: Path) -> Design:
     if isinstance(design.synapse, NetlistSection):
         from cosim.design.own_cell import admitted_cell
 
-        changed["synapse"] = admitted_cell(design.synapse, folder, Path(design.process.library).name)
+        changed["synapse"] = admitted_cell(
+            design.synapse, folder, design.technology.libraries | {Path(design.process.library).name}
+        )
     return design.model_copy(update=changed)
 
 
@@ -122,12 +120,14 @@ def explain(error: ValidationError) -> str:
     section, *inner = [str(part) for part in first["loc"]] or ["design"]
     choice = CHOICES.get(section)
     if choice is not None and first["type"].startswith("union_tag"):
-        return f"{section}.kind: {choice.refusal(first.get('ctx', {}).get('tag'))}"
-    if choice is not None and inner:  # the kind comes first
+        return f"{section}.{choice.key}: {choice.registry.refusal(first.get('ctx', {}).get('tag'))}"
+    if choice is not None:  # its name comes first
         inner = inner[1:]
     field = ".".join([section, *inner])
     if first["type"] == "extra_forbidden":
         return f"{field}: unknown key; see docs/design.md for the keys of this section"
+    if choice is not None and first["type"] == "missing":
+        return f"{field}: missing; the process has no default for it"
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f", not {given!r}" if isinstance(given, int | float | str) else ""

@@ -7,23 +7,22 @@ from pathlib import Path
 
 from cosim.errors import InputError
 from cosim.simulator.netlist_guard import check_cell_netlist
+from netlists.models.library import Definition, definitions, statements
 from netlists.neuron import SUBCIRCUITS
 from netlists.synapse.from_netlist import NetlistSection, pins_of
-from sky130_models.library import Definition, definitions, statements
 
-_SKY130_LIBRARY = "sky130.lib.spice"
 _COMMENTED_HEADER = re.compile(r"^\*\*(\.(?:subckt|ends)\b.*)$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(r"^\s*\.end\s*$", re.IGNORECASE | re.MULTILINE)
 _END_OF_LINE_COMMENT = re.compile(r"\s\$(?:\s.*)?$")
 _GROUND = frozenset({"0", "gnd"})
 
 
-def admitted_cell(section: NetlistSection, folder: Path, library: str = "") -> NetlistSection:
+def admitted_cell(section: NetlistSection, folder: Path, libraries: frozenset[str] = frozenset()) -> NetlistSection:
     """The section with the admitted cards of its cell.
 
     Args:
         folder: of the design file; the cell's file and what it includes lie in it or below it.
-        library: file name of the process's model library; a card that calls for it is left out, for decks bring their models.
+        libraries: file names of model libraries; a card that calls for one is left out, for decks bring their models.
 
     Raises `InputError` with the field, and with file and line where a card is refused.
     """
@@ -31,7 +30,7 @@ def admitted_cell(section: NetlistSection, folder: Path, library: str = "") -> N
         raise InputError("synapse.file: give either file or cards")
     source = folder / section.file if section.file else Path("synapse.cards")
     text = _text(source) if section.file else section.cards
-    plain = _without_export_marks(text, section.subcircuit, {_SKY130_LIBRARY, library})
+    plain = _without_export_marks(text, section.subcircuit, libraries)
     cards = check_cell_netlist(plain, [folder], source)
     items = definitions(statements(cards.splitlines()))
     cards = "".join(f"{line}\n" for item in items if _belongs(item, source) for card in item.statements for line in card.lines)
@@ -49,7 +48,7 @@ def _text(path: Path) -> str:
         raise InputError(f"synapse.file: {path} is not text; give the SPICE file of your cell") from error
 
 
-def _without_export_marks(text: str, subcircuit: str, libraries: set[str]) -> str:
+def _without_export_marks(text: str, subcircuit: str, libraries: frozenset[str]) -> str:
     """The same lines without `.end`, `.save` and calls of the process's library, with the header that xschem comments out."""
     if not re.search(rf"^\s*\.subckt\s+{re.escape(subcircuit)}\b", text, re.IGNORECASE | re.MULTILINE):
         text = _COMMENTED_HEADER.sub(r"\1", text)
@@ -61,7 +60,7 @@ def _without_export_marks(text: str, subcircuit: str, libraries: set[str]) -> st
     return "\n".join(lines)
 
 
-def _calls_library(line: str, libraries: set[str]) -> bool:
+def _calls_library(line: str, libraries: frozenset[str]) -> bool:
     words = line.split()
     return len(words) > 1 and words[0].lower() in (".lib", ".include", ".inc") and Path(words[1].strip("\"'")).name in libraries
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -13,8 +14,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from cosim.design.choices import CHOICES
 from cosim.design.design import Design
 from cosim.version import ROOT
+from netlists.process import DEFAULT_PROCESS, PROCESSES
 from netlists.section import FetSize
 
 PAGE = ROOT / "docs" / "design.md"
@@ -22,11 +25,12 @@ PAGE = ROOT / "docs" / "design.md"
 UNITS = {"v": "V", "s": "s", "um": "um", "f": "F", "c": "degC"}
 """Unit by the last part of a key."""
 
-INTRODUCTION = """# The design file
+INTRODUCTION = f"""# The design file
 
 A design is one TOML file. Copy `designs/iris_5_5_5.toml`, edit it, and run `cosim run COPY.toml`. Every key has a default except
 `name`; an unknown key, a value out of range or of the wrong type ends the command with one line and exit code 2. Values are SI
-except where the key says otherwise: `_um` is micrometres, `_c` degrees Celsius.
+except where the key says otherwise: `_um` is micrometres, `_c` degrees Celsius. Sizes and levels of the cells are those of the
+process where a design gives none; the ones shown are {PROCESSES[DEFAULT_PROCESS].title}'s.
 
 This page is generated from the schema (`python -m cosim.design.reference`); do not edit it.
 """
@@ -48,15 +52,18 @@ def page() -> str:
     """The whole page as Markdown."""
     parts = [INTRODUCTION, _table("Top level", Design)]
     for name, field in Design.model_fields.items():
-        kinds = _sections(field.annotation)
+        kinds, key = _sections(field.annotation), CHOICES[name].key if name in CHOICES else ""
         for kind in kinds:
-            variant = f' with kind = "{kind.model_fields["kind"].default}"' if len(kinds) > 1 else ""
-            parts += _section(name, kind, variant)
+            chosen = kind.model_fields[key].default if key else ""
+            variant = f' with {key} = "{chosen}"' if len(kinds) > 1 else ""
+            parts += _section(name, kind, variant, PROCESSES[DEFAULT_PROCESS].defaults.get(f"{name}.{chosen}", {}))
     return "\n".join([*parts, LIMITS])
 
 
-def _section(name: str, section: type[BaseModel], variant: str = "") -> Iterator[str]:
-    yield _table(f"[{name}]{variant}", section)
+def _section(
+    name: str, section: type[BaseModel], variant: str = "", defaults: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[str]:
+    yield _table(f"[{name}]{variant}", section, defaults)
     for key, field in section.model_fields.items():
         for inner in _sections(field.annotation):
             if inner is not FetSize:
@@ -70,9 +77,10 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
-def _table(title: str, section: type[BaseModel]) -> str:
+def _table(title: str, section: type[BaseModel], defaults: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The keys of a section; `defaults` are the process's."""
     rows = [
-        _row(key, field)
+        _row(key, field, defaults.get(key, PydanticUndefined))
         for key, field in section.model_fields.items()
         if (key != "limits" or section is not Design) and not set(_sections(field.annotation)) - {FetSize}
     ]
@@ -80,10 +88,10 @@ def _table(title: str, section: type[BaseModel]) -> str:
     return "\n".join([f"## {title}", "", " ".join((section.__doc__ or "").split()), "", *head, *rows, ""])
 
 
-def _row(key: str, field: FieldInfo) -> str:
+def _row(key: str, field: FieldInfo, default: Any) -> str:
     unit = UNITS.get(key.rpartition("_")[2], "") if "_" in key else ""
     unit = "um" if field.annotation is FetSize else unit
-    cells = (f"`{key}`", _values(field), unit, _default(field), field.description or "")
+    cells = (f"`{key}`", _values(field), unit, _default(field, default), field.description or "")
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
@@ -135,8 +143,9 @@ def _range(metadata: list[Any]) -> str:
     return f", {', '.join(bounds)}" if bounds else ""
 
 
-def _default(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True)
+def _default(field: FieldInfo, default: Any) -> str:
+    if default is PydanticUndefined:
+        default = field.get_default(call_default_factory=True)
     if default is None:
         return ""
     return "required" if default is PydanticUndefined else f"`{_toml(default)}`"

@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-import sky130_models.process  # noqa: F401 - registers our process
-from netlists.process import PROCESSES
 from netlists.section import Second, Section, Volt
-from sky130_models.corners import Corner, ModelSet
-from sky130_models.pdk import Pdk, find_pdk, own_pdk
 from training.recipe import Recipe
-
-
-class Process(Section):
-    """Which devices, at which corner."""
-
-    name: str = Field(default="sky130", description="the process, as `cosim cells` lists them")
-    model_set: ModelSet = ModelSet.CONTINUOUS
-    library: str = Field(default="", description="your own model library, relative to the design file, instead of SKY130's")
-    sections: dict[Corner, str] = Field(default_factory=dict, description="sections of your own library by corner")
-    corner: Corner = Corner.TT
-    temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
-    supply_v: Volt = 1.8
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in PROCESSES:
-            raise ValueError(PROCESSES.refusal(name))
-        return name
-
-    @model_validator(mode="after")
-    def _sections_go_with_a_library(self) -> Process:
-        if bool(self.library) != bool(self.sections):
-            raise ValueError('library and sections go together, such as library = "my.lib", sections = { tt = "TT" }')
-        if self.sections and self.corner not in self.sections:
-            raise ValueError(f"sections: none for corner {self.corner}; give one, or another corner")
-        return self
-
-    def pdk(self) -> Pdk:
-        """The device models. Raises `PdkNotFound`."""
-        return own_pdk(Path(self.library), self.sections) if self.library else find_pdk(self.model_set)
 
 
 class Accuracy(Section):
@@ -115,7 +79,7 @@ class Sweep(Section):
     """Conditions of `cosim sweep`: all combinations of what is listed here; what is left out stays as the design has it."""
 
     measurements: tuple[str, ...] = Field(default=("synapse_current",), description="names as `cosim cells` lists them")
-    corners: tuple[Corner, ...] = ()
+    corners: tuple[str, ...] = Field(default=(), description="of the process, as `cosim cells` lists them")
     temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
     supplies_v: tuple[Volt, ...] = ()
     parameters: dict[str, tuple[float | str, ...]] = Field(
@@ -148,7 +112,7 @@ class Datasheet(Section):
     """
 
     run: bool = Field(default=True, description="whether `cosim run` makes it too; if not, `cosim characterize` alone does")
-    corners: tuple[Corner, ...] = ()
+    corners: tuple[str, ...] = Field(default=(), description="of the process, as `cosim cells` lists them")
     temperatures_c: tuple[Annotated[float, Field(ge=-55.0, le=175.0)], ...] = ()
     supplies_v: tuple[Volt, ...] = ()
     modes: tuple[Literal["fixed", "rebiased"], ...] = Field(

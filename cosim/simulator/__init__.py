@@ -1,7 +1,7 @@
 """Decks in, waveforms out: ngspice through PySpice in worker processes, typed errors, a result store."""
 
 from cosim.simulator.batch import Pool, simulate, stream
-from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, SolverOptions, Transient
+from cosim.simulator.deck import Analysis, DcSweep, Deck, OperatingPoint, SolverOptions, Transient, spiceinit
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.netlist_guard import check_cell_netlist
 from cosim.simulator.points import Extract, Outcome, Point, Row
@@ -10,7 +10,6 @@ from cosim.simulator.waveforms import Waveforms
 from cosim.simulator.workers import WorkerPool, ngspice_version
 
 __all__ = [
-    "SPICEINIT",
     "Analysis",
     "DcSweep",
     "Deck",
@@ -30,5 +29,6 @@ __all__ = [
     "check_cell_netlist",
     "ngspice_version",
     "simulate",
+    "spiceinit",
     "stream",
 ]

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,12 +17,16 @@ from cosim.simulator import netlist_values
 from cosim.simulator.expressions import NotEvaluable
 from cosim.simulator.flattening import FlatDeck, flatten
 
-SPICEINIT = """\
-* Settings that every deck of this project expects; ngspice reads them from .spiceinit in the folder it is started in.
-set ngbehavior=hsa
-set ng_nomodcheck
-set num_threads=1
-"""
+SETTINGS = ("set num_threads=1",)
+"""What ngspice is told whatever deck it runs."""
+
+_HEAD = "* Settings that every deck of this project expects; ngspice reads them from .spiceinit in the folder it is started in."
+
+
+def spiceinit(setup: Sequence[str]) -> str:
+    """The .spiceinit that a deck with these settings expects."""
+    return "\n".join([_HEAD, *setup, *SETTINGS]) + "\n"
+
 
 _INCLUDE = re.compile(r"^\s*\.(?:inc|include|lib)\s+[\"']?(?P<path>[^\s\"']+)", re.IGNORECASE | re.MULTILINE)
 
@@ -115,6 +119,7 @@ class Base(NamedTuple):
     save: tuple[str, ...]
     options: SolverOptions
     value_names: tuple[str, ...]
+    setup: tuple[str, ...] = ()
 
     def cards(self, netlist: str, seed: int | None) -> str:
         cards = [
@@ -137,7 +142,8 @@ class Deck:
     `netlist` holds the circuit's cards without title, analysis and `.end`; `library` the model text it needs; `save` the vectors
     to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` decides the random numbers
     (`agauss`, ...); without one each is its nominal value. `values` are numbers that replace those of the netlist
-    (`with_values`). `plain`: load the deck as it is, without any of the engine's short cuts.
+    (`with_values`). `plain`: load the deck as it is, without any of the engine's short cuts. `setup`: what ngspice is told before
+    it loads the deck, lines of a .spiceinit.
     """
 
     title: str
@@ -149,6 +155,7 @@ class Deck:
     seed: int | None = None
     values: tuple[tuple[str, float], ...] = ()
     plain: bool = False
+    setup: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.title.strip() or len(self.title.splitlines()) != 1:
@@ -177,14 +184,14 @@ class Deck:
     @property
     def base(self) -> Base:
         names = tuple(name for name, _ in self.values)
-        return Base(self.netlist, self.library, self.analysis, self.save, self.options, names)
+        return Base(self.netlist, self.library, self.analysis, self.save, self.options, names, self.setup)
 
     def cards(self) -> str:
         """All lines but the title, as plain ngspice reads them."""
         return self.base.cards(netlist_values.replaced(self.netlist, self.values) if self.values else self.netlist, self.seed)
 
     def text(self) -> str:
-        """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside a .spiceinit that holds `SPICEINIT`.
+        """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside the .spiceinit of `spiceinit(setup)`.
 
         One that draws random numbers comes with them in place, flat.
         """
@@ -226,7 +233,7 @@ def flat_deck(base: Base) -> FlatDeck | None:
 
 @functools.lru_cache(maxsize=256)
 def _base_digest(base: Base, included: tuple[Any, ...]) -> str:
-    text = SPICEINIT + base.cards(base.netlist, None) + repr(included)
+    text = spiceinit(base.setup) + base.cards(base.netlist, None) + repr(included)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

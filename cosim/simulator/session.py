@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
-from cosim.simulator.deck import SPICEINIT, Analysis, DcSweep, Deck, OperatingPoint, Transient, flat_deck
+from cosim.simulator.deck import SETTINGS, Analysis, DcSweep, Deck, OperatingPoint, Transient, flat_deck
 from cosim.simulator.diagnosis import load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.flattening import FlatDeck
@@ -73,6 +73,7 @@ class NgspiceSession:
         self._runs = 0
         self._log: list[str] = []
         self._loaded: _Loaded | None = None
+        self._setup: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -87,6 +88,7 @@ class NgspiceSession:
         self._log.clear()
         self._shared.lines.clear()
         try:
+            self._set_up(deck.setup)
             flat = None if deck.plain else flat_deck(deck.base)
             if flat is None:
                 return self._run_plain(deck)
@@ -94,6 +96,19 @@ class NgspiceSession:
         except SimulationError as error:
             self._clear()
             raise SimulationError(error.reason, f"{deck.title}: {error}", deck.text(), "\n".join(self._log)) from None
+
+    def _set_up(self, lines: tuple[str, ...]) -> None:
+        """Tell ngspice the settings of a deck; those of the deck before no longer hold. What `osdi` loaded stays loaded."""
+        if lines == self._setup:
+            return
+        self._clear()
+        for line in self._setup:
+            if line.startswith("set "):
+                self._command(f"unset {line.split()[1].partition('=')[0]}")
+        for line in lines:
+            self._command(line)
+        self._hear()
+        self._setup = lines
 
     def _run_plain(self, deck: Deck) -> Waveforms:
         self._clear()
@@ -204,12 +219,11 @@ def _start_shared() -> _Shared:
     _Shared.LIBRARY_PATH = _find_library()
     # The .spiceinit of the current folder wins over the one at home: put ours there while ngspice starts.
     with tempfile.TemporaryDirectory(prefix="cosim-") as folder, contextlib.chdir(folder):
-        Path(".spiceinit").write_text(SPICEINIT, encoding="ascii")
+        Path(".spiceinit").write_text("\n".join(SETTINGS), encoding="ascii")
         shared = _Shared()
-    for line in SPICEINIT.splitlines():
-        if line.startswith("set "):
-            with contextlib.suppress(NameError):
-                shared.exec_command(line)
+    for line in SETTINGS:
+        with contextlib.suppress(NameError):
+            shared.exec_command(line)
     return shared
 
 

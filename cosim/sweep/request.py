@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosim.design import Design, load_design
-from cosim.design.condition import Condition, Value, parse, product, seeds
+from cosim.design.condition import Condition, Value, check_corner, parse, product, seeds
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
 from cosim.runs.given import read_hardware
 from cosim.runs.progress import Monitor
 from cosim.simulator.pools import open_pool, processors
-from sky130_models.corners import Corner
 
 if TYPE_CHECKING:
     from cosim.sweep.run import SweepResult
@@ -56,7 +55,7 @@ class SweepRequest:
         own = design.sweep
         asked = product(
             design,
-            corners=[_corner(word) for word in self.corners] or own.corners,
+            corners=[check_corner(corner, design, "corners") for corner in self.corners] or own.corners,
             temperatures_c=self.temperatures_c or own.temperatures_c,
             supplies_v=self.supplies_v or own.supplies_v,
             parameters={**own.parameters, **self.parameters},
@@ -88,13 +87,6 @@ def sweep_design(
         options = SweepOptions(request.plain, request.check_accuracy, of_point, command, remarks=remarks)
         measurements = request.measurements or design.sweep.measurements
         return run_sweep(design, design_file, measurements, conditions, directory, pool, watching, options)
-
-
-def _corner(word: str) -> Corner:
-    try:
-        return Corner(word)
-    except ValueError:
-        raise InputError(f"corners: {word!r} is none of {', '.join(Corner)}") from None
 
 
 def _biased(conditions: list[Condition], design: Design, directory: RunDirectory) -> tuple[list[Condition], tuple[str, ...]]:

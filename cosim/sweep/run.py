@@ -22,7 +22,7 @@ from cosim.runs.directory import RunDirectory
 from cosim.runs.failures import failure_row, sweep_command
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Outcome, Point, Pool, Store, stream
-from sky130_models.draws import without_process
+from netlists.models.pruning import without_process
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ def _points(
             for point in points:
                 for seed in seeds:
                     condition = PointCondition(name, dataclasses.replace(nominal, seed=seed), point.condition)
-                    library = point.deck.library if options.process else without_process(point.deck.library)
+                    library = point.deck.library if options.process else without_process(point.deck.library, pdk.names)
                     deck = dataclasses.replace(point.deck, seed=seed, plain=options.plain, library=library)
                     yield Point(condition, deck, point.extract)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from netlists.neuron.cell import DRIVER_NODES, NeuronCell, NeuronSection, neuron
 from netlists.process import Role
-from netlists.section import FetSize, Micrometre, Volt, VoltRange, fet
+from netlists.section import FetSize, Micrometre, Volt
 from netlists.sheet import FET_HEIGHT, FET_REACH, Point, Sheet, volts
 from netlists.spice import Circuit, SubCircuit, new_subcircuit
 
@@ -18,28 +18,22 @@ class RcSpikeSection(NeuronSection):
     """Membrane capacitor, reset, discharger, sensing inverter and output logic (sizes of the reference circuit)."""
 
     kind: Literal["rc_spike"] = "rc_spike"
-    membrane_capacitor_um: tuple[Micrometre, Micrometre] = Field(default=(7.0, 7.0), description="drawn MIM plate, W and L")
-    wire_capacitance_f: float = Field(
-        default=28.5e-15, ge=0.0, le=1e-9, description="membrane wire to ground, a lumped stand-in for layout"
-    )
-    rest_v: Volt = 1.3
-    pullup_bias_v: Volt = Field(default=0.95, description="gate of the PMOS that starves the sensing inverter")
-    discharger: FetSize = fet(1.0, 0.5)
-    discharger_switch: FetSize = fet(1.0, 0.15)
-    discharger_bias_v: VoltRange = Field(
-        default=(0.45, 0.75), description="range in which characterisation looks for the discharger's gate bias"
-    )
-    pullup: FetSize = fet(1.0, 0.47)
-    header: FetSize = fet(1.0, 0.15)
-    sensing_pmos: FetSize = fet(1.0, 0.15)
-    sensing_nmos: FetSize = fet(1.0, 0.15)
-    output_clear: FetSize = fet(0.42, 0.15)
-    reset_nmos: FetSize = fet(0.42, 0.15)
-    reset_pmos: FetSize = fet(0.42, 0.15)
-    logic_nmos: FetSize = fet(0.42, 0.15)
-    logic_pmos: FetSize = fet(0.84, 0.15)
-    spike_nmos: FetSize = fet(1.0, 0.15)
-    spike_pmos: FetSize = fet(2.0, 0.15)
+    membrane_capacitor_um: tuple[Micrometre, Micrometre] = Field(description="drawn plate, W and L")
+    wire_capacitance_f: float = Field(ge=0.0, le=1e-9, description="membrane wire to ground, a lumped stand-in for layout")
+    pullup_bias_v: Volt = Field(description="gate of the PMOS that starves the sensing inverter")
+    discharger: FetSize
+    discharger_switch: FetSize
+    pullup: FetSize
+    header: FetSize
+    sensing_pmos: FetSize
+    sensing_nmos: FetSize
+    output_clear: FetSize
+    reset_nmos: FetSize
+    reset_pmos: FetSize
+    logic_nmos: FetSize
+    logic_pmos: FetSize
+    spike_nmos: FetSize
+    spike_pmos: FetSize
     followed_biases: ClassVar = {"pullup": "pullup_bias_v"}
 
 

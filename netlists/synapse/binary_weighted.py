@@ -10,7 +10,7 @@ from pydantic import Field
 
 from netlists.errors import NetlistError
 from netlists.process import Role
-from netlists.section import FetSize, Volt, fet
+from netlists.section import FetSize, Volt
 from netlists.sheet import FET_HEIGHT, Sheet, volts
 from netlists.spice import Circuit, SubCircuit, define, new_subcircuit, shared_level
 from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSection, SynapseSetting, synapse
@@ -21,10 +21,10 @@ class BinaryWeightedSection(SynapseSection):
 
     kind: Literal["binary_weighted"] = "binary_weighted"
     bits: Annotated[int, Field(ge=3, le=6)] = 4
-    nmos: FetSize = Field(default=fet(1.0, 0.25), description="unit memory transistor; bit switches and selector are as large")
-    pmos: FetSize = Field(default=fet(1.0, 0.25), description="unit memory transistor; bit switches and selector are as large")
-    nmos_bias_v: Volt = Field(default=0.46, description="gate bias of all NMOS memory transistors: the unit current")
-    pmos_bias_v: Volt = Field(default=1.20, description="gate bias of all PMOS memory transistors: the unit current")
+    nmos: FetSize = Field(description="unit memory transistor; bit switches and selector are as large")
+    pmos: FetSize = Field(description="unit memory transistor; bit switches and selector are as large")
+    nmos_bias_v: Volt = Field(description="gate bias of all NMOS memory transistors: the unit current")
+    pmos_bias_v: Volt = Field(description="gate bias of all PMOS memory transistors: the unit current")
     bias_fields: ClassVar = ("nmos_bias_v", "pmos_bias_v")
 
 

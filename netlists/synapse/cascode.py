@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from netlists.process import Role
-from netlists.section import FetSize, Volt, fet
+from netlists.section import FetSize, Volt
 from netlists.sheet import FET_HEIGHT, Sheet, volts
 from netlists.spice import Circuit, SubCircuit, define, new_subcircuit, shared_level
 from netlists.synapse.cell import SynapseNodes, SynapseSetting, synapse
@@ -18,12 +18,12 @@ class CascodeSection(BiasedPairs):
     """A current source with a cascode between memory transistor and membrane, its gate at a level that all cells share."""
 
     kind: Literal["cascode"] = "cascode"
-    nmos: FetSize = Field(default=fet(1.0, 0.25), description="memory and selector")
-    pmos: FetSize = Field(default=fet(1.0, 0.25), description="memory and selector")
-    nmos_cascode: FetSize = fet(1.0, 0.25)
-    pmos_cascode: FetSize = fet(1.0, 0.25)
-    nmos_cascode_v: Volt = Field(default=0.75, description="gate of the NMOS cascode")
-    pmos_cascode_v: Volt = Field(default=0.90, description="gate of the PMOS cascode")
+    nmos: FetSize = Field(description="memory and selector")
+    pmos: FetSize = Field(description="memory and selector")
+    nmos_cascode: FetSize
+    pmos_cascode: FetSize
+    nmos_cascode_v: Volt = Field(description="gate of the NMOS cascode")
+    pmos_cascode_v: Volt = Field(description="gate of the PMOS cascode")
     supply_levels: ClassVar = ("pmos_cascode_v",)
 
 

@@ -93,6 +93,9 @@ class SynapseCell(ABC, Generic[D]):
 SYNAPSES: Registry[type[SynapseCell[Any]]] = Registry("cosim.synapses", "synapse", "netlists.synapse")
 """The cells that a design can name (`synapse.kind`)."""
 
+DEFAULT_SYNAPSE = "current_source"
+"""The cell of a design that has no section `synapse`."""
+
 _Cell = TypeVar("_Cell", bound=type[SynapseCell[Any]])
 
 

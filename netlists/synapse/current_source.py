@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from netlists.process import Role
-from netlists.section import FetSize, VoltRange, fet
+from netlists.section import FetSize, VoltRange
 from netlists.sheet import FET_HEIGHT, Sheet, volts
 from netlists.spice import Circuit, SubCircuit, define, new_subcircuit
 from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSection, SynapseSetting, synapse
@@ -18,8 +18,8 @@ from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSectio
 class BiasedPairs(SynapseSection):
     """An NMOS branch for w >= 0 whose gate bias rises with the weight, a PMOS branch for w < 0 whose gate bias falls."""
 
-    nmos_bias_v: VoltRange = Field(default=(0.40, 0.65), description="weakest, strongest gate bias of the NMOS memory")
-    pmos_bias_v: VoltRange = Field(default=(1.30, 1.05), description="weakest, strongest gate bias of the PMOS memory")
+    nmos_bias_v: VoltRange = Field(description="weakest, strongest gate bias of the NMOS memory")
+    pmos_bias_v: VoltRange = Field(description="weakest, strongest gate bias of the PMOS memory")
     bias_fields: ClassVar = ("nmos_bias_v", "pmos_bias_v")
 
     @model_validator(mode="after")
@@ -60,8 +60,8 @@ class CurrentSourceSection(BiasedPairs):
     """Memory transistor at the membrane, selector at the rail; an NMOS pair for w >= 0 and a PMOS pair for w < 0."""
 
     kind: Literal["current_source"] = "current_source"
-    nmos: FetSize = fet(1.0, 0.25)
-    pmos: FetSize = fet(1.0, 0.25)
+    nmos: FetSize
+    pmos: FetSize
 
 
 @synapse(CurrentSourceSection)

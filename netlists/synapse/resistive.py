@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from netlists.process import Role
-from netlists.section import FetSize, Micrometre, fet
+from netlists.section import FetSize, Micrometre
 from netlists.sheet import FET_HEIGHT, Sheet
 from netlists.spice import Circuit, SubCircuit, new_subcircuit
 from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSection, SynapseSetting, synapse
@@ -19,10 +19,8 @@ from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSectio
 class ResistorSection(SynapseSection):
     """A high-resistance poly resistor whose length sets the weight."""
 
-    resistor_width_um: Micrometre = Field(default=0.35, description="one that resistors of the process come in")
-    resistor_length_um: tuple[Micrometre, Micrometre] = Field(
-        default=(1000.0, 40.0), description="weakest (longest), strongest (shortest) resistor"
-    )
+    resistor_width_um: Micrometre = Field(description="one that resistors of the process come in")
+    resistor_length_um: tuple[Micrometre, Micrometre] = Field(description="weakest (longest), strongest (shortest) resistor")
 
     @model_validator(mode="after")
     def _ordered(self) -> ResistorSection:
@@ -72,8 +70,8 @@ class ResistiveSection(ResistorSection):
     """A high-resistance poly resistor at the membrane and a switch at either rail; the resistor's length sets the weight."""
 
     kind: Literal["resistive"] = "resistive"
-    nmos: FetSize = fet(1.0, 0.15)
-    pmos: FetSize = fet(2.0, 0.15)
+    nmos: FetSize
+    pmos: FetSize
 
 
 @synapse(ResistiveSection)

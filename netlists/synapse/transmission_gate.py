@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from netlists.process import Role
-from netlists.section import FetSize, fet
+from netlists.section import FetSize
 from netlists.sheet import FET_HEIGHT, Sheet
 from netlists.spice import SubCircuit, new_subcircuit
 from netlists.synapse.cell import SynapseSetting, synapse
@@ -16,8 +16,8 @@ class TransmissionGateSection(ResistorSection):
     """A transmission gate at the membrane and a high-resistance poly resistor to either rail; its length sets the weight."""
 
     kind: Literal["transmission_gate"] = "transmission_gate"
-    nmos: FetSize = fet(0.42, 0.15)
-    pmos: FetSize = fet(0.84, 0.15)
+    nmos: FetSize
+    pmos: FetSize
 
 
 @synapse(TransmissionGateSection)

@@ -13,7 +13,7 @@ from reports.figures.style import NAME
 from reports.formatting import MISSING, engineering, number, percent
 from reports.run import Run
 
-# Threshold spread at W/L = 1/0.15 um: 20.4 mV in the continuous set of SKY130 models, 8.7 mV in the binned one.
+# Threshold spread at W/L = 1/0.15 um: 20.4 mV in a continuous set of models, 8.7 mV in the binned one of the same process.
 _CONTINUOUS = "; the continuous model set of this run overstates it (2.4 times the threshold spread of the binned set)"
 
 

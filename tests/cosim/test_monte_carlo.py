@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,13 @@ from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.datasheet.monte_carlo import on_scale, outliers, shared, spread, statistics_of, variation
 from cosim.datasheet.parameters import no_values
 from cosim.design import load_design
-from cosim.design.sections import Process
 from cosim.simulator import Point, WorkerPool, simulate
 from netlists.errors import GeometryError
+from netlists.models.pruning import prune, without_process
+from netlists.models.uses import DeviceUse
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.draws import without_process
-from sky130_models.pdk import find_pdk
-from sky130_models.pruning import prune
-from sky130_models.uses import DeviceUse
+from sky130_models.pdk import NAMES, find_pdk
+from sky130_models.process import Sky130Section
 
 DESIGN = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 
@@ -67,14 +67,14 @@ def test_die_and_device_come_apart_with_their_correlations() -> None:
     alone = {**nothing, names[0]: 0.43 + linear_device, names[1]: 1e-8 * np.exp(log_device)}
     nominal = {**no_values(), names[0]: 0.43, names[1]: 1e-8}
     few = {name: column[:1000] for name, column in alone.items()}
-    found = variation(nominal, (seeds, everything), (seeds[:1000], few), statistics_of(Process()))
+    found = variation(nominal, (seeds, everything), (seeds[:1000], few), statistics_of(Sky130Section()))
     assert found is not None and found.names == (names[1], names[0]) and found.dies == 1000
     assert found.sigma(names[0]) == pytest.approx((0.01, 0.005), rel=0.08)
     assert found.sigma(names[1]) == pytest.approx((np.hypot(0.1, 0.05), 0.2), rel=0.08)
     matrix = np.array(found.die_covariance)
     assert matrix[0, 1] / np.sqrt(matrix[0, 0] * matrix[1, 1]) == pytest.approx(-0.1 / np.hypot(0.1, 0.05), abs=0.03)
     assert found.source.startswith("continuous SKY130 models")
-    own = Process(library="libs/my.lib", sections={Corner.TT: "TYP"})
+    own = Sky130Section(library="libs/my.lib", sections={Corner.TT: "TYP"})
     assert statistics_of(own) == "random numbers as my.lib draws them"
     one = spread(names[0], everything[names[0]])
     assert one is not None
@@ -103,7 +103,7 @@ def test_the_binned_set_draws_its_process_where_it_has_one() -> None:
     drawn = prune(pdk, Corner.TT, uses, mismatch=True, process=True).text
     assert "corner mc" in drawn and "lvn_threshold = 0.0 + MC_PR_SWITCH*AGAUSS" in drawn
     assert len(drawn) < 60_000, "parameters of devices that are not in use stay out"
-    assert ".param mc_pr_switch = 1" in drawn and ".param mc_pr_switch = 0" in without_process(drawn)
+    assert ".param mc_pr_switch = 1" in drawn and ".param mc_pr_switch = 0" in without_process(drawn, NAMES)
     with pytest.raises(GeometryError):
         prune(pdk, Corner.TT, [DeviceUse("sky130_fd_pr__pfet_01v8", 1.0, 0.47)], process=True)
 
@@ -119,7 +119,7 @@ def test_process_moves_all_devices_of_a_die_and_mismatch_each(model_set: ModelSe
     nmos, *_, pmos = MEASUREMENTS["synapse_current"].datasheet_points(bench)
     currents = {}
     with WorkerPool(jobs=2) as pool:
-        for name, library in (("all", str), ("device", without_process)):
+        for name, library in (("all", str), ("device", partial(without_process, names=NAMES))):
             for point in (nmos, pmos):
                 deck = dataclasses.replace(point.deck, library=library(point.deck.library))
                 outcomes = simulate([Point({}, deck.with_seed(seed), point.extract) for seed in range(80)], pool=pool)

@@ -31,16 +31,16 @@ from cosim.runs.progress import Monitor
 from cosim.simulator import Waveforms, WorkerPool, simulate
 from netlists.crossbar import Cells
 from netlists.errors import DeviceModelError
+from netlists.models.pruning import device_uses, prune
+from netlists.models.uses import DeviceUse
 from netlists.neuron import neuron_cell
 from netlists.synapse import SynapseSetting
 from netlists.synapse.current_source import CurrentSourceSection, CurrentSourceSynapse
 from netlists.synapse.from_netlist import NetlistSection, NetlistSynapse, pins_of
 from netlists.testbenches import MEMBRANE, synapse_iv
 from sky130_models.corners import Corner
-from sky130_models.pdk import find_pdk
+from sky130_models.pdk import NAMES, find_pdk
 from sky130_models.process import SKY130
-from sky130_models.pruning import device_uses, prune
-from sky130_models.uses import DeviceUse
 from training.hardware import HardwareModel
 
 CELLS = Path(__file__).parents[2] / "designs" / "cells"
@@ -255,16 +255,20 @@ def test_a_current_has_to_grow_at_rest_and_for_its_own_sign(sign: int) -> None:
 
 def test_the_part_of_an_own_library_in_use_is_a_matter_of_names(folder: Path) -> None:
     pdk = load_design(folder / "own.toml").process.pdk()
-    assert device_uses(PAIRS + "x1 a b c d e f g pairs\nd1 a 0 esd") == {DeviceUse("nch"), DeviceUse("pch"), DeviceUse("esd")}
-    text = prune(pdk, Corner.SS, device_uses(PAIRS)).text
+    assert device_uses(PAIRS + "x1 a b c d e f g pairs\nd1 a 0 esd", NAMES) == {
+        DeviceUse("nch"),
+        DeviceUse("pch"),
+        DeviceUse("esd"),
+    }
+    text = prune(pdk, Corner.SS, device_uses(PAIRS, NAMES)).text
     assert ".model nch nmos" in text and ".param vth_shift = 0.05" in text
     assert "thick" not in text
     with pytest.raises(DeviceModelError, match="esd: not a device of this model library"):
         prune(pdk, Corner.TT, [DeviceUse("esd")])
     with pytest.raises(DeviceModelError, match="no section for corner ff; there is one for tt, ss"):
-        prune(pdk, Corner.FF, device_uses(PAIRS))
+        prune(pdk, Corner.FF, device_uses(PAIRS, NAMES))
     with pytest.raises(DeviceModelError, match="a seed changes nothing"):
-        prune(pdk, Corner.TT, device_uses(PAIRS), mismatch=True)
+        prune(pdk, Corner.TT, device_uses(PAIRS, NAMES), mismatch=True)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +283,7 @@ def test_the_part_of_an_own_library_in_use_is_a_matter_of_names(folder: Path) ->
 def test_a_library_that_does_more_than_describe_devices_is_refused(folder: Path, old: str, new: str, complaint: str) -> None:
     path = edited(folder, "devices.sp", old, new)
     with pytest.raises(DeviceModelError, match=complaint) as caught:
-        prune(load_design(path).process.pdk(), Corner.TT, device_uses(PAIRS))
+        prune(load_design(path).process.pdk(), Corner.TT, device_uses(PAIRS, NAMES))
     assert len(str(caught.value).splitlines()) == 1
 
 

@@ -40,7 +40,7 @@ def test_an_error_class_that_only_lives_in_a_room_is_no_user_error() -> None:
 
 def test_a_code_that_a_cell_lacks_is_a_line_for_the_user() -> None:
     with pytest.raises(InputError, match=r"code 2\.5: must be a whole number"), packages.one_line_errors():
-        BinaryWeightedSynapse(BinaryWeightedSection(), SKY130, 1.8).bits(SynapseSetting(1, 2.5), 1)
+        BinaryWeightedSynapse(SKY130.fill(BinaryWeightedSection, "synapse"), SKY130, 1.8).bits(SynapseSetting(1, 2.5), 1)
 
 
 def test_extras_are_those_of_the_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def test_no_closure_holds_what_only_shows_or_commands() -> None:
         assert {module for module in reach[name] if module.startswith("reports")} <= {"reports", "reports.published"}, name
     assert not [module for module in reach["train"] if module.startswith(("netlists", "sky130_models", "cosim.simulator"))]
     assert not [module for module in reach["characterize"] if module.startswith(("cosim.networks", "training.layer"))]
-    simulator = {"cosim.simulator.worker", "cosim.simulator.flattening", "netlists.crossbar", "sky130_models.pruning"}
+    simulator = {"cosim.simulator.worker", "cosim.simulator.flattening", "netlists.crossbar", "netlists.models.pruning"}
     assert all(simulator <= reach[name] for name in (*SIMULATIONS, "datasheet"))
 
 
@@ -305,7 +305,8 @@ def test_a_cell_from_elsewhere_decides_the_stages_that_build_it(tmp_path: Path, 
     (tmp_path / "own_cells" / "one.py").write_text(OWN_CELL)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(SYNAPSES, "_things", dict(SYNAPSES))
-    design = DESIGN.model_copy(update={"synapse": importlib.import_module("own_cells.one").OwnSection()})
+    sizes = DESIGN.synapse.model_dump(exclude={"kind"})
+    design = DESIGN.model_copy(update={"synapse": importlib.import_module("own_cells.one").OwnSection(**sizes)})
     by_name = {str(stage.name): stage for stage in STAGES}
 
     def digest(name: str) -> str:

@@ -108,7 +108,7 @@ def test_a_condition_changes_the_design_it_is_applied_to() -> None:
         (("--set", "neuron.rest_v=5"), "neuron.rest_v must lie between ground and process.supply_v"),
         (("--set", "neuron.rest_v"), "--set: 'neuron.rest_v' is not FIELD=VALUE"),
         (("--only", "corner"), "'corner' is not NAME=VALUE"),
-        (("--only", "corner=zz"), "condition: corner: must be tt, ff"),
+        (("--only", "corner=zz"), "condition: corner: 'zz' is none of tt, ff"),
         (("--scheduler", "tcp://127.0.0.1:1"), "no Dask scheduler answers there"),
     ],
 )

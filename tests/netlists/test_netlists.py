@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netlists.crossbar import Cells
+from netlists.models.pruning import device_uses
 from netlists.network import network_bench
 from netlists.neuron.rc_spike import RcSpikeNeuron, RcSpikeSection
 from netlists.stimulus import PhaseWindow
@@ -14,13 +15,14 @@ from netlists.synapse.current_source import CurrentSourceSection, CurrentSourceS
 from netlists.synapse.resistive import ResistiveSection, ResistiveSynapse
 from netlists.testbenches import Injection, column, synapse_iv
 from netlists.timing import Timing
+from sky130_models.pdk import NAMES
 from sky130_models.process import SKY130
-from sky130_models.pruning import device_uses
 
 
 def cells(resistive: bool = False) -> Cells:
-    dimensions = ResistiveSection() if resistive else CurrentSourceSection()
-    return Cells(synapse_cell(dimensions, SKY130, 1.8), RcSpikeNeuron(RcSpikeSection(), SKY130), Timing(), 1.8, 0.56)
+    synapse = SKY130.fill(ResistiveSection if resistive else CurrentSourceSection, "synapse")
+    neuron = RcSpikeNeuron(SKY130.fill(RcSpikeSection, "neuron"), SKY130)
+    return Cells(synapse_cell(synapse, SKY130, 1.8), neuron, Timing(), 1.8, 0.56)
 
 
 def instances(netlist: str, name: str) -> list[list[str]]:
@@ -28,7 +30,7 @@ def instances(netlist: str, name: str) -> list[list[str]]:
 
 
 def test_the_memory_transistor_sits_at_the_membrane_and_the_selector_at_the_rail() -> None:
-    cell = str(CurrentSourceSynapse(CurrentSourceSection(), SKY130, 1.8).subcircuit())
+    cell = str(CurrentSourceSynapse(SKY130.fill(CurrentSourceSection, "synapse"), SKY130, 1.8).subcircuit())
     pins = {line.split()[0]: line.split()[1:5] for line in cell.splitlines() if line.startswith("X")}
     assert pins["Xn_memory"] == ["membrane", "n_bias", "n_middle", "0"]
     assert pins["Xn_selector"] == ["n_middle", "spike", "0", "0"]
@@ -83,18 +85,18 @@ def test_injected_charge_is_current_times_time() -> None:
 
 
 def test_a_resistive_weight_is_one_resistor_to_one_rail() -> None:
-    synapse = ResistiveSynapse(ResistiveSection(), SKY130, 1.8)
+    synapse = ResistiveSynapse(SKY130.fill(ResistiveSection, "synapse"), SKY130, 1.8)
     plus, minus = (str(synapse.subcircuit("s", SynapseSetting(sign, 200.0))) for sign in (1, -1))  # type: ignore[arg-type]
     assert "n_switch switch spike 0 0" in plus
     assert "p_switch switch spike_bar supply supply" in minus
     netlist = column(
         cells(resistive=True), [SynapseSetting(1, 200.0), None], [None, None], PhaseWindow(1e-7, 1.1e-6, 2.1e-6), 2e-6
     )
-    assert [use.length_um for use in device_uses(netlist) if "res_xhigh" in use.subckt] == [200.0]
+    assert [use.length_um for use in device_uses(netlist, NAMES) if "res_xhigh" in use.subckt] == [200.0]
 
 
 def test_codes_run_from_the_weakest_to_the_strongest() -> None:
-    synapse = CurrentSourceSynapse(CurrentSourceSection(), SKY130, 1.8)
+    synapse = CurrentSourceSynapse(SKY130.fill(CurrentSourceSection, "synapse"), SKY130, 1.8)
     assert synapse.codes(1, 3) == pytest.approx([0.40, 0.525, 0.65])
     assert synapse.codes(-1, 3) == pytest.approx([1.30, 1.175, 1.05])
-    assert np.all(np.diff(ResistiveSynapse(ResistiveSection(), SKY130, 1.8).codes(1, 5)) < 0)
+    assert np.all(np.diff(ResistiveSynapse(SKY130.fill(ResistiveSection, "synapse"), SKY130, 1.8).codes(1, 5)) < 0)

@@ -39,7 +39,7 @@ def _cards(netlist: str) -> list[str]:
 
 
 def test_the_cascode_stands_between_membrane_and_memory() -> None:
-    pins = calls(str(CascodeSynapse(CascodeSection(), SKY130, 1.8).subcircuit()))
+    pins = calls(str(CascodeSynapse(SKY130.fill(CascodeSection, "synapse"), SKY130, 1.8).subcircuit()))
     assert pins["Xn_cascode"][:4] == ["membrane", "n_cascode", "n_drain", "0"]
     assert pins["Xn_memory"][:4] == ["n_drain", "n_bias", "n_middle", "0"]
     assert pins["Xn_selector"][:4] == ["n_middle", "spike", "0", "0"]
@@ -48,7 +48,7 @@ def test_the_cascode_stands_between_membrane_and_memory() -> None:
 
 
 def test_cells_share_the_level_of_their_cascodes() -> None:
-    circuit, cell = Circuit("two"), CascodeSynapse(CascodeSection(nmos_cascode_v=0.7), SKY130, 1.8)
+    circuit, cell = Circuit("two"), CascodeSynapse(SKY130.fill(CascodeSection, "synapse", nmos_cascode_v=0.7), SKY130, 1.8)
     sources = [cell.attach(circuit, name, NODES, SynapseSetting(1, 0.5)) for name in ("a", "b")]
     assert sources == [["Va_n_bias", "Va_p_bias", "Vsynapse_n_cascode", "Vsynapse_p_cascode"], ["Vb_n_bias", "Vb_p_bias"]]
     assert str(circuit).count("Vsynapse_n_cascode synapse_n_cascode 0 0.7") == 1
@@ -56,8 +56,8 @@ def test_cells_share_the_level_of_their_cascodes() -> None:
 
 @pytest.mark.parametrize(("sign", "rail"), [(1, "0"), (-1, "supply")])
 def test_a_transmission_gate_switches_the_resistor_at_the_membrane(sign: int, rail: str) -> None:
-    cell = TransmissionGateSynapse(TransmissionGateSection(), SKY130, 1.8).subcircuit("s", SynapseSetting(sign, 200.0))  # type: ignore[arg-type]
-    pins = calls(str(cell))
+    synapse = TransmissionGateSynapse(SKY130.fill(TransmissionGateSection, "synapse"), SKY130, 1.8)
+    pins = calls(str(synapse.subcircuit("s", SynapseSetting(sign, 200.0))))  # type: ignore[arg-type]
     assert pins["Xn_switch"][:4] == ["membrane", "spike", "switch", "0"]
     assert pins["Xp_switch"][:4] == ["membrane", "spike_bar", "switch", "supply"]
     assert pins["Xweight"][:2] == ["switch", rail]
@@ -65,7 +65,7 @@ def test_a_transmission_gate_switches_the_resistor_at_the_membrane(sign: int, ra
 
 @pytest.mark.parametrize("bits", [3, 4, 6])
 def test_a_bit_switches_a_power_of_two_of_unit_transistors(bits: int) -> None:
-    cell = str(BinaryWeightedSynapse(BinaryWeightedSection(bits=bits), SKY130, 1.8).subcircuit())  # type: ignore[arg-type]
+    cell = str(BinaryWeightedSynapse(SKY130.fill(BinaryWeightedSection, "synapse", bits=bits), SKY130, 1.8).subcircuit())  # type: ignore[arg-type]
     for branch in "np":
         memories = [line for line in cell.splitlines() if line.startswith(f"X{branch}_memory_")]
         assert len(memories) == bits
@@ -75,7 +75,7 @@ def test_a_bit_switches_a_power_of_two_of_unit_transistors(bits: int) -> None:
 
 
 def test_the_bits_of_a_code_stand_at_the_rails() -> None:
-    synapse = BinaryWeightedSynapse(BinaryWeightedSection(bits=3), SKY130, 1.8)
+    synapse = BinaryWeightedSynapse(SKY130.fill(BinaryWeightedSection, "synapse", bits=3), SKY130, 1.8)
     circuit = Circuit("one")
     synapse.attach(circuit, "a", NODES, SynapseSetting(1, 5.0))
     synapse.attach(circuit, "b", NODES, SynapseSetting(-1, 6.0))
@@ -91,7 +91,7 @@ def test_the_bits_of_a_code_stand_at_the_rails() -> None:
 
 
 def test_binary_codes_are_whole_and_at_most_as_many_as_asked_for() -> None:
-    synapse = BinaryWeightedSynapse(BinaryWeightedSection(bits=6), SKY130, 1.8)
+    synapse = BinaryWeightedSynapse(SKY130.fill(BinaryWeightedSection, "synapse", bits=6), SKY130, 1.8)
     assert synapse.codes(1, 63).tolist() == synapse.codes(-1, 200).tolist() == list(range(1, 64))
     few = synapse.codes(1, 8)
     assert few[0] == 1 and few[-1] == 63 and 4 <= len(few) <= 8
@@ -127,7 +127,13 @@ def test_every_kind_has_a_design_to_start_from() -> None:
 
 
 def test_a_weight_of_zero_lets_nothing_flow_into_the_deck_but_what_leaks() -> None:
-    cells = Cells(synapse_cell(BinaryWeightedSection(), SKY130, 1.8), RcSpikeNeuron(RcSpikeSection(), SKY130), Timing(), 1.8, 0.5)
+    cells = Cells(
+        synapse_cell(SKY130.fill(BinaryWeightedSection, "synapse"), SKY130, 1.8),
+        RcSpikeNeuron(SKY130.fill(RcSpikeSection, "neuron"), SKY130),
+        Timing(),
+        1.8,
+        0.5,
+    )
     netlist = synapse_iv(cells, None)
     assert calls(netlist)["Xsynapse"][5:13] == ["0"] * 4 + ["supply"] * 4
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import multiprocessing
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,18 @@ def broken_between_good(names: list[str]) -> list[tuple[str, bytes | str]]:
         for deck in (divider(), rc(stop_s=1e-6)):
             results.append((deck.title, _bits(session.run(deck), deck)))
     return results
+
+
+def settings_between(setups: list[tuple[str, ...]]) -> list[tuple[str, float]]:
+    """What ngspice says of the variables `mark` and `other` after a deck with each of these settings, and the deck's result."""
+    from cosim.simulator.session import NgspiceSession
+
+    session, heard = NgspiceSession(), list[tuple[str, float]]()
+    for setup in setups:
+        result = session.run(dataclasses.replace(divider(), setup=setup))
+        session._command("echo $?mark $?other")
+        heard.append((session._hear()[-1].strip(), float(result["v(mid)"][0])))
+    return heard
 
 
 def _bits(waveforms: Any, deck: Deck) -> bytes:

@@ -18,10 +18,11 @@ from cosim.simulator import Deck, OperatingPoint, SolverOptions, Transient
 from cosim.simulator.deck import flat_deck
 from cosim.simulator.expressions import NotEvaluable, compiled, evaluate, normal_deviate
 from cosim.simulator.flattening import flatten
+from netlists.models.pruning import device_uses, prune
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.devices import Fet
-from sky130_models.pdk import find_pdk
-from sky130_models.pruning import device_uses, prune
+from sky130_models.pdk import NAMES, find_pdk
+from sky130_models.process import SKY130
 
 OPTIONS = SolverOptions(reltol=1e-6, abstol=1e-13, gmin=1e-13)
 PAIR = f"""\
@@ -44,9 +45,10 @@ def pair(
     model_set: ModelSet = ModelSet.CONTINUOUS, corner: Corner = Corner.TT, netlist: str = PAIR, temperature_c: float = 27.0,
     **switches: bool,
 ) -> Deck:  # fmt: skip
-    library = prune(find_pdk(model_set), corner, device_uses(netlist), **switches).text
+    library = prune(find_pdk(model_set), corner, device_uses(netlist, NAMES), **switches).text
     analysis = Transient(2e-8, 1e-10, 1e-10) if netlist is PULSED else OperatingPoint()
-    return Deck("pair", netlist, library, analysis, SAVED, dataclasses.replace(OPTIONS, temperature_c=temperature_c))
+    options = dataclasses.replace(OPTIONS, temperature_c=temperature_c)
+    return Deck("pair", netlist, library, analysis, SAVED, options, setup=SKY130.setup)
 
 
 def by_name(deck: Deck, seed: int | None) -> dict[str, float]:

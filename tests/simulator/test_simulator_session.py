@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from simulator_decks import RC_S, broken, diode, divider, everything, fails, fets, missing_name, random_divider, rc, read_raw
-from simulator_sessions import broken_between_good, growth_mb, in_fresh_process, threads_of_bare_ngspice, threads_of_session
+from simulator_sessions import (
+    broken_between_good,
+    growth_mb,
+    in_fresh_process,
+    settings_between,
+    threads_of_bare_ngspice,
+    threads_of_session,
+)
 
-from cosim.simulator import SPICEINIT, DcSweep, Deck, Outcome, Point, Reason, SolverOptions, WorkerPool, simulate
+from cosim.simulator import DcSweep, Deck, Outcome, Point, Reason, SolverOptions, WorkerPool, simulate, spiceinit
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +123,13 @@ def test_spiceinit_of_the_user_has_no_influence(tmp_path: Path, monkeypatch: pyt
     assert abs(plain_ngspice(tmp_path, "diode.spice")["i(v1)"][0] / before - 1) > 0.1
 
 
+def test_the_settings_of_a_deck_hold_for_it_alone() -> None:
+    both, one = ("set mark=5", "set other"), ("set other",)
+    heard = in_fresh_process(settings_between, [(), both, both, one, ()])
+    assert [said for said, _ in heard] == ["0 0", "1 1", "1 1", "0 1", "0 0"]
+    assert [value for _, value in heard] == [pytest.approx(0.75)] * 5
+
+
 def test_draws_depend_on_the_seed_alone() -> None:
     seeds = [1, 2, None, 1, None, 3]
     one, two = (run(*[random_divider(seed) for seed in seeds], jobs=jobs) for jobs in (1, 2))
@@ -133,7 +147,7 @@ def test_draws_depend_on_the_seed_alone() -> None:
 )  # fmt: skip
 def test_stand_alone_deck_gives_the_same_numbers(deck: Deck, tmp_path: Path) -> None:
     (tmp_path / "deck.spice").write_text(deck.text())
-    (tmp_path / ".spiceinit").write_text(SPICEINIT)
+    (tmp_path / ".spiceinit").write_text(spiceinit(deck.setup))
     theirs, ours = plain_ngspice(tmp_path, "deck.spice"), row(deck)
     for name in deck.save:
         assert np.array_equal(theirs[name], ours[name])

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
+from netlists.models.pruning import device_uses, prune
 from netlists.section import fet
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.devices import POLY_WIDTHS_UM, Fet, mim_capacitor, mosfet, poly_resistor
-from sky130_models.pdk import find_pdk
-from sky130_models.pruning import device_uses, prune
+from sky130_models.pdk import NAMES, find_pdk
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs the ngspice program")]
 
@@ -84,7 +84,7 @@ def _simulate(folder: Path, models: str, temperature_c: float = 27.0, seed: int 
 
 
 def _pruned(model_set: ModelSet, corner: Corner, mismatch: bool = False) -> str:
-    return prune(find_pdk(model_set), corner, device_uses(_bench()[0]), mismatch).text
+    return prune(find_pdk(model_set), corner, device_uses(_bench()[0], NAMES), mismatch).text
 
 
 def _assert_same_bits(full: Results, pruned: Results) -> None:
@@ -156,7 +156,7 @@ def test_passive_devices_have_their_values(
     mim_capacitor(circuit, "c", "b", "0", 7.0, 7.0)
     circuit.raw_spice = "Va a 0 1.2\nVb b 0 0 ac 1\n"
     control = "op\nwrdata op.txt i(va)\nac lin 1 1e6 1e6\nwrdata ac.txt i(vb)"
-    models = prune(find_pdk(model_set), Corner.TT, device_uses(str(circuit))).text
+    models = prune(find_pdk(model_set), Corner.TT, device_uses(str(circuit), NAMES)).text
     _run(tmp_path / "values", f"{models}\n{str(circuit).partition(chr(10))[2]}", control)
     current_a = float(np.loadtxt(tmp_path / "values" / "op.txt").flat[1])
     admittance_s = float(np.loadtxt(tmp_path / "values" / "ac.txt").flat[2])

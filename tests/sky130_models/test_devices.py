@@ -8,9 +8,10 @@ import pytest
 from PySpice.Spice.Netlist import Circuit, SubCircuitFactory
 
 from netlists.errors import GeometryError
+from netlists.models.pruning import DeviceUse, device_uses
 from netlists.section import fet
 from sky130_models.devices import POLY_WIDTHS_UM, Fet, mim_capacitor, mosfet, poly_resistor
-from sky130_models.pruning import DeviceUse, device_uses
+from sky130_models.pdk import NAMES
 
 
 def _parameters(circuit: Circuit) -> dict[str, float]:
@@ -26,7 +27,7 @@ def test_a_transistor_has_its_diffusions(flavour: Fet, width: float, length: flo
     assert str(circuit).splitlines()[1].startswith(f"Xm1 d g s b {flavour} ")
     expected = {"w": width, "l": length, "ad": 0.29 * width, "pd": 2 * width + 0.58}
     assert _parameters(circuit) == pytest.approx(expected | {"as": expected["ad"], "ps": expected["pd"]})
-    assert device_uses(str(circuit)) == {DeviceUse(flavour, width, length)}
+    assert device_uses(str(circuit), NAMES) == {DeviceUse(flavour, width, length)}
 
 
 def test_units_side_by_side_are_counted_and_share_their_mismatch() -> None:
@@ -34,7 +35,7 @@ def test_units_side_by_side_are_counted_and_share_their_mismatch() -> None:
     mosfet(circuit, "m1", Fet.NFET, "d", "g", "s", "b", fet(1.0, 0.25), units=4)
     parameters = _parameters(circuit)
     assert (parameters["w"], parameters["m"], parameters["mult"]) == (1.0, 4.0, 4.0)
-    assert device_uses(str(circuit)) == {DeviceUse(Fet.NFET, 1.0, 0.25)}
+    assert device_uses(str(circuit), NAMES) == {DeviceUse(Fet.NFET, 1.0, 0.25)}
 
 
 def test_the_top_plate_comes_first() -> None:
@@ -48,7 +49,7 @@ def test_the_top_plate_comes_first() -> None:
 def test_the_width_of_a_poly_resistor_is_in_its_name(width: float, suffix: str) -> None:
     circuit = Circuit("one")
     poly_resistor(circuit, "r1", "a", "b", "0", width, 385.0)
-    assert device_uses(str(circuit)) == {DeviceUse(f"sky130_fd_pr__res_xhigh_po_{suffix}", None, 385.0)}
+    assert device_uses(str(circuit), NAMES) == {DeviceUse(f"sky130_fd_pr__res_xhigh_po_{suffix}", None, 385.0)}
 
 
 def test_devices_stand_in_subcircuits_too() -> None:
@@ -62,7 +63,7 @@ def test_devices_stand_in_subcircuits_too() -> None:
 
     circuit = Circuit("one")
     circuit.subcircuit(Cell())
-    assert device_uses(str(circuit)) == {DeviceUse(Fet.NFET_LVT, 1.0, 0.15)}
+    assert device_uses(str(circuit), NAMES) == {DeviceUse(Fet.NFET_LVT, 1.0, 0.15)}
 
 
 def _fet(flavour: Fet, width: float, length: float) -> Callable[[Any], Any]:

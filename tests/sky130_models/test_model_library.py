@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.errors import LibraryError
-from sky130_models.library import assignments, definitions, model_name, read_section, spice_number, statements
+from netlists.models.library import assignments, definitions, model_name, read_section, spice_number, statements
 
 SCALE = {
     "": 1.0,

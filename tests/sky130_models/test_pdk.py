@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from netlists.errors import PdkNotFound
+from netlists.models.pdk import own_pdk
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.pdk import find_pdk, own_pdk
+from sky130_models.pdk import NAMES, find_pdk
 
 
 def _open_pdks(root: Path, variant: str, folder: str) -> Path:
@@ -67,10 +68,10 @@ def test_an_own_library_is_all_the_files_of_its_section(tmp_path: Path) -> None:
     library, devices = tmp_path / "mine.lib", tmp_path / "devices.sp"
     library.write_text(".lib TT\n.include devices.sp\n.endl\n.lib SLOW\n.param x=1\n.endl\n")
     devices.write_text(".model nch nmos level=14\n")
-    pdk = own_pdk(library, {Corner.TT: "TT", Corner.SS: "SLOW"})
-    assert (pdk.source, pdk.model_set, pdk.is_sky130) == ("mine.lib", "own", False)
+    pdk = own_pdk(library, {Corner.TT: "TT", Corner.SS: "SLOW"}, NAMES)
+    assert (pdk.source, pdk.model_set, pdk.own) == ("mine.lib", "own", True)
     assert set(pdk.files(Corner.TT)) == {library.resolve(), devices.resolve()}
     assert pdk.files(Corner.SS) == [library.resolve()]
     assert find_pdk().files(Corner.SS) == [find_pdk().library]
     with pytest.raises(PdkNotFound, match=r"gone\.lib is not a file"):
-        own_pdk(tmp_path / "gone.lib", {Corner.TT: "TT"})
+        own_pdk(tmp_path / "gone.lib", {Corner.TT: "TT"}, NAMES)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.errors import GeometryError, LibraryError
+from netlists.models.pdk import Pdk
+from netlists.models.pruning import DeviceUse, device_uses, prune
 from sky130_models.corners import Corner, ModelSet
-from sky130_models.pdk import Pdk
-from sky130_models.pruning import DeviceUse, device_uses, prune
+from sky130_models.pdk import NAMES
 
 CORNER = """.lib tt
 .param mc_mm_switch=0
@@ -46,7 +47,7 @@ def pdk(tmp_path: Path) -> Pdk:
     (tmp_path / "devices.spice").write_text(DEVICES)
     library = tmp_path / "small.lib.spice"
     library.write_text(CORNER)
-    return Pdk(library, ModelSet.BINNED, "small 1.0", tmp_path)
+    return Pdk(library, ModelSet.BINNED, "small 1.0", tmp_path, NAMES)
 
 
 def _bins(pdk: Pdk, *uses: DeviceUse) -> list[str]:
@@ -142,12 +143,12 @@ def test_device_uses_reads_back_the_sizes_of_a_netlist(sizes: list[tuple[float, 
         for k, (width, length, fingers) in enumerate(sizes)
     ]
     netlist = "\n".join(["* sky130_fd_pr__comment w=1", ".subckt cell a b", *lines, ".ends", "Xcell 1 2 cell", "R1 a b 1k"])
-    assert device_uses(netlist) == {DeviceUse(FET, width, length, fingers) for width, length, fingers in sizes}
+    assert device_uses(netlist, NAMES) == {DeviceUse(FET, width, length, fingers) for width, length, fingers in sizes}
 
 
 def test_device_uses_without_sizes_and_with_an_expression() -> None:
-    assert device_uses("xr a b 0 sky130_fd_pr__res_xhigh_po_0p35 l=105") == {
+    assert device_uses("xr a b 0 sky130_fd_pr__res_xhigh_po_0p35 l=105", NAMES) == {
         DeviceUse("sky130_fd_pr__res_xhigh_po_0p35", None, 105.0)
     }
     with pytest.raises(GeometryError, match=r"xm: .* plain numbers"):
-        device_uses(f"xm d g s b {FET} w={{wn*2}} l=0.15")
+        device_uses(f"xm d g s b {FET} w={{wn*2}} l=0.15", NAMES)

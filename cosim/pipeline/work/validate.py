@@ -12,7 +12,7 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.mapping.network import mapped_networks
     from cosim.networks.training import in_double, load_networks, spike_data
     from cosim.pipeline.work.simulating import bench_of
-    from cosim.simulator import SPICEINIT
+    from cosim.simulator import spiceinit
     from cosim.validation.simulate import example_decks, validate
     from training.hardware import HardwareModel
 
@@ -29,7 +29,7 @@ def work(space: Workspace) -> dict[str, float]:
         decks = example_decks(bench, cells, mapped, data)
     for name, table in result.tables.items():
         run.write_table(f"validation/{name}.parquet", table)
-    run.write("netlist/.spiceinit", SPICEINIT.encode())
+    run.write("netlist/.spiceinit", spiceinit(design.technology.setup).encode())
     for name, deck in decks.items():
         run.write(f"netlist/{name}.spice", deck.text().encode())
     return result.metrics

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netlists.errors import GeometryError
-from sky130_models.library import Statement, assignments, model_name, spice_number, statements
+from netlists.models.library import Statement, assignments, model_name, spice_number, statements
+from netlists.models.pdk import ModelNames
 
-SKY130_PREFIX = "sky130_fd_pr__"
 _SPACED_EQUALS = re.compile(r"\s*=\s*")
 _QUOTED = re.compile(r"\{[^{}]*\}|'[^']*'")
 _IDENTIFIER = re.compile(r"[a-z_][\w.]*")
@@ -30,24 +30,24 @@ class DeviceUse:
     fingers: float = 1
 
 
-def device_uses(netlist: str) -> set[DeviceUse]:
+def device_uses(netlist: str, names: ModelNames) -> set[DeviceUse]:
     """The sub-circuits and models that a netlist calls and does not define itself, nested sub-circuits included.
 
-    SKY130 devices (`Xname nodes sky130_fd_pr__... w=1 l=0.15`) come with their sizes, others without. Raises `GeometryError`
-    where a size of the former is not a number.
+    Devices of the process (`Xname nodes DEVICE w=1 l=0.15`) come with their sizes, others without. Raises `GeometryError` where a
+    size of the former is not a number.
     """
     cards = list(statements(netlist.splitlines()))
     defined = {card.words[1] for card in cards if card.words[0] == ".subckt" and len(card.words) > 1}
     defined |= {model_name(card) for card in cards if card.words[0] == ".model" and len(card.words) > 1}
-    return {use for card in cards for use in _uses(card) if use.subckt not in defined}
+    return {use for card in cards for use in _uses(card, names) if use.subckt not in defined}
 
 
-def _uses(card: Statement) -> Iterator[DeviceUse]:
+def _uses(card: Statement, names: ModelNames) -> Iterator[DeviceUse]:
     positional = _before_parameters(card.text.lower())
     letter = positional[0][0] if positional else "."
     if letter == "x" and len(positional) > 1:
         name = positional[-1]
-        yield _sized(card, name) if name.startswith(SKY130_PREFIX) else DeviceUse(name)
+        yield _sized(card, name, names.um) if names.are_sized(name) else DeviceUse(name)
     elif letter in _MODEL_AT:
         candidates = [positional[at] for at in _MODEL_AT[letter] if at < len(positional)]
         if found := [word for word in candidates if _IDENTIFIER.fullmatch(word)]:
@@ -61,10 +61,12 @@ def _before_parameters(text: str) -> list[str]:
     return words[:-1] if equals else words
 
 
-def _sized(call: Statement, name: str) -> DeviceUse:
+def _sized(call: Statement, name: str, um: float) -> DeviceUse:
     sizes = dict(assignments(call.text))
     try:
         width, length, fingers = (spice_number(sizes[key].strip("{}' ")) if key in sizes else None for key in ("w", "l", "nf"))
     except ValueError as error:
-        raise GeometryError(f"{call.text.split()[0]}: {name} needs w, l and nf as plain numbers in um: {error}") from error
-    return DeviceUse(name, width, length, fingers or 1)
+        unit = "um" if um == 1.0 else "m" if um == 1e-6 else f"{1 / um:g} um"
+        raise GeometryError(f"{call.text.split()[0]}: {name} needs w, l and nf as plain numbers in {unit}: {error}") from error
+    width_um, length_um = (None if size is None else size / um for size in (width, length))
+    return DeviceUse(name, width_um, length_um, fingers or 1)

@@ -1,6 +1,6 @@
 """One-corner libraries that hold only what a circuit uses.
 
-Loading a whole SKY130 corner takes ngspice seconds and hundreds of megabytes, and each instance of a transistor drags all its
+Loading a whole corner takes ngspice seconds and hundreds of megabytes, and each instance of a transistor drags all its
 bins along. What a deck uses is a few kilobytes: the sub-circuits it calls, the models, parameters and sub-circuits these name in
 turn, and of each binned model the bins that its sizes fall into. Results are the same to the last bit.
 """
@@ -16,9 +16,8 @@ from math import dist, isclose, log
 from pathlib import Path
 
 from netlists.errors import GeometryError, LibraryError
-from sky130_models import cache
-from sky130_models.corners import Corner, ModelSet
-from sky130_models.library import (
+from netlists.models import cache
+from netlists.models.library import (
     Definition,
     Statement,
     assignments,
@@ -27,14 +26,12 @@ from sky130_models.library import (
     read_section,
     spice_number,
 )
-from sky130_models.pdk import Pdk
-from sky130_models.uses import SKY130_PREFIX, DeviceUse, device_uses
+from netlists.models.pdk import ModelNames, Pdk
+from netlists.models.uses import DeviceUse, device_uses
 
 __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 
 _VERSION = 5  # of the pruner: part of the cache key, to be raised when the text it makes changes
-_MISMATCH_SWITCH = "mc_mm_switch"
-_PROCESS_SWITCH = "mc_pr_switch"
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
 _LIBRARY_CARDS = frozenset(
@@ -50,44 +47,51 @@ class PrunedLibrary:
     text: str
     digest: str
     model_set: str
-    corner: Corner
+    corner: str
 
 
-def prune(pdk: Pdk, corner: Corner, uses: Iterable[DeviceUse], mismatch: bool = False, process: bool = False) -> PrunedLibrary:
+def prune(pdk: Pdk, corner: str, uses: Iterable[DeviceUse], mismatch: bool = False, process: bool = False) -> PrunedLibrary:
     """The part of `corner` that `uses` need, from the disk cache where it is there.
 
-    `mismatch` sets `MC_MM_SWITCH`: each device draws its own deviation. `process` sets `MC_PR_SWITCH`: the parameters of the die
-    are drawn around the corner. Give the deck a seed. The statistics are those of the foundry's deck, not of silicon; the binned
-    set moves its transistors at tt only (its section `mc`), at other corners its resistors' temperature coefficients alone.
+    With `mismatch` each device draws its own deviation; with `process` the parameters of the die are drawn around the corner.
+    Give the deck a seed. The statistics are those of the foundry's deck, not of silicon.
     Raises `LibraryError` for a device the library does not hold and `GeometryError` for a size that no model bin covers.
     """
-    wanted = sorted({_as_binned(use) for use in uses}, key=str)
-    switches = {_MISMATCH_SWITCH: mismatch, _PROCESS_SWITCH: process}
-    section = "mc" if process and pdk.model_set is ModelSet.BINNED and corner is Corner.TT else pdk.section(corner)
+    wanted = sorted({_as_binned(use, pdk.names) for use in uses}, key=str)
+    switches = {pdk.names.mismatch: mismatch, pdk.names.process: process}
+    section = pdk.section(corner, process)
     request = f"{_VERSION} {pdk.source} {corner} {switches} {wanted}"
     text = cache.text(pdk.library, section, request, lambda: _pruned_text(pdk, section, wanted, switches))
     return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
 
 
-def _as_binned(use: DeviceUse) -> DeviceUse:
-    """Only transistors are binned: the size of any other device does not change what it needs."""
-    return use if use.subckt.startswith(SKY130_PREFIX) and "fet" in use.subckt else DeviceUse(use.subckt)
+def without_process(library: str, names: ModelNames) -> str:
+    """The text of a pruned library with the parameters of the die at their nominal values: only mismatch is drawn.
+
+    The same devices draw the same mismatch for a seed as they do with it, so the difference is what the die does.
+    """
+    return re.sub(rf"^(\.param {names.process} = )1$", r"\g<1>0", library, flags=re.MULTILINE)
+
+
+def _as_binned(use: DeviceUse, names: ModelNames) -> DeviceUse:
+    """The size of a device that is not binned does not change what it needs."""
+    return use if names.are_binned(use.subckt) else DeviceUse(use.subckt)
 
 
 def _pruned_text(pdk: Pdk, section: str, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
     source, files = read_section(pdk.library, section)
-    kept = _in_use(definitions(source), uses, every_draw=not switches[_PROCESS_SWITCH])
-    if not pdk.is_sky130:
+    kept = _in_use(definitions(source), uses, pdk.names, every_draw=not switches[pdk.names.process])
+    if pdk.own:
         _check_own(pdk, kept, any(switches.values()))
     lines = [line for item in kept for statement in _switched(item, switches).statements for line in statement.lines]
     return _header(pdk, section) + "\n".join(lines) + "\n", files
 
 
 def _header(pdk: Pdk, section: str) -> str:
-    if not pdk.is_sky130:
+    if pdk.own:
         return f"* section {section} of {pdk.source}: the part in use\n"
-    licence = "* Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0\n"
-    return f"* SKY130 {pdk.model_set} models, corner {section}, from {pdk.source}: the part in use\n{licence}"
+    licence = f"* {pdk.licence}\n" if pdk.licence else ""
+    return f"* {pdk.heading}, corner {section}, from {pdk.source}: the part in use\n{licence}"
 
 
 def _check_own(pdk: Pdk, kept: Sequence[Definition], draws: bool) -> None:
@@ -106,7 +110,7 @@ def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:
     return Definition(item.name, (Statement((f".param {item.name} = {int(switches[item.name])}",)),))
 
 
-def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], every_draw: bool) -> list[Definition]:
+def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], names: ModelNames, every_draw: bool) -> list[Definition]:
     """The dependency closure of `uses`, in the library's order, with the bins in use only. Options stay.
 
     With `every_draw` so does every parameter that draws a random number: to ngspice, leaving one out would shift the draws of all
@@ -125,26 +129,26 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], every_draw
     pending = [
         index for index, item in enumerate(library) if not item.name or (every_draw and item.is_parameter and item.names & random)
     ]
-    pending += [index for name in used | {_MISMATCH_SWITCH, _PROCESS_SWITCH} for index in by_name[name]]
+    pending += [index for name in sorted(used | {names.mismatch, names.process}) for index in by_name[name]]
     kept: dict[int, Definition] = {}
     while pending:
         index = pending.pop()
         if index in kept:
             continue
         item = library[index]
-        kept[index] = _with_bins(item, [use for use in uses if use.subckt == item.name and use.subckt not in nested])
+        kept[index] = _with_bins(item, names, [use for use in uses if use.subckt == item.name and use.subckt not in nested])
         pending += [other for name in kept[index].names if name in by_name for other in by_name[name]]
     return [kept[index] for index in sorted(kept)]
 
 
-def _with_bins(item: Definition, uses: Sequence[DeviceUse]) -> Definition:
+def _with_bins(item: Definition, names: ModelNames, uses: Sequence[DeviceUse]) -> Definition:
     """`item` with only the model bins that `uses` fall into; with all of them where the sizes are not known: a nested call, and a
-    device that is not SKY130's, whose unit of length is not known."""
+    device that is not the process's, whose unit of length is not known."""
     bins: dict[str, list[_Bin]] = defaultdict(list)
     for statement in item.statements[1:]:
         if statement.words[0] == ".model" and (found := _bin(statement)) is not None:
             bins[model_name(statement)].append(found)
-    if not uses or not bins or not item.name.startswith(SKY130_PREFIX):
+    if not uses or not bins or not names.are_sized(item.name):
         return item
     chosen = {id(found.model) for use in uses for group in bins.values() for found in _covering(use, group)}
     binned = {id(found.model) for group in bins.values() for found in group}

@@ -1,0 +1,36 @@
+"""A process is named in its own room; everything else knows roles, and the name that a design has where it gives none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("cosim", "netlists", "training", "reports")
+
+
+def named(pattern: str) -> dict[str, int]:
+    """How many lines of each file outside the room of SKY130 a pattern is on."""
+    found = {}
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if re.search(pattern, line, re.IGNORECASE)]
+            if lines:
+                found[str(path.relative_to(ROOT))] = len(lines)
+    return found
+
+
+def test_a_process_is_named_in_its_own_room_alone() -> None:
+    assert named(r"sky130(?!_models)") == {"netlists/process.py": 1}  # the default of `process.name`
+
+
+def test_its_room_is_imported_in_one_place_which_makes_it_known() -> None:
+    assert named(r"^\s*(from|import) sky130_models") == {"cosim/design/choices.py": 1}
+
+
+@pytest.mark.parametrize("name", ["nfet_01v8", "pfet_01v8", "cap_mim", "res_xhigh", "mc_(mm|pr)_switch", "ngbehavior"])
+def test_its_devices_switches_and_settings_are_named_nowhere_else(name: str) -> None:
+    assert named(name) == {}
+    assert any(re.search(name, path.read_text(encoding="utf-8")) for path in (ROOT / "sky130_models").rglob("*.py"))
