@@ -105,7 +105,7 @@ GROUPS = (
         import cosim
 
         low_pass = "v1 in 0 pulse(0 1 0 1n)\\nr1 in out 1k\\nc1 out 0 1n"
-        step = cosim.Deck("low pass", low_pass, "", cosim.Transient(stop_s=5e-6, max_step_s=5e-8), ("v(out)",))
+        step = cosim.Deck("low pass", low_pass, "", cosim.Transient(5e-6, 5e-8, 5e-8), ("v(out)",))
         diode = "v1 in 0 0\\nd1 in 0 ideal\\n.model ideal d"
         curve = cosim.Deck("diode", diode, "", cosim.DcSweep("v1", 0.0, 0.7, 0.01), ("i(v1)",))
         for outcome in cosim.simulate([cosim.Point({"deck": d.title}, d, cosim.Waveforms.last) for d in (step, curve)], jobs=1):
