@@ -5,7 +5,7 @@ from __future__ import annotations
 from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design.sections import Network
 from netlists.neuron import NEURONS
-from netlists.process import PROCESSES
+from netlists.process import DEFAULT_PROCESS, PROCESSES
 from netlists.synapse import SYNAPSES
 
 
@@ -20,9 +20,17 @@ def catalogue() -> dict[str, dict[str, str]]:
         },
         "sweep.measurements": {name: measurement.what for name, measurement in MEASUREMENTS.items()},
         "process.name": {name: _summary(type(process)) for name, process in PROCESSES.items()},
-        "process.corner": {corner: what for process in PROCESSES.values() for corner, what in process.corners.items()},
-        "process.model_set": {name: one.what for process in PROCESSES.values() for name, one in process.model_sets.items()},
+        **{_of("process.corner", name): dict(process.corners) for name, process in PROCESSES.items()},
+        **{
+            _of("process.model_set", name): {one: models.what for one, models in process.model_sets.items()}
+            for name, process in PROCESSES.items()
+        },
     }
+
+
+def _of(field: str, process: str) -> str:
+    """A field whose values are a process's own."""
+    return field if process == DEFAULT_PROCESS else f"{field} of {process}"
 
 
 def _summary(section: type) -> str:

@@ -46,7 +46,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that `cosim run` needs, each on its own, so that one gap does not hide the next."""
-    return [_python(), *_packages(), _simulator(), *_device_models(), _pango(), _cache()]
+    return [_python(), *_packages(), _simulator(), *_device_models(), *_extensions(), _pango(), _cache()]
 
 
 def _python() -> Finding:
@@ -86,6 +86,16 @@ def _device_models() -> Iterator[Finding]:
                 yield Finding(name, True, process.find_pdk(model_set).source)
             except PdkNotFound as error:
                 yield Finding(name, False, str(error), process.remedy)
+
+
+def _extensions() -> Iterator[Finding]:
+    """Packages that add cells, neurons, measurements or processes and cannot be loaded."""
+    from cosim.characterize.catalogue import MEASUREMENTS
+    from cosim.design.choices import CHOICES
+
+    for registry in (*(choice.registry for choice in CHOICES.values()), MEASUREMENTS):
+        for line in registry.broken:
+            yield Finding("extension", False, line, "mend or uninstall that package")
 
 
 def _pango() -> Finding:

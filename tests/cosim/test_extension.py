@@ -85,6 +85,7 @@ def test_what_an_installed_package_adds_can_be_chosen(site: Path) -> None:
     assert found["neuron.kind"]["plain_inverter"].startswith("Plate capacitor")
     assert "spread_of_signs" in found["sweep.measurements"]
     assert found["process.name"]["toy"] == "Textbook transistors at 2.5 V (an example)."
+    assert set(found["process.corner of toy"]) == {"typical", "slow"} and "typical" not in found["process.corner"]
     without = json.loads(subprocess.run(
         [sys.executable, "-m", "cosim", "cells", "--json"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
     ).stdout)  # fmt: skip
@@ -120,6 +121,8 @@ def test_a_broken_module_is_told_of_and_the_rest_works(site: Path) -> None:
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("package cosim-example 0.1.0: neuron 'plain_inverter' (cosim_example.plain_inverter) is left out: ")
     assert "a_package_that_is_not_there" in line
+    findings = json.loads(run(site, "-m", "cosim", "doctor", "--json", check=False).stdout)
+    assert [finding["detail"] for finding in findings if finding["what"] == "extension"] == [line]
 
 
 @pytest.mark.slow
