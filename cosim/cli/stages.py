@@ -34,7 +34,7 @@ class MapOptions(StageOptions):
 
 @takes(ReportOptions)
 def run(options: ReportOptions) -> None:
-    """All stages: characterize, train, map, validate, report. Resumes where it stopped; does nothing twice.
+    """All stages, and the datasheet where [datasheet] asks for it. Resumes where it stopped; does nothing twice.
 
     Example: cosim run designs/iris_5_5_5.toml --samples 10 --out runs/short
     """
