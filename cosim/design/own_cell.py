@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cosim.errors import InputError
 from cosim.simulator.netlist_guard import check_cell_netlist
-from netlists.models.library import Definition, definitions, statements
 from netlists.neuron import SUBCIRCUITS
+from netlists.spice_text import FILE_CALLS, Definition, arguments, definitions, statements
 from netlists.synapse.from_netlist import NetlistSection, pins_of
 
 _COMMENTED_HEADER = re.compile(r"^\*\*(\.(?:subckt|ends)\b.*)$", re.IGNORECASE | re.MULTILINE)
@@ -61,8 +61,8 @@ def _without_export_marks(text: str, subcircuit: str, libraries: frozenset[str])
 
 
 def _calls_library(line: str, libraries: frozenset[str]) -> bool:
-    words = line.split()
-    return len(words) > 1 and words[0].lower() in (".lib", ".include", ".inc") and Path(words[1].strip("\"'")).name in libraries
+    keyword = next(iter(line.lower().split()), "")
+    return keyword in FILE_CALLS and any(Path(name).name in libraries for name in arguments(line)[:1])
 
 
 def _belongs(item: Definition, source: Path) -> bool:

@@ -16,8 +16,10 @@ from statistics import NormalDist
 from types import CodeType
 from typing import Any
 
+from netlists.spice_text import NUMBER, SCALE, SCALE_FACTOR
+
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?P<suffix>meg|mil|[tgkmunpfa])?[a-z]*"
+    rf"\s*(?:(?P<number>{NUMBER})(?P<factor>{SCALE_FACTOR})?[a-z]*"
     r"|(?P<name>[a-z_]\w*(?![\w.#]))|(?P<operator>\*\*|==|!=|<>|<=|>=|&&|\|\||[-+*/^()<>!,?:]))",
     re.IGNORECASE,
 )
@@ -25,10 +27,6 @@ _NAME = re.compile(r"\b(?P<probe>[vi])\s*\((?P<nodes>[^()]*)\)|(?<![\w.])(?P<nam
 OF_THE_RUN = frozenset({"temper", "time", "hertz"})
 """What only the running simulation knows, beside v() and i()."""
 
-_SCALE = {
-    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15,
-    "a": 1e-18,
-}  # fmt: skip
 _OPERATORS = {"^": "**", "&&": " and ", "||": " or ", "!": " not ", "<>": "!="}
 
 
@@ -86,7 +84,7 @@ def _python(text: str) -> str:
 def _token(match: re.Match[str]) -> str:
     if number := match["number"]:
         # Always a float: whole numbers would be Python's own, of any length.
-        return f" {float(number) * _SCALE.get((match['suffix'] or '').lower(), 1.0)!r} "
+        return f" {float(number) * SCALE[(match['factor'] or '').lower()]!r} "
     if name := match["name"]:
         # A diffusion area is called `as`, and a lambda would be one in Python too.
         return f' names["{name}"] ' if iskeyword(name) else f" {name} "

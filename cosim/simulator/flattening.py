@@ -17,7 +17,7 @@ from types import CodeType
 
 from cosim.simulator.expressions import NotEvaluable, compiled, parts
 from cosim.simulator.scopes import Draws, Scope
-from netlists.models.library import Definition, Statement, assignments, definitions, statements
+from netlists.spice_text import Definition, Statement, assignments, definitions, statements
 
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
 _PLAIN = frozenset("defghkst")

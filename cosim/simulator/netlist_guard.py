@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.errors import InputError
+from netlists.spice_text import FILE_CALLS, arguments, library_section
 
 # Fewest words of a card. No `a`: XSPICE code models start processes and read files.
 _DEVICES = {
@@ -73,7 +74,7 @@ def _cards(text: str, source: str) -> list[_Card]:
 def _admitted(cards: Iterable[_Card], roots: list[Path], folder: Path, opened: tuple[Path, ...]) -> Iterator[_Card]:
     for card in cards:
         keyword = card.words[0].lower()
-        if keyword in (".include", ".inc", ".lib"):
+        if keyword in FILE_CALLS:
             yield from _included(card, roots, folder, opened)
         else:
             _check(card, keyword)
@@ -107,10 +108,10 @@ def _check_model(card: _Card) -> None:
 
 
 def _included(card: _Card, roots: list[Path], folder: Path, opened: tuple[Path, ...]) -> Iterator[_Card]:
-    words = re.findall(r"\"[^\"]*\"|'[^']*'|\S+", card.text)
-    if len(words) != (3 if words[0].lower() == ".lib" else 2):
-        raise card.refuse(f"{words[0]} needs a file" + (" and a section" if words[0].lower() == ".lib" else ""))
-    path = (folder / words[1].strip("\"'")).resolve()
+    named, wanted = arguments(card.text), FILE_CALLS[card.words[0].lower()]
+    if len(named) != wanted:
+        raise card.refuse(f"{card.words[0]} needs a file" + (" and a section" if wanted > 1 else ""))
+    path = (folder / named[0]).resolve()
     if not any(path.is_relative_to(root) for root in roots):
         raise card.refuse(f"{path} lies outside the folders that a cell may include from")
     if path in opened:
@@ -121,26 +122,10 @@ def _included(card: _Card, roots: list[Path], folder: Path, opened: tuple[Path, 
         cards = _cards(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise card.refuse(f"{path} cannot be read as text: {error}") from error
-    section = _section(card, cards, words[2].lower()) if words[0].lower() == ".lib" else cards
+    section = library_section(cards, named[1]) if wanted > 1 else cards
+    if section is None:
+        raise card.refuse(f"the library has no section {named[1].lower()}")
     yield from _admitted(section, roots, path.parent, (*opened, path))
-
-
-def _section(card: _Card, cards: list[_Card], name: str) -> list[_Card]:
-    """The cards between `.lib NAME` and `.endl`."""
-    section: list[_Card] = []
-    inside = found = False
-    for each in cards:
-        words = [word.lower() for word in each.words]
-        if words[0] == ".endl":
-            inside = False
-        elif words[0] == ".lib" and len(words) == 2:
-            inside = words[1] == name
-            found = found or inside
-        elif inside:
-            section.append(each)
-    if not found:
-        raise card.refuse(f"the library has no section {name}")
-    return section
 
 
 def _check_nesting(cards: list[_Card]) -> None:

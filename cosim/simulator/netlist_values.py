@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 
 from cosim.errors import InputError
+from netlists.spice_text import NUMBER
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*"
+_NUMBER = rf"[+-]?{NUMBER}[a-z]*"
 # Two nodes, then one number that is the last thing on the line: a source with a waveform has no single value.
 _VALUE = re.compile(rf"(?P<name>[virlc]\S*)\s+\S+\s+\S+\s+(?:dc\s+)?(?P<number>{_NUMBER})\s*", re.IGNORECASE)
 _PARAMETER = re.compile(rf"\b(?P<parameter>[a-z_]\w*)\s*=\s*(?P<number>{_NUMBER})(?!\S)", re.IGNORECASE)

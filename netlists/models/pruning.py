@@ -17,17 +17,10 @@ from pathlib import Path
 
 from netlists.errors import GeometryError, LibraryError
 from netlists.models import cache
-from netlists.models.library import (
-    Definition,
-    Statement,
-    assignments,
-    definitions,
-    model_name,
-    read_section,
-    spice_number,
-)
+from netlists.models.library import read_section
 from netlists.models.pdk import ModelNames, Pdk
 from netlists.models.uses import DeviceUse, device_uses
+from netlists.spice_text import Definition, Statement, assignments, definitions, model_name, spice_number
 
 __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netlists.errors import GeometryError
-from netlists.models.library import Statement, assignments, model_name, spice_number, statements
 from netlists.models.pdk import ModelNames
+from netlists.spice_text import Statement, assignments, model_name, spice_number, statements
 
 _SPACED_EQUALS = re.compile(r"\s*=\s*")
 _QUOTED = re.compile(r"\{[^{}]*\}|'[^']*'")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlists.errors import LibraryError
-from netlists.models.library import assignments, definitions, model_name, read_section, spice_number, statements
+from netlists.models.library import read_section
+from netlists.spice_text import assignments, definitions, model_name, spice_number, statements
 
 SCALE = {
     "": 1.0,
