@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
+from reports import files
 from reports.errors import ReportError
 
 # Columns by table, as docs/architecture.md lists them.
@@ -88,61 +86,19 @@ def read_run(directory: Path) -> Run:
     """
     if not directory.is_dir():
         raise ReportError(f"{directory}: not a run directory; `cosim run DESIGN` writes one")
-    design_text = _text(directory / "design.toml")
-    try:
-        design = tomllib.loads(design_text)
-    except tomllib.TOMLDecodeError as error:
-        raise ReportError(f"{directory / 'design.toml'}: not valid TOML: {error}") from error
-    tables = {name: _table(directory / f"{name}.parquet", columns) for name, columns in TABLES.items()}
+    tables = {name: files.table(directory / f"{name}.parquet", columns, _WORDS) for name, columns in TABLES.items()}
     return Run(
         directory=directory,
-        design_text=design_text,
-        design=design,
-        metrics=_record(directory / "metrics.json"),
-        hardware=_record(directory / "hardware.json"),
-        provenance=_record(directory / "provenance.json"),
+        design_text=files.text(directory / "design.toml"),
+        design=files.settings(directory / "design.toml"),
+        metrics=files.record(directory / "metrics.json"),
+        hardware=files.record(directory / "hardware.json"),
+        provenance=files.record(directory / "provenance.json"),
         tables={name: table for name, table in tables.items() if table is not None},
-        drawings={path.stem: _text(path) for path in sorted(directory.glob("drawings/*.svg"))},
+        drawings={path.stem: files.text(path) for path in sorted(directory.glob("drawings/*.svg"))},
     )
 
 
 def _section(design: dict[str, Any], name: str) -> dict[str, Any]:
     section = design.get(name)
     return section if isinstance(section, dict) else {}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ReportError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-
-
-def _record(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        record = json.loads(_text(path))
-    except json.JSONDecodeError as error:
-        raise ReportError(f"{path}: not valid JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise ReportError(f"{path}: holds {type(record).__name__}, not an object with named values")
-    return record
-
-
-def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame | None:
-    if not path.exists():
-        return None
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors derive from these two
-        raise ReportError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ReportError(f"{path}: column {missing[0]} is missing; it has {', '.join(map(str, table.columns))}")
-    words = [column for column in columns if column not in _WORDS and not is_numeric_dtype(table[column])]
-    if words and not table.empty:
-        raise ReportError(f"{path}: column {words[0]} holds {table[words[0]].dtype}, not numbers")
-    return table

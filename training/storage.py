@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from training.errors import TrainingError
+from training.files import write_whole
 from training.network import RCSpikeNetwork
 
 FORMAT_VERSION = 1
@@ -22,16 +23,10 @@ class NetworkFileError(TrainingError):
     """A network file cannot be read or does not fit. One line: file, tensor, what is wrong."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
     """Write a safetensors file; returns the sha256 of its content."""
     content = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, dict(metadata or {}))
-    write_atomically(path, content)
+    write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -59,7 +54,7 @@ def save_networks(path: Path, networks: Mapping[str, RCSpikeNetwork], metadata: 
         **metadata,
     }
     text = json.dumps(description, indent=1, allow_nan=False) + "\n"
-    write_atomically(path.with_suffix(".json"), text.encode())
+    write_whole(path.with_suffix(".json"), text.encode())
 
 
 def load_description(path: Path) -> dict[str, Any]:

@@ -109,10 +109,11 @@ def make_datasheet(
     judged = judge(maker.asked.limits, [*pvt.circuits, *dies], maker.rerun)
     result = DatasheetResult(judged, maker.effort)
     _write(maker, pvt, {**statistics, **rungs}, result)
-    from reports.datasheet import write_datasheet
+    from reports.datasheet import datasheet
 
     monitor.activity("datasheet.html and datasheet.pdf" if pdf else "datasheet.html")
-    write_datasheet(directory.path, pdf=pdf)
+    for name, content in datasheet(directory.path, pdf=pdf).items():
+        directory.write(name, content)
     return result
 
 

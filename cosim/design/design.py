@@ -26,6 +26,7 @@ from netlists.section import Section
 from netlists.synapse import synapse_cell
 from netlists.synapse.from_netlist import NetlistSection
 from netlists.timing import Timing
+from training.errors import what_is_wrong
 
 
 class Design(Section):
@@ -124,11 +125,7 @@ def explain(error: ValidationError) -> str:
     if choice is not None:  # its name comes first
         inner = inner[1:]
     field = ".".join([section, *inner])
-    if first["type"] == "extra_forbidden":
-        return f"{field}: unknown key; see docs/design.md for the keys of this section"
     if choice is not None and first["type"] == "missing":
         return f"{field}: missing; the process has no default for it"
-    message = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
-    shown = f", not {given!r}" if isinstance(given, int | float | str) else ""
-    return f"{field}: {message}{shown}"
+    where = "; see docs/design.md for the keys of this section" if first["type"] == "extra_forbidden" else ""
+    return f"{field}: {what_is_wrong(first)}{where}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from cosim.design import Design
+from cosim.design import Design, explain
 from cosim.errors import InputError
 from cosim.pipeline.packages import one_line_errors
 from cosim.pipeline.stages import StageName
@@ -52,9 +52,7 @@ class Request:
         try:
             effective = Design.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "design"
-            raise InputError(f"command line: {field}: {first['msg']}, not {first['input']!r}") from error
+            raise InputError(f"command line: {explain(error)}") from error
         validation, available = effective.validation, effective.network.test_samples
         if validation.samples > available:
             raise InputError(f"validation.samples: {validation.samples} is more than the {available} of network.test_samples")

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cosim.errors import InputError
+from training.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,14 +79,9 @@ class RunDirectory:
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all. Raises `InputError` where that is impossible."""
         path = self / name
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
-            partial.replace(path)
+            write_whole(path, content)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
     def write_json(self, name: str, content: Any) -> None:

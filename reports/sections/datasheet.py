@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,7 @@ from reports.figures import extraction
 from reports.figures.ladder import ladder as ladder_figure
 from reports.figures.style import svg
 from reports.formatting import MISSING, engineering, number
-
-if TYPE_CHECKING:
-    from reports.datasheet import Sheet
+from reports.sheet import Sheet
 
 MODE_NAME = {
     "fixed": "Fixed bias: every bias as in the design, referenced to ground",

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.datasheet import read_sheet, render, write_datasheet
+from reports.datasheet import datasheet, render
 from reports.errors import ReportError
 from reports.sections.datasheet import value
+from reports.sheet import read_sheet
 
 FAILED = {"name": "fixed.e_dis", "value": 5.0, "min": 6.0, "typ": 6.5, "max": None, "margin": -1.0, "at": "ss, -40 C, 1.62 V"}
 PASSED = {"name": "rebiased.e_dis", "value": 6.2, "min": 6.0, "typ": None, "max": None, "margin": 0.2, "at": "ff, 27 C, 1.8 V"}
@@ -129,9 +130,11 @@ def test_points_that_failed_without_a_known_command_are_listed_all_the_same(run:
 
 
 def test_written_files_are_whole_and_the_pdf_is_one(run: Path) -> None:
-    html, pdf = write_datasheet(run)
-    assert html.read_text().startswith("<!DOCTYPE html>") and pdf.read_bytes().startswith(b"%PDF")
-    assert not list(run.glob("*.partial"))
+    made = datasheet(run)
+    assert list(made) == ["datasheet.html", "datasheet.pdf"] and not list(run.glob("datasheet.*")), "who asked writes them"
+    html, pdf = made.values()
+    assert html.startswith(b"<!DOCTYPE html>") and html.rstrip().endswith(b"</html>")
+    assert pdf.startswith(b"%PDF") and pdf.rstrip().endswith(b"%%EOF")
 
 
 def test_no_datasheet_is_one_line(tmp_path: Path) -> None:

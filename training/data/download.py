@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.files import CIFAR_TEST, CIFAR_TRAIN, IDX_FILES, DataFileError
+from training.files import write_whole
 
 IDX_NAMES = tuple(f"{name}.gz" for names in IDX_FILES.values() for name in names)
 
@@ -80,6 +81,4 @@ def _unpack(archive: Path, folder: Path) -> None:
         for name in (*CIFAR_TRAIN, *CIFAR_TEST):
             member = members.extractfile(f"cifar-10-batches-bin/{name}")
             if member is not None and not (folder / name).exists():
-                partial = folder / f"{name}.partial"
-                partial.write_bytes(member.read())
-                partial.replace(folder / name)
+                write_whole(folder / name, member.read())

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from training.errors import first_problem
+from training.files import write_whole
 from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
 from training.hardware.variation import Variation
 
@@ -114,12 +116,9 @@ class HardwareModel(Record):
     def save(self, path: Path | str) -> None:
         """Write a file whole or not at all. Raises `HardwareModelError` where that is impossible."""
         path = Path(path)
-        temporary = path.with_suffix(".partial")
         try:
-            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            temporary.replace(path)
+            write_whole(path, (self.model_dump_json(indent=1) + "\n").encode())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise HardwareModelError(f"{path}: cannot be written: {error.strerror}") from error
 
     @classmethod
@@ -144,8 +143,7 @@ class HardwareModel(Record):
         try:
             return cls.model_validate(_migrated(data, version))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise HardwareModelError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise HardwareModelError(f"{path}: {first_problem(error, 'hardware model')}") from error
 
 
 def _migrated(data: dict[str, Any], version: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.data.catalogue import SetName
-from training.errors import TrainingError
+from training.errors import TrainingError, first_problem
 from training.hardware_aware.methods import Method
 from training.hardware_aware.variation import Mismatch
 from training.recipe import Recipe
@@ -19,10 +19,6 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Reversal = Annotated[float, Field(gt=0.0)]
 Share = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Some = Field(min_length=1)
-
-
-_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-"""What pydantic calls a key that a section does not have, and one that a dataclass does not."""
 
 
 class StudyError(TrainingError):
@@ -94,10 +90,7 @@ def load_study(path: Path) -> Study:
     try:
         study = Study.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "study"
-        message = "unknown key" if first["type"] in _UNKNOWN else first["msg"].removeprefix("Value error, ")
-        raise StudyError(f"{path}: {field}: {message}") from error
+        raise StudyError(f"{path}: {first_problem(error, 'study')}") from error
     hardware = [path.parent / file for file in study.hardware]
     names: dict[str, Path] = {}
     for file in hardware:

@@ -10,12 +10,13 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.design.cells import cells_of
     from netlists.drawings import drawings
     from netlists.network import LAYERS
-    from reports.report import write_report
+    from reports.report import report
 
     network = space.design.network
     layers = dict(zip(LAYERS, (network.hidden, network.outputs), strict=True))
     for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())
     space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")
-    write_report(space.run.path, pdf=space.pdf)
+    for name, content in report(space.run.path, pdf=space.pdf).items():
+        space.run.write(name, content)
     return {}

@@ -1,0 +1,69 @@
+"""Reads the files of a run directory; whatever is wrong with one is a single line."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from reports.errors import ReportError
+
+
+def text(path: Path) -> str:
+    """Raises `ReportError` for a file that cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ReportError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def settings(path: Path) -> dict[str, Any]:
+    """The content of a TOML file. Raises `ReportError` for one that cannot be read."""
+    try:
+        return tomllib.loads(text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ReportError(f"{path}: not valid TOML: {error}") from error
+
+
+def record(path: Path) -> dict[str, Any]:
+    """The named values of a JSON file; none where there is no file. Raises `ReportError` for one that is corrupt."""
+    content = json_of(path) if path.exists() else {}
+    if not isinstance(content, dict):
+        raise ReportError(f"{path}: holds {type(content).__name__}, not an object with named values")
+    return content
+
+
+def json_of(path: Path) -> Any:
+    """The content of a JSON file. Raises `ReportError` for one that cannot be read."""
+    try:
+        return json.loads(text(path))
+    except json.JSONDecodeError as error:
+        raise ReportError(f"{path}: not valid JSON: {error}") from error
+
+
+def table(path: Path, columns: tuple[str, ...] = (), words: Collection[str] = ()) -> pd.DataFrame | None:
+    """A Parquet file, None where there is none.
+
+    Raises `ReportError` for one that is corrupt, that lacks one of `columns`, or where one of them that is not among `words`
+    holds no numbers.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors derive from these two
+        raise ReportError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from error
+    missing = [column for column in columns if column not in found.columns]
+    if missing:
+        raise ReportError(f"{path}: column {missing[0]} is missing; it has {', '.join(map(str, found.columns))}")
+    no_numbers = [column for column in columns if column not in words and not is_numeric_dtype(found[column])]
+    if no_numbers and not found.empty:
+        raise ReportError(f"{path}: column {no_numbers[0]} holds {found[no_numbers[0]].dtype}, not numbers")
+    return found
