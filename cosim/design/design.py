@@ -122,10 +122,11 @@ def explain(error: ValidationError) -> str:
     choice = CHOICES.get(section)
     if choice is not None and first["type"].startswith("union_tag"):
         return f"{section}.{choice.key}: {choice.registry.refusal(first.get('ctx', {}).get('tag'))}"
-    if choice is not None:  # its name comes first
+    chosen = choice is not None and bool(inner) and inner[0] in choice.registry
+    if chosen:  # its name comes before the field
         inner = inner[1:]
     field = ".".join([section, *inner])
-    if choice is not None and first["type"] == "missing":
+    if chosen and first["type"] == "missing":
         return f"{field}: missing; the process has no default for it"
     where = "; see docs/design.md for the keys of this section" if first["type"] == "extra_forbidden" else ""
     return f"{field}: {what_is_wrong(first)}{where}"

@@ -107,7 +107,7 @@ def test_what_does_not_fit_together_is_one_line_before_the_first_epoch(data: Spi
     ):
         with pytest.raises(ValueError, match=expected):
             train(network if not options else RCSpikeNetwork((5, 5), model()), data, **{"recipe": SHORT, **options})  # type: ignore[arg-type]
-    assert repr(RCSpikeNetwork((5, 2), model()).layers[0]) == "RCSpikeLayer(weight=[2, 5], solver='exact')"
+    assert "weight=[2, 5], solver='exact'" in repr(RCSpikeNetwork((5, 2), model()).layers[0])
 
 
 def test_an_interrupted_training_ends_in_the_same_bits(data: SpikeData, tmp_path: Path) -> None:
