@@ -100,7 +100,7 @@ def test_its_designs_make_circuits_and_drawings(site: Path) -> None:
     assert stacked.count("neuron\n") >= 4 and "Vpullup_bias" not in stacked
     assert "DRAWN synapse_stacked neuron network" in stacked
     # the process takes metres
-    assert "Xn_memory membrane n_bias n_middle 0 toy_n ad=4e-13 as=4e-13 l=2e-06 pd=2.8e-06 ps=2.8e-06 w=1e-06\n" in toy
+    assert "Xn_memory membrane n_bias n_middle 0 toy_n ad=4e-13 as=4e-13 l=1e-05 pd=2.8e-06 ps=2.8e-06 w=1e-06\n" in toy
     assert "Xmembrane membrane 0 toy_plate l=7e-06 w=7e-06\n" in toy
     assert "DRAWN synapse_current_source neuron network" in toy
 
@@ -143,7 +143,7 @@ def test_the_process_is_simulated_and_its_corners_differ(site: Path, tmp_path: P
     at = table[(table.sign == 1) & (table.code == 0.80)].set_index("corner")
     # level 1: I = kp/2 W/L (V - vto)^2 (1 + lambda V_DS) with vto 0.50 and 0.55, less what the selector takes
     for corner, overdrive in (("typical", 0.30), ("slow", 0.25)):
-        assert at.current_a[corner] == pytest.approx(50e-6 * 0.5 * overdrive**2 * (1 + 0.08 * 1.8), rel=0.15)
+        assert at.current_a[corner] == pytest.approx(50e-6 * 0.1 * overdrive**2 * (1 + 0.08 * 1.8), rel=0.15)
     assert at.current_a["slow"] < 0.8 * at.current_a["typical"]
     threshold = pd.read_parquet(tmp_path / "run" / "sweep" / "switching_threshold.parquet").set_index("corner").threshold_v
     assert 0.5 < threshold["typical"] < 1.8

@@ -48,7 +48,7 @@ class Toy(Process):
     setup = ()
     defaults: ClassVar = {
         "synapse.current_source": {
-            "nmos": fet(1.0, 2.0), "pmos": fet(2.0, 2.0), "nmos_bias_v": (0.56, 0.80), "pmos_bias_v": (1.94, 1.70),
+            "nmos": fet(1.0, 10.0), "pmos": fet(1.0, 10.0), "nmos_bias_v": (0.56, 0.80), "pmos_bias_v": (1.94, 1.70),
         },
     }  # fmt: skip
     capacitance_f_per_um2 = 1e-15
