@@ -10,10 +10,13 @@ from torch import Tensor
 from training.hardware import FloatArray
 
 
-def feature_times(features: FloatArray, minimum: FloatArray, maximum: FloatArray) -> FloatArray:
-    """Features [samples, n] as spike times [samples, n + 1]: t = scaled feature, clipped to [0, 1], and a bias spike at t = 0."""
+def feature_times(features: FloatArray, minimum: FloatArray, maximum: FloatArray, bias: bool = True) -> FloatArray:
+    """Features [samples, n] as spike times [samples, n], or [samples, n + 1] with a bias spike at t = 0.
+
+    t = scaled feature, clipped to [0, 1].
+    """
     scaled = np.clip((features - minimum) / (maximum - minimum), 0.0, 1.0)
-    return np.concatenate([scaled, np.zeros((len(scaled), 1))], axis=1)
+    return np.concatenate([scaled, np.zeros((len(scaled), 1))], axis=1) if bias else scaled
 
 
 def brightness_times(pixels: NDArray[np.uint8] | FloatArray, brightest: float) -> Tensor:

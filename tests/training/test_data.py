@@ -103,7 +103,7 @@ def test_files_that_are_not_what_they_should_be_are_one_line(fashion: Path, tmp_
     refused(r"t10k-images-idx3-ubyte: missing; give the folder")
     with pytest.raises(DataFileError, match=r"none: is no folder"):
         load("fashion-mnist", tmp_path / "none")
-    with pytest.raises(DataFileError, match=r"'imagenet' is unknown; there are iris, digits, mnist"):
+    with pytest.raises(DataFileError, match=r"'imagenet' is unknown; there are iris, wine, digits, mnist"):
         load("imagenet")
 
 

@@ -9,13 +9,16 @@ import numpy as np
 import torch
 
 from training.data.download import fetch
-from training.data.embedded import digits, iris
+from training.data.embedded import digits, iris, wine
 from training.data.files import DataFileError, read_cifar_set, read_idx_set
 from training.data.spikes import SpikeData
 from training.encoding import brightness_times
 
-SetName = Literal["iris", "digits", "mnist", "fashion-mnist", "cifar-10"]
+SetName = Literal["iris", "wine", "digits", "mnist", "fashion-mnist", "cifar-10"]
 SETS: tuple[str, ...] = get_args(SetName)
+
+EMBEDDED = {"iris": iris, "wine": wine, "digits": digits}
+"""Sets that need no file."""
 
 BRIGHTEST = 255.0
 # What the archive, or other libraries, call the folder of a set.
@@ -27,20 +30,18 @@ FOLDERS = {
 
 
 def load(name: str, folder: Path | str | None = None) -> SpikeData:
-    """A data set as spike times, in its official split (Iris and digits: stratified, seed 0).
+    """A data set as spike times, in its official split (those that need no file: stratified, seed 0).
 
     Args:
         name: one of `SETS`.
         folder: holds the official files, directly or in a folder of the set's name; they are downloaded to the user's cache
-            where None. Iris and digits need no files.
+            where None. Iris, wine and digits need no files.
 
     Raises:
         DataFileError: an unknown name, a file that is missing, truncated or another; one line.
     """
-    if name == "iris":
-        return iris()
-    if name == "digits":
-        return digits()
+    if name in EMBEDDED:
+        return EMBEDDED[name]()
     if name not in FOLDERS:
         raise DataFileError(f"data set {name!r} is unknown; there are {', '.join(SETS)}")
     return _images(name, fetch(name) if folder is None else _set_folder(Path(folder), name))

@@ -17,7 +17,8 @@ class SpikeData:
 
     `minimum` and `maximum` [features], or [1] for pixels, are the scaling of the features, taken from the training set alone;
     `train_rows` and `test_rows` are the rows of the data set that each sample came from. `image` is the shape
-    (channels, height, width) of a sample that is one; a convolutional network takes `as_images()`.
+    (channels, height, width) of a sample that is one; a convolutional network takes `as_images()`. `class_names` are what a table
+    calls its classes, in the order of the labels.
     """
 
     train_t: Tensor
@@ -29,6 +30,7 @@ class SpikeData:
     train_rows: list[int]
     test_rows: list[int]
     image: tuple[int, int, int] | None = None
+    class_names: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> int:
