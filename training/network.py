@@ -20,18 +20,19 @@ class RCSpikeNetwork(nn.Module):
 
     Args:
         sizes: neurons from the input spikes to the outputs, e.g. (5, 5, 5).
-        model: hardware of every layer.
+        model: hardware of every layer, or of each in turn.
         options: keyword arguments of `RCSpikeLayer`.
     """
 
-    def __init__(self, sizes: Sequence[int], model: NormalisedModel, **options: Any) -> None:
+    def __init__(self, sizes: Sequence[int], model: NormalisedModel | Sequence[NormalisedModel], **options: Any) -> None:
         super().__init__()
         if len(sizes) < 2:
             raise ValueError(f"sizes: {tuple(sizes)} has no layer; give the number of inputs and of neurons, e.g. (5, 5, 5)")
         self.sizes = tuple(sizes)
+        models = _of_layers(model, len(sizes) - 1)
         self.layers = nn.ModuleList(
-            RCSpikeLayer(inputs, outputs, model, fan_out=fan_out, **options)
-            for inputs, outputs, fan_out in zip(sizes, sizes[1:], (*sizes[2:], 0), strict=False)
+            RCSpikeLayer(inputs, outputs, of_layer, fan_out=fan_out, **options)
+            for inputs, outputs, fan_out, of_layer in zip(sizes[:-1], sizes[1:], (*sizes[2:], 0), models, strict=True)
         )
 
     @classmethod
@@ -49,10 +50,11 @@ class RCSpikeNetwork(nn.Module):
     def __iter__(self) -> Iterator[RCSpikeLayer]:
         return (layer for layer in self.layers if isinstance(layer, RCSpikeLayer))
 
-    def bind(self, model: NormalisedModel, weight_range: WeightRange | None = None) -> None:
-        """Put every layer on another hardware model; the weights stay."""
-        for layer in self:
-            layer.bind(model, weight_range)
+    def bind(self, model: NormalisedModel | Sequence[NormalisedModel], weight_range: WeightRange | None = None) -> None:
+        """Put every layer on another hardware model, or each on its own; the weights stay."""
+        layers = list(self)
+        for layer, of_layer in zip(layers, _of_layers(model, len(layers)), strict=True):
+            layer.bind(of_layer, weight_range)
 
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
         """Draw all weights: see `RCSpikeLayer.reset_parameters`."""
@@ -77,6 +79,14 @@ class RCSpikeNetwork(nn.Module):
             else:
                 t = layer(t)
         return outputs
+
+
+def _of_layers(model: NormalisedModel | Sequence[NormalisedModel], layers: int) -> Sequence[NormalisedModel]:
+    """A model for each layer. Raises ValueError where there are not as many."""
+    models = [model] * layers if isinstance(model, NormalisedModel) else list(model)
+    if len(models) != layers:
+        raise ValueError(f"model: {len(models)} for {layers} layers; give one, or one a layer")
+    return models
 
 
 def _within(weight: FloatArray, span: WeightRange) -> FloatArray:

@@ -11,7 +11,15 @@ the voltage that a probe would show.
 """
 
 from training.hardware.curve import Curve, FloatArray, HardwareModelError, OutOfRange, Quantity
-from training.hardware.model import REFERENCE_FILE, SCHEMA_VERSION, HardwareModel, NeuronHardware, Sign, SynapseHardware
+from training.hardware.model import (
+    REFERENCE_FILE,
+    SCHEMA_VERSION,
+    ColumnHardware,
+    HardwareModel,
+    NeuronHardware,
+    Sign,
+    SynapseHardware,
+)
 from training.hardware.normalised import NormalisedModel, NormalisedSynapse, firing_law, normalise
 from training.hardware.synapse_table import SynapseTable, WeightRange, constant_beta
 from training.hardware.variation import Matrix, Variation, VariedParameter
@@ -19,6 +27,7 @@ from training.hardware.variation import Matrix, Variation, VariedParameter
 __all__ = [
     "REFERENCE_FILE",
     "SCHEMA_VERSION",
+    "ColumnHardware",
     "Curve",
     "FloatArray",
     "HardwareModel",

@@ -10,12 +10,14 @@ from pydantic import Field, ValidationError
 
 from training.errors import first_problem
 from training.files import write_whole
+from training.hardware.columns import column_of
 from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
-`origin`, which older versions leave empty."""
+`origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
+whose input lines are loaded as its output line is."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
@@ -60,6 +62,9 @@ class NeuronHardware(Record):
     firing: Curve = Field(description="displacement at the start of the firing phase (V) -> spike time after it (s)")
     earliest_spike: Quantity = Field(description="spike time of a membrane that is past the threshold (s)")
     fan_out: int = Field(description="synapses on the output spike line when the firing curve was measured")
+    inputs_loaded_with: int | None = Field(
+        default=None, description="synapses on each input line when the charges were measured; as many as fan_out where null"
+    )
     load_delay: Quantity = Field(description="delay of the output spike per synapse on its line (s)")
     delay: Quantity = Field(description="output spike after the membrane crosses its static threshold (s)")
     idle_charge_on: Quantity = Field(description="charge of the spike arriving at a synapse that is off (C)")
@@ -79,9 +84,26 @@ class NeuronHardware(Record):
         """Distance from rest to threshold, volt (positive)."""
         return abs(self.rest.value - self.threshold.value)
 
+    @property
+    def loaded_inputs(self) -> int:
+        """Synapses on each input line when the charges were measured."""
+        return self.fan_out if self.inputs_loaded_with is None else self.inputs_loaded_with
+
+
+class ColumnHardware(Record):
+    """A neuron and its synapses as they were measured in a column of one size."""
+
+    plus: SynapseHardware
+    minus: SynapseHardware
+    neuron: NeuronHardware
+
 
 class HardwareModel(Record):
-    """Everything that training may know of a circuit, at one corner and one temperature."""
+    """Everything that training may know of a circuit, at one corner and one temperature.
+
+    `plus`, `minus` and `neuron` are those of one column, `columns` those of the other sizes in use: `at` gives the model of a
+    layer.
+    """
 
     schema_version: int = SCHEMA_VERSION
     name: str
@@ -97,7 +119,26 @@ class HardwareModel(Record):
     plus: SynapseHardware
     minus: SynapseHardware
     neuron: NeuronHardware
+    columns: tuple[ColumnHardware, ...] = Field(default=(), description="the same in columns of other sizes")
     variation: Variation | None = Field(default=None, description="spread over Monte Carlo dies, where they were simulated")
+
+    @property
+    def all_columns(self) -> tuple[ColumnHardware, ...]:
+        """The column that the model is of, then those of other sizes."""
+        return (ColumnHardware(plus=self.plus, minus=self.minus, neuron=self.neuron), *self.columns)
+
+    def at(self, synapses: int, neurons: int | None = None) -> HardwareModel:
+        """The model of a layer: its column, with the others behind it.
+
+        Args:
+            synapses: on the membrane of each neuron, i.e. inputs of the layer.
+            neurons: of the layer, i.e. synapses on each of its input lines; any where None.
+
+        Raises `HardwareModelError` for a size that was not characterised and does not follow from those that were.
+        """
+        column = column_of(self, synapses, neurons)
+        others = tuple(one for one in self.all_columns if one != column)
+        return self.model_copy(update={**dict(column), "columns": others})
 
     def synapse(self, sign: int) -> SynapseHardware:
         """The synapses of one sign: codes, currents, reversals and charges, over the current at rest."""

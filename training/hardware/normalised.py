@@ -94,13 +94,22 @@ def firing_law(v: FloatArray, e_dis: float) -> FloatArray:
     return (math.log1p(-b) - np.log1p(-b * np.asarray(v))) / math.log1p(-b)
 
 
-def normalise(model: HardwareModel, points: int = 129) -> NormalisedModel:
+def normalise(
+    model: HardwareModel, points: int = 129, *, synapses: int | None = None, fan_out: int | None = None
+) -> NormalisedModel:
     """SI to the numbers of the neuron equation. The only place where that happens.
 
     Args:
         model: the extracted hardware.
         points: grid points per weight curve (logarithmic in |w|), and half as many again for the firing curve.
+        synapses: of the column, i.e. inputs of the layer; the size that the model is of where None.
+        fan_out: synapses on the output line, i.e. neurons of the next layer; as it was measured where None. An `RCSpikeLayer`
+            puts its own in its place.
+
+    Raises `HardwareModelError` for a column that was not characterised and does not follow from those that were.
     """
+    if synapses is not None:
+        model = model.at(synapses)
     v_th, charge_unit = model.neuron.v_th_v, model.neuron.capacitance_f * model.neuron.v_th_v
 
     def synapse(sign: Sign) -> NormalisedSynapse:
@@ -116,18 +125,20 @@ def normalise(model: HardwareModel, points: int = 129) -> NormalisedModel:
 
     displacement = np.linspace(model.neuron.firing.x[0], model.neuron.firing.x[-1], 8 * points)
     low, high = model.neuron.linear_range
+    driven = model.neuron.fan_out if fan_out is None else fan_out
+    load_delay = model.neuron.load_delay.value / model.phase_s
     return NormalisedModel(
         plus=synapse(1),
         minus=synapse(-1),
         firing_v=displacement / v_th,
-        firing_t=model.neuron.firing(displacement) / model.phase_s,
+        firing_t=model.neuron.firing(displacement) / model.phase_s + (driven - model.neuron.fan_out) * load_delay,
         e_dis=model.neuron.discharger_reversal.value / v_th,
         v_reset=model.neuron.reset_error.value / v_th,
         idle_kick_on=model.neuron.idle_charge_on.value / charge_unit,
         idle_kick_off=model.neuron.idle_charge_off.value / charge_unit,
         idle_kick_off_tail=model.neuron.idle_charge_off_tail.value / charge_unit,
-        fan_out=model.neuron.fan_out,
-        load_delay=model.neuron.load_delay.value / model.phase_s,
+        fan_out=driven,
+        load_delay=load_delay,
         tail_reference=model.tail_reference_s / model.phase_s,
         linear_range=(low / v_th, high / v_th),
     )
