@@ -11,14 +11,18 @@ import torch
 from training.data.download import fetch
 from training.data.embedded import digits, iris, wine
 from training.data.files import DataFileError, read_cifar_set, read_idx_set
-from training.data.spikes import SpikeData
+from training.data.spikes import SpikeData, first_test_samples
 from training.encoding import brightness_times
 
 SetName = Literal["iris", "wine", "digits", "mnist", "fashion-mnist", "cifar-10"]
 SETS: tuple[str, ...] = get_args(SetName)
 
-EMBEDDED = {"iris": iris, "wine": wine, "digits": digits}
+TABLES = {"iris": iris, "wine": wine}
+EMBEDDED = {**TABLES, "digits": digits}
 """Sets that need no file."""
+
+FEATURES = {"iris": 4, "wine": 13, "digits": 64, "mnist": 784, "fashion-mnist": 784, "cifar-10": 3072}
+"""Inputs of a sample, without a bias spike."""
 
 BRIGHTEST = 255.0
 # What the archive, or other libraries, call the folder of a set.
@@ -45,6 +49,26 @@ def load(name: str, folder: Path | str | None = None) -> SpikeData:
     if name not in FOLDERS:
         raise DataFileError(f"data set {name!r} is unknown; there are {', '.join(SETS)}")
     return _images(name, fetch(name) if folder is None else _set_folder(Path(folder), name))
+
+
+def load_split(
+    name: str, folder: Path | str | None = None, *, test_samples: int, split_seed: int = 0, bias: bool = True
+) -> SpikeData:
+    """A data set with so many test samples, and a bias spike as its last input where `bias`.
+
+    The split is drawn by `split_seed`, stratified; sets that come split keep their training part and the first of their test
+    samples. Raises `DataFileError` as `load` does, and where there are not so many samples.
+    """
+    if name in TABLES:
+        return TABLES[name](test_samples, split_seed, bias)
+    if name == "digits":
+        data = digits(test_samples, split_seed)
+    else:
+        data = load(name, folder)
+        if test_samples > len(data.test_labels):
+            raise DataFileError(f"test_samples: {test_samples} is more than the {len(data.test_labels)} of {name}")
+        data = first_test_samples(data, test_samples)
+    return data.with_bias() if bias else data
 
 
 def _set_folder(folder: Path, name: str) -> Path:

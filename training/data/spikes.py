@@ -40,6 +40,11 @@ class SpikeData:
     def classes(self) -> int:
         return int(self.train_labels.max()) + 1
 
+    def with_bias(self) -> SpikeData:
+        """The same samples with an input more, which spikes at the start of every phase."""
+        train, test = (torch.cat([t.flatten(1), t.new_zeros(len(t), 1)], 1) for t in (self.train_t, self.test_t))
+        return replace(self, train_t=train, test_t=test, image=None)
+
     def as_images(self) -> SpikeData:
         """The same samples as [samples, channels, height, width]. Raises ValueError for a set without pictures."""
         if self.image is None:
@@ -82,6 +87,11 @@ def reduced(data: SpikeData, samples: int, seed: int = 0) -> SpikeData:
         raise ValueError(f"train_samples: {samples} must lie in 1 .. {total}")
     order = torch.randperm(total, generator=torch.Generator().manual_seed(seed)).tolist()
     return replace(_chosen(data, order[:samples], []), test_t=data.test_t, test_labels=data.test_labels, test_rows=data.test_rows)
+
+
+def first_test_samples(data: SpikeData, samples: int) -> SpikeData:
+    """The whole training set, and the first so many test samples."""
+    return replace(data, test_t=data.test_t[:samples], test_labels=data.test_labels[:samples], test_rows=data.test_rows[:samples])
 
 
 def _chosen(data: SpikeData, train: Sequence[int], test: Sequence[int]) -> SpikeData:

@@ -51,6 +51,11 @@ def load_table(table: Table, *, test_samples: int, split_seed: int = 0, bias: bo
     return replace(data, class_names=classes)
 
 
+def columns_of(file: Path) -> tuple[str, ...]:
+    """Names of the columns. Raises `DataFileError` for a file that cannot be read as a table."""
+    return tuple(str(name) for name in _read(file).columns)
+
+
 def _read(file: Path) -> pd.DataFrame:
     if file.suffix.lower() not in FORMATS:
         raise DataFileError(f"{file}: is neither {' nor '.join(FORMATS)}; write the table as one of these")
