@@ -34,6 +34,10 @@ _INCLUDE = re.compile(r"^\s*\.(?:inc|include|lib)\s+[\"']?(?P<path>[^\s\"']+)", 
 _SAVE = re.compile(r"[vi]\([\w.#:+/!%~-]+\)|@[\w.#:+/!%~-]+\[\w+\]", re.IGNORECASE)
 
 
+Start = tuple[tuple[str, float], ...]
+"""Nodes, as ngspice names them, and their voltages (V)."""
+
+
 @dataclass(frozen=True)
 class SolverOptions:
     """How ngspice solves; the fields are ngspice's own options (manual, chapter 15.1), SI units."""
@@ -143,7 +147,8 @@ class Deck:
     to keep, as ngspice names them: `v(node)`, `i(vsource)`, `@device[parameter]`. `seed` decides the random numbers
     (`agauss`, ...); without one each is its nominal value. `values` are numbers that replace those of the netlist
     (`with_values`). `plain`: load the deck as it is, without any of the engine's short cuts. `setup`: what ngspice is told before
-    it loads the deck, lines of a .spiceinit.
+    it loads the deck, lines of a .spiceinit. `start` holds the voltages of its nodes at time zero, where they are known
+    (`Waveforms.start`); the simulator finds them otherwise.
     """
 
     title: str
@@ -156,6 +161,7 @@ class Deck:
     values: tuple[tuple[str, float], ...] = ()
     plain: bool = False
     setup: tuple[str, ...] = ()
+    start: Start = ()
 
     def __post_init__(self) -> None:
         if not self.title.strip() or len(self.title.splitlines()) != 1:
@@ -188,6 +194,9 @@ class Deck:
 
     def cards(self) -> str:
         """All lines but the title, as plain ngspice reads them."""
+        return started(self._cards(), self.start)
+
+    def _cards(self) -> str:
         return self.base.cards(netlist_values.replaced(self.netlist, self.values) if self.values else self.netlist, self.seed)
 
     def text(self) -> str:
@@ -200,12 +209,20 @@ class Deck:
     def whole_cards(self) -> str:
         """All lines but the title, with the random numbers in place."""
         flat = flat_deck(self.base) if self.seed is not None else None
-        return flat.text(flat.numbers(dict(self.values), self.seed)) if flat and flat.draws_numbers else self.cards()
+        if not (flat and flat.draws_numbers):
+            return self.cards()
+        return started(flat.text(flat.numbers(dict(self.values), self.seed)), self.start)
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the result, the files it includes among it; the title does not."""
-        parts = [_base_digest(self.base, _included(self.netlist, self.library)), self.values, self.seed, self.plain]
+        parts = [_base_digest(self.base, _included(self.netlist, self.library)), self.values, self.seed, self.plain, self.start]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def started(cards: str, start: Start) -> str:
+    """The cards of a deck with its node voltages at time zero."""
+    held = "".join(f".ic v({node})={volts!r}\n" for node, volts in start)
+    return cards.removesuffix(".end\n") + held + ".end\n" if held else cards
 
 
 @functools.lru_cache(maxsize=256)

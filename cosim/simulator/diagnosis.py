@@ -31,6 +31,9 @@ _RUN_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile(r"^(?P<what>run simulation\(s\) aborted|run simulation not started)"), Reason.NO_CONVERGENCE),
 )
 
+_TRANSIENT_OPERATING_POINT = re.compile(r"^(?:Note: )?Transient op (?:started|finished)")
+_DOUBTFUL_PIVOT = re.compile(r"^(?:Warning: |Note: )?(?P<what>.*\bpivot\b.*)", re.IGNORECASE)
+
 Finding = tuple[Reason, str]
 
 
@@ -46,6 +49,25 @@ def run_failure(lines: list[str]) -> Finding | None:
         return finding
     singular = _last_singular(lines)
     return (Reason.SINGULAR_MATRIX, singular) if singular else finding
+
+
+def doubtful_solution(lines: list[str]) -> Finding | None:
+    """Why a run that ended well is no result all the same.
+
+    Where stepping gmin and the sources both fail, ngspice starts from a pseudo-transient in which slow nodes have not settled:
+    currents that are not there flow for the whole run. A singular matrix on the way names the node that nothing holds.
+    """
+    singular = _last_singular(lines)
+    if singular:
+        return Reason.SINGULAR_MATRIX, singular
+    if pivot := next((match["what"].strip() for line in lines if (match := _DOUBTFUL_PIVOT.match(line))), None):
+        return Reason.SINGULAR_MATRIX, pivot
+    if any(_TRANSIENT_OPERATING_POINT.match(line) for line in lines):
+        return (
+            Reason.OPERATING_POINT,
+            "neither gmin nor source stepping led to one, and that of a pseudo-transient has not settled",
+        )
+    return None
 
 
 def _with_their_cards(lines: list[str]) -> list[str]:

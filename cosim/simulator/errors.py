@@ -19,6 +19,7 @@ class Reason(StrEnum):
     MISSING_INCLUDE = "missing_include"
     NO_CONVERGENCE = "no_convergence"
     SINGULAR_MATRIX = "singular_matrix"
+    OPERATING_POINT = "operating_point"
     STALE = "stale"
     PARTIAL = "partial"
     NOT_FINITE = "not_finite"

@@ -11,14 +11,15 @@ import logging
 import math
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
-from cosim.simulator.deck import SETTINGS, Analysis, DcSweep, Deck, OperatingPoint, Transient, flat_deck
-from cosim.simulator.diagnosis import load_failure, run_failure
+from cosim.simulator.deck import SETTINGS, Analysis, DcSweep, Deck, OperatingPoint, Start, Transient, flat_deck, started
+from cosim.simulator.diagnosis import doubtful_solution, load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.flattening import FlatDeck
 from cosim.simulator.waveforms import FloatArray, Waveforms
@@ -26,6 +27,9 @@ from cosim.simulator.waveforms import FloatArray, Waveforms
 LIBRARY_NAMES = ("libngspice.so", "libngspice.so.0", "libngspice.dylib")
 # A behavioural source may complain at every iteration.
 LOG_END_LINES = 1000
+OPERATING_POINT_RELTOLS = (3e-6, 1e-5, 1e-4)
+"""Relative tolerances at which an operating point is looked for, the first that has one; Newton's last step leaves far less."""
+_COMMAND_LENGTH = 1000
 _NOT_FOUND = (
     "libngspice was not found; install it (Debian, Ubuntu: apt install libngspice0; Fedora: dnf install libngspice; "
     "macOS: brew install libngspice) or set NGSPICE_LIBRARY_PATH to the file"
@@ -55,6 +59,7 @@ class _Loaded:
     flat: FlatDeck
     fixed: list[float]
     numbers: list[float]
+    start: Start = ()
 
 
 class NgspiceSession:
@@ -111,10 +116,16 @@ class NgspiceSession:
         self._setup = lines
 
     def _run_plain(self, deck: Deck) -> Waveforms:
-        self._clear()
-        title = self._load(deck.whole_cards())
+        title = ""
+
+        def stand(start: Start) -> str:
+            nonlocal title
+            self._clear()
+            title = self._load(started(deck.whole_cards(), start))
+            return title
+
         try:
-            return self._simulate(deck, title)
+            return self._solve(deck, stand, deck.start)
         finally:
             self._clear()
 
@@ -123,18 +134,77 @@ class NgspiceSession:
         # Numbers that no command sets are in the text; the others are set by command even on a circuit that was just loaded,
         # because ngspice reads a number in a netlist and in a command with different rounding.
         fixed = [number for number, slot in zip(numbers, flat.slots, strict=True) if slot.command is None]
-        if self._loaded is None or self._loaded.flat is not flat or self._loaded.fixed != fixed:
-            self._clear()
-            nominal = [number if slot.command is None else slot.nominal for number, slot in zip(numbers, flat.slots, strict=True)]
-            self._loaded = _Loaded(self._load(flat.text(nominal)), flat, fixed, [math.nan] * len(numbers))
-        for slot, number, present in zip(flat.slots, numbers, self._loaded.numbers, strict=True):
-            if slot.command is not None and number != present:
-                self._command(f"{slot.command}{number!r}")
-        self._loaded.numbers = numbers
+
+        def stand(start: Start) -> str:
+            loaded = self._loaded
+            if loaded is None or loaded.flat is not flat or loaded.fixed != fixed or loaded.start != start:
+                self._clear()
+                nominal = [n if slot.command is None else slot.nominal for n, slot in zip(numbers, flat.slots, strict=True)]
+                title = self._load(started(flat.text(nominal), start))
+                loaded = self._loaded = _Loaded(title, flat, fixed, [math.nan] * len(numbers), start)
+            for slot, number, present in zip(flat.slots, numbers, loaded.numbers, strict=True):
+                if slot.command is not None and number != present:
+                    self._command(f"{slot.command}{number!r}")
+            loaded.numbers = numbers
+            return loaded.title
+
+        same = self._loaded is not None and self._loaded.flat is flat and self._loaded.fixed == fixed
         try:
-            return self._simulate(deck, self._loaded.title)
+            return self._solve(deck, stand, deck.start or (self._loaded.start if self._loaded and same else ()))
         finally:
             self._command("destroy all")
+
+    def _solve(self, deck: Deck, stand: Callable[[Start], str], start: Start) -> Waveforms:
+        """Simulate from an operating point that is one.
+
+        `stand` makes ngspice hold the circuit, with nodes held at `start` at time zero, and gives its title. At a tight tolerance
+        the search for an operating point fails where many nodes float, and ngspice goes on from a false one. It is therefore
+        solved at a tolerance at which it converges, and where it is known, it is where the analysis starts.
+        """
+        title = stand(start)
+        transient = isinstance(deck.analysis, Transient) and not deck.analysis.use_initial_conditions
+        if deck.start or not transient or deck.options.reltol >= OPERATING_POINT_RELTOLS[0]:
+            try:
+                return self._simulate(deck, title, deck.start)
+            except SimulationError as error:
+                if deck.start or not transient or error.reason is not Reason.OPERATING_POINT:
+                    raise
+        start = self._operating_point(deck)
+        return self._simulate(deck, stand(start), start)
+
+    def _operating_point(self, deck: Deck) -> Start:
+        """Node voltages at time zero of the circuit that is loaded. Raises `SimulationError` where no tolerance gives one."""
+        finding: tuple[Reason, str] | None = None
+        for reltol in OPERATING_POINT_RELTOLS:
+            for command in ("destroy all", f"option reltol={max(reltol, deck.options.reltol)!r}", "save all"):
+                self._command(command)
+            if finding := load_failure(self._hear()):
+                break
+            self._command("op")
+            lines = self._hear()
+            finding = run_failure(lines) or doubtful_solution(lines)
+            if finding is None:
+                break
+        start = self._node_voltages() if finding is None else ()
+        # What the deck itself asks for holds again.
+        for command in ("destroy all", "delete all", f"option reltol={deck.options.reltol!r}", *_saves(deck.save)):
+            self._command(command)
+        self._hear()
+        if finding is not None:
+            raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
+        return start
+
+    def _node_voltages(self) -> Start:
+        """Of the operating point that was just solved; currents and what lies inside a device are left out."""
+        shared = self._shared._ngspice_shared
+        plot = shared.ngSpice_CurPlot()
+        names: list[str] = []
+        vectors = shared.ngSpice_AllVecs(plot)
+        while vectors[len(names)] != ffi.NULL:
+            names.append(ffi.string(vectors[len(names)]).decode())
+        prefix = ffi.string(plot).decode()
+        nodes = sorted(name for name in names if "#" not in name and "@" not in name)
+        return tuple((name, float(self._vector(prefix, name)[0])) for name in nodes)
 
     def _load(self, cards: str) -> str:
         """Load a circuit and return its title."""
@@ -148,15 +218,16 @@ class NgspiceSession:
             raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be loaded')}: {finding[1]}")
         return title
 
-    def _simulate(self, deck: Deck, title: str) -> Waveforms:
+    def _simulate(self, deck: Deck, title: str, start: Start = ()) -> Waveforms:
         if finding := load_failure(self._hear()):
             raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be set')}: {finding[1]}")
         self._command("run")
-        if finding := run_failure(self._hear()):
+        lines = self._hear()
+        if finding := run_failure(lines) or doubtful_solution(lines):
             raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
-        return self._read(deck, title)
+        return self._read(deck, title, start)
 
-    def _read(self, deck: Deck, title: str) -> Waveforms:
+    def _read(self, deck: Deck, title: str, start: Start) -> Waveforms:
         self._command("echo $curplottitle")
         if [line.strip() for line in self._hear()] != [title]:
             raise SimulationError(Reason.STALE, "ngspice holds no result of this deck")
@@ -164,7 +235,7 @@ class NgspiceSession:
         vectors = {name: self._vector(plot, name) for name in deck.save}
         axis = self._axis(plot, deck.analysis, len(next(iter(vectors.values()))))
         _check_complete(deck.analysis, axis, vectors)
-        return Waveforms(axis, vectors, _outer_axis(deck.analysis))
+        return Waveforms(axis, vectors, _outer_axis(deck.analysis), start)
 
     def _axis(self, plot: str, analysis: Analysis, points: int) -> FloatArray:
         match analysis:
@@ -210,6 +281,7 @@ _NAMES = {
     Reason.MISSING_INCLUDE: "missing file",
     Reason.NO_CONVERGENCE: "no convergence",
     Reason.SINGULAR_MATRIX: "singular matrix",
+    Reason.OPERATING_POINT: "no operating point",
     Reason.MISSING_VECTOR: "missing vector",
 }
 
@@ -235,6 +307,16 @@ def _find_library() -> str:
             ctypes.CDLL(name)
             return name
     raise SimulationError(Reason.LIBRARY_MISSING, _NOT_FOUND)
+
+
+def _saves(names: tuple[str, ...]) -> list[str]:
+    """Commands that keep these vectors; PySpice takes lines of 1023 characters."""
+    commands = [""]
+    for name in names:
+        if len(commands[-1]) + len(name) > _COMMAND_LENGTH:
+            commands.append("")
+        commands[-1] += f" {name}"
+    return [f"save{words}" for words in commands]
 
 
 def _vector_name(name: str) -> str:

@@ -16,12 +16,19 @@ class Waveforms:
     """Vectors of one simulation over their axis.
 
     `axis` [n] is the time (s), the swept value, or a single 0 for an operating point; `outer_axis` [n] is the value of the
-    slower sweep of a nested one, else None.
+    slower sweep of a nested one, else None. `start` holds the nodes and voltages (V) that a transient was made to start from.
     """
 
-    def __init__(self, axis: FloatArray, vectors: Mapping[str, FloatArray], outer_axis: FloatArray | None = None) -> None:
+    def __init__(
+        self,
+        axis: FloatArray,
+        vectors: Mapping[str, FloatArray],
+        outer_axis: FloatArray | None = None,
+        start: tuple[tuple[str, float], ...] = (),
+    ) -> None:
         self.axis = axis
         self.outer_axis = outer_axis
+        self.start = start
         self._vectors = {name.lower(): values for name, values in vectors.items()}
 
     @property

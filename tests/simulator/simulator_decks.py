@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.simulator import DcSweep, Deck, OperatingPoint, Reason, Transient, Waveforms
+from cosim.simulator import DcSweep, Deck, OperatingPoint, Reason, SolverOptions, Transient, Waveforms
 
 RC_S = 1e-6
 STEP = OperatingPoint()
@@ -48,6 +48,21 @@ def fets(count: int = 64) -> Deck:
     cards = [f"m{k} d g 0 0 n w=1u l=0.2u" for k in range(count)]
     netlist = "\n".join(["vd d 0 1", "vg g 0 1", *cards, ".model n nmos level=14 version=4.5"])
     return Deck("fets", netlist, "", DcSweep("vd", 0.0, 1.0, 0.05), ("i(vd)",))
+
+
+def follower(bias_v: float = 0.6, reltol: float = 1e-6) -> Deck:
+    """A transistor that discharges a capacitor from its operating point, at a tolerance tighter than that of the point itself."""
+    netlist = (
+        f"vg g 0 {bias_v!r}\nvd d 0 1\nr1 d out 100k\nm1 out g 0 0 n w=1u l=0.2u\nc1 out 0 10f\n"
+        "i1 out 0 pulse(0 1u 1n 1n 1n 20n 100n)\n.model n nmos level=14 version=4.5"
+    )
+    return Deck(f"follower {bias_v}", netlist, "", Transient(50e-9, 1e-9, 1e-9), ("v(out)",), SolverOptions(reltol=reltol))
+
+
+def floating() -> Deck:
+    """A net that hangs on capacitors alone, as layout extraction leaves them."""
+    netlist = "v1 a 0 1\nr1 a b 1k\nr2 b 0 1k\nc1 lost 0 1f\nc2 lost b 1f"
+    return Deck("floating", netlist, "", STEP, ("v(b)",))
 
 
 def broken() -> dict[str, tuple[Deck, Reason]]:
@@ -95,6 +110,10 @@ def broken() -> dict[str, tuple[Deck, Reason]]:
 def everything(waveforms: Waveforms) -> dict[str, object]:
     row: dict[str, object] = {"axis": waveforms.axis, "pid": os.getpid()}
     return row | {name: waveforms[name] for name in waveforms.names}
+
+
+def starting_point(waveforms: Waveforms) -> dict[str, object]:
+    return dict(waveforms.start)
 
 
 def last_value(waveforms: Waveforms, name: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cosim.errors import InputError
 from cosim.simulator import DcSweep, Deck, OperatingPoint, Reason, SimulationError, SolverOptions, Transient, Waveforms
-from cosim.simulator.diagnosis import load_failure, run_failure
+from cosim.simulator.diagnosis import doubtful_solution, load_failure, run_failure
 
 DECK = Deck("title", "v1 a 0 1\nr1 a 0 1k", "* models", OperatingPoint(), ("v(a)",))
 
@@ -138,3 +138,17 @@ def test_ngspice_messages_are_told_from_netlist_text_that_is_echoed() -> None:
         Reason.SINGULAR_MATRIX,
         "check node b",
     )
+
+
+def test_a_pseudo_transient_or_a_singular_matrix_is_no_operating_point() -> None:
+    stepped = ["Note: Starting dynamic gmin stepping", "Trying gmin =   1.0E-03 Note: One successful gmin step"]
+    assert doubtful_solution([*stepped, "Note: Dynamic gmin stepping completed"]) is None
+    fallback = [
+        *stepped,
+        "Warning: source stepping failed",
+        "Note: Transient op started",
+        "Note: Transient op finished successfully",
+    ]
+    assert doubtful_solution(fallback)[0] is Reason.OPERATING_POINT
+    singular = doubtful_solution(["Warning: singular matrix:  check node x1.lost", *fallback])
+    assert singular == (Reason.SINGULAR_MATRIX, "check node x1.lost")

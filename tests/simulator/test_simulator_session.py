@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -9,7 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulator_decks import RC_S, broken, diode, divider, everything, fails, fets, missing_name, random_divider, rc, read_raw
+from simulator_decks import (
+    RC_S,
+    broken,
+    diode,
+    divider,
+    everything,
+    fails,
+    fets,
+    floating,
+    follower,
+    missing_name,
+    random_divider,
+    rc,
+    read_raw,
+    starting_point,
+)
 from simulator_sessions import (
     broken_between_good,
     growth_mb,
@@ -19,7 +35,7 @@ from simulator_sessions import (
     threads_of_session,
 )
 
-from cosim.simulator import DcSweep, Deck, Outcome, Point, Reason, SolverOptions, WorkerPool, simulate, spiceinit
+from cosim.simulator import DcSweep, Deck, OperatingPoint, Outcome, Point, Reason, SolverOptions, WorkerPool, simulate, spiceinit
 
 pytestmark = pytest.mark.slow
 
@@ -182,3 +198,39 @@ def test_saved_device_parameters_and_hierarchical_nodes() -> None:
     result = row(deck)
     assert result["v(x1.m)"][0] == pytest.approx(0.5)
     assert result["@r.x1.r1[i]"][0] == pytest.approx(0.5e-3)
+
+
+def test_a_net_on_capacitors_alone_is_a_failure_that_names_it() -> None:
+    outcome = run(floating())[0]
+    assert outcome.error is not None and outcome.error.reason is Reason.SINGULAR_MATRIX
+    assert "lost" in str(outcome.error)
+
+
+def test_a_transient_starts_from_the_operating_point() -> None:
+    """The point is solved at a looser tolerance than the transient; it is that of an analysis of its own, and stays there."""
+    deck = follower()
+    alone = row(Deck("point", deck.netlist, "", OperatingPoint(), ("v(out)", "v(d)", "v(g)")))
+    start = simulate([Point({}, deck, starting_point)])[0].row
+    assert start is not None and start == pytest.approx({"d": 1.0, "g": 0.6, "out": alone["v(out)"][0]}, rel=1e-5)
+    before = row(deck)
+    at_rest = before["v(out)"][before["axis"] < 0.9e-9]
+    assert len(at_rest) > 2 and np.ptp(at_rest) < 1e-6 < np.ptp(before["v(out)"])
+
+
+def test_what_is_loaded_before_does_not_change_where_a_transient_starts() -> None:
+    decks = [follower(0.6), follower(0.55), follower(0.6), follower(0.62), follower(0.55)]
+    together = [outcome.row["v(out)"].tobytes() for outcome in run(*decks) if outcome.row]
+    alone = [row(deck)["v(out)"].tobytes() for deck in decks]
+    assert together == alone and len(set(alone)) == 3
+
+
+def test_a_stand_alone_deck_with_its_start_gives_the_same_numbers(tmp_path: Path) -> None:
+    deck = follower()
+    start = simulate([Point({}, deck, starting_point)])[0].row
+    assert start is not None
+    known = dataclasses.replace(deck, start=tuple(start.items()))
+    (tmp_path / "deck.spice").write_text(known.text())
+    (tmp_path / ".spiceinit").write_text(spiceinit(known.setup))
+    theirs, ours = plain_ngspice(tmp_path, "deck.spice"), row(known)
+    assert np.array_equal(theirs["v(out)"], ours["v(out)"]) and known.digest() != deck.digest()
+    assert ours["v(out)"][-1] == pytest.approx(row(deck)["v(out)"][-1], abs=1e-9)
