@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +18,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cosim
+from cosim.api.project import Project
+from cosim.design import Design
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+
+FACE = sys.modules["cosim"]
+"""What the page is of: the package that this room is part of."""
 
 INTRODUCTION = """# From Python
 
@@ -183,7 +188,7 @@ class Entry:
     def signature(self) -> str:
         """How it is called; a property and a plain class by its name."""
         function = self.what.__func__ if isinstance(self.what, classmethod) else self.what
-        if isinstance(function, property) or (inspect.isclass(function) and function is not cosim.Project):
+        if isinstance(function, property) or (inspect.isclass(function) and function is not Project):
             return self.name
         signature = inspect.signature(function)
         parameters = [
@@ -227,7 +232,7 @@ def page() -> str:
 def entries(group: Group) -> Iterator[Entry]:
     """The names of a group, each class followed by its members."""
     for name in group.names:
-        kind = getattr(cosim, name)
+        kind = getattr(FACE, name)
         yield Entry(f"cosim.{name}", kind)
         own = [key for key in vars(kind) if not key.startswith("_")] if name == "Project" else MEMBERS.get(name, ())
         for member in own:
@@ -260,7 +265,7 @@ def _items(text: str) -> str:
 
 def _fields(kind: Any) -> list[str]:
     """Public fields of a dataclass or a schema; of a design, they have a page of their own."""
-    if not inspect.isclass(kind) or kind is cosim.Design:
+    if not inspect.isclass(kind) or kind is Design:
         return []
     if dataclasses.is_dataclass(kind):
         return [field.name for field in dataclasses.fields(kind) if not field.name.startswith("_")]
