@@ -20,8 +20,9 @@ from rich.console import Console
 
 from benchmarks.accuracy_rows import ROWS, Row
 from reports.figures.study import accuracy_over, write_pictures
-from training.data import DataFileError, SpikeData, load
-from training.data.spikes import held_out, reduced
+from training.data.catalogue import load
+from training.data.files import DataFileError
+from training.data.spikes import SpikeData, held_out, reduced
 from training.study.plan import StudyError
 from training.study.runs import Run, perform, runs_of
 from training.study.table import GrowingTable

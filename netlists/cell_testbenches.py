@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netlists.crossbar import Cells, Sources, attach_supplies, neuron_nodes
+from netlists.crossbar import Cells, Sources, attach_biases, attach_supplies, neuron_nodes
 from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, netlist_text, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
@@ -76,6 +76,7 @@ def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: i
 
 def _neuron(circuit: Circuit, cells: Cells) -> None:
     attach_supplies(circuit, cells, Sources())
+    attach_biases(circuit, cells, Sources())
     cells.neuron.attach(circuit, "neuron", neuron_nodes("neuron", "membrane", SpikeLine("spike", "spike_bar")))
 
 

@@ -41,18 +41,25 @@ class Sources:
 
 
 def attach_layer(
-    circuit: Circuit, layer: str, cells: Cells, settings: Settings, inputs: Sequence[SpikeLine], sources: Sources
+    circuit: Circuit,
+    layer: str,
+    cells: Cells,
+    settings: Settings,
+    inputs: Sequence[SpikeLine],
+    sources: Sources,
+    bias_prefix: str = "",
 ) -> list[SpikeLine]:
     """Add the neurons and synapses of one layer; returns its output spike lines.
 
-    The layer's membranes are `<layer>_membrane_<k>`; it needs the lines `<layer>_phase`, `<layer>_reset` and their `_bar`.
+    The layer's membranes are `<layer>_membrane_<k>`; it needs the lines `<layer>_phase`, `<layer>_reset` and their `_bar`, and
+    the biases of `attach_biases`.
     """
     outputs = []
     for k, row in enumerate(settings):
         if len(row) != len(inputs):
             raise ValueError(f"{layer} neuron {k}: {len(row)} synapse settings for {len(inputs)} inputs")
         membrane, line = f"{layer}_membrane_{k}", SpikeLine(f"{layer}_spike_{k}", f"{layer}_spike_{k}_bar")
-        cells.neuron.attach(circuit, f"{layer}_neuron_{k}", neuron_nodes(layer, membrane, line))
+        cells.neuron.attach(circuit, f"{layer}_neuron_{k}", neuron_nodes(layer, membrane, line), bias_prefix)
         for j, (setting, wire) in enumerate(zip(row, inputs, strict=True)):
             nodes = SynapseNodes(membrane, wire.true, wire.bar, "supply")
             sources.bias += cells.synapse.attach(circuit, f"{layer}_synapse_{k}_{j}", nodes, setting)
@@ -83,12 +90,14 @@ def attach_input(circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple
 
 
 def attach_supplies(circuit: Circuit, cells: Cells, sources: Sources) -> None:
-    """Supply, rest level and the biases that all neurons share."""
-    biases = [(sources.bias, name, volts) for name, volts in cells.neuron.biases_v(cells.discharger_bias_v).items()]
-    for group, name, volts in (
-        (sources.supply, "supply", cells.supply_v),
-        (sources.rest, "rest", cells.neuron.rest_v),
-        *biases,
-    ):
+    """Supply and rest level."""
+    for group, name, volts in ((sources.supply, "supply", cells.supply_v), (sources.rest, "rest", cells.neuron.rest_v)):
         circuit.V(name, name, 0, volts)
         group.append(f"V{name}")
+
+
+def attach_biases(circuit: Circuit, cells: Cells, sources: Sources, prefix: str = "") -> None:
+    """The biases that the neurons of a layer share, as lines by their names behind `prefix`."""
+    for name, volts in cells.neuron.biases_v(cells.discharger_bias_v).items():
+        circuit.V(f"{prefix}{name}", f"{prefix}{name}", 0, volts)
+        sources.bias.append(f"V{prefix}{name}")

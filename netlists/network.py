@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netlists.crossbar import Cells, Settings, Sources, attach_input, attach_layer, attach_supplies
+from netlists.crossbar import Cells, Settings, Sources, attach_biases, attach_input, attach_layer, attach_supplies
 from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, netlist_text, new_circuit
 from netlists.stimulus import PhaseWindow, control_lines
@@ -13,7 +13,10 @@ from netlists.stimulus import PhaseWindow, control_lines
 SETTLE_PHASES = 0.05
 """Length of the first and last reset (in phases): the operating point is already the reset state."""
 
-LAYERS = ("hidden", "output")
+
+def layer_name(layer: int) -> str:
+    """What a layer, counted from 1, is called in a netlist."""
+    return f"layer_{layer}"
 
 
 @dataclass(frozen=True)
@@ -28,26 +31,29 @@ class NetworkBench:
     sources: Sources
 
 
-def network_bench(cells: Cells, settings: Sequence[Settings], input_times: Sequence[float]) -> NetworkBench:
+def network_bench(cells: Sequence[Cells], settings: Sequence[Settings], input_times: Sequence[float]) -> NetworkBench:
     """Build the network of `settings` (one per layer) for one sample.
 
     Args:
+        cells: of each layer, which differ in what characterisation set: every layer has bias lines of its own.
         settings: synapse settings per layer, [layer][out][in].
         input_times: arrival of each input in phases after the start of accumulation; 1 or more never arrives.
     """
-    timing, sources = cells.timing, Sources()
+    timing, sources = cells[0].timing, Sources()
     phase = timing.phase_s
     start = SETTLE_PHASES * phase
     windows = tuple(PhaseWindow.regular(start + k * phase, timing) for k in range(len(settings)))
     stop = windows[-1].end_s + SETTLE_PHASES * phase
     circuit = new_circuit("network")
-    attach_supplies(circuit, cells, sources)
-    lines = _input_lines(circuit, cells, input_times, windows[0], sources)
+    attach_supplies(circuit, cells[0], sources)
+    lines = _input_lines(circuit, cells[0], input_times, windows[0], sources)
     membranes, spikes = [], []
-    for layer, rows, window in zip(LAYERS, settings, windows, strict=True):
-        sources.control += control_lines(circuit, layer, cells.supply_v, window, timing, stop)
-        lines = attach_layer(circuit, layer, cells, rows, lines, sources)
-        membranes.append(tuple(f"v({layer}_membrane_{k})" for k in range(len(rows))))
+    for k, (own, rows, window) in enumerate(zip(cells, settings, windows, strict=True)):
+        layer = layer_name(k + 1)
+        attach_biases(circuit, own, sources, f"{layer}_")
+        sources.control += control_lines(circuit, layer, own.supply_v, window, timing, stop)
+        lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_")
+        membranes.append(tuple(f"v({layer}_membrane_{j})" for j in range(len(rows))))
         spikes.append(tuple(f"v({line.true})" for line in lines))
     return NetworkBench(netlist_text(circuit), windows, stop, tuple(membranes), tuple(spikes), sources)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netlists.crossbar import Cells, Sources, attach_input, attach_layer, attach_supplies
+from netlists.crossbar import Cells, Sources, attach_biases, attach_input, attach_layer, attach_supplies
 from netlists.neuron import NeuronNodes, SpikeLine
 from netlists.spice import Circuit, netlist_text, new_circuit
 from netlists.stimulus import PhaseWindow, control_lines, current_pulse
@@ -42,6 +42,7 @@ def discharger_iv(cells: Cells) -> str:
     """A neuron in its firing phase, its membrane held by the source `Vmembrane` (swept)."""
     circuit = new_circuit("discharger_iv")
     attach_supplies(circuit, cells, Sources())
+    attach_biases(circuit, cells, Sources())
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v)
     for name, high in (("phase", True), ("reset", False)):
         circuit.V(name, name, 0, cells.supply_v if high else 0.0)
@@ -59,6 +60,7 @@ def column(
     stop_s: float,
     injection: Injection | None = None,
     fan_out: int = 0,
+    rows: int | None = None,
 ) -> str:
     """One neuron with its column of synapses, through reset, accumulation and firing.
 
@@ -66,17 +68,19 @@ def column(
         settings: one per synapse; None is off.
         spikes: (on, off) times of each synapse's spike line in seconds, None for a line that stays low.
         injection: a known charge on the membrane.
-        fan_out: synapses that the output line and an active input line drive; those of other columns hang on the rest level.
+        fan_out: synapses that the output line drives; they hang on the rest level.
+        rows: synapses that an active input line drives, this column's among them; as many as `fan_out` where None.
     """
     circuit = new_circuit("column")
     sources, edge_s = Sources(), cells.timing.edge_s
     attach_supplies(circuit, cells, sources)
+    attach_biases(circuit, cells, sources)
     control_lines(circuit, COLUMN, cells.supply_v, window, cells.timing, stop_s)
     lines = []
     for j, on_off in enumerate(spikes):
         line = attach_input(circuit, cells, f"input_{j}", [on_off] if on_off else [], sources)
         if on_off:
-            _load(circuit, cells, f"input_{j}", line, fan_out - 1)
+            _load(circuit, cells, f"input_{j}", line, (fan_out if rows is None else rows) - 1)
         lines.append(line)
     (output,) = attach_layer(circuit, COLUMN, cells, [settings], lines, sources)
     _load(circuit, cells, "output", output, fan_out)

@@ -40,7 +40,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 
 
 _WORDS = {
-    "code_unit", "quantity", "unit", "remark", "mapping", "layer", "source", "stage", "corner", "reason", "message",
+    "code_unit", "quantity", "unit", "remark", "mapping", "source", "stage", "corner", "reason", "message",
     "condition", "deck", "seed",
 }  # fmt: skip
 

@@ -30,15 +30,27 @@ a whole network takes twenty times as long."""
 
 
 class ColumnSize(NamedTuple):
-    """Synapses on a membrane, and synapses on a spike line."""
+    """Synapses on a membrane, on the output line, and on each input line (as many as on the output line where None)."""
 
     synapses: int
     fan_out: int
+    rows: int | None = None
 
     @classmethod
-    def of(cls, network: Network) -> Self:
-        """Columns as in a network; where its layers differ, the larger."""
-        return cls(max(network.inputs, network.hidden), max(network.hidden, network.outputs))
+    def in_use(cls, network: Network) -> list[Self]:
+        """The columns of a network, that of its first layer first; layers that differ in what they drive share one.
+
+        It is measured with the most that it drives; the outputs, which drive nothing, as if they drove such a layer again.
+        """
+        driven: dict[tuple[int, int], int] = {}
+        for (synapses, neurons), fan_out in zip(network.crossbars, (*network.layers[1:], 0), strict=True):
+            driven[synapses, neurons] = max(fan_out, driven.get((synapses, neurons), 0))
+        return [cls(synapses, fan_out or neurons, neurons) for (synapses, neurons), fan_out in driven.items()]
+
+    @property
+    def name(self) -> str:
+        """Such as 14x8: synapses on the membrane, and on an input line."""
+        return f"{self.synapses}x{self.fan_out if self.rows is None else self.rows}"
 
     @property
     def idle(self) -> tuple[list[None], list[None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse
 from cosim.version import __version__
 from netlists.crossbar import Cells
 from netlists.synapse import Sign
-from training.hardware import Curve, HardwareModel, NeuronHardware, Quantity, SynapseHardware
+from training.hardware import ColumnHardware, Curve, HardwareModel, NeuronHardware, Quantity, SynapseHardware
 
 LAW_FROM_PHASES = 0.1
 """Above this spike time the closed firing law holds; below it the neuron is still starting up."""
@@ -36,9 +37,9 @@ class Found:
     discharger: Line
 
 
-def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -> HardwareModel:
-    """The hardware model of a design at its corner and temperature."""
-    design = bench.design
+def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareModel:
+    """The hardware model of a design at its corner and temperature, of its first column and the others."""
+    design, (first, *others) = bench.design, columns
     return HardwareModel(
         name=design.name,
         cell=design.synapse.kind,
@@ -49,6 +50,16 @@ def hardware_model(bench: Bench, cells: Cells, size: ColumnSize, found: Found) -
         temperature_c=design.process.temperature_c,
         phase_s=design.timing.phase_s,
         tail_reference_s=TAIL_REFERENCE_PHASES * design.timing.phase_s,
+        plus=first.plus,
+        minus=first.minus,
+        neuron=first.neuron,
+        columns=tuple(others),
+    )
+
+
+def column_hardware(cells: Cells, size: ColumnSize, found: Found) -> ColumnHardware:
+    """What was measured of a column of one size."""
+    return ColumnHardware(
         plus=synapse_hardware(1, cells, found.synapses, found.switching),
         minus=synapse_hardware(-1, cells, found.synapses, found.switching),
         neuron=_neuron_hardware(cells, size, found),
@@ -121,6 +132,7 @@ def _neuron_hardware(cells: Cells, size: ColumnSize, found: Found) -> NeuronHard
         idle_charge_off_tail=Quantity(value=found.idle.charge_off_tail_c, unit="C", source="switching"),
         discharger_bias=Quantity(value=cells.discharger_bias_v, unit="V", source="firing"),
         fan_out=size.fan_out,
+        inputs_loaded_with=size.rows,
         load_delay=Quantity(value=float(per_load.mean()), unit="s", residual=float(np.ptp(per_load)), source="firing"),
         input_delay=Quantity(value=found.idle.line_delay_s, unit="s", source="switching"),
         linear_range=LINEAR_THRESHOLDS.times(found.membrane.v_th_v),

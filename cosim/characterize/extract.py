@@ -13,7 +13,7 @@ from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import DISCHARGER_THRESHOLDS, line_within
 from cosim.bench.results import Results
 from cosim.characterize import firing, switching, synapse_fit
-from cosim.characterize.assembly import Found, hardware_model
+from cosim.characterize.assembly import Found, column_hardware, hardware_model
 from cosim.characterize.discharger import bias_for_phase
 from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
 from cosim.characterize.measurements.switching_threshold import switching_threshold
@@ -23,7 +23,7 @@ from cosim.errors import CosimError
 from cosim.simulator import Point
 from netlists.crossbar import Cells
 from netlists.synapse import SIGNS, SynapseSetting
-from training.hardware import Curve, HardwareModel
+from training.hardware import ColumnHardware, Curve, HardwareModel
 
 BIAS_STEPS = 9
 UNLOADED_AT = np.array([0.25, 0.5, 0.75])
@@ -45,13 +45,28 @@ class Characterization:
 
 
 def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None) -> Characterization:
-    """Run every measurement of the design and extract its HardwareModel.
+    """Run every measurement of the design and extract its HardwareModel, in columns of every size in use.
 
-    A bench whose dischargers are set keeps that bias; otherwise it is found in the design's range.
+    The tables are those of the first layer's column; those of another are named behind its size, such as 8x3/firing. A bench
+    whose dischargers are set keeps that bias; otherwise it is found in the design's range, for each column.
 
     Raises `CharacterizationError` if a measurement has lost too many of its points.
     """
-    size = ColumnSize.of(bench.design.network)
+    sizes = ColumnSize.in_use(bench.design.network)
+    columns: list[ColumnHardware] = []
+    tables: dict[str, pd.DataFrame] = {}
+    for size in sizes:
+        progress(f"column of {size.synapses} synapses")
+        column, own = _characterize_column(bench, size, progress)
+        tables |= {f"{size.name}/{name}" if columns else name: table for name, table in own.items()}
+        columns.append(column)
+    return Characterization(hardware_model(bench, columns), tables)
+
+
+def _characterize_column(
+    bench: Bench, size: ColumnSize, progress: Callable[[str], None]
+) -> tuple[ColumnHardware, dict[str, pd.DataFrame]]:
+    """One column, and the tables that its parameters come from."""
     progress("synapse currents, membrane charge, discharger bias")
     static = _static_measurements(bench, size)
     cells = with_bias(bench.cells(), static.discharger_bias_v)
@@ -65,17 +80,16 @@ def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None)
     u = membrane.displacement(discharger_iv.membrane_v.to_numpy())
     line = line_within(u, discharger_iv.current_a.to_numpy(), DISCHARGER_THRESHOLDS.times(membrane.v_th_v))
     found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line)
-    hardware = hardware_model(bench, cells, size, found)
-    tables = {
+    column = column_hardware(cells, size, found)
+    return column, {
         "synapse_iv": synapse_fit.with_fit(static.iv, fits, membrane),
         "synapse_fit": fits.drop(columns="intercept_a"),
         "discharger_iv": discharger_iv.assign(fit_a=line.intercept * (1 - u / line.zero)),
         "membrane": static.charge,
-        "firing": firing.firing_table(fired, membrane, hardware),
+        "firing": firing.firing_table(fired, membrane, column.neuron, cells.timing.phase_s),
         "switching": switching_table,
-        "published": published_comparison(hardware, fits, discharger_iv),
+        "published": published_comparison(column, fits, discharger_iv),
     }
-    return Characterization(hardware, tables)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from cosim.simulator import Point, Transient
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
-from training.hardware import Curve, HardwareModel, firing_law
+from training.hardware import Curve, NeuronHardware, firing_law
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,12 +73,12 @@ def inverse(curve: Curve) -> Callable[[float], float]:
     return lambda spike_s: float(np.interp(-spike_s, -spikes, u))
 
 
-def firing_table(fired: pd.DataFrame, membrane: Membrane, hardware: HardwareModel) -> pd.DataFrame:
+def firing_table(fired: pd.DataFrame, membrane: Membrane, neuron: NeuronHardware, phase_s: float) -> pd.DataFrame:
     """Spike time per displacement beside the closed law of a discharger with the extracted reversal (docs/physics.md)."""
     import pandas as pd
 
     u = membrane.displacement(fired.before_v.to_numpy())
-    e_dis = hardware.neuron.discharger_reversal.value / membrane.v_th_v
-    law = firing_law(u / membrane.v_th_v, e_dis) * hardware.phase_s
+    e_dis = neuron.discharger_reversal.value / membrane.v_th_v
+    law = firing_law(u / membrane.v_th_v, e_dis) * phase_s
     table = pd.DataFrame({"displacement_v": u, "membrane_v": fired.before_v, "spike_s": fired.spike_s, "law_s": law})
     return table.sort_values("displacement_v").reset_index(drop=True)

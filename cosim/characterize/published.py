@@ -7,12 +7,12 @@ import pandas as pd
 from cosim.bench.lines import lambda_line
 from netlists.synapse import SIGNS
 from reports.published import CELLS
-from training.hardware import HardwareModel
+from training.hardware import ColumnHardware
 
 
-def published_comparison(hardware: HardwareModel, fits: pd.DataFrame, discharger_iv: pd.DataFrame) -> pd.DataFrame:
+def published_comparison(column: ColumnHardware, fits: pd.DataFrame, discharger_iv: pd.DataFrame) -> pd.DataFrame:
     """One row a published value: quantity, unit, published, measured (median over the codes), remark."""
-    neuron = hardware.neuron
+    neuron = column.neuron
     lambda_dis = lambda_line(
         discharger_iv.membrane_v.to_numpy(), discharger_iv.current_a.to_numpy(), neuron.rest.value
     ).relative_slope  # fmt: skip

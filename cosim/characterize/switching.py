@@ -52,7 +52,16 @@ def points(
     stop = window.end_s - 0.02 * phase
     for displacement in FIRING_DISPLACEMENTS:
         charge = (displacement - weight * (window.fire_s - on) / phase) * full_swing_c
-        netlist = column(cells, settings, lines, window, stop, Injection(charge / (end - start), start, end), column_size.fan_out)
+        netlist = column(
+            cells,
+            settings,
+            lines,
+            window,
+            stop,
+            Injection(charge / (end - start), start, end),
+            column_size.fan_out,
+            column_size.rows,
+        )
         condition = {
             "measurement": "switched_column",
             "sign": setting.sign if setting else 0,

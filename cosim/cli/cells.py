@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from cosim.characterize.catalogue import MEASUREMENTS
-from cosim.design.sections import Network
 from netlists.neuron import NEURONS
 from netlists.process import DEFAULT_PROCESS, PROCESSES
 from netlists.synapse import SYNAPSES
+from training.data.names import FEATURES
 
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Names and one-line descriptions by group: what a design may name there."""
-    network = Network()
     return {
         "synapse.kind": {kind: _summary(cell.section) for kind, cell in SYNAPSES.items()},
         "neuron.kind": {kind: _summary(cell.section) for kind, cell in NEURONS.items()},
         "network.dataset": {
-            network.dataset: f"{network.inputs}-{network.hidden}-{network.outputs} unless the design says otherwise"
+            **{name: f"{features} features" for name, features in FEATURES.items()},
+            "table": "your own CSV or Parquet file, as [network.table] says",
         },
         "sweep.measurements": {name: measurement.what for name, measurement in MEASUREMENTS.items()},
         "process.name": {name: _summary(type(process)) for name, process in PROCESSES.items()},

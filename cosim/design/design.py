@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from cosim.design.sections import (
     Accuracy,
     Characterization,
     Datasheet,
+    DataTable,
     Limit,
     Network,
     Sweep,
@@ -112,7 +114,31 @@ def _with_files(design: Design, folder: Path) -> Design:
         changed["synapse"] = admitted_cell(
             design.synapse, folder, design.technology.libraries | {Path(design.process.library).name}
         )
+    if design.network.table:
+        changed["network"] = design.network.model_copy(update={"table": found_table(design.network.table, folder)})
+    if design.network.folder:
+        changed["network"] = design.network.model_copy(update={"folder": str((folder / design.network.folder).resolve())})
     return design.model_copy(update=changed)
+
+
+def found_table(table: DataTable, folder: Path) -> DataTable:
+    """The table as it is: where it lies, which columns are features, and the digest of its content. Raises `InputError`."""
+    from training.data.files import DataFileError
+    from training.data.table import columns_of
+
+    file = (folder / table.file).resolve()
+    try:
+        columns = columns_of(file)
+    except DataFileError as error:
+        raise InputError(f"network.table.file: {error}") from error
+    for key, name in (("label", table.label), *(("features", name) for name in table.features)):
+        if name not in columns:
+            raise InputError(f"network.table.{key}: {file} has no column {name!r}; it has {', '.join(columns)}")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if table.sha256 not in ("", digest):
+        raise InputError(f"network.table.sha256: {file} has {digest}; it is another file than the design was made with")
+    features = table.features or tuple(name for name in columns if name != table.label)
+    return table.model_copy(update={"file": str(file), "features": features, "sha256": digest})
 
 
 def explain(error: ValidationError) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from netlists.section import Second, Section, Volt
+from training.data.names import SetName, network_sizes
 from training.recipe import Recipe
 
 
@@ -26,15 +28,64 @@ class Characterization(Section):
     firing_points: int = Field(default=28, ge=16, le=1000, description="membrane levels of the firing-phase sweep")
 
 
-class Network(Section):
-    """What is computed. The input layer is not counted: two layers of neurons."""
+class DataTable(Section):
+    """Samples of your own: a row a sample, a column a feature, and one column for the label."""
 
-    dataset: Literal["iris"] = "iris"
-    inputs: Literal[5] = Field(default=5, description="four features and a bias spike")
-    hidden: Annotated[int, Field(ge=1, le=64)] = 5
-    outputs: Annotated[int, Field(ge=3, le=64)] = 5
-    test_samples: Annotated[int, Field(ge=1, le=100)] = 50
-    split_seed: int = 0
+    file: str = Field(description=".csv with a header, or .parquet; relative to the design file")
+    label: str = Field(description="column of the class: text or whole numbers")
+    features: tuple[str, ...] = Field(
+        default=(), description="columns in the order of the inputs; every column but the label where none is named"
+    )
+    sha256: str = Field(default="", description="of the file, which must then be this very one")
+
+
+OLD_LAYERS = ("inputs", "hidden", "outputs")
+"""What sizes were called when there were two layers on one data set."""
+
+
+class Network(Section):
+    """What is computed, on which data. Inputs are the features of the data, and a bias spike; they are no layer."""
+
+    dataset: SetName | Literal["table"] = Field(default="iris", description='a set with a name, or "table" for [network.table]')
+    table: DataTable | None = None
+    folder: str = Field(
+        default="",
+        description="official files of an image set, relative to the design file; downloaded where empty",
+    )
+    bias: bool = Field(default=True, description="one more input, which spikes at the start of every phase")
+    layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
+        default=(5, 5), min_length=1, description="neurons of each layer, the outputs last"
+    )
+    test_samples: Annotated[int, Field(ge=1, le=100_000)] = 50
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_old_names(cls, given: Any) -> Any:
+        if isinstance(given, dict) and (old := [name for name in OLD_LAYERS if name in given]):
+            raise ValueError(f"{old[0]} is no key any more: layers = [5, 5], the outputs last; the inputs follow from the data")
+        return given
+
+    @model_validator(mode="after")
+    def _table_goes_with_its_section(self) -> Network:
+        if (self.dataset == "table") != (self.table is not None):
+            raise ValueError('dataset = "table" and a section [network.table] go together')
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """Spike lines into the first layer."""
+        return self.sizes[0]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Lines from the inputs to the outputs, such as (5, 5, 5)."""
+        return network_sizes(self.dataset, self.table.features if self.table else None, self.bias, self.layers)
+
+    @property
+    def crossbars(self) -> tuple[tuple[int, int], ...]:
+        """Of each layer: synapses on a membrane, and neurons, i.e. synapses on an input line."""
+        return tuple(pairwise(self.sizes))
 
 
 class Training(Recipe, Section):
@@ -65,7 +116,7 @@ class GainSearch(Section):
 class Validation(Section):
     """What is simulated at transistor level."""
 
-    samples: Annotated[int, Field(ge=1, le=100)] = 50
+    samples: Annotated[int, Field(ge=1, le=100_000)] = 50
     mismatch_dies: Annotated[int, Field(ge=0, le=1000)] = 4
     mismatch_samples: Annotated[int, Field(ge=1, le=100)] = 10
     mismatch_seed: int = Field(default=1, ge=0, description="seed of the first mismatch die; a die is called by its seed")

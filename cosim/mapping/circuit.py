@@ -13,7 +13,7 @@ from cosim.bench.bench import Accuracy, Bench
 from cosim.mapping.network import MappedNetwork
 from cosim.simulator import Point, Transient, Waveforms
 from netlists.crossbar import Cells
-from netlists.network import LAYERS, network_bench
+from netlists.network import layer_name, network_bench
 from netlists.stimulus import PhaseWindow
 
 FloatArray = NDArray[np.float64]
@@ -25,7 +25,7 @@ ENERGY_GROUPS = ("supply", "rest", "control", "spike_lines", "bias")
 
 def sample_point(
     bench: Bench,
-    cells: Cells,
+    cells: Sequence[Cells],
     mapped: MappedNetwork,
     input_times: FloatArray,
     condition: dict[str, Any],
@@ -37,6 +37,7 @@ def sample_point(
     """The whole network for one sample.
 
     Args:
+        cells: of each layer.
         input_times: [inputs], in phases.
         condition: what identifies the point for people.
         accuracy: of the integration; `bench.working` where None.
@@ -50,7 +51,7 @@ def sample_point(
     nodes = [node for layer in (*circuit.membranes, *circuit.spikes) for node in layer]
     saved = list(dict.fromkeys([*nodes, *currents, *voltages]))
     accuracy = accuracy or bench.working
-    transient = Transient(circuit.stop_s, cells.timing.phase_s / 100, accuracy.max_step_s)
+    transient = Transient(circuit.stop_s, cells[0].timing.phase_s / 100, accuracy.max_step_s)
     title = f"{mapped.name} network, " + ", ".join(f"{key} {value}" for key, value in condition.items() if value is not None)
     deck = bench.deck(title, circuit.netlist, transient, saved, accuracy, mismatch_seed)
     extract = partial(
@@ -58,11 +59,16 @@ def sample_point(
         membranes=circuit.membranes,
         spikes=circuit.spikes,
         windows=circuit.windows,
-        level_v=cells.supply_v / 2,
-        guard_s=2 * cells.timing.edge_s,
+        level_v=cells[0].supply_v / 2,
+        guard_s=2 * cells[0].timing.edge_s,
         sources=tuple((group, tuple(names)) for group, names in sources.items()),
     )
     return Point({"measurement": "network", "mapping": mapped.name, **condition}, deck, extract)
+
+
+def output_spikes(layers: int) -> str:
+    """Under what name the row of a point holds the spikes of the last of so many layers."""
+    return f"{layer_name(layers)}_spike_s"
 
 
 def network_response(
@@ -74,10 +80,11 @@ def network_response(
     guard_s: float,
     sources: Sequence[tuple[str, Sequence[str]]],
 ) -> dict[str, Any]:
-    """Spike times after the start of each firing phase (s; none: the phase's length), membranes at the end of accumulation (V),
-    waveforms over accumulation and firing, and the energy drawn from each group of sources (J)."""
+    """Of layer N, counted from 1: spike times after the start of its firing phase (s; none: the phase's length), membranes at the
+    end of accumulation (V), waveforms over accumulation and firing; and the energy drawn from each group of sources (J)."""
     row: dict[str, Any] = {}
-    for layer, nodes, lines, window in zip(LAYERS, membranes, spikes, windows, strict=True):
+    for number, (nodes, lines, window) in enumerate(zip(membranes, spikes, windows, strict=True), 1):
+        layer = layer_name(number)
         times = np.linspace(window.accumulate_s, window.end_s, WAVEFORM_POINTS)
         row[f"{layer}_spike_s"] = np.array([spike_time(waveforms, line, window, level_v) for line in lines])
         row[f"{layer}_membrane_v"] = np.array([end_of_accumulation(waveforms, node, window, guard_s) for node in nodes])

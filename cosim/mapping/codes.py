@@ -64,10 +64,12 @@ def weight_of_setting(setting: SynapseSetting | None, hardware: HardwareModel) -
     return float(setting.sign * np.exp(log_current) / hardware.unit_current_a)
 
 
-def with_gains(weights: Sequence[FloatArray], gain_plus: float, gain_minus: float, hardware: HardwareModel) -> list[FloatArray]:
+def with_gains(
+    weights: Sequence[FloatArray], gain_plus: float, gain_minus: float, columns: Sequence[HardwareModel]
+) -> list[FloatArray]:
     """The conventional mapping's two gains; a weight pushed below the smallest code is off, one beyond the largest saturates."""
     scaled = [np.where(matrix > 0, gain_plus, gain_minus) * matrix for matrix in weights]
-    return [to_range(matrix, hardware) for matrix in scaled]
+    return [to_range(matrix, column) for matrix, column in zip(scaled, columns, strict=True)]
 
 
 def to_range(weights: FloatArray, hardware: HardwareModel) -> FloatArray:

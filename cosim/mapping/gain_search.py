@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from cosim.bench.bench import Bench
 from cosim.errors import CosimError
-from cosim.mapping.circuit import sample_point
+from cosim.mapping.circuit import output_spikes, sample_point
 from cosim.mapping.codes import with_gains
 from cosim.mapping.network import map_network
 from cosim.simulator import Point
 from netlists.crossbar import Cells
-from training.data import SpikeData
+from training.data.spikes import SpikeData
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
 
@@ -29,6 +29,10 @@ FloatArray = NDArray[np.float64]
 
 COARSE_GRID = 3
 REFINEMENTS = 2
+FARTHEST = 8
+"""So many refinements, with a range that is widened where the optimum lies at its edge, and the search is given up."""
+NEAR_EDGE = 0.02
+"""An optimum within this share of a range's logarithm counts as at its edge."""
 FINE_STEP = 1.04
 """The last points lie this factor around the optimum: they show that the search has arrived."""
 
@@ -53,8 +57,8 @@ class _Search:
     """Points that were simulated: gains [n, 2] and the error of every output spike [n, samples * outputs] (s)."""
 
     bench: Bench
-    cells: Cells
-    hardware: HardwareModel
+    cells: Sequence[Cells]
+    columns: Sequence[HardwareModel]
     weights: Sequence[FloatArray]
     inputs: FloatArray
     wanted_s: FloatArray
@@ -72,11 +76,12 @@ class _Search:
                 continue
             self.stages.append(stage)
             self.gains.append(pair)
-            self.errors.append(np.concatenate([one.row["output_spike_s"] for one in mine.alive]) - self.wanted_s.ravel())
+            spikes = np.concatenate([one.row[output_spikes(len(self.cells))] for one in mine.alive])
+            self.errors.append(spikes - self.wanted_s.ravel())
 
     def _points(self, pair: tuple[float, float]) -> list[Point]:
         """Every training sample at one pair of gains."""
-        mapped = map_network("conventional", with_gains(self.weights, *pair, self.hardware), self.hardware)
+        mapped = map_network("conventional", with_gains(self.weights, *pair, self.columns), self.columns)
         return [
             sample_point(
                 self.bench, self.cells, mapped, t,
@@ -101,42 +106,53 @@ class _Search:
 
 def search_gains(
     bench: Bench,
-    cells: Cells,
-    hardware: HardwareModel,
+    cells: Sequence[Cells],
+    columns: Sequence[HardwareModel],
     network: RCSpikeNetwork,
     data: SpikeData,
     progress: Callable[[str], None] = lambda _: None,
 ) -> GainSearch:
     """Find the two gains of the conventional mapping: a coarse grid, minima of a fitted surface, then a last check around it.
 
-    Raises `GainSearchError` if the optimum lies on the edge of the range or the coarse grid could not be simulated.
+    A range at whose edge the optimum lies is widened there, and searched on. `cells` and `columns` are those of each layer.
+    Raises `GainSearchError` if the coarse grid could not be simulated, or the optimum runs away.
     """
     settings = bench.design.validation.gain_search
     rows = _stratified_rows(data.train_labels.numpy(), settings.samples)
     with torch.no_grad():
-        wanted = network.eval()(data.train_t[rows])[-1].spike_times.numpy() * hardware.phase_s
-    search = _Search(bench, cells, hardware, network.effective_weights(), data.train_t[rows].numpy(), wanted)
-    plus, minus = (np.linspace(*span, COARSE_GRID) for span in (settings.gain_plus, settings.gain_minus))
+        wanted = network.eval()(data.train_t[rows])[-1].spike_times.numpy() * columns[0].phase_s
+    search = _Search(bench, cells, columns, network.effective_weights(), data.train_t[rows].numpy(), wanted)
+    ranges = [settings.gain_plus, settings.gain_minus]
+    plus, minus = (np.linspace(*span, COARSE_GRID) for span in ranges)
     progress("gain search for the conventional mapping: coarse grid")
     search.simulate("coarse", [(float(p), float(m)) for p in plus for m in minus])
     if len(search.gains) < 6:
         raise GainSearchError("gain search: fewer than 6 points of the coarse grid could be simulated; see the failures table")
-    for k in range(REFINEMENTS):
-        progress(f"gain search: refinement {k + 1}")
-        search.simulate("fine", [_minimum(search, settings.gain_plus, settings.gain_minus)])
-    before = float(search.rmse_s.min())
+    for refinement in range(FARTHEST):
+        before = ranges
+        ranges = _widened(ranges, search) if refinement >= REFINEMENTS else ranges
+        if refinement >= REFINEMENTS and ranges == before:
+            break
+        progress(f"gain search: refinement {refinement + 1}")
+        search.simulate("fine", [_minimum(search, *ranges)])
+    else:
+        raise GainSearchError(f"gain search: after {FARTHEST} refinements the best gains still lie on the edge of {ranges}")
+    refined_s = float(search.rmse_s.min())
     p, m = search.gains[search.best]
     progress("gain search: check around the optimum")
     search.simulate("check", [(p * FINE_STEP, m), (p, m * FINE_STEP), (p / FINE_STEP, m / FINE_STEP)])
     p, m = search.gains[search.best]
-    for name, value, (low, high) in (("gain_plus", p, settings.gain_plus), ("gain_minus", m, settings.gain_minus)):
-        if not low < value < high:
-            raise GainSearchError(
-                f"gain search: the best {name} is {value:.3f}, on the edge of its range {low} .. {high}; "
-                f"widen validation.gain_search.{name} in the design"
-            )
     table = search.table()
-    return GainSearch(p, m, table.assign(refinement_gain=1 - float(search.rmse_s.min()) / before))
+    return GainSearch(p, m, table.assign(refinement_gain=1 - float(search.rmse_s.min()) / refined_s))
+
+
+def _widened(ranges: Sequence[tuple[float, float]], search: _Search) -> list[tuple[float, float]]:
+    """The ranges, each twice as far at an edge that the best gain lies on or beyond."""
+    wider = []
+    for (low, high), best in zip(ranges, search.gains[search.best], strict=True):
+        step, near = high / low, (high / low) ** NEAR_EDGE
+        wider.append((low / step if best <= low * near else low, high * step if best >= high / near else high))
+    return wider
 
 
 def _stratified_rows(labels: NDArray[np.int64], count: int) -> list[int]:

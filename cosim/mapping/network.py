@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.mapping.codes import setting_of_weight, weight_of_setting
-from netlists.network import LAYERS
 from netlists.synapse import SynapseSetting
 from training.hardware import HardwareModel
 
@@ -25,27 +24,27 @@ class MappedNetwork:
     settings: tuple[tuple[tuple[SynapseSetting | None, ...], ...], ...]
 
 
-def map_network(name: str, weights: Sequence[FloatArray], hardware: HardwareModel) -> MappedNetwork:
-    """Settings of all layers; `weights` is one [out, in] array per layer."""
+def map_network(name: str, weights: Sequence[FloatArray], columns: Sequence[HardwareModel]) -> MappedNetwork:
+    """Settings of all layers; `weights` is one [out, in] array per layer, `columns` the hardware model of each."""
     return MappedNetwork(
         name,
         tuple(
             tuple(
                 tuple(
-                    setting_of_weight(float(weight), hardware, f"{name}: {layer} neuron {k}, input {j}")
+                    setting_of_weight(float(weight), column, f"{name}: layer {layer}, neuron {k}, input {j}")
                     for j, weight in enumerate(row)
                 )
                 for k, row in enumerate(matrix)
             )
-            for layer, matrix in zip(LAYERS, weights, strict=True)
+            for layer, (matrix, column) in enumerate(zip(weights, columns, strict=True), 1)
         ),
     )
 
 
-def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], hardware: HardwareModel) -> pd.DataFrame:
-    """One row a synapse: trained weight, what the code gives, sign, code, current at rest."""
+def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], columns: Sequence[HardwareModel]) -> pd.DataFrame:
+    """One row a synapse: trained weight, what the code gives, sign, code, current at rest. Layers are counted from 1."""
     rows = []
-    for layer, matrix, settings in zip(LAYERS, weights, mapped.settings, strict=True):
+    for layer, (matrix, settings, hardware) in enumerate(zip(weights, mapped.settings, columns, strict=True), 1):
         for (k, j), weight in np.ndenumerate(matrix):
             setting = settings[k][j]
             done = weight_of_setting(setting, hardware)
@@ -63,7 +62,6 @@ def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], hardware
 
 def mapped_networks(table: pd.DataFrame) -> dict[str, MappedNetwork]:
     """The settings that mapping.parquet holds, by mapping."""
-    from cosim.mapping.network import MappedNetwork
 
     def settings(rows: pd.DataFrame) -> tuple[tuple[SynapseSetting | None, ...], ...]:
         ordered = rows.sort_values(["neuron", "input"])
@@ -73,6 +71,6 @@ def mapped_networks(table: pd.DataFrame) -> dict[str, MappedNetwork]:
         )
 
     return {
-        name: MappedNetwork(name, tuple(settings(part[part.layer == layer]) for layer in LAYERS))
+        name: MappedNetwork(name, tuple(settings(rows) for _, rows in part.groupby("layer")))
         for name, part in table.groupby("mapping", sort=False)
     }

@@ -7,6 +7,7 @@ networks of the run hold them, so that the network mapped as it is stands beside
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from cosim.errors import InputError
 from cosim.runs.given import GIVEN_WEIGHTS
+from training.data.names import network_sizes
 from training.hardware import HardwareModel
 from training.storage import read_tensors
 
@@ -22,23 +24,31 @@ if TYPE_CHECKING:
     from cosim.design.sections import Network
 
 
-def read_weights(path: Path, network: Network) -> list[Tensor]:
-    """Both weight matrices of a safetensors file, [hidden, inputs] and [outputs, hidden].
+def sizes_of(network: Network) -> tuple[int, ...]:
+    """Lines from the inputs to the outputs of a design's network, from its fields alone: these decide a training."""
+    features = network.table.features if network.table else None
+    return network_sizes(network.dataset, features, network.bias, network.layers)
 
-    They are called layers.0.weight and layers.1.weight, or are the only two tensors there, in the order of their names. Raises
+
+def read_weights(path: Path, network: Network) -> list[Tensor]:
+    """The weight matrix of every layer, [neurons, inputs], of a safetensors file.
+
+    They are called layers.0.weight, layers.1.weight, ..., or are the only tensors there, in the order of their names. Raises
     `InputError` or `NetworkFileError` with one line where they do not fit the design.
     """
     tensors, _ = read_tensors(path)
-    named = [f"layers.{k}.weight" for k in (0, 1)]
+    count = len(network.layers)
+    named = [f"layers.{k}.weight" for k in range(count)]
     names = named if all(name in tensors for name in named) else sorted(tensors, key=_natural)
     if extra := sorted(name for name, tensor in tensors.items() if tensor.dim() != 2):
         raise InputError(
             f"{path}: {extra[0]}: has shape {list(tensors[extra[0]].shape)}, the circuit has weight matrices alone; "
             "a bias is the weight of a bias spike, the last input of the first layer"
         )
-    if len(names) != 2:
-        raise InputError(f"{path}: holds {len(names)} matrices ({', '.join(names) or 'none'}), the design has two layers")
-    shapes = [(network.hidden, network.inputs), (network.outputs, network.hidden)]
+    if len(names) != count or len(tensors) != count:
+        found = ", ".join(sorted(tensors, key=_natural)) or "none"
+        raise InputError(f"{path}: holds {len(tensors)} matrices ({found}), network.layers of the design has {count}")
+    shapes = [(neurons, inputs) for inputs, neurons in pairwise(sizes_of(network))]
     for name, shape in zip(names, shapes, strict=True):
         if tuple(tensors[name].shape) != shape:
             raise InputError(f"{path}: {name}: has shape {list(tensors[name].shape)}, the design needs {list(shape)} [out, in]")
@@ -51,11 +61,11 @@ def read_weights(path: Path, network: Network) -> list[Tensor]:
     return weights
 
 
-def check_range(weights: list[Tensor], hardware: HardwareModel) -> None:
-    """Raise `InputError` for a weight that is larger than the cell can do; one below its smallest code will be off."""
-    for k, weight in enumerate(weights):
+def check_range(weights: list[Tensor], columns: list[HardwareModel]) -> None:
+    """Raise `InputError` for a weight that is larger than its layer's cells can do; one below their smallest code will be off."""
+    for k, (weight, column) in enumerate(zip(weights, columns, strict=True)):
         for sign in (1, -1):
-            reach, largest = float((sign * weight).max()), hardware.weight_range(sign)[1]
+            reach, largest = float((sign * weight).max()), column.weight_range(sign)[1]
             if reach > largest * (1 + 1e-6):
                 raise InputError(
                     f"{GIVEN_WEIGHTS}: matrix {k + 1}: holds the weight {sign * reach:+.4g}, the cell "

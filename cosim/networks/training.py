@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from cosim.errors import InputError
-from cosim.networks.given_weights import check_range, read_weights
+from cosim.networks.given_weights import check_range, read_weights, sizes_of
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
-from training.data import SpikeData, iris
+from training.data.catalogue import load_split, load_table
+from training.data.files import DataFileError
+from training.data.spikes import SpikeData
+from training.data.table import Table
 from training.evaluation import Evaluation, evaluate
-from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
+from training.hardware import HardwareModel, NormalisedModel, WeightRange, columns_of_layers, normalise
 from training.hardware_aware.variation import DynamicMismatch, Mismatch
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
@@ -45,11 +48,29 @@ class TrainedNetworks:
 
 
 def spike_data(network: Network) -> SpikeData:
-    """The data set of a design as spike times. Raises `InputError` for a split that is not possible."""
+    """The data of a design as spike times.
+
+    Raises `InputError` for a split that is not possible, data that cannot be read, and classes that have no output.
+    """
     try:
-        return iris(network.test_samples, network.split_seed)
-    except ValueError as error:
-        raise InputError(f"network.{error}") from error
+        data = _split(network)
+    except DataFileError as error:
+        raise InputError(f"network.{error}" if str(error).startswith("test_samples") else f"network: {error}") from error
+    inputs = sizes_of(network)[0]
+    if data.inputs != inputs:
+        raise InputError(f"network.dataset: {network.dataset} here has {data.inputs} inputs instead of {inputs}")
+    if data.classes > network.layers[-1]:
+        outputs = network.layers[-1]
+        raise InputError(f"network.layers: {outputs} outputs for {data.classes} classes of the data; each needs one of its own")
+    return data
+
+
+def _split(network: Network) -> SpikeData:
+    how: dict[str, Any] = {"test_samples": network.test_samples, "split_seed": network.split_seed, "bias": network.bias}
+    if network.table:
+        table = network.table
+        return load_table(Table(Path(table.file), table.label, table.features), **how)
+    return load_split(network.dataset, network.folder or None, **how)
 
 
 def in_double(data: SpikeData) -> SpikeData:
@@ -63,12 +84,15 @@ def untrained_network(name: str, sizes: tuple[int, ...], hardware: HardwareModel
     The conventional one has |E| = `conventional_reversal` and no kicks. Its weights keep away from the cell's largest by the
     headroom that the gain search needs; below the cell's smallest they are off, as in the circuit.
     """
+    columns = columns_of_layers(hardware, sizes)
     if name == "ode":
-        return RCSpikeNetwork(sizes, normalise(hardware))
-    spans = [hardware.weight_range(sign) for sign in (1, -1)]
-    plus, minus = ((low, high / GAIN_HEADROOM) for low, high in spans)
+        return RCSpikeNetwork(sizes, [normalise(column) for column in columns])
     model = NormalisedModel.constant(conventional_reversal, -conventional_reversal)
-    return RCSpikeNetwork(sizes, model, weight_range=WeightRange(plus, minus))
+    network = RCSpikeNetwork(sizes, model)
+    for layer, column in zip(network, columns, strict=True):
+        plus, minus = ((low, high / GAIN_HEADROOM) for low, high in map(column.weight_range, (1, -1)))
+        layer.bind(model, WeightRange(plus, minus))
+    return network
 
 
 def train_networks(
@@ -83,7 +107,7 @@ def train_networks(
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
-    sizes = (design.network.inputs, design.network.hidden, design.network.outputs)
+    sizes = sizes_of(design.network)
     (run / "checkpoints").mkdir(exist_ok=True)
     networks: dict[str, RCSpikeNetwork] = {}
     histories: dict[str, History] = {}
@@ -92,7 +116,7 @@ def train_networks(
     for name in MAPPINGS:
         networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
         if given is not None:
-            check_range(given, hardware)
+            check_range(given, columns_of_layers(hardware, sizes))
             _take(networks[name], given)
             histories[name] = []
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosim.errors import InputError
-from training.hardware import HardwareModel
+from training.hardware import HardwareModel, HardwareModelError, columns_of_layers
 
 if TYPE_CHECKING:
     from cosim.design import Design
@@ -26,11 +26,13 @@ NO_DIES = (
 
 def read_hardware(path: Path, design: Design) -> HardwareModel:
     """The model in a file. Raises `InputError` where it is not of the design's circuit, `HardwareModelError` where it is none."""
-    hardware, synapses = HardwareModel.load(path), max(design.network.inputs, design.network.hidden)
+    hardware = HardwareModel.load(path)
     if hardware.cell != design.synapse.kind:
         raise InputError(f"{path}: cell: is {hardware.cell}, synapse.kind of the design is {design.synapse.kind}")
     if abs(hardware.phase_s / design.timing.phase_s - 1) > 1e-9:
         raise InputError(f"{path}: phase_s: is {hardware.phase_s:g}, timing.phase_s of the design is {design.timing.phase_s:g}")
-    if hardware.neuron.synapses != synapses:
-        raise InputError(f"{path}: neuron.synapses: is {hardware.neuron.synapses}, the design has {synapses}")
+    try:
+        columns_of_layers(hardware, design.network.sizes)
+    except HardwareModelError as error:
+        raise InputError(f"{path}: {error}") from error
     return hardware

@@ -9,7 +9,6 @@ import pandas as pd
 
 from cosim.mapping.circuit import ENERGY_GROUPS
 from cosim.validation.tables import CONVENTIONAL, ODE, Run, nominal, on_dies
-from netlists.network import LAYERS
 from training.evaluation import Evaluation
 
 FIRING_BEFORE = 0.98
@@ -23,23 +22,24 @@ def rms(values: Any) -> float:
 
 
 def error_metrics(tables: dict[str, pd.DataFrame], phase_s: float) -> dict[str, float]:
-    """RMSE of spikes and membranes by mapping, their ratio, firing share, labels, energy."""
+    """RMSE of spikes and membranes by mapping, of the outputs and of every layer; their ratio, firing share, labels, energy."""
     spikes, membranes, labels = tables["spikes"], tables["membranes"], tables["labels"]
     spikes = spikes.assign(error_s=spikes.circuit_spike_s - spikes.model_spike_s)
     membranes = membranes.assign(error_v=membranes.circuit_v - membranes.model_v)
     metrics: dict[str, float] = {}
+    last = int(spikes.layer.max())
     for name in (ODE, CONVENTIONAL):
         own_spikes, own_membranes, own = (nominal(table[table.mapping == name]) for table in (spikes, membranes, labels))
-        output = own_spikes[own_spikes.layer == "output"]
+        output = own_spikes[own_spikes.layer == last]
         fires = firing_pairs(output, phase_s)
         metrics |= {
             f"validation.{name}.output_spike_rmse_s": rms(output.error_s),
-            f"validation.{name}.hidden_spike_rmse_s": rms(own_spikes[own_spikes.layer == "hidden"].error_s),
             f"validation.{name}.firing_spike_rmse_s": rms(output.error_s[fires]),
             f"validation.{name}.largest_spike_error_s": float(output.error_s.abs().max()),
         }
-        for layer in LAYERS:
-            metrics[f"validation.{name}.{layer}_membrane_rmse_v"] = rms(own_membranes[own_membranes.layer == layer].error_v)
+        for layer in range(1, last + 1):
+            metrics[f"validation.{name}.layer_{layer}_spike_rmse_s"] = rms(own_spikes[own_spikes.layer == layer].error_s)
+            metrics[f"validation.{name}.layer_{layer}_membrane_rmse_v"] = rms(own_membranes[own_membranes.layer == layer].error_v)
         metrics[f"validation.{name}.membrane_rmse_v"] = rms(own_membranes.error_v)
         if name == ODE:
             metrics["validation.firing_share"] = float(fires.mean())
@@ -59,7 +59,7 @@ def firing_pairs(spikes: pd.DataFrame, phase_s: float) -> pd.Series:
 
 
 def _mismatch_metrics(spikes: pd.DataFrame, labels: pd.DataFrame) -> dict[str, float]:
-    dies = on_dies(spikes[spikes.layer == "output"])
+    dies = on_dies(spikes[spikes.layer == spikes.layer.max()])
     if not len(dies):
         return {}
     per_die = dies.groupby("die").error_s.agg(rms)
@@ -80,11 +80,11 @@ def _energy_metrics(energy: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def numerical_error(runs: list[Run], judged: list[Run]) -> dict[str, float]:
-    """RMS difference of the output spikes between the working and a ten times smaller tolerance."""
+def numerical_error(runs: list[Run], judged: list[Run], spikes: str) -> dict[str, float]:
+    """RMS difference of the output spikes between the working and a ten times smaller tolerance; `spikes` names them in a row."""
     working = {run.sample: run.row for run in runs if run.mapping == ODE and run.die is None}
     pairs = [(run.row, working[run.sample]) for run in judged]
-    differences = [fine["output_spike_s"] - row["output_spike_s"] for fine, row in pairs if fine is not None and row is not None]
+    differences = [fine[spikes] - row[spikes] for fine, row in pairs if fine is not None and row is not None]
     return {"validation.numerical_error_s": rms(np.concatenate(differences))} if differences else {}
 
 

@@ -6,7 +6,7 @@ circuit's. No spike counts as the end of the phase on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
-from cosim.mapping.circuit import sample_point
+from cosim.mapping.circuit import output_spikes, sample_point
 from cosim.mapping.network import MappedNetwork
 from cosim.simulator import Deck, Point
 from cosim.validation.metrics import error_metrics, model_metrics, numerical_error
@@ -31,7 +31,7 @@ from cosim.validation.tables import (
     waveform_table,
 )
 from netlists.crossbar import Cells
-from training.data import SpikeData
+from training.data.spikes import SpikeData
 from training.evaluation import evaluate
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
@@ -59,8 +59,8 @@ class _Task:
 
 def validate(
     bench: Bench,
-    cells: Cells,
-    hardware: HardwareModel,
+    cells: Sequence[Cells],
+    columns: Sequence[HardwareModel],
     networks: dict[str, RCSpikeNetwork],
     mapped: dict[str, MappedNetwork],
     data: SpikeData,
@@ -72,6 +72,7 @@ def validate(
     """Simulate the test samples with both mappings, mismatch dies of the ODE-aware one, and a few again more accurately.
 
     Args:
+        cells, columns: of each layer.
         networks, mapped: by mapping, `ode` and `conventional`; networks in float64.
         samples: test samples, the first of `data`.
         dies: mismatch dies (device mismatch drawn by ngspice, process nominal).
@@ -86,19 +87,19 @@ def validate(
         bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
     )
     tables = {
-        "spikes": spike_table(runs, models, hardware),
-        "membranes": membrane_table(runs, models, hardware),
-        "labels": label_table(runs, models, data, hardware),
-        "waveforms": waveform_table(runs, networks, models, inputs, hardware),
+        "spikes": spike_table(runs, models, columns),
+        "membranes": membrane_table(runs, models, columns),
+        "labels": label_table(runs, models, data, columns),
+        "waveforms": waveform_table(runs, networks, models, inputs, columns),
         "energy": energy_table(runs),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
     on_dies = data.test_t[: _samples_on_dies(bench, samples)]
     metrics = {
-        **error_metrics(tables, hardware.phase_s),
-        **numerical_error(runs, judged),
+        **error_metrics(tables, columns[0].phase_s),
+        **numerical_error(runs, judged, output_spikes(len(columns))),
         **model_metrics(models[ODE]),
-        **(predicted_mismatch(networks[ODE], on_dies, data.classes, hardware) if dies else {}),
+        **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
         "validation.samples": float(samples),
         "validation.mismatch_dies": float(dies),
         "validation.failed_simulations": float(len(tables["failures"])),
@@ -128,14 +129,14 @@ def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: i
     ]
 
 
-def _simulate(bench: Bench, cells: Cells, inputs: FloatArray, *groups: list[_Task]) -> list[list[Run]]:
+def _simulate(bench: Bench, cells: Sequence[Cells], inputs: FloatArray, *groups: list[_Task]) -> list[list[Run]]:
     """All groups in one batch, the longest simulations first, so that no processor waits for another."""
     asked = [[(task, _point(bench, cells, task, inputs[task.sample])) for task in group] for group in groups]
     results = bench.run([point for group in asked for _, point in group])
     return [[Run(task.mapped.name, task.die, task.sample, results.row(point)) for task, point in group] for group in asked]
 
 
-def _point(bench: Bench, cells: Cells, task: _Task, t: FloatArray) -> Point:
+def _point(bench: Bench, cells: Sequence[Cells], task: _Task, t: FloatArray) -> Point:
     corner = str(bench.design.process.corner)
     condition = {"sample": task.sample, "die": task.die, "corner": corner, "reltol": task.accuracy.reltol}
     return sample_point(
@@ -144,7 +145,7 @@ def _point(bench: Bench, cells: Cells, task: _Task, t: FloatArray) -> Point:
     )  # fmt: skip
 
 
-def example_decks(bench: Bench, cells: Cells, mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, Deck]:
+def example_decks(bench: Bench, cells: Sequence[Cells], mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, Deck]:
     """The first test sample of each mapping as a stand-alone deck."""
     t = data.test_t[0].numpy()
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS
+from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS, output_spikes
 from cosim.runs.failures import failure_row
 from cosim.simulator import Outcome, Row
-from netlists.network import LAYERS
-from training.data import SpikeData
+from netlists.network import layer_name
+from training.data.spikes import SpikeData
 from training.evaluation import Evaluation
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
@@ -49,27 +50,27 @@ def _dies(dies: list[int | None]) -> Any:
     return pd.array(dies, dtype="Int64")
 
 
-def _keys(run: Run, layer: str, neurons: int) -> dict[str, Any]:
+def _keys(run: Run, layer: int, neurons: int) -> dict[str, Any]:
     dies = _dies([run.die] * neurons)
     return {"mapping": run.mapping, "die": dies, "sample": run.sample, "layer": layer, "neuron": np.arange(neurons)}
 
 
-def spike_table(runs: list[Run], models: dict[str, Evaluation], hardware: HardwareModel) -> pd.DataFrame:
+def spike_table(runs: list[Run], models: dict[str, Evaluation], columns: Sequence[HardwareModel]) -> pd.DataFrame:
     """One row per neuron and sample: model and circuit spike after the start of the layer's firing phase (s)."""
     frames = []
-    for run, layer, k in _alive(runs):
-        model = models[run.mapping].layers[k].spike_times[run.sample].numpy() * hardware.phase_s
-        circuit = run.row[f"{layer}_spike_s"]  # type: ignore[index]
+    for run, row, layer in _layers_of(runs, len(columns)):
+        model = models[run.mapping].layers[layer - 1].spike_times[run.sample].numpy() * columns[0].phase_s
+        circuit = row[f"{layer_name(layer)}_spike_s"]
         frames.append(pd.DataFrame({**_keys(run, layer, len(model)), "model_spike_s": model, "circuit_spike_s": circuit}))
     return pd.concat(frames, ignore_index=True)
 
 
-def membrane_table(runs: list[Run], models: dict[str, Evaluation], hardware: HardwareModel) -> pd.DataFrame:
+def membrane_table(runs: list[Run], models: dict[str, Evaluation], columns: Sequence[HardwareModel]) -> pd.DataFrame:
     """One row per neuron and sample: membranes at the end of accumulation (V)."""
     frames = []
-    for run, layer, k in _alive(runs):
-        model = membrane_voltage(models[run.mapping].layers[k].membrane[run.sample].numpy(), hardware)
-        circuit = run.row[f"{layer}_membrane_v"]  # type: ignore[index]
+    for run, row, layer in _layers_of(runs, len(columns)):
+        model = membrane_voltage(models[run.mapping].layers[layer - 1].membrane[run.sample].numpy(), columns[layer - 1])
+        circuit = row[f"{layer_name(layer)}_membrane_v"]
         frames.append(pd.DataFrame({**_keys(run, layer, len(model)), "model_v": model, "circuit_v": circuit}))
     return pd.concat(frames, ignore_index=True)
 
@@ -82,14 +83,16 @@ def membrane_voltage(v: FloatArray, hardware: HardwareModel) -> FloatArray:
     return np.where(np.isnan(v), np.nan, curve(inside) - (displacement - inside))
 
 
-def label_table(runs: list[Run], models: dict[str, Evaluation], data: SpikeData, hardware: HardwareModel) -> pd.DataFrame:
+def label_table(
+    runs: list[Run], models: dict[str, Evaluation], data: SpikeData, columns: Sequence[HardwareModel]
+) -> pd.DataFrame:
     """One row per sample: the class whose output spikes first; margins are runner-up minus first (s); no single first is -1."""
-    rows = []
+    rows, spikes = [], output_spikes(len(columns))
     for run in runs:
         if run.row is None:
             continue
-        model = models[run.mapping].spike_times[run.sample].numpy()[: data.classes] * hardware.phase_s
-        circuit = run.row["output_spike_s"][: data.classes]
+        model = models[run.mapping].spike_times[run.sample].numpy()[: data.classes] * columns[0].phase_s
+        circuit = run.row[spikes][: data.classes]
         rows.append(
             {
                 "mapping": run.mapping, "die": run.die, "sample": run.sample, "label": int(data.test_labels[run.sample]),
@@ -116,28 +119,26 @@ def waveform_table(
     networks: dict[str, RCSpikeNetwork],
     models: dict[str, Evaluation],
     inputs: FloatArray,
-    hardware: HardwareModel,
+    columns: Sequence[HardwareModel],
 ) -> pd.DataFrame:
-    """Membranes of the nominal circuits over accumulation and firing, beside the model's; time zero is the hidden layer's."""
+    """Membranes of the nominal circuits over accumulation and firing, beside the model's; time zero is the first layer's."""
     times = np.linspace(0.0, 2.0, WAVEFORM_POINTS)
     frames = []
-    for run, layer, k in _alive(runs):
-        if run.die is not None:
-            continue
-        network, model = networks[run.mapping], models[run.mapping]
+    for run, row, layer in _layers_of([run for run in runs if run.die is None], len(columns)):
+        network, model, k = networks[run.mapping], models[run.mapping], layer - 1
         spikes = inputs[run.sample] if k == 0 else model.layers[k - 1].spike_times[run.sample].numpy()
         weights = network.effective_weights()[k]
-        v = membrane_voltage(trajectory(list(network)[k].model, weights, spikes, times), hardware)
-        circuit = run.row[f"{layer}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)  # type: ignore[index]
+        v = membrane_voltage(trajectory(list(network)[k].model, weights, spikes, times), columns[k])
+        circuit = row[f"{layer_name(layer)}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)
         for neuron in range(len(weights)):
             keys = {"mapping": run.mapping, "sample": run.sample, "layer": layer, "neuron": neuron}
-            columns = {"time_s": (times + k) * hardware.phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
-            frames.append(pd.DataFrame({**keys, **columns}))
+            values = {"time_s": (times + k) * columns[k].phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
+            frames.append(pd.DataFrame({**keys, **values}))
     return pd.concat(frames, ignore_index=True)
 
 
 def energy_table(runs: list[Run]) -> pd.DataFrame:
-    """Energy per source and sample of the nominal circuits (J): one inference, both layers, the resets included."""
+    """Energy per source and sample of the nominal circuits (J): one inference, all layers, the resets included."""
     rows = [
         {"mapping": run.mapping, "sample": run.sample, "source": source, "energy_j": run.row[f"{source}_energy_j"]}
         for run in runs
@@ -156,5 +157,6 @@ def failure_table(failures: list[Outcome], rerun: str) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"die": "Int64"} if rows else {})
 
 
-def _alive(runs: list[Run]) -> list[tuple[Run, str, int]]:
-    return [(run, layer, k) for run in runs if run.row is not None for k, layer in enumerate(LAYERS)]
+def _layers_of(runs: list[Run], layers: int) -> Iterator[tuple[Run, Row, int]]:
+    """Every layer, counted from 1, of every run that did not fail."""
+    return ((run, run.row, layer) for run in runs if run.row is not None for layer in range(1, layers + 1))

@@ -114,12 +114,13 @@ class NeuronCell(ABC, Generic[D]):
             circuit.subcircuit(self.driver_subcircuit())
             circuit.subcircuit(self.subcircuit())
 
-    def attach(self, circuit: Circuit, name: str, nodes: NeuronNodes) -> None:
-        """Add the neuron `name`. Its biases are lines of the circuit by their names."""
+    def attach(self, circuit: Circuit, name: str, nodes: NeuronNodes, bias_prefix: str = "") -> None:
+        """Add the neuron `name`. Its biases are lines of the circuit by their names behind `bias_prefix`."""
         self.define(circuit)
+        biases = (f"{bias_prefix}{line}" for line in self.bias_lines)
         control = (nodes.phase, nodes.phase_bar, nodes.reset, nodes.reset_bar)
         output = (nodes.spike.true, nodes.spike.bar, nodes.supply)
-        circuit.X(name, "neuron", nodes.membrane, nodes.rest, *self.bias_lines, *control, *output)
+        circuit.X(name, "neuron", nodes.membrane, nodes.rest, *biases, *control, *output)
 
     def attach_driver(self, circuit: Circuit, name: str, trigger: str, line: SpikeLine, supply: str) -> None:
         """Add a spike driver that is always enabled."""

@@ -25,7 +25,6 @@ from reports.figures.style import (
     units,
 )  # fmt: skip
 
-LAYERS = ("hidden", "output")
 SMALLEST_ERROR_S = 1e-12  # errors below the resolution of the simulator count in the first bin
 POINTS_PER_LINE = 400
 
@@ -59,11 +58,13 @@ def parity(spikes: pd.DataFrame) -> Figure:
     figure, grid = axes(2, len(mappings), WIDE, 3.9, sharex=True, gridspec_kw={"height_ratios": [2.2, 1]})
     for column, name in enumerate(mappings):
         upper, lower = grid[:, column]
-        for layer, size, shade in (("hidden", 4, "none"), ("output", 9, COLOUR.get(name, MUTED))):
+        last = spikes.layer.max()
+        for layer in sorted(spikes.layer.unique()):
+            size, shade = (9, COLOUR.get(name, MUTED)) if layer == last else (4, "none")
             part = spikes[(spikes.mapping == name) & (spikes.layer == layer)]
             style: dict[str, Any] = {
                 "s": size, "marker": MARKER.get(name, "o"), "facecolors": shade, "edgecolors": COLOUR.get(name, MUTED),
-                "linewidths": 0.5, "label": layer,
+                "linewidths": 0.5, "label": f"layer {layer}",
             }  # fmt: skip
             upper.scatter(part.model_spike_s, part.circuit_spike_s, **style)
             lower.scatter(part.model_spike_s, part.circuit_spike_s - part.model_spike_s, **style)
@@ -79,7 +80,7 @@ def parity(spikes: pd.DataFrame) -> Figure:
 @svg
 def membrane_overlay(waveforms: pd.DataFrame, samples: dict[str, int], phase_s: float | None) -> Figure:
     """Membranes of one mapping: a row per layer, a column per sample (`samples`: its rank -> its number)."""
-    layers = [layer for layer in LAYERS if layer in set(waveforms.layer)]
+    layers = sorted(waveforms.layer.unique())
     figure, grid = axes(len(layers), len(samples), WIDE, 1.75 * len(layers) + 0.35, sharex=True, sharey="row")
     for column, (rank, sample) in enumerate(samples.items()):
         for row, layer in enumerate(layers):
@@ -91,7 +92,7 @@ def membrane_overlay(waveforms: pd.DataFrame, samples: dict[str, int], phase_s: 
             if row == 0:
                 axis.set_title(f"{rank}: sample {sample}")
             if column == 0:
-                axis.set_ylabel(f"{layer} membrane")
+                axis.set_ylabel(f"membrane, layer {layer}")
         grid[-1, column].set_xlabel("time")
     grid[0, -1].plot([], [], color=INK, label="circuit")
     grid[0, -1].plot([], [], color=INK, linestyle="--", label="model")
@@ -150,11 +151,11 @@ def _membranes(axis: Any, waveforms: pd.DataFrame) -> None:
         axis.plot(line.time_s, line.model_v, color=colour, linewidth=1.1, linestyle=(0, (3, 2)))
 
 
-def _phases(axis: Any, layer: str, phase_s: float | None, labelled: bool) -> None:
-    """Shade the accumulation of a layer darkly and its firing lightly; the layers run one phase apart."""
+def _phases(axis: Any, layer: int, phase_s: float | None, labelled: bool) -> None:
+    """Shade the accumulation of a layer darkly and its firing lightly; the layers, counted from 1, run one phase apart."""
     if phase_s is None:
         return
-    start = LAYERS.index(layer) * phase_s
+    start = (layer - 1) * phase_s
     axis.axvspan(start, start + phase_s, color=SHADE, zorder=0, linewidth=0)
     axis.axvspan(start + phase_s, start + 2 * phase_s, color="#f7ead2", zorder=0, linewidth=0)
     if labelled:

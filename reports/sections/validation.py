@@ -40,7 +40,7 @@ def membranes(run: Run) -> list[Block]:
 def spikes(run: Run) -> list[Block]:
     """Histogram of the output errors and parity of all spikes."""
     nominal = _nominal(run.tables["validation/spikes"])
-    outputs = nominal[nominal.layer == "output"]
+    outputs = _of_last_layer(nominal)
     if outputs.empty:
         return [Text("This run holds no output spikes of the nominal circuit.")]
     within = {name: float(np.mean(_error(part).abs() <= 1e-9)) for name, part in outputs.groupby("mapping")}
@@ -53,7 +53,7 @@ def spikes(run: Run) -> list[Block]:
         ),
         Plot(
             figures.parity(nominal),
-            "Spike time of the circuit against the model's (filled: output layer, open: hidden layer), and their difference. "
+            "Spike time of the circuit against the model's (filled: the last layer, open: those before it), and their difference. "
             "A perfect model puts every point on the diagonal; the scales of the two lower panels differ.",
         ),
     ]
@@ -68,7 +68,7 @@ def error_budget(run: Run) -> list[Block]:
         pairs, s_rms, s_worst = _row(spike, (mapping, layer))
         _, v_rms, v_worst = _row(membrane, (mapping, layer))
         rows.append([
-            _name(mapping), layer, number(pairs), engineering(s_rms, "s"), engineering(s_worst, "s"),
+            _name(mapping), str(layer), number(pairs), engineering(s_rms, "s"), engineering(s_worst, "s"),
             engineering(v_rms, "V"), engineering(v_worst, "V"),
         ])  # fmt: skip
     header = ("mapping", "layer", "pairs", "spike RMSE", "worst spike", "membrane RMSE", "worst membrane")
@@ -107,7 +107,7 @@ def gain_search(run: Run) -> list[Block]:
 def mismatch(run: Run) -> list[Block]:
     """Output error and labels per mismatch die."""
     spikes_ = run.tables["validation/spikes"]
-    dies = spikes_[spikes_.die.notna() & (spikes_.layer == "output")]
+    dies = _of_last_layer(spikes_[spikes_.die.notna()])
     if dies.empty:
         return [Text("This run simulated no mismatch dies.")]
     labels = run.tables["validation/labels"]
@@ -208,7 +208,7 @@ def _ranked_samples(outputs: pd.DataFrame, mapping: str, drawn: set[int]) -> dic
 
 def _outputs(run: Run) -> pd.DataFrame:
     nominal = _nominal(run.tables["validation/spikes"])
-    return nominal[nominal.layer == "output"]
+    return _of_last_layer(nominal)
 
 
 def _nominal(table: pd.DataFrame) -> pd.DataFrame:
@@ -221,6 +221,11 @@ def _error(table: pd.DataFrame) -> pd.Series:
 
 def _rms(values: pd.Series) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _of_last_layer(spikes_: pd.DataFrame) -> pd.DataFrame:
+    """The spikes of the outputs."""
+    return spikes_[spikes_.layer == spikes_.layer.max()]
 
 
 def _rms_by_layer(table: pd.DataFrame, circuit: str, model: str) -> pd.DataFrame:

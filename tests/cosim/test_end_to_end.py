@@ -124,7 +124,7 @@ def test_the_model_that_knows_the_circuit_is_nearer_to_it(finished: subprocess.C
 def test_tables_agree_with_each_other(finished: subprocess.CompletedProcess[str], folder: Path) -> None:
     run = folder / "run"
     spikes = pd.read_parquet(run / "validation" / "spikes.parquet")
-    output = spikes[(spikes.mapping == "ode") & (spikes.layer == "output") & spikes.die.isna()]
+    output = spikes[(spikes.mapping == "ode") & (spikes.layer == 2) & spikes.die.isna()]
     assert len(output) == 2 * 5
     rmse = float(np.sqrt(np.mean((output.model_spike_s - output.circuit_spike_s) ** 2)))
     assert json.loads((run / "metrics.json").read_text())["validation.ode.output_spike_rmse_s"] == pytest.approx(rmse)
@@ -133,7 +133,7 @@ def test_tables_agree_with_each_other(finished: subprocess.CompletedProcess[str]
     assert len(own) == 50
     assert np.allclose(own.weight, own.mapped_weight, rtol=1e-6, atol=1e-9)
     networks = cosim.load_networks(run)
-    hidden = own[own.layer == "hidden"].sort_values(["neuron", "input"]).weight.to_numpy().reshape(5, 5)
+    hidden = own[own.layer == 1].sort_values(["neuron", "input"]).weight.to_numpy().reshape(5, 5)
     assert np.allclose(networks["ode"].effective_weights()[0], hidden, rtol=1e-9)
     verdicts = json.loads((run / "limits.json").read_text())
     assert [verdict["passed"] for verdict in verdicts] == [True, True]
@@ -188,4 +188,4 @@ def test_a_deck_of_the_run_works_in_plain_ngspice(
     header = (tmp_path / "out.raw").read_bytes()[:4000].decode("latin1")
     points = next(line for line in header.splitlines() if line.startswith("No. Points:"))
     assert int(points.split(":")[1]) > 100
-    assert "v(hidden_membrane_0)" in header
+    assert "v(layer_1_membrane_0)" in header

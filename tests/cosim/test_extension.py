@@ -27,7 +27,7 @@ for path in map(Path, sys.argv[1:]):
     cells = cells_of(load_design(path))
     settings = [[SynapseSetting(1, float(cells.synapse.codes(1, 2)[0])), None]] * 2
     print("DESIGN", path.stem)
-    print(network_bench(cells, [settings, settings], [0.0, 0.5]).netlist)
+    print(network_bench([cells, cells], [settings, settings], [0.0, 0.5]).netlist)
     print("DRAWN", *(name for name, svg in drawings(cells, 2, {"hidden": 2, "output": 2}).items() if len(svg) > 500))
 """
 LOAD = """

@@ -87,7 +87,11 @@ def test_a_circuit_that_would_be_characterised_for_nothing_is_refused_first(
     [
         ({"synapse": {"kind": "cascode"}}, "cell: is current_source, synapse.kind of the design is cascode"),
         ({"timing": {"phase_s": 2e-6}}, "phase_s: is 1e-06, timing.phase_s of the design is 2e-06"),
-        ({"network": {"hidden": 9}}, "neuron.synapses: is 5, the design has 9"),
+        (
+            {"network": {"layers": [9, 5]}},
+            "neuron.synapses: the model iris_5_5_5 holds for columns of 5 synapses, not of 9; "
+            "characterise a design with such a layer",
+        ),
     ],
 )
 def test_a_model_of_another_circuit_is_one_line(change: dict[str, object], complaint: str, tmp_path: Path) -> None:

@@ -31,13 +31,14 @@ def stored(folder: Path, tensors: dict[str, Tensor]) -> Path:
 
 
 def test_matrices_are_found_by_name_or_in_the_order_of_names(tmp_path: Path) -> None:
-    network = Network(hidden=4)
+    network = Network(layers=(4, 5))
     first, second = torch.rand(4, 5), torch.rand(5, 4)
     for names in (("layers.0.weight", "layers.1.weight"), ("fc2.weight", "fc10.weight")):
         read = read_weights(stored(tmp_path, dict(zip(names, (first, second), strict=True))), network)
         assert torch.equal(read[0], first) and torch.equal(read[1], second)
-    third = {"layers.0.weight": first, "layers.1.weight": second, "aaa": torch.rand(2, 2)}
-    assert torch.equal(read_weights(stored(tmp_path, third), network)[0], first)
+    three = Network(layers=(4, 5, 3))
+    third = {"layers.0.weight": first, "layers.1.weight": second, "layers.2.weight": torch.rand(3, 5)}
+    assert [list(weight.shape) for weight in read_weights(stored(tmp_path, third), three)] == [[4, 5], [5, 4], [3, 5]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float8_e4m3fn, torch.int8])
@@ -50,8 +51,12 @@ def test_weights_of_any_real_type_are_read(tmp_path: Path, dtype: torch.dtype) -
 @pytest.mark.parametrize(
     ("tensors", "expected"),
     [
-        ({"a": torch.zeros(5, 5)}, r"holds 1 matrices \(a\), the design has two layers"),
+        ({"a": torch.zeros(5, 5)}, r"holds 1 matrices \(a\), network\.layers of the design has 2"),
         ({"a": torch.zeros(5, 5), "b": torch.zeros(3, 5)}, r"b: has shape \[3, 5\], the design needs \[5, 5\]"),
+        (
+            {**GOOD, "third": torch.zeros(5, 5)},
+            r"holds 3 matrices \(hidden, output, third\), .* has 2",
+        ),
         ({**GOOD, "bias": torch.zeros(5)}, r"bias: has shape \[5\], .* bias spike"),
         ({**GOOD, "hidden": torch.full((5, 5), torch.nan)}, r"hidden: holds values that are not finite"),
         ({**GOOD, "hidden": torch.full((5, 5), 0.5j)}, r"hidden: holds complex numbers"),
@@ -67,9 +72,9 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, tensors: dict[str,
 def test_a_weight_beyond_the_cell_is_refused() -> None:
     hardware = HardwareModel.reference()
     largest = hardware.weight_range(-1)[1]
-    check_range([torch.tensor([[-largest, 0.1]])], hardware)
+    check_range([torch.tensor([[-largest, 0.1]])], [hardware])
     with pytest.raises(InputError, match=rf"matrix 2: holds the weight -{1.1 * largest:.4g}, the cell reaches -{largest:.4g}"):
-        check_range([torch.zeros(1, 1), torch.tensor([[-1.1 * largest, 0.1]])], hardware)
+        check_range([torch.zeros(1, 1), torch.tensor([[-1.1 * largest, 0.1]])], [hardware] * 2)
 
 
 def test_both_networks_of_a_run_get_them_and_nothing_is_trained(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from cosim.mapping.network import map_network, mapping_table
 from training.hardware import HardwareModel
 
 HARDWARE = HardwareModel.reference()
+COLUMNS = [HARDWARE, HARDWARE]
 
 
 @settings(deadline=None)  # the first example pays for imports
@@ -54,8 +55,8 @@ def test_zero_is_off() -> None:
 def test_an_impossible_weight_names_its_synapse(weight: float) -> None:
     weights = [np.zeros((2, 3)), np.zeros((2, 2))]
     weights[1][0, 1] = weight
-    with pytest.raises(MappingError, match="output neuron 0, input 1: weight"):
-        map_network("ode", weights, HARDWARE)
+    with pytest.raises(MappingError, match="layer 2, neuron 0, input 1: weight"):
+        map_network("ode", weights, COLUMNS)
 
 
 def test_clipping_goes_sign_by_sign_and_small_weights_are_off() -> None:
@@ -66,13 +67,13 @@ def test_clipping_goes_sign_by_sign_and_small_weights_are_off() -> None:
 
 
 def test_the_two_gains_act_on_their_sign_alone() -> None:
-    (scaled,) = with_gains([np.array([[0.5, -0.5, 0.0]])], 1.2, 0.8, HARDWARE)
+    (scaled,) = with_gains([np.array([[0.5, -0.5, 0.0]])], 1.2, 0.8, COLUMNS[:1])
     np.testing.assert_allclose(scaled, [[0.6, -0.4, 0.0]])
 
 
 def test_the_table_has_a_row_a_synapse_with_the_weight_its_code_gives() -> None:
     weights = [np.array([[0.5, -0.25], [0.0, 1.0]]), np.array([[0.1, 0.2]])]
-    table = mapping_table(map_network("ode", weights, HARDWARE), weights, HARDWARE)
+    table = mapping_table(map_network("ode", weights, COLUMNS), weights, COLUMNS)
     assert len(table) == 6
     np.testing.assert_allclose(table.mapped_weight, table.weight, rtol=1e-6)
     assert list(table.sign) == [1, -1, 0, 1, 1, 1]

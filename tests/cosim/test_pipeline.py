@@ -293,4 +293,4 @@ def test_characterisation_depends_on_no_weight_and_no_data() -> None:
     stage = STAGES[0]
     assert stage.inputs == ("given_hardware.json",)
     assert {"training", "validation"} & set(stage.sections) == set()
-    assert stage.sections["network"] == {"inputs", "hidden", "outputs"}
+    assert stage.sections["network"] == {"dataset", "table", "bias", "layers"}

@@ -16,7 +16,7 @@ PHASE = 1e-6
 def _spikes(mapping: str, error_s: float) -> pd.DataFrame:
     rows = []
     for sample in range(2):
-        for layer in ("hidden", "output"):
+        for layer in (1, 2):
             for neuron in range(5):
                 model = 0.1e-6 * (neuron + 1) if neuron < 4 else PHASE
                 circuit = model + error_s if neuron < 4 else PHASE
@@ -48,7 +48,7 @@ def test_rmse_counts_silent_pairs_and_the_firing_one_does_not() -> None:
     assert metrics["validation.ode.firing_spike_rmse_s"] == pytest.approx(1e-9)
     assert metrics["validation.firing_share"] == pytest.approx(0.8)
     assert metrics["validation.error_ratio"] == pytest.approx(40.0)
-    assert metrics["validation.ode.hidden_membrane_rmse_v"] == pytest.approx(1e-3)
+    assert metrics["validation.ode.layer_1_membrane_rmse_v"] == pytest.approx(1e-3)
     assert metrics["validation.ode.membrane_rmse_v"] == pytest.approx(1e-3)
 
 

@@ -55,10 +55,10 @@ def test_a_weight_uses_one_pair(setting: SynapseSetting, n_bias: str, p_bias: st
 
 def test_a_5_5_5_has_fifty_synapses_and_ten_neurons() -> None:
     layer = [[SynapseSetting(1, 0.5)] * 5] * 5
-    bench = network_bench(cells(), [layer, layer], [0.0, 0.2, 0.4, 0.6, 1.0])
+    bench = network_bench([cells()] * 2, [layer, layer], [0.0, 0.2, 0.4, 0.6, 1.0])
     assert len(instances(bench.netlist, "synapse_current_source")) == 50
     assert len(instances(bench.netlist, "neuron")) == 10
-    assert len(bench.sources.bias) == 2 + 2 * 50
+    assert len(bench.sources.bias) == 2 * (2 + 50)
     # an input that never arrives has no edge
     assert re.search(r"Vinput_4_drive input_4_drive 0 PWL\(0\.0 0\.0\)", bench.netlist)
     # the layers run one phase apart
@@ -67,7 +67,7 @@ def test_a_5_5_5_has_fifty_synapses_and_ten_neurons() -> None:
 
 def test_an_input_rises_at_its_spike_time_and_falls_with_the_phase() -> None:
     layer = [[None] * 1]
-    bench = network_bench(cells(), [layer, layer], [0.25])
+    bench = network_bench([cells()] * 2, [layer, layer], [0.25])
     card = re.search(r"Vinput_0_drive .*PWL\((.*)\)", bench.netlist)
     assert card is not None
     points = np.array(card[1].split(), dtype=float).reshape(-1, 2)

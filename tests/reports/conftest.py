@@ -124,7 +124,7 @@ def _training() -> dict[str, pd.DataFrame]:
     )  # fmt: skip
     mapping = pd.DataFrame(
         [(m, layer, n, i, w, max(w, -1.0), int(np.sign(w)) or 1, 0.5, "V", abs(w) * 1.2e-7)
-         for m in ERROR_S for layer in ("hidden", "output") for n in range(5) for i in range(5) for w in [0.5 * (n - i)]],
+         for m in ERROR_S for layer in (1, 2) for n in range(5) for i in range(5) for w in [0.5 * (n - i)]],
         columns=["mapping", "layer", "neuron", "input", "weight", "mapped_weight", "sign", "code", "code_unit", "current_a"],
     )  # fmt: skip
     return {"training": history, "mapping": mapping}
@@ -137,7 +137,7 @@ def _validation() -> dict[str, pd.DataFrame]:
         for mapping in ERROR_S
         for die in ((None, 1, 2) if mapping == "ode" else (None,))
         for sample in range(4 if die else 12)
-        for layer in ("hidden", "output")
+        for layer in (1, 2)
         for neuron in range(5)
     ]
     pairs = pd.DataFrame(keys, columns=["mapping", "die", "sample", "layer", "neuron"]).astype({"die": "Int64"})
@@ -178,7 +178,7 @@ def _waveforms() -> pd.DataFrame:
     lines = []
     for mapping in ERROR_S:
         for sample in (0, 1, 2):
-            for row, layer in enumerate(("hidden", "output")):
+            for row, layer in enumerate((1, 2)):
                 for neuron in range(5):
                     phase = np.clip(time / PHASE - row, 0, 2)
                     drop = np.minimum(phase, 1) * 0.15 * (neuron + sample / 4) + np.clip(phase - 1, 0, 1) * 0.3

@@ -109,4 +109,4 @@ def test_the_load_of_a_line_is_the_same_in_the_model_and_in_the_layer() -> None:
     later = 20 * ONE.neuron.load_delay.value / ONE.phase_s
     assert later > 0 and driven.firing_t - measured.firing_t == pytest.approx(np.full(len(driven.firing_t), later))
     of_measured, of_driven = (RCSpikeLayer(SYNAPSES, 2, model, fan_out=7) for model in (measured, driven))
-    assert of_measured.firing_t.numpy() == pytest.approx(of_driven.firing_t.numpy(), abs=1e-6)
+    assert of_measured.firing.t.numpy() == pytest.approx(of_driven.firing.t.numpy(), abs=1e-6)

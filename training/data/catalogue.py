@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import torch
 
 from training.data.download import fetch
 from training.data.embedded import digits, iris, wine
+from training.data.features import feature_spikes
 from training.data.files import DataFileError, read_cifar_set, read_idx_set
+from training.data.names import SETS
 from training.data.spikes import SpikeData, first_test_samples
+from training.data.table import Table, columns_of, samples_of
 from training.encoding import brightness_times
-
-SetName = Literal["iris", "wine", "digits", "mnist", "fashion-mnist", "cifar-10"]
-SETS: tuple[str, ...] = get_args(SetName)
 
 TABLES = {"iris": iris, "wine": wine}
 EMBEDDED = {**TABLES, "digits": digits}
 """Sets that need no file."""
-
-FEATURES = {"iris": 4, "wine": 13, "digits": 64, "mnist": 784, "fashion-mnist": 784, "cifar-10": 3072}
-"""Inputs of a sample, without a bias spike."""
 
 BRIGHTEST = 255.0
 # What the archive, or other libraries, call the folder of a set.
@@ -69,6 +66,20 @@ def load_split(
             raise DataFileError(f"test_samples: {test_samples} is more than the {len(data.test_labels)} of {name}")
         data = first_test_samples(data, test_samples)
     return data.with_bias() if bias else data
+
+
+def load_table(table: Table, *, test_samples: int, split_seed: int = 0, bias: bool = True) -> SpikeData:
+    """The samples of a user's table as spike times, in a stratified split (see `training.data.features.feature_spikes`).
+
+    Raises `DataFileError` for a table that cannot be used, or a split that is not possible; one line with file and column.
+    """
+    names = table.features or tuple(name for name in columns_of(table.file) if name != table.label)
+    features, labels, classes = samples_of(table)
+    try:
+        data = feature_spikes(features, labels, names, test_samples=test_samples, split_seed=split_seed, bias=bias)
+    except DataFileError as error:
+        raise DataFileError(f"{table.file}: {error}") from error
+    return replace(data, class_names=classes)
 
 
 def _set_folder(folder: Path, name: str) -> Path:

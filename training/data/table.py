@@ -1,18 +1,16 @@
-"""A user's own table as spikes: CSV or Parquet, a row a sample, columns for the features and one for the label."""
+"""A user's own table: CSV or Parquet, a row a sample, columns for the features and one for the label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.data.features import feature_spikes
 from training.data.files import DataFileError
-from training.data.spikes import SpikeData
 from training.hardware import FloatArray
 
 FORMATS = (".csv", ".parquet")
@@ -33,22 +31,22 @@ class Table:
     features: tuple[str, ...] = ()
 
 
-def load_table(table: Table, *, test_samples: int, split_seed: int = 0, bias: bool = True) -> SpikeData:
-    """The samples of a table as spike times, in a stratified split (see `training.data.features.feature_spikes`).
+def samples_of(table: Table) -> tuple[FloatArray, NDArray[np.intp], tuple[str, ...]]:
+    """Features [samples, features], labels [samples] and what the table calls the classes, in the order of the labels.
 
     The classes are the values of the label column in their order. Raises `DataFileError`: a file that cannot be read, a column
-    that is not there, a cell that is empty or no number, a split that is not possible; one line with file and column.
+    that is not there, a cell that is empty or no number; one line with file and column.
     """
     frame = _read(table.file)
-    names = table.features or tuple(str(name) for name in frame.columns if name != table.label)
+    names = names_of(table, frame)
     _check_columns(table, frame, names)
     classes, labels = _labels(table, frame[table.label])
-    features = np.column_stack([_numbers(table.file, frame[name]) for name in names])
-    try:
-        data = feature_spikes(features, labels, names, test_samples=test_samples, split_seed=split_seed, bias=bias)
-    except DataFileError as error:
-        raise DataFileError(f"{table.file}: {error}") from error
-    return replace(data, class_names=classes)
+    return np.column_stack([_numbers(table.file, frame[name]) for name in names]), labels, classes
+
+
+def names_of(table: Table, frame: pd.DataFrame) -> tuple[str, ...]:
+    """The features, in the order of the inputs."""
+    return table.features or tuple(str(name) for name in frame.columns if name != table.label)
 
 
 def columns_of(file: Path) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ A membrane capacitor whose value depends on its voltage therefore stays linear i
 the voltage that a probe would show.
 """
 
+from training.hardware.columns import columns_of_layers
 from training.hardware.curve import Curve, FloatArray, HardwareModelError, OutOfRange, Quantity
 from training.hardware.model import (
     REFERENCE_FILE,
@@ -44,6 +45,7 @@ __all__ = [
     "Variation",
     "VariedParameter",
     "WeightRange",
+    "columns_of_layers",
     "constant_beta",
     "firing_law",
     "normalise",

@@ -9,6 +9,8 @@ follows the logarithm of that current.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from training.hardware.curve import HardwareModelError
@@ -34,6 +36,14 @@ def column_of(model: HardwareModel, synapses: int, neurons: int | None) -> Colum
     if known:
         return min(known, key=lambda column: abs(column.neuron.loaded_inputs - (neurons or column.neuron.loaded_inputs)))
     return _extrapolated(model, synapses)
+
+
+def columns_of_layers(model: HardwareModel, sizes: Sequence[int]) -> list[HardwareModel]:
+    """The model of every layer of a network with so many lines from its inputs to its outputs, such as (5, 5, 5).
+
+    Raises `HardwareModelError` as `HardwareModel.at` does.
+    """
+    return [model.at(synapses, neurons) for synapses, neurons in pairwise(sizes)]
 
 
 def _extrapolated(model: HardwareModel, synapses: int) -> ColumnHardware:

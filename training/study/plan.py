@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from training.data.catalogue import SetName
+from training.data.names import SetName
 from training.errors import TrainingError, first_problem
 from training.hardware_aware.methods import Method
 from training.hardware_aware.variation import Mismatch

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from training.data import SpikeData, load
-from training.data.spikes import reduced
+from training.data.catalogue import load
+from training.data.spikes import SpikeData, reduced
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
 from training.hardware_aware.methods import Comparison, Method, MethodResult, run_method
 from training.hardware_aware.variation import Mismatch

@@ -16,10 +16,10 @@ LONGEST_PHASES = 3.0
 """A weak bias is followed this long before it counts as not firing."""
 
 
-@measurement("firing_time", "output spike of a resting column, as loaded in the network (transient)")
+@measurement("firing_time", "output spike of a resting column, as loaded in the first layer (transient)")
 def firing_time(bench: Bench) -> Iterator[Point]:
     """At the bias of the cells."""
-    yield from points(bench, ColumnSize.of(bench.design.network), [bench.cells().discharger_bias_v])
+    yield from points(bench, ColumnSize.in_use(bench.design.network)[0], [bench.cells().discharger_bias_v])
 
 
 def points(bench: Bench, size: ColumnSize, biases_v: Iterable[float]) -> Iterator[Point]:

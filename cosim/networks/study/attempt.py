@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from training.data import SpikeData
+from training.data.spikes import SpikeData
 from training.errors import TrainingError
 from training.study.runs import Run, perform
 from training.trainer import Progress

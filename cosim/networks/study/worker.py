@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
 from cosim.networks.study.attempt import Work, attempt
-from training.data import SpikeData
+from training.data.spikes import SpikeData
 from training.errors import TrainingError
 from training.study.runs import Run, study_data
 

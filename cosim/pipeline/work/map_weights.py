@@ -14,18 +14,19 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.mapping.network import map_network, mapping_table
     from cosim.networks.training import in_double, load_networks, spike_data
     from cosim.pipeline.work.simulating import bench_of
-    from training.hardware import HardwareModel
+    from training.hardware import HardwareModel, columns_of_layers
 
     hardware = HardwareModel.load(space.run / "hardware.json")
     networks = load_networks(space.run.path)
     with bench_of(space) as bench:
-        cells, data = bench.cells(hardware), in_double(spike_data(space.design.network))
-        gains = search_gains(bench, cells, hardware, networks["conventional"], data, space.monitor.activity)
+        columns = columns_of_layers(hardware, space.design.network.sizes)
+        cells, data = [bench.cells(column) for column in columns], in_double(spike_data(space.design.network))
+        gains = search_gains(bench, cells, columns, networks["conventional"], data, space.monitor.activity)
     trained = {name: network.effective_weights() for name, network in networks.items()}
-    to_map = {**trained, "conventional": with_gains(trained["conventional"], gains.gain_plus, gains.gain_minus, hardware)}
-    mapped = {name: map_network(name, weights, hardware) for name, weights in to_map.items()}
+    to_map = {**trained, "conventional": with_gains(trained["conventional"], gains.gain_plus, gains.gain_minus, columns)}
+    mapped = {name: map_network(name, weights, columns) for name, weights in to_map.items()}
     space.run.write_table("validation/gain_search.parquet", gains.table)
     space.run.write_table(
-        "mapping.parquet", pd.concat([mapping_table(mapped[name], trained[name], hardware) for name in mapped], ignore_index=True)
+        "mapping.parquet", pd.concat([mapping_table(mapped[name], trained[name], columns) for name in mapped], ignore_index=True)
     )
     return {"mapping.gain_plus": gains.gain_plus, "mapping.gain_minus": gains.gain_minus}

@@ -9,11 +9,10 @@ def work(space: Workspace) -> dict[str, float]:
     """Draw the cells and write the report."""
     from cosim.design.cells import cells_of
     from netlists.drawings import drawings
-    from netlists.network import LAYERS
     from reports.report import report
 
     network = space.design.network
-    layers = dict(zip(LAYERS, (network.hidden, network.outputs), strict=True))
+    layers = {f"layer {k}": neurons for k, neurons in enumerate(network.layers, 1)}
     for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())
     space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")

@@ -14,16 +14,17 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.pipeline.work.simulating import bench_of
     from cosim.simulator import spiceinit
     from cosim.validation.simulate import example_decks, validate
-    from training.hardware import HardwareModel
+    from training.hardware import HardwareModel, columns_of_layers
 
     design, run = space.design, space.run
     hardware = HardwareModel.load(run / "hardware.json")
     data = in_double(spike_data(design.network))
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
     with bench_of(space) as bench:
-        cells = bench.cells(hardware)
+        columns = columns_of_layers(hardware, design.network.sizes)
+        cells = [bench.cells(column) for column in columns]
         result = validate(
-            bench, cells, hardware, load_networks(run.path), mapped, data,
+            bench, cells, columns, load_networks(run.path), mapped, data,
             design.validation.samples, design.validation.mismatch_dies, space.monitor.activity, space.command,
         )  # fmt: skip
         decks = example_decks(bench, cells, mapped, data)

@@ -1,0 +1,112 @@
+"""What a design computes: layers, data with a name, a table of one's own, and what of it is refused in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cosim.bench.bench import ColumnSize
+from cosim.design import load_design
+from cosim.design.sections import Network
+from cosim.errors import InputError
+from cosim.networks.training import spike_data, untrained_network
+from training.hardware import HardwareModel, HardwareModelError
+
+CSV = "a,kind,b\n" + "".join(f"{k},{'xyz'[k % 3]},{k * k}\n" for k in range(12))
+DESIGN = """
+name = "mine"
+[network]
+dataset = "table"
+layers = [4, 3]
+test_samples = 3
+[network.table]
+file = "data/flowers.csv"
+label = "kind"
+"""
+
+
+def written(folder: Path, design: str = DESIGN, table: str = CSV) -> Path:
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / "flowers.csv").write_text(table)
+    (folder / "mine.toml").write_text(design)
+    return folder / "mine.toml"
+
+
+def test_inputs_follow_from_the_data() -> None:
+    assert Network().sizes == (5, 5, 5)
+    wine = Network(dataset="wine", layers=(8, 3))
+    assert wine.sizes == (14, 8, 3) and wine.crossbars == ((14, 8), (8, 3))
+    assert Network(dataset="digits", bias=False, layers=(32, 10)).sizes == (64, 32, 10)
+    assert Network(layers=(3,)).crossbars == ((5, 3),)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "bias"), [("iris", True), ("wine", True), ("wine", False), ("digits", True), ("digits", False)]
+)
+def test_data_have_the_inputs_that_the_network_says(dataset: str, bias: bool) -> None:
+    network = Network.model_validate({"dataset": dataset, "bias": bias, "layers": [10], "test_samples": 20})
+    data = spike_data(network)
+    assert data.inputs == network.inputs and len(data.test_labels) == 20
+    assert bool((data.train_t[:, -1] == 0).all()) is bias
+
+
+def test_a_table_is_found_beside_the_design_and_held_to_its_content(tmp_path: Path) -> None:
+    design = load_design(written(tmp_path))
+    table = design.network.table
+    assert table is not None and table.features == ("a", "b") and Path(table.file) == tmp_path / "data" / "flowers.csv"
+    assert design.network.sizes == (3, 4, 3)
+    data = spike_data(design.network)
+    assert data.inputs == 3 and data.class_names == ("x", "y", "z") and len(data.test_labels) == 3
+    again = load_design(written(tmp_path, table=CSV.replace("11,z,121", "11,z,120")))
+    assert again.network.table is not None and again.network.table.sha256 != table.sha256
+    pinned = DESIGN + f'sha256 = "{table.sha256}"\n'
+    assert load_design(written(tmp_path, pinned)).network == design.network
+    with pytest.raises(InputError, match=r"network\.table\.sha256: .*flowers\.csv has .* another file than"):
+        load_design(written(tmp_path, pinned, CSV + "12,x,144\n"))
+
+
+@pytest.mark.parametrize(
+    ("design", "message"),
+    [
+        (DESIGN.replace('"kind"', '"sort"'), r"network\.table\.label: .*flowers\.csv has no column 'sort'; it has a, kind, b"),
+        (DESIGN + 'features = ["a", "c"]\n', r"network\.table\.features: .* has no column 'c'"),
+        (DESIGN.replace("flowers.csv", "roses.csv"), r"network\.table\.file: .*roses\.csv: is not there"),
+        (DESIGN.replace('dataset = "table"\n', ""), r'network: dataset = "table" and a section \[network\.table\] go together'),
+        (DESIGN.replace("layers = [4, 3]", "hidden = 4"), r"network: hidden is no key any more: layers = \[5, 5\]"),
+        (DESIGN.replace("[4, 3]", "[]"), r"network\.layers: "),
+        (DESIGN.replace("[4, 3]", "[0, 3]"), r"network\.layers\.0: .* not 0"),
+    ],
+)
+def test_a_network_that_cannot_be_is_one_line(tmp_path: Path, design: str, message: str) -> None:
+    path = written(tmp_path, design)
+    with pytest.raises(InputError, match=message) as caught:
+        load_design(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_every_class_needs_an_output(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"network\.layers: 2 outputs for 3 classes of the data"):
+        spike_data(load_design(written(tmp_path, DESIGN.replace("[4, 3]", "[4, 2]"))).network)
+    with pytest.raises(InputError, match=r"network\.test_samples: 500 must lie in 3 \.\. 147"):
+        spike_data(Network(test_samples=500))
+
+
+def test_every_size_in_use_is_characterised_once_with_the_most_that_it_drives() -> None:
+    assert ColumnSize.in_use(Network()) == [ColumnSize(5, 5, 5)]
+    assert ColumnSize.in_use(Network(dataset="wine", layers=(8, 3))) == [ColumnSize(14, 3, 8), ColumnSize(8, 3, 3)]
+    assert ColumnSize.in_use(Network(layers=(6, 6, 6, 3))) == [ColumnSize(5, 6, 6), ColumnSize(6, 6, 6), ColumnSize(6, 3, 3)]
+    assert [size.name for size in ColumnSize.in_use(Network(layers=(12, 3)))] == ["5x12", "12x3"]
+
+
+def test_layers_of_another_size_are_not_trained_on_a_column_that_says_nothing_of_them() -> None:
+    with pytest.raises(HardwareModelError, match="holds for columns of 5 synapses, not of 12"):
+        untrained_network("ode", (5, 12, 3), HardwareModel.reference(), 100.0)
+
+
+def test_three_layers_are_three_layers() -> None:
+    network = untrained_network("conventional", (5, 5, 5, 5), HardwareModel.reference(), 100.0)
+    assert [list(layer.weight.shape) for layer in network] == [[5, 5]] * 3
+    outputs = network(torch.rand(2, 5, generator=torch.Generator().manual_seed(0)))
+    assert len(outputs) == 3
