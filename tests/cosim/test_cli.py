@@ -231,11 +231,11 @@ def test_doctor_says_what_to_do_about_a_missing_pdk(tmp_path: Path, monkeypatch:
 def test_the_python_interface_is_lazy_and_complete() -> None:
     code = (
         "import cosim, sys\n"
-        "assert 'pydantic' not in sys.modules\n"
-        "[getattr(cosim, name) for name in cosim.__all__]\n"
-        "print(cosim.run.__module__)\n"
+        "heavy = {'pydantic', 'numpy', 'pandas', 'torch'} & set(sys.modules)\n"
+        "print(heavy or cosim.run.__module__)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "cosim.pipeline.run\n", done.stderr
+    assert all(getattr(cosim, name) is not None for name in cosim.__all__)
     with pytest.raises(AttributeError, match="no attribute 'runn'"):
         cosim.runn  # noqa: B018

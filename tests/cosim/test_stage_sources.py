@@ -210,6 +210,7 @@ def given(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_runs_is_in_the_closure(given: Path) -> None:
     by_name = {stage.name: stage for stage in STAGES}
     check_what_ran(by_name[StageName.CHARACTERIZE], given)

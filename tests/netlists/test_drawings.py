@@ -77,8 +77,9 @@ def test_every_device_of_a_synapse_is_drawn_with_its_model_and_size(kind: str, w
     # of a binary weight the first bit is drawn, and any other as bit b; a resistor's model ends in its drawn width
     built = {re.sub(r"_[1-9]$", "_b", device): model.removesuffix("_0p35") for device, model in devices(cell).items()}
     assert len(built) >= 3
+    drawn = words(drawings(made, 5, LAYERS)[f"synapse_{kind}"])
     for device, model in built.items():
-        assert f"{device} {model}" in words(drawings(made, 5, LAYERS)[f"synapse_{kind}"])
+        assert f"{device} {model}" in drawn
 
 
 def test_a_gate_stands_beside_the_line_that_drives_it() -> None:

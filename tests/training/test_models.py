@@ -218,6 +218,7 @@ def _in_one_of_two_processes(rank: int, meeting: str, results: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
     network = small()
     network(images(8))[-1].spike_times.square().mean().backward()

@@ -15,6 +15,7 @@ from training.solvers.solver import DSTD, Accumulation, Exact, Reference, Solver
 
 DENSE = Dense()
 WINDOWS = [Convolution(), Convolution(stride=2, padding=1), Convolution(stride=3, padding=2)]
+COMPILED_FOR_ONE = pytest.mark.slow  # numba compiles a walk for this case that no other quick test needs: 5 to 10 s
 NAMES = ("t", "weight", "e_plus", "e_minus", "kick", "bias", "leak")
 
 
@@ -125,7 +126,7 @@ def test_interpolated_adjoint_is_nearer_to_the_exact_one_and_of_second_order(con
     assert error(40, True) < error(10, True) / 8
 
 
-@pytest.mark.parametrize("connection", [DENSE, WINDOWS[1]])
+@pytest.mark.parametrize("connection", [DENSE, pytest.param(WINDOWS[1], marks=COMPILED_FOR_ONE)])
 @pytest.mark.parametrize("solver", [Exact(), DSTD(10), DSTD(10, moment=True), DSTD(10, interpolated_adjoint=True)])
 def test_single_precision_is_within_1e_5(solver: Solver, connection: Dense | Convolution) -> None:
     x = given(connection, seed=4)
@@ -137,7 +138,15 @@ def test_single_precision_is_within_1e_5(solver: Solver, connection: Dense | Con
         assert float((a - b).detach().norm() / b.detach().norm()) < 1e-5
 
 
-@pytest.mark.parametrize("solver", [Exact(), DSTD(10), DSTD(10, moment=True), DSTD(10, interpolated_adjoint=True)])
+@pytest.mark.parametrize(
+    "solver",
+    [
+        pytest.param(Exact(), marks=COMPILED_FOR_ONE),
+        DSTD(10),
+        DSTD(10, moment=True),
+        DSTD(10, interpolated_adjoint=True),
+    ],
+)
 def test_a_drive_of_2500_stays_finite(solver: Solver) -> None:
     g = torch.Generator().manual_seed(5)
     t = torch.rand(2, 1000, generator=g).requires_grad_()
@@ -154,7 +163,7 @@ def test_a_drive_of_2500_stays_finite(solver: Solver) -> None:
 
 
 @pytest.mark.parametrize("solver", [Exact(), DSTD(4), DSTD(4, moment=True), DSTD(4, interpolated_adjoint=True)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float64, marks=COMPILED_FOR_ONE)])
 def test_image_edges_give_finite_values_and_gradients(solver: Solver, dtype: torch.dtype) -> None:
     t = torch.tensor([0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 2.0, torch.inf, 0.25], dtype=dtype).view(1, 1, 3, 3)
     weight = torch.tensor([1.0, -1.0, 0.0, 2.0] * 2, dtype=dtype).view(2, 1, 2, 2)
@@ -190,7 +199,7 @@ def test_reversal_by_weight_is_differentiated_through() -> None:
 
 @pytest.mark.parametrize("connection", [DENSE, WINDOWS[1]])
 @pytest.mark.parametrize("per_neuron", [False, True])
-@pytest.mark.parametrize("solver", [Exact(), DSTD(3, moment=True), Reference()])
+@pytest.mark.parametrize("solver", [pytest.param(Exact(), marks=COMPILED_FOR_ONE), DSTD(3, moment=True), Reference()])
 def test_reversals_by_sign_are_those_by_synapse(solver: Solver, per_neuron: bool, connection: Dense | Convolution) -> None:
     x = given(connection, seed=8, reversals="neuron" if per_neuron else "layer")
     plus, minus = (1 / x[name].detach().flatten() if per_neuron else 1 / x[name].detach() for name in ("e_plus", "e_minus"))

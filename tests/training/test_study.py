@@ -242,6 +242,7 @@ def test_drawn_membranes_are_the_odes() -> None:
     assert table[table.steps == 4].groupby("e_rev").size().tolist() == [5, 5]
 
 
+@pytest.mark.slow  # the walk in single precision without kicks is compiled for it alone
 def test_costs_are_measured_for_every_solver() -> None:
     rows = list(solvers.costs(SolverPlan(inputs=[10, 40], steps=[2], reversal=[1.0])))
     assert [(row["solver"], row["steps"], row["inputs"]) for row in rows] == [

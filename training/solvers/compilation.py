@@ -24,7 +24,11 @@ class _NoAlias(Compiler):  # type: ignore[misc]
         return super().define_pipelines()
 
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "pipeline_class": _NoAlias}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True, "fastmath": FAST, "error_model": "numpy", "pipeline_class": _NoAlias, "no_cfunc_wrapper": True,
+}  # fmt: skip
+# Pieces have no door for Python, which would have to be compiled too.
+_PIECE = {**_OPTIONS, "no_cpython_wrapper": True}
 
 
 def compiled(function: Kernel) -> Kernel:
@@ -38,6 +42,12 @@ def compiled(function: Kernel) -> Kernel:
 
 
 def inlined(function: Kernel) -> Kernel:
-    """A piece of compiled functions, copied into each of them; it has no door for Python, which would have to be compiled too."""
-    piece: Kernel = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    """A piece of compiled functions, copied into each of them."""
+    piece: Kernel = njit(forceinline=True, **_PIECE)(function)
+    return piece
+
+
+def called(function: Kernel) -> Kernel:
+    """A piece of compiled functions that stays a function: it is long, or seldom needed."""
+    piece: Kernel = njit(**_PIECE)(function)
     return piece

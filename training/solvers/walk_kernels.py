@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training.solvers.compilation import Array, compiled, inlined
+from training.solvers.compilation import Array, called, compiled, inlined
 from training.solvers.phi_kernels import SMALL, halvings
 from training.solvers.scratch import aligned, columns, products, zeros_as
 from training.solvers.walk_steps import (
@@ -28,7 +28,7 @@ from training.solvers.walk_steps import (
 BLOCK = 384
 
 
-@compiled
+@called
 def largest_conductance(weight: Array, conductance: Array, plus: Array, minus: Array, leak: Array, start: int) -> Any:
     """Bound of |f| over a block of neurons: weight, conductance [inputs, block], plus, minus [block], leak from `start` on."""
     count = len(plus)

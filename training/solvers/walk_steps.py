@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.solvers.compilation import Array, compiled, inlined
+from training.solvers.compilation import Array, called, inlined
 from training.solvers.phi_kernels import phi, phi2_of_small
 
 
@@ -29,7 +29,7 @@ def retreated(
     return lam - f * part, y - g * part, p + part, q + d * (y - g * held * second)
 
 
-@compiled
+@called
 def advance(v: Array, g: Array, f: Array, row: int, d: float, n: int, count: int, work: Array) -> None:
     """Let neurons [row, :count] live for a time d."""
     one = v.dtype.type(1)
@@ -96,7 +96,7 @@ def step_twice(
         v[row, i], g[row, i], f[row, i] = stepped(v_i, g_i, f_i, next_d, one, weight[next_j, i], next_c)
 
 
-@compiled
+@called
 def retreat(
     g: Array, f: Array, lam: Array, y: Array, p: Array, q: Array, row: int, d: float, n: int, count: int, work: Array
 ) -> None:
