@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from reports.errors import ReportError
+from reports.tables import Columns
 
 
 def text(path: Path) -> str:
@@ -48,11 +48,10 @@ def json_of(path: Path) -> Any:
         raise ReportError(f"{path}: not valid JSON: {error}") from error
 
 
-def table(path: Path, columns: tuple[str, ...] = (), words: Collection[str] = ()) -> pd.DataFrame | None:
+def table(path: Path, columns: Columns) -> pd.DataFrame | None:
     """A Parquet file, None where there is none.
 
-    Raises `ReportError` for one that is corrupt, that lacks one of `columns`, or where one of them that is not among `words`
-    holds no numbers.
+    Raises `ReportError` for one that is corrupt, or where rows lack a column or numbers. What has no rows says nothing.
     """
     if not path.exists():
         return None
@@ -60,10 +59,12 @@ def table(path: Path, columns: tuple[str, ...] = (), words: Collection[str] = ()
         found = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors derive from these two
         raise ReportError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from error
-    missing = [column for column in columns if column not in found.columns]
+    if found.empty:
+        return found
+    missing = [column for column in (*columns.words, *columns.numbers) if column not in found.columns]
     if missing:
         raise ReportError(f"{path}: column {missing[0]} is missing; it has {', '.join(map(str, found.columns))}")
-    no_numbers = [column for column in columns if column not in words and not is_numeric_dtype(found[column])]
-    if no_numbers and not found.empty:
+    no_numbers = [column for column in columns.numbers if not is_numeric_dtype(found[column])]
+    if no_numbers:
         raise ReportError(f"{path}: column {no_numbers[0]} holds {found[no_numbers[0]].dtype}, not numbers")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,38 +10,7 @@ import pandas as pd
 
 from reports import files
 from reports.errors import ReportError
-
-# Columns by table, as docs/architecture.md lists them.
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "characterization/synapse_iv": ("sign", "code", "membrane_v", "current_a", "fit_a"),
-    "characterization/synapse_fit": (
-        "sign", "code", "code_unit", "current_a", "weight", "lambda_per_v", "reversal_v", "residual_fraction",
-    ),
-    "characterization/discharger_iv": ("membrane_v", "current_a", "fit_a"),
-    "characterization/membrane": ("synapses", "charge_c", "membrane_v"),
-    "characterization/firing": ("displacement_v", "membrane_v", "spike_s", "law_s"),
-    "characterization/switching": (
-        "sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c",
-    ),
-    "characterization/published": ("quantity", "unit", "published", "measured", "remark"),
-    "training": ("mapping", "epoch", "loss", "train_accuracy", "test_accuracy"),
-    "mapping": ("mapping", "layer", "neuron", "input", "weight", "mapped_weight", "sign", "code", "code_unit", "current_a"),
-    "validation/spikes": ("mapping", "die", "sample", "layer", "neuron", "model_spike_s", "circuit_spike_s"),
-    "validation/membranes": ("mapping", "die", "sample", "layer", "neuron", "model_v", "circuit_v"),
-    "validation/labels": (
-        "mapping", "die", "sample", "label", "model_label", "circuit_label", "model_margin_s", "circuit_margin_s",
-    ),
-    "validation/waveforms": ("mapping", "sample", "layer", "neuron", "time_s", "circuit_v", "model_v"),
-    "validation/energy": ("mapping", "sample", "source", "energy_j"),
-    "validation/gain_search": ("stage", "gain_plus", "gain_minus", "rmse_s", "samples"),
-    "validation/failures": ("mapping", "die", "sample", "corner", "seed", "reason", "message"),
-}  # fmt: skip
-
-
-_WORDS = {
-    "code_unit", "quantity", "unit", "remark", "mapping", "source", "stage", "corner", "reason", "message",
-    "condition", "deck", "seed",
-}  # fmt: skip
+from reports.tables import RUN
 
 
 @dataclass(frozen=True)
@@ -86,7 +54,7 @@ def read_run(directory: Path) -> Run:
     """
     if not directory.is_dir():
         raise ReportError(f"{directory}: not a run directory; `cosim run DESIGN` writes one")
-    tables = {name: files.table(directory / f"{name}.parquet", columns, _WORDS) for name, columns in TABLES.items()}
+    tables = {name: files.table(directory / f"{name}.parquet", columns) for name, columns in RUN.items()}
     return Run(
         directory=directory,
         design_text=files.text(directory / "design.toml"),

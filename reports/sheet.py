@@ -11,9 +11,7 @@ import pandas as pd
 
 from reports import files
 from reports.errors import ReportError
-
-TABLES = ("extremes", "pvt", "unreached", "dies", "statistics", "outliers", "ladder", "failures")
-CURVES = ("synapse_iv", "discharger_iv", "firing", "membrane", "switching")
+from reports.tables import CURVES, DATASHEET, RUN
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,9 @@ def read_sheet(run_dir: Path) -> Sheet:
     """Read what a run directory holds of a datasheet. Raises `ReportError` with one line."""
     folder = run_dir / "datasheet"
     record, limits = (_written(folder / f"{name}.json") for name in ("datasheet", "limits"))
-    tables = {name: files.table(folder / f"{name}.parquet") for name in TABLES}
-    tables |= {f"characterization/{name}": files.table(run_dir / f"characterization/{name}.parquet") for name in CURVES}
+    tables = {name: files.table(folder / f"{name}.parquet", columns) for name, columns in DATASHEET.items()}
+    curves = [f"characterization/{name}" for name in CURVES]
+    tables |= {name: files.table(run_dir / f"{name}.parquet", RUN[name]) for name in curves}
     design = files.settings(run_dir / "design.toml") if (run_dir / "design.toml").exists() else {}
     title = str(record.get("title") or design.get("title") or record.get("design") or run_dir.name)
     return Sheet(title, record, limits, {name: table for name, table in tables.items() if table is not None and len(table)})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cosim.errors import InputError
+from cosim.runs.tables import checked
 from training.files import write_whole
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ class RunDirectory:
         self.write(name, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
-        """A parquet file."""
-        self.write(name, table.to_parquet(index=False))
+        """A parquet file of a table that `cosim.runs.tables` describes. Raises `TableError` for one that is not as described."""
+        self.write(name, checked(name.removesuffix(".parquet"), table).to_parquet(index=False))
 
     def read_json(self, name: str) -> dict[str, Any]:
         """The content of a JSON file; empty where there is none. Raises `InputError` for one that is damaged."""

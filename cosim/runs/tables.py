@@ -1,0 +1,323 @@
+"""The tables of a run directory: what one row is, and of each column its type, unit and meaning.
+
+Writers are held to it (`checked`), docs/tables.md is made of it, and tests hold what the reports read against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Kind(StrEnum):
+    """What the cells of a column hold."""
+
+    NUMBER = "number"
+    WHOLE = "whole number"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. Its unit is SI, empty for a number that has none; `missing` says when a cell is empty, where one may be."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: these columns in this order, or where `further` says what more there are, these among others."""
+
+    row: str
+    written_by: str
+    columns: tuple[Column, ...]
+    further: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that it always has."""
+        return tuple(column.name for column in self.columns)
+
+
+class TableError(TypeError):
+    """A table that is not what its description says: a mistake of ours, or of a package that adds a measurement."""
+
+
+def number(name: str, unit: str, meaning: str, missing: str = "") -> Column:
+    return Column(name, Kind.NUMBER, unit, meaning, missing)
+
+
+def whole(name: str, meaning: str, missing: str = "") -> Column:
+    return Column(name, Kind.WHOLE, "", meaning, missing)
+
+
+def text(name: str, meaning: str, missing: str = "") -> Column:
+    return Column(name, Kind.TEXT, "", meaning, missing)
+
+
+SIGN = whole("sign", "1 pulls the membrane towards the threshold, -1 away from it")
+CODE = number("code", "", "what sets the weight: a bias in V, a length in um, a whole number, as `code_unit` says")
+CODE_UNIT = text("code_unit", "unit of the code")
+MEMBRANE = number("membrane_v", "V", "membrane")
+CURRENT = number("current_a", "A", "current out of the membrane, positive towards ground")
+FIT = number("fit_a", "A", "the line through it")
+WEIGHT = number("weight", "", "weight: current at rest in units of C V_th / T, with its sign")
+MAPPING = text("mapping", "`ode` (hardware-aware) or `conventional`")
+DIE = whole("die", "seed that drew the circuit's mismatch", "the nominal circuit")
+SAMPLE = whole("sample", "place in the test set")
+LAYER = whole("layer", "counts from 1, the outputs last")
+NEURON = whole("neuron", "place in its layer")
+SPIKE = "spike after the start of the layer's firing phase; the length of the phase where there is none"
+MEASUREMENT = text("measurement", "its name, as `cosim cells` lists it")
+RERUN = text("rerun", "the command that simulates it again", "asked for from Python, which has no command")
+PARAMETER = text("parameter", "its name, as `cosim datasheet` and limits call it")
+WHAT = text("what", "the parameter in words")
+UNIT = text("unit", "SI unit of the values; empty for none")
+GROUP = text("group", "synapse, neuron, ...: what it is a parameter of")
+MODE = text("mode", "`fixed` or `rebiased`: how biases follow the condition")
+FAILURE = (
+    text("condition", "the point as NAME=VALUE, as `cosim sweep --only` takes it"),
+    text("corner", "corner of its models", "not said by the point"),
+    whole("seed", "seed that drew its models", "the nominal circuit"),
+    text("reason", "`timeout`, `no_convergence`, ...: kind of failure"),
+    text("message", "the error in one line"),
+    RERUN,
+    text("log", "what ngspice said"),
+    text("deck", "the deck, as plain ngspice runs it"),
+)
+
+
+def _characterization(row: str, *columns: Column, further: str = "") -> Table:
+    return Table(row, "characterize", columns, further)
+
+
+def _datasheet(row: str, *columns: Column, further: str = "") -> Table:
+    return Table(row, "datasheet", columns, further)
+
+
+def _validation(row: str, *columns: Column, written_by: str = "validate") -> Table:
+    return Table(row, written_by, columns)
+
+
+QUANTILES = ("q0.00135", "q0.02275", "q0.15866", "q0.5", "q0.84134", "q0.97725", "q0.99865")
+
+TABLES: Mapping[str, Table] = {
+    "characterization/synapse_iv": _characterization("one operating point of a synapse", SIGN, CODE, MEMBRANE, CURRENT, FIT),
+    "characterization/synapse_fit": _characterization(
+        "one code of the synapse",
+        SIGN, CODE, CODE_UNIT, replace(CURRENT, meaning="size of the current at rest"), WEIGHT,
+        number("lambda_per_v", "1/V", "slope of the current over its value at rest"),
+        number("lambda_error_per_v", "1/V", "its standard error"),
+        number("reversal_v", "V", "displacement from rest at which the line reaches zero"),
+        number("reversal_error_v", "V", "its standard error"),
+        number("residual_fraction", "", "worst deviation from the line, over the current at rest"),
+    ),
+    "characterization/discharger_iv": _characterization("one operating point of the discharger", MEMBRANE, CURRENT, FIT),
+    "characterization/membrane": _characterization(
+        "one point of a charge ramp",
+        whole("synapses", "synapses on the column"), number("charge_c", "C", "charge taken from the membrane"), MEMBRANE,
+    ),
+    "characterization/firing": _characterization(
+        "one firing phase",
+        number("displacement_v", "V", "displacement of the membrane from rest at its start"), MEMBRANE,
+        number("spike_s", "s", "output spike after its start"),
+        number("law_s", "s", "what the discharger's law says"),
+    ),
+    "characterization/switching": _characterization(
+        "one code of the synapse",
+        SIGN, CODE, replace(CURRENT, meaning="size of the current at rest"), WEIGHT,
+        number("charge_on_c", "C", "charge beyond the current as it switches on"),
+        number("charge_off_c", "C", "the same as it switches off, to a spike at the reference time of the model"),
+        number("charge_off_tail_c", "C", "how much that grows when the time to the output spike grows by a factor e"),
+    ),
+    "characterization/published": _characterization(
+        "one published value",
+        text("quantity", "its symbol in the paper"), text("unit", "its unit"), number("published", "", "value in the paper"),
+        number("measured", "", "value of this run"), text("remark", "where or how it was measured"),
+    ),
+    "characterization/failures": _characterization("one simulation that failed", *FAILURE),
+    "datasheet/pvt": _datasheet(
+        "one parameter of one circuit",
+        MODE, text("corner", "corner of the models"), number("temperature_c", "degC", "temperature"),
+        number("supply_v", "V", "supply"), text("condition", "the whole condition"), PARAMETER,
+        number("value", "", "the parameter in its unit"),
+    ),
+    "datasheet/extremes": _datasheet(
+        "one parameter in one mode",
+        MODE, PARAMETER, WHAT, UNIT, GROUP, number("min", "", "least over the conditions"),
+        number("typ", "", "at the design's own condition", "the nominal circuit does not have it"),
+        number("max", "", "largest over the conditions"),
+        text("min_at", "condition of the least"), text("max_at", "condition of the largest"),
+        text("worst_at", "condition that is farthest from typical"), whole("circuits", "circuits that have it"), RERUN,
+    ),
+    "datasheet/unreached": _datasheet(
+        "one weight that no bias gives at a condition",
+        text("condition", "the condition"), text("weight", "sign and code of the weight, `discharger` or `all`"),
+        number("wanted", "", "weight that the design's own condition gives"),
+        number("lowest", "", "least weight there is"), number("highest", "", "largest weight there is"),
+    ),
+    "datasheet/dies": _datasheet(
+        "one die",
+        whole("seed", "seed that drew it"),
+        further="one a parameter of the datasheet, in its unit; empty where it has none",
+    ),
+    "datasheet/statistics": _datasheet(
+        "one parameter of one model set",
+        text("model_set", "`continuous` or `binned`"), PARAMETER, whole("dies", "dies that have it"),
+        whole("missing", "dies that do not"), number("mean", "", "mean, in the parameter's unit"),
+        number("sigma", "", "standard deviation; of the logarithm where `scale` is `log`"),
+        number("sigma_low", "", "lower end of its 95 % interval"), number("sigma_high", "", "upper end"),
+        number("sigma_die", "", "part that all devices of a die share", "not split"),
+        number("sigma_device", "", "part of each device", "not split"),
+        WHAT, UNIT, GROUP, text("scale", "`linear` or `log`: what is spread"),
+        *(number(name, "", f"quantile {name[1:]} of the dies") for name in QUANTILES),
+    ),
+    "datasheet/outliers": _datasheet(
+        "one value of one die that is far out",
+        PARAMETER, whole("seed", "seed that drew the die"), number("value", "", "the parameter in its unit"),
+        number("sigmas", "", "distance from the median, in standard deviations of the quartiles"), RERUN,
+    ),
+    "datasheet/ladder": _datasheet(
+        "one neuron model",
+        text("rung", "what it adds to the one before"), whole("fitted_parameters", "parameters fitted to waveforms"),
+        number("fit_rms_v", "V", "error on the patterns that it was fitted to"),
+        number("held_out_rms_v", "V", "error on other patterns"), number("held_out_worst_v", "V", "largest of these"),
+    ),
+    "datasheet/failures": _datasheet("one point that failed", MEASUREMENT, *FAILURE),
+    "training": Table(
+        "one epoch of one network", "train",
+        (
+            MAPPING, whole("epoch", "from 1"), number("loss", "", "mean over the training samples"),
+            number("train_accuracy", "", "share of training samples right"),
+            number("test_accuracy", "", "share of test samples right", "not looked at after this epoch"),
+        ),
+    ),
+    "mapping": Table(
+        "one synapse", "map",
+        (
+            MAPPING, LAYER, NEURON, whole("input", "place of its input"), number("weight", "", "trained weight"),
+            number("mapped_weight", "", "weight that its code gives"),
+            replace(SIGN, meaning="sign of the cell; 0 where it is off"),
+            replace(CODE, missing="the synapse is off"), CODE_UNIT, replace(CURRENT, meaning="size of the current at rest"),
+        ),
+    ),
+    "validation/spikes": _validation(
+        "one neuron in one sample", MAPPING, DIE, SAMPLE, LAYER, NEURON,
+        number("model_spike_s", "s", f"model's {SPIKE}"), number("circuit_spike_s", "s", f"circuit's {SPIKE}"),
+    ),
+    "validation/membranes": _validation(
+        "one neuron in one sample, at the end of accumulation", MAPPING, DIE, SAMPLE, LAYER, NEURON,
+        number("model_v", "V", "model's membrane"), number("circuit_v", "V", "circuit's membrane"),
+    ),
+    "validation/labels": _validation(
+        "one sample", MAPPING, DIE, SAMPLE, whole("label", "its class"),
+        whole("model_label", "class that spikes first in the model; -1 where it is not alone"),
+        whole("circuit_label", "the same of the circuit"),
+        number("model_margin_s", "s", "second spike minus first, model"), number("circuit_margin_s", "s", "the same, circuit"),
+    ),
+    "validation/waveforms": _validation(
+        "one time point of a nominal circuit", MAPPING, SAMPLE, LAYER, NEURON,
+        number("time_s", "s", "from the start of the first accumulation"),
+        number("circuit_v", "V", "circuit's membrane"), number("model_v", "V", "model's membrane"),
+    ),
+    "validation/energy": _validation(
+        "one source in one sample", MAPPING, SAMPLE, text("source", "what supplies it"),
+        number("energy_j", "J", "energy of one inference, all layers, the resets included"),
+    ),
+    "validation/gain_search": _validation(
+        "one point of the conventional gain search",
+        number("gain_plus", "", "factor on positive weights"), number("gain_minus", "", "factor on negative weights"),
+        text("stage", "`coarse` or `fine`"), number("rmse_s", "s", "rms error of the output spikes"),
+        whole("samples", "training samples simulated"),
+        number("refinement_gain", "", "share of the error that the last refinement took away"),
+        written_by="map",
+    ),
+    "validation/failures": _validation(
+        "one simulation that failed", text("mapping", MAPPING.meaning, "not one of a mapped network"), DIE,
+        whole("sample", SAMPLE.meaning, "not one of a sample"), *FAILURE,
+    ),
+    "sweep/failures": Table("one point that failed", "sweep", (MEASUREMENT, *FAILURE)),
+    "sweep/accuracy": Table(
+        "one column of a measurement", "sweep --check-accuracy",
+        (
+            MEASUREMENT, text("column", "what is compared"), whole("points", "points simulated twice"),
+            number("worst_relative_difference", "", "largest change at a tenth of the tolerance"),
+        ),
+    ),
+}  # fmt: skip
+"""By file in the run directory, without its ending.
+
+What was measured of the columns of a further size lies in a folder of that size, such as characterization/8x3/firing.
+"""
+
+SWEPT = Table(
+    "one point of a measurement", "sweep",
+    (
+        text("corner", "corner of its models"), number("temperature_c", "degC", "temperature"),
+        number("supply_v", "V", "supply"), whole("seed", "seed that drew its models", "the nominal circuit"),
+        number("reltol", "", "relative tolerance of its simulation"),
+        number("max_step_s", "s", "largest time step", "no transient"), number("cpu_s", "s", "processor time"),
+    ),
+    further="design fields and places of the sweep, and what the measurement gives",
+)  # fmt: skip
+"""Any other table of a sweep: `sweep/<measurement>`."""
+
+
+def described(name: str) -> Table:
+    """The table of this file (without its ending). Raises `TableError` for one that nothing describes."""
+    folder, _, file = name.rpartition("/")
+    plain = f"characterization/{file}" if folder.startswith("characterization/") else name
+    if plain in TABLES:
+        return TABLES[plain]
+    if name.startswith("sweep/"):
+        return SWEPT
+    raise TableError(f"{name}: no such table in cosim.runs.tables")
+
+
+def checked(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The table, if it is what its description says; one without rows gets its columns. Raises `TableError`."""
+    wanted, found = described(name), [str(column) for column in table.columns]
+    if not len(table) and not found:
+        return table.reindex(columns=list(wanted.names))
+    lacking = [column for column in wanted.names if column not in found]
+    unknown = [] if wanted.further else [column for column in found if column not in wanted.names]
+    if lacking or unknown:
+        raise TableError(f"{name}: {_listed('lacks', lacking)}{_listed('has undescribed', unknown)}")
+    if not wanted.further and found != list(wanted.names):
+        raise TableError(f"{name}: its columns stand in another order: {', '.join(found)}")
+    for column in wanted.columns:
+        _check_cells(name, column, table[column.name])
+    return table
+
+
+def _listed(what: str, columns: Iterable[str]) -> str:
+    names = ", ".join(columns)
+    return f"{what} {names}; " if names else ""
+
+
+def _check_cells(name: str, column: Column, cells: pd.Series) -> None:
+    from pandas.api import types
+
+    there = cells.dropna()
+    if len(there) < len(cells) and not column.missing and column.kind != Kind.NUMBER:  # a number may be no number
+        raise TableError(f"{name}: {column.name}: {len(cells) - len(there)} of {len(cells)} cells are empty")
+    holds = {
+        Kind.NUMBER: types.is_float_dtype(there.dtype) or types.is_integer_dtype(there.dtype),
+        Kind.WHOLE: types.is_integer_dtype(there.dtype) or all(_is_whole(cell) for cell in there),
+        Kind.TEXT: all(isinstance(cell, str) for cell in there),
+    }
+    if len(there) and not holds[column.kind]:
+        raise TableError(f"{name}: {column.name}: holds {there.dtype}, must hold {column.kind}")
+
+
+def _is_whole(cell: object) -> bool:
+    return isinstance(cell, int | float) and float(cell).is_integer()
