@@ -285,7 +285,7 @@ class Project:
         return sorted(path.as_posix() for path in found)
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the run directory; docs/architecture.md has the columns. Raises `InputError` where there is none.
+        """A table of the run directory; docs/tables.md has the columns. Raises `InputError` where there is none.
 
         Example:
             import cosim

@@ -101,7 +101,7 @@ def test_a_failed_simulation_says_which_sample_it_was_and_how_to_try_it_again() 
     error = SimulationError(Reason.TIMEOUT, "no answer in 300 s", deck.text())
     table = failure_table([Outcome(Point(condition, deck, static_threshold), None, error)], "cosim run x.toml")
     names = ["mapping", "die", "sample", "condition", "corner", "seed", "reason", "message", "rerun", "log", "deck"]
-    assert list(table.columns) == names  # docs/architecture.md
+    assert list(table.columns) == names
     (row,) = table.to_dict("records")
     assert (row["mapping"], row["die"], row["sample"], row["corner"], row["seed"]) == ("ode", 2, 3, "ss", 7)
     assert row["condition"] == "mapping=ode,die=2,sample=3,corner=ss" and row["rerun"] == "cosim run x.toml"

@@ -1,4 +1,4 @@
-"""A small synthetic run directory that follows docs/architecture.md: made-up numbers that test the report, not the circuit."""
+"""A small synthetic run directory that follows docs/tables.md: made-up numbers that test the report, not the circuit."""
 
 from __future__ import annotations
 
