@@ -12,8 +12,8 @@ INTRODUCTION = """# The tables of a run
 Every table of a run directory is a Parquet file: pandas reads it, and so does `parquet-tools`. Values are SI. What else a run
 directory holds stands in [architecture.md](architecture.md#what-flows).
 
-Tables of a characterisation are those of the first layer's columns; those of columns of another size have the same names in a folder
-of that size, such as `characterization/8x3/firing.parquet`.
+Tables of a characterisation are those of the first layer's columns; those of columns of another size have the same names in a
+folder of that size, such as `characterization/8x3/firing.parquet`.
 
 This page is generated from `cosim/runs/tables.py` (`python -m cosim.runs.tables_page`); do not edit it. Writers are held to the
 same description, and the reports read nothing that it does not name.
