@@ -5,6 +5,7 @@ Writers are held to it (`checked`), docs/tables.md is made of it, and tests hold
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -270,6 +271,10 @@ SWEPT = Table(
     further="design fields and places of the sweep, and what the measurement gives",
 )  # fmt: skip
 """Any other table of a sweep: `sweep/<measurement>`."""
+
+
+_OF_COLUMN = re.compile(r"(?<=^characterization)/\d+x\d+/")
+"""The size of a column that is not the first layer's (`ColumnSize.name`): its tables are as those of the first."""
 
 
 def described(name: str) -> Table:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cosim.runs.directory import RunDirectory
-from cosim.runs.tables import TABLES, Kind, TableError, checked
+from cosim.runs.tables import TABLES, Kind, TableError, checked, described
 from cosim.runs.tables_page import PAGE, page
 from reports.tables import CURVES, DATASHEET, RUN, Columns
 
@@ -75,3 +75,9 @@ def test_the_nominal_circuit_has_no_die_and_a_sweep_may_have_columns_of_its_own(
         checked("characterization/8x3/membranes", charge)
     with pytest.raises(TableError, match="sweep/leakage: lacks cpu_s"):
         checked("sweep/leakage", row.drop(columns="cpu_s"))
+
+
+def test_the_tables_of_another_column_are_those_of_the_first() -> None:
+    assert described("characterization/8x3/firing") is described("characterization/firing")
+    with pytest.raises(TableError, match="characterization/8x3/nothing: no such table"):
+        described("characterization/8x3/nothing")
