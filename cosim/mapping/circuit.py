@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
 from cosim.mapping.network import MappedNetwork
-from cosim.simulator import Point, Transient, Waveforms
+from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.network import layer_name, network_bench
 from netlists.stimulus import PhaseWindow
@@ -33,6 +34,7 @@ def sample_point(
     accuracy: Accuracy | None = None,
     mismatch_seed: int | None = None,
     energy: bool = True,
+    keep_start: bool = False,
 ) -> Point:
     """The whole network for one sample.
 
@@ -43,6 +45,7 @@ def sample_point(
         accuracy: of the integration; `bench.working` where None.
         mismatch_seed: draws the mismatch of a die; None is the nominal circuit.
         energy: also save all source currents.
+        keep_start: also keep what the nodes start from, for a deck that shall run by itself.
     """
     circuit = network_bench(cells, mapped.settings, [float(t) for t in input_times])
     sources = {group: getattr(circuit.sources, group) for group in ENERGY_GROUPS} if energy else {}
@@ -62,6 +65,7 @@ def sample_point(
         level_v=cells[0].supply_v / 2,
         guard_s=2 * cells[0].timing.edge_s,
         sources=tuple((group, tuple(names)) for group, names in sources.items()),
+        keep_start=keep_start,
     )
     return Point({"measurement": "network", "mapping": mapped.name, **condition}, deck, extract)
 
@@ -79,6 +83,7 @@ def network_response(
     level_v: float,
     guard_s: float,
     sources: Sequence[tuple[str, Sequence[str]]],
+    keep_start: bool = False,
 ) -> dict[str, Any]:
     """Of layer N, counted from 1: spike times after the start of its firing phase (s; none: the phase's length), membranes at the
     end of accumulation (V), waveforms over accumulation and firing; and the energy drawn from each group of sources (J)."""
@@ -91,7 +96,28 @@ def network_response(
         row[f"{layer}_waveform_v"] = np.concatenate([waveforms.at(node, times) for node in nodes])
     for group, names in sources:
         row[f"{group}_energy_j"] = float(sum(source_energy(waveforms, name) for name in names))
+    if keep_start:
+        row["start_node"] = [node for node, _ in waveforms.start]
+        row["start_v"] = np.array([volts for _, volts in waveforms.start])
     return row
+
+
+def stand_alone(point: Point, row: Row | None) -> str:
+    """The deck of a network as a file that `ngspice -b` runs as it was simulated here, and that prints its spikes.
+
+    `row` is what came of the point, with `keep_start`; where it failed the deck starts from what ngspice finds. Each spike is
+    measured from the start of its firing phase (s); one that does not come is a measurement that failed.
+    """
+    start = tuple(zip(row["start_node"], map(float, row["start_v"]), strict=True)) if row else ()
+    response = point.extract.keywords  # type: ignore[attr-defined]
+    level = response["level_v"]
+    measures = [
+        f".measure tran {line[2:-1]}_s trig at={window.fire_s!r} targ {line} val={level!r} rise=1 td={window.fire_s!r}"
+        for lines, window in zip(response["spikes"], response["windows"], strict=True)
+        for line in lines
+    ]
+    text = replace(point.deck, start=start).text()
+    return text.removesuffix(".end\n") + "\n".join(measures) + "\n.end\n"
 
 
 def spike_time(waveforms: Waveforms, line: str, window: PhaseWindow, level_v: float) -> float:

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
-from cosim.mapping.circuit import output_spikes, sample_point
+from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
 from cosim.mapping.network import MappedNetwork
-from cosim.simulator import Deck, Point
+from cosim.simulator import Point
 from cosim.validation.metrics import error_metrics, model_metrics, numerical_error
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.tables import (
@@ -142,12 +142,14 @@ def _point(bench: Bench, cells: Sequence[Cells], task: _Task, t: FloatArray) -> 
     return sample_point(
         bench, cells, task.mapped, t, condition,
         accuracy=task.accuracy, mismatch_seed=task.die, energy=task.die is None,
+        keep_start=task.sample == 0 and task.die is None,
     )  # fmt: skip
 
 
-def example_decks(bench: Bench, cells: Sequence[Cells], mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, Deck]:
-    """The first test sample of each mapping as a stand-alone deck."""
+def example_decks(bench: Bench, cells: Sequence[Cells], mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, str]:
+    """The first test sample of each mapping for plain ngspice: the very deck that was simulated, with where it starts."""
     t = data.test_t[0].numpy()
-    return {
-        f"{name}_sample_0": _point(bench, cells, _Task(network, 0, bench.working), t).deck for name, network in mapped.items()
-    }
+    accuracy = {ODE: bench.working, CONVENTIONAL: bench.coarse}
+    points = {name: _point(bench, cells, _Task(network, 0, accuracy[name]), t) for name, network in mapped.items()}
+    results = bench.run(points.values())  # which the store knows
+    return {f"{name}_sample_0": stand_alone(point, results.row(point)) for name, point in points.items()}

@@ -32,5 +32,5 @@ def work(space: Workspace) -> dict[str, float]:
         run.write_table(f"validation/{name}.parquet", table)
     run.write("netlist/.spiceinit", spiceinit(design.technology.setup).encode())
     for name, deck in decks.items():
-        run.write(f"netlist/{name}.spice", deck.text().encode())
+        run.write(f"netlist/{name}.spice", deck.encode())
     return result.metrics
