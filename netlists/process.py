@@ -161,12 +161,14 @@ PROCESSES: Registry[Process] = Registry("cosim.processes", "process")
 @dataclass(frozen=True)
 class Transistor:
     """A transistor of a model library: the sub-circuit to call, the drawn sizes that its models cover, and how far drain and
-    source reach beyond the gate with one row of contacts. Lengths in um."""
+    source reach beyond the gate with one row of contacts, in um; and the parameter that tells its mismatch how many units share
+    a draw."""
 
     subcircuit: str
     width_um: tuple[float, float]
     length_um: tuple[float, float]
     diffusion_um: float
+    units: str = "mult"
 
 
 def call_transistor(
@@ -181,7 +183,7 @@ def call_transistor(
     check_within(name, device.subcircuit, "L", size.length_um, *device.length_um)
     area, perimeter = size.width_um * device.diffusion_um * um**2, 2 * (size.width_um + device.diffusion_um) * um
     lengths = {"w": size.width_um * um, "l": size.length_um * um}
-    parallel = {"m": units, "mult": units} if units > 1 else {}
+    parallel = {"m": units, device.units: units} if units > 1 else {}
     sizes = lengths | {"ad": area, "as": area, "pd": perimeter, "ps": perimeter} | parallel
     return call(circuit, name, device.subcircuit, nodes, sizes)
 

@@ -83,6 +83,11 @@ class Definition:
         return self.statements[0].words[0] == ".param"
 
     @property
+    def is_subcircuit(self) -> bool:
+        """Whether it is a `.subckt` with its body."""
+        return self.statements[0].words[0] == ".subckt"
+
+    @property
     def names(self) -> frozenset[str]:
         """Every identifier in it, in lower case."""
         return frozenset().union(*(statement.names for statement in self.statements))

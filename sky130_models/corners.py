@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from netlists import corners
+
 
 class Corner(StrEnum):
     """FET corners, resistor/capacitor corners at typical FETs, and both at once, as the PDK names them."""
@@ -29,27 +31,16 @@ class Corner(StrEnum):
     @property
     def devices(self) -> tuple[str, str]:
         """Of the transistors (tt, ff, ss, sf, fs) and of resistors and capacitors (empty is nominal, hh is high R and high C)."""
-        fets, _, passives = self.partition("_")
-        return (fets, passives) if fets in _FETS else ("tt", fets)
+        return corners.devices(self)
 
     @property
     def what(self) -> str:
         """The corner in words."""
-        fets, passives = self.devices
-        return f"{_FETS[fets]}{_PASSIVES[passives]}"
+        return corners.what(self)
 
-
-_FETS = {
-    "tt": "typical transistors",
-    "ff": "fast NMOS, fast PMOS",
-    "ss": "slow NMOS, slow PMOS",
-    "sf": "slow NMOS, fast PMOS",
-    "fs": "fast NMOS, slow PMOS",
-}
-_PASSIVES = {"": "", "hh": ", high R, high C", "hl": ", high R, low C", "lh": ", low R, high C", "ll": ", low R, low C"}
 
 ALL_CORNERS = tuple(
-    Corner(name) for name in (*_FETS, "hh", "ll", *(f"{f}_{rc}" for f in ("ff", "ss", "sf", "fs") for rc in ("hh", "ll")))
+    Corner(name) for name in (*corners.FETS, "hh", "ll", *(f"{f}_{rc}" for f in ("ff", "ss", "sf", "fs") for rc in ("hh", "ll")))
 )
 """Five FET corners, each with nominal, high and low resistors and capacitors."""
 

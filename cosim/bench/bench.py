@@ -12,8 +12,9 @@ from cosim.design.cells import cells_of
 from cosim.design.condition import Condition
 from cosim.design.sections import Network
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
-from cosim.simulator.deck import Analysis
+from cosim.simulator.deck import Analysis, flat_deck
 from netlists.crossbar import Cells
+from netlists.errors import LibraryError
 from netlists.models.pdk import Pdk
 from netlists.models.pruning import device_uses, prune
 from netlists.stimulus import PhaseWindow
@@ -133,9 +134,12 @@ class Bench:
         mismatch = self.statistics or mismatch_seed is not None
         uses = device_uses(netlist, self.pdk.names)
         library = prune(self.pdk, process.corner, uses, mismatch=mismatch, process=self.statistics)
-        return Deck(
+        deck = Deck(
             title, netlist, library.text, analysis, tuple(save), options, mismatch_seed, setup=self.design.technology.setup
         )
+        if mismatch and self.pdk.own:
+            _check_draws(deck, self.pdk)
+        return deck
 
     def run(self, points: Iterable[Point]) -> Results:
         """Simulate points (from the store where they are known). What failed is also kept in `failures`."""
@@ -160,6 +164,16 @@ class Bench:
         """The cells of the design, set as characterisation found; without it, with the bench's own bias."""
         bias = hardware.neuron.discharger_bias.value if hardware else self.discharger_bias_v
         return cells_of(self.design, bias, hardware.neuron.input_delay.value if hardware else 0.0)
+
+
+def _check_draws(deck: Deck, pdk: Pdk) -> None:
+    """Raises `LibraryError` for a library of the user whose random numbers come to nothing: every die would be the same."""
+    flat = flat_deck(deck.base)
+    if flat is not None and flat.numbers({}, 1) == flat.numbers({}, 2):
+        raise LibraryError(
+            f"{pdk.source}: a seed changes nothing: the random numbers of the devices in use are switched off; switch them on in "
+            "the library, or run without seeds"
+        )
 
 
 def with_bias(cells: Cells, discharger_bias_v: float) -> Cells:

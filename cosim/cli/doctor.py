@@ -29,18 +29,24 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `remedy` says what to do where it is not fine."""
+    """One thing that was looked at. `remedy` says what to do where it is not fine; not every design needs what is `optional`."""
 
     what: str
     fine: bool
     detail: str
     remedy: str = ""
+    optional: bool = False
+
+    @property
+    def stops(self) -> bool:
+        """Whether it keeps every design from running."""
+        return not (self.fine or self.optional)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def line(self) -> str:
-        mark = "ok     " if self.fine else "MISSING"
+        mark = "ok     " if self.fine else "absent " if self.optional else "MISSING"
         return f"{mark}  {self.what:<14} {self.detail}" + (f"\n         {'':<14} -> {self.remedy}" if not self.fine else "")
 
 
@@ -79,13 +85,14 @@ def _device_models() -> Iterator[Finding]:
     from cosim.design.choices import CHOICES
     from netlists.errors import PdkNotFound
 
-    for process in CHOICES["process"].registry.values():
+    processes = CHOICES["process"]
+    for key, process in processes.registry.items():
         for model_set in process.model_sets:
             name = f"{process.title} {model_set}"
             try:
                 yield Finding(name, True, process.find_pdk(model_set).source)
             except PdkNotFound as error:
-                yield Finding(name, False, str(error), process.remedy)
+                yield Finding(name, False, str(error), process.remedy, optional=key != processes.default)
 
 
 def _extensions() -> Iterator[Finding]:

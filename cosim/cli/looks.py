@@ -23,7 +23,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     findings = examine()
     say(as_json, [finding.as_dict() for finding in findings], (finding.line() for finding in findings))
-    raise typer.Exit(0 if all(finding.fine for finding in findings) else InputError.exit_code)
+    raise typer.Exit(InputError.exit_code if any(finding.stops for finding in findings) else 0)
 
 
 def cells(as_json: AsJson = False) -> None:

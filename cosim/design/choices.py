@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import gf180_models.process  # noqa: F401 - registers itself
 import sky130_models.process  # noqa: F401 - registers itself
 from netlists.neuron import NEURONS, NeuronSection
 from netlists.neuron.cell import DEFAULT_NEURON

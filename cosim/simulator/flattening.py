@@ -119,6 +119,8 @@ class _Flattener:
 
     def flatten(self, items: list[Definition]) -> FlatDeck:
         level = _Level("", {}, self.top, {})
+        if (celsius := _temperature(items)) is not None:
+            self.top.define("temper", celsius)
         cards = [item.statements[0] for item in items if not self._take_up(item)]
         # Options say how the sizes in all other cards are to be read.
         for card in sorted(cards, key=lambda card: not card.words[0].startswith(".option")):
@@ -267,12 +269,20 @@ class _Flattener:
         return value
 
 
+def _temperature(items: Iterable[Definition]) -> str | None:
+    """The temperature of the run, which parameters may depend on; None where it is swept or not given."""
+    cards = [item.statements[0].text.lower().split() for item in items]
+    given = [words[1] for words in cards if words[0] == ".temp" and len(words) == 2]
+    swept = any(words[0] == ".dc" and "temp" in words for words in cards)
+    return given[-1] if given and not swept else None
+
+
 def _command(name: str, parameter: str) -> str | None:
     """What sets a number on a loaded circuit, up to the number; None where ngspice would not follow it everywhere."""
     if not parameter:
         return f"alter {name} = "
-    if parameter == "delvto":
-        return f"alter @{name}[delvto] = "
+    if parameter in ("delvto", "mulu0"):
+        return f"alter @{name}[{parameter}] = "
     return f"altermod {name} {parameter} = " if parameter in _FOLLOWED else None
 
 

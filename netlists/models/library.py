@@ -9,43 +9,56 @@ from netlists.errors import LibraryError
 from netlists.spice_text import Statement, arguments, calls_file, library_section, statements
 
 
-def read_section(library: Path, section: str) -> tuple[list[Statement], list[Path]]:
+def read_section(library: Path, section: str, root: Path | None = None) -> tuple[list[Statement], list[Path]]:
     """The statements of one `.lib` section with every include in place, and the files they come from.
 
-    Raises `LibraryError` if a file cannot be read or the section does not exist.
+    An included file that does not lie beside the one that names it is looked for in `root`. Raises `LibraryError` if a file
+    cannot be read or the section does not exist.
     """
-    files: list[Path] = []
+    source = _Source(root)
     try:
-        return list(_section(library, section, files)), sorted(set(files))
+        return list(source.section(library, section)), sorted(source.read)
     except RecursionError:
         raise LibraryError(f"{library}: section {section!r} includes itself") from None
 
 
-def _section(library: Path, section: str, files: list[Path]) -> Iterator[Statement]:
-    found = library_section(_read(library, files), section)
-    if found is None:
-        raise LibraryError(f"{library}: no section {section!r} in this model library")
-    for statement in found:
-        yield from _expand(statement, library, files)
+class _Source:
+    """The files of a library; each is read once, however many of its sections are taken in."""
 
+    def __init__(self, root: Path | None) -> None:
+        self.root = root
+        self.read: dict[Path, list[Statement]] = {}
 
-def _expand(statement: Statement, origin: Path, files: list[Path]) -> Iterator[Statement]:
-    if not calls_file(statement):
-        if statement.words[0] != ".end":
-            yield statement
-        return
-    name, *section = arguments(statement.text)
-    path = origin.parent / name
-    if statement.words[0] == ".lib":
-        yield from _section(path, section[0], files)
-    else:
-        for inner in _read(path, files):
-            yield from _expand(inner, path, files)
+    def section(self, library: Path, section: str) -> Iterator[Statement]:
+        found = library_section(self._statements(library), section)
+        if found is None:
+            raise LibraryError(f"{library}: no section {section!r} in this model library")
+        for statement in found:
+            yield from self._expand(statement, library)
 
+    def _expand(self, statement: Statement, origin: Path) -> Iterator[Statement]:
+        if not calls_file(statement):
+            if statement.words[0] != ".end":
+                yield statement
+            return
+        name, *section = arguments(statement.text)
+        path = self._place(name, origin)
+        if statement.words[0] == ".lib":
+            yield from self.section(path, section[0])
+        else:
+            for inner in self._statements(path):
+                yield from self._expand(inner, path)
 
-def _read(path: Path, files: list[Path]) -> list[Statement]:
-    files.append(path.resolve())
-    try:
-        return list(statements(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-    except OSError as error:
-        raise LibraryError(f"{path}: cannot be read: {error.strerror}") from error
+    def _place(self, name: str, origin: Path) -> Path:
+        beside = origin.parent / name
+        elsewhere = self.root / name if self.root else beside
+        return elsewhere if elsewhere.is_file() and not beside.is_file() else beside
+
+    def _statements(self, path: Path) -> list[Statement]:
+        file = path.resolve()
+        if file not in self.read:
+            try:
+                self.read[file] = list(statements(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+            except OSError as error:
+                raise LibraryError(f"{path}: cannot be read: {error.strerror}") from error
+        return self.read[file]

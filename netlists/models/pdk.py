@@ -42,7 +42,8 @@ class ModelNames:
 class Pdk:
     """A model library with one `.lib` section per corner.
 
-    `library` is its file, `root` the folder of the installation, `source` its name for provenance, such as "gf180 1.2.0".
+    `library` is its file, `root` the folder of the installation, `source` its name for provenance, such as "toy 1.2.0". Where the
+    library is not the installation's own, `taken_in` are those of the installation's files that it takes in.
     `sections` are the sections by corner; without it each has the name of its corner. `drawn_sections` are those that draw a die,
     where it is another. `heading` and `licence` stand at the head of what is taken out of it. `own`: a user named it.
     """
@@ -57,6 +58,7 @@ class Pdk:
     heading: str = ""
     licence: str = ""
     own: bool = False
+    taken_in: tuple[Path, ...] = ()
 
     def section(self, corner: str, process: bool = False) -> str:
         """The section of a corner; with `process` that which draws its die. Raises `LibraryError` where there is none."""
@@ -69,11 +71,11 @@ class Pdk:
         return self.sections[corner]
 
     def files(self, corner: str) -> list[Path]:
-        """The files that decide what a corner's devices are; of an installation its library stands for all.
+        """The files that decide what a corner's devices are; of an installation its libraries stand for all.
 
         Raises `LibraryError` where a library of the user cannot be read.
         """
-        return read_section(self.library, self.section(corner))[1] if self.own else [self.library]
+        return read_section(self.library, self.section(corner))[1] if self.own else [self.library, *self.taken_in]
 
 
 def own_pdk(library: Path, sections: Mapping[str, str], names: ModelNames) -> Pdk:

@@ -24,8 +24,9 @@ from netlists.spice_text import Definition, Statement, assignments, definitions,
 
 __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 
-_VERSION = 5  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_VERSION = 6  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
+_DRAW = re.compile(rf"\b(?:{'|'.join(sorted(_RANDOM))})\s*\(", re.IGNORECASE)
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
 _LIBRARY_CARDS = frozenset(
     {".param", ".model", ".subckt", ".ends", ".option", ".options", ".func", ".global", ".if", ".elseif", ".else", ".endif"}
@@ -54,7 +55,8 @@ def prune(pdk: Pdk, corner: str, uses: Iterable[DeviceUse], mismatch: bool = Fal
     switches = {pdk.names.mismatch: mismatch, pdk.names.process: process}
     section = pdk.section(corner, process)
     request = f"{_VERSION} {pdk.source} {corner} {switches} {wanted}"
-    text = cache.text(pdk.library, section, request, lambda: _pruned_text(pdk, section, wanted, switches))
+    place = f"{pdk.root} {section}"  # one library may take in the files of several installations
+    text = cache.text(pdk.library, place, request, lambda: _pruned_text(pdk, section, wanted, switches))
     return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
 
 
@@ -72,10 +74,13 @@ def _as_binned(use: DeviceUse, names: ModelNames) -> DeviceUse:
 
 
 def _pruned_text(pdk: Pdk, section: str, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
-    source, files = read_section(pdk.library, section)
+    source, files = read_section(pdk.library, section, pdk.root)
     kept = _in_use(definitions(source), uses, pdk.names, every_draw=not switches[pdk.names.process])
     if pdk.own:
         _check_own(pdk, kept, any(switches.values()))
+    if pdk.own and not any(switches.values()):
+        # Its switches may have names that the process does not know, and ngspice draws without a seed too.
+        kept = [_undrawn(item) for item in kept]
     lines = [line for item in kept for statement in _switched(item, switches).statements for line in statement.lines]
     return _header(pdk, section) + "\n".join(lines) + "\n", files
 
@@ -95,6 +100,24 @@ def _check_own(pdk: Pdk, kept: Sequence[Definition], draws: bool) -> None:
             raise LibraryError(f"{pdk.source}: {keyword} is not allowed in a model library: {statement.text[:60]!r}")
     if draws and not any(item.names & _RANDOM for item in kept):
         raise LibraryError(f"{pdk.source}: a seed changes nothing: the devices in use draw no random number; run without seeds")
+
+
+def _undrawn(item: Definition) -> Definition:
+    """The same with every random number at its nominal value, the first argument of what draws it."""
+    if not item.names & _RANDOM:
+        return item
+    return Definition(item.name, tuple(Statement((_without_draws(statement.text),)) for statement in item.statements))
+
+
+def _without_draws(text: str) -> str:
+    while match := _DRAW.search(text):
+        depth, comma, end = 1, 0, match.end()
+        while depth and end < len(text):
+            depth += (text[end] == "(") - (text[end] == ")")
+            comma = comma or (end if depth == 1 and text[end] == "," else 0)
+            end += 1
+        text = f"{text[: match.start()]}({text[match.end() : comma or end - 1]}){text[end:]}"
+    return text
 
 
 def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:
@@ -117,7 +140,8 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], names: Mod
     used = {use.subckt for use in uses}
     for name in sorted(used - by_name.keys()):
         raise LibraryError(f"{name}: not a device of this model library, and the netlist does not define it")
-    nested = {inner for name in used for index in by_name[name] for inner in library[index].names - {name}}
+    nested = _nested(library, by_name, used)
+    idle = _idle_bins(library, [use for use in uses if use.subckt not in nested], used | nested, names)
     random = _RANDOM | {item.name for item in library if item.is_parameter and item.names & _RANDOM}
     pending = [
         index for index, item in enumerate(library) if not item.name or (every_draw and item.is_parameter and item.names & random)
@@ -126,12 +150,49 @@ def _in_use(library: Sequence[Definition], uses: Sequence[DeviceUse], names: Mod
     kept: dict[int, Definition] = {}
     while pending:
         index = pending.pop()
-        if index in kept:
+        if index in kept or index in idle:
             continue
         item = library[index]
         kept[index] = _with_bins(item, names, [use for use in uses if use.subckt == item.name and use.subckt not in nested])
         pending += [other for name in kept[index].names if name in by_name for other in by_name[name]]
     return [kept[index] for index in sorted(kept)]
+
+
+def _nested(library: Sequence[Definition], by_name: Mapping[str, list[int]], used: set[str]) -> set[str]:
+    """What the sub-circuits in use name in turn, at any depth."""
+    found: set[str] = set()
+    pending = set(used)
+    while pending:
+        name = pending.pop()
+        bodies = [library[index] for index in by_name.get(name, ()) if library[index].is_subcircuit]
+        inner = {other for body in bodies for other in body.names} - {name}
+        pending |= inner - found - used
+        found |= inner
+    return found
+
+
+def _idle_bins(library: Sequence[Definition], uses: Sequence[DeviceUse], reached: set[str], names: ModelNames) -> set[int]:
+    """The models outside sub-circuits that are bins which no size in use falls into.
+
+    Every bin of a model counts as in use where something has it whose sizes are not known.
+    """
+    bins: dict[str, dict[int, _Bin]] = defaultdict(dict)
+    for index, item in enumerate(library):
+        if item.statements[0].words[0] == ".model" and (found := _bin(item.statements[0])) is not None:
+            bins[item.name][index] = found
+    if not bins:
+        return set()
+    called = {use.subckt for use in uses}
+    sized = {name for name in called if names.are_binned(name)}
+    bodies = [item for item in library if item.is_subcircuit and item.name in reached]
+    idle: set[int] = set()
+    for model, group in bins.items():
+        owners = {body.name for body in bodies if model in body.names} | (called & {model})
+        if owners and owners <= sized:
+            covering = [_covering(use, list(group.values())) for use in uses if use.subckt in owners]
+            chosen = {id(one.model) for found in covering for one in found}
+            idle |= {index for index, one in group.items() if id(one.model) not in chosen}
+    return idle
 
 
 def _with_bins(item: Definition, names: ModelNames, uses: Sequence[DeviceUse]) -> Definition:

@@ -46,7 +46,7 @@ WRONG = {
     '[process]\nname = "toy"\n[sweep]\ncorners = ["tt"]\n[neuron]\nkind = "plain_inverter"':
         "design: sweep.corners: 'tt' is none of typical, slow",
     '[process]\nname = "toy"': "neuron.rest_v: missing; the process has no default for it",
-    '[process]\nname = "gone"': "process.name: must be 'sky130', 'toy'; it is 'gone'",
+    '[process]\nname = "gone"': "process.name: must be 'gf180', 'sky130', 'toy'; it is 'gone'",
     '[synapse]\nkind = "stacked"\nmemory = 1': "synapse.memory: unknown key; see docs/design.md for the keys of this section",
 }  # fmt: skip
 """What is wrong in a design, and what is said of it."""

