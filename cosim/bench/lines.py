@@ -6,11 +6,12 @@ itself is the axis, in thresholds where its displacement from rest is. So it mea
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
@@ -117,3 +118,9 @@ def lambda_line(membrane_v: FloatArray, current_a: FloatArray, rest_v: float, wi
     """The line of a current over the membrane, x from rest: its `relative_slope` is lambda, I = I0 [1 + lambda (V - V0)]."""
     inside = window.times(rest_v).holds(membrane_v)
     return line_fit(membrane_v[inside] - rest_v, current_a[inside])
+
+
+def rms(values: ArrayLike) -> float:
+    """Root of the mean square; NaN of nothing."""
+    array = np.asarray(values, dtype=np.float64)
+    return float(np.sqrt(np.mean(array**2))) if array.size else math.nan

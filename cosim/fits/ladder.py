@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosim.bench.bench import Bench
+from cosim.bench.lines import rms
 from cosim.fits.ladder_rungs import EVERY_SAMPLE, FITTED, CurrentCurves, RungForm, current_curves, in_linear_range
 from cosim.fits.membrane_model import FloatArray, NeuronParameters, Stimuli, Trace, displacement
 from cosim.fits.patterns import SYNAPSES, Pattern, random_patterns, simulate_patterns, with_synapses
@@ -64,7 +65,7 @@ def holdout_membrane_rms_v(bench: Bench, hardware: HardwareModel, count: int = P
     """Rms error (V) of the extracted model with curvature, the top rung, over random patterns at the bench's corner."""
     loaded = with_synapses(hardware, SYNAPSES)
     held_out = _simulated(bench, loaded, random_patterns(hardware, count, seed))
-    return _rms(extracted_error_v(loaded, held_out, current_curves(bench, loaded)))
+    return rms(extracted_error_v(loaded, held_out, current_curves(bench, loaded)))
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,9 @@ def _simulated(bench: Bench, loaded: HardwareModel, patterns: Sequence[Pattern])
 
 def _row(rung: str, fitted: int, fit_error_v: FloatArray, held_out_error_v: FloatArray) -> dict[str, float | str]:
     return {
-        "rung": rung, "fitted_parameters": fitted, "fit_rms_v": _rms(fit_error_v), "held_out_rms_v": _rms(held_out_error_v),
+        "rung": rung, "fitted_parameters": fitted, "fit_rms_v": rms(fit_error_v), "held_out_rms_v": rms(held_out_error_v),
         "held_out_worst_v": float(np.abs(held_out_error_v).max()),
     }  # fmt: skip
-
-
-def _rms(error: FloatArray) -> float:
-    return float(np.sqrt(np.mean(error**2)))
 
 
 def extracted_error_v(hardware: HardwareModel, part: Simulated, curves: Mapping[int, CurrentCurves] | None) -> FloatArray:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Bench
+from cosim.bench.lines import rms
 from cosim.errors import CosimError
 from cosim.mapping.circuit import output_spikes, sample_point
 from cosim.mapping.codes import with_gains
@@ -93,7 +94,7 @@ class _Search:
 
     @property
     def rmse_s(self) -> FloatArray:
-        return np.array([np.sqrt(np.mean(error**2)) for error in self.errors])
+        return np.array([rms(error) for error in self.errors])
 
     @property
     def best(self) -> int:

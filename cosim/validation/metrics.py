@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from cosim.bench.lines import rms
 from cosim.mapping.circuit import ENERGY_GROUPS
 from cosim.validation.tables import CONVENTIONAL, ODE, Run, nominal, on_dies
 from training.evaluation import Evaluation
 
 FIRING_BEFORE = 0.98
 """Pairs that fire: model or circuit spikes before this share of the phase."""
-
-
-def rms(values: Any) -> float:
-    """Root mean square; NaN of nothing."""
-    array = np.asarray(values, dtype=float)
-    return float(np.sqrt(np.mean(array**2))) if array.size else float("nan")
 
 
 def error_metrics(tables: dict[str, pd.DataFrame], phase_s: float) -> dict[str, float]:

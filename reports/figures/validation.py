@@ -33,7 +33,7 @@ POINTS_PER_LINE = 400
 def error_histogram(spikes: pd.DataFrame) -> Figure:
     """Share of output spikes per bin of |circuit - model| (log axis), one outline per mapping."""
     figure, ((axis,),) = axes(1, 1, WIDE, 2.3)
-    errors = {name: _error(group).abs().clip(lower=SMALLEST_ERROR_S) for name, group in spikes.groupby("mapping")}
+    errors = {name: error_s(group).abs().clip(lower=SMALLEST_ERROR_S) for name, group in spikes.groupby("mapping")}
     highest = max(float(error.max()) for error in errors.values())
     lowest = min(float(error.min()) for error in errors.values())
     bins = np.geomspace(lowest, max(highest, 2 * lowest), 41)
@@ -42,8 +42,7 @@ def error_histogram(spikes: pd.DataFrame) -> Figure:
         share = np.full(len(error), 1 / len(error))
         axis.hist(error, bins, weights=share, histtype="stepfilled", color=colour, alpha=0.25)
         axis.hist(error, bins, weights=share, histtype="step", color=colour, linewidth=1.2, label=NAME.get(name, name))
-        rms = float(np.sqrt(np.mean(_error(spikes[spikes.mapping == name]) ** 2)))
-        axis.axvline(rms, color=colour, linestyle=":", linewidth=1.2)
+        axis.axvline(rms(error_s(spikes[spikes.mapping == name])), color=colour, linestyle=":", linewidth=1.2)
     axis.set(xscale="log", xlabel="|circuit − model| of an output spike", ylabel="share of spikes")
     axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     units(axis, x="s")
@@ -133,7 +132,8 @@ def energy(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _error(spikes: pd.DataFrame) -> pd.Series:
+def error_s(spikes: pd.DataFrame) -> pd.Series:
+    """Circuit minus model."""
     return spikes.circuit_spike_s - spikes.model_spike_s
 
 
@@ -164,3 +164,8 @@ def _phases(axis: Any, layer: int, phase_s: float | None, labelled: bool) -> Non
                 name, (place + phase_s / 2, 0.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
                 textcoords="offset points", ha="center", color=MUTED, fontsize=6,
             )  # fmt: skip
+
+
+def rms(values: pd.Series) -> float:
+    """Root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))

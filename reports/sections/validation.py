@@ -43,7 +43,7 @@ def spikes(run: Run) -> list[Block]:
     outputs = _of_last_layer(nominal)
     if outputs.empty:
         return [Text("This run holds no output spikes of the nominal circuit.")]
-    within = {name: float(np.mean(_error(part).abs() <= 1e-9)) for name, part in outputs.groupby("mapping")}
+    within = {name: float(np.mean(figures.error_s(part).abs() <= 1e-9)) for name, part in outputs.groupby("mapping")}
     shares = ", ".join(f"{_name(name)} {percent(share)}" for name, share in within.items())
     return [
         Plot(
@@ -117,7 +117,7 @@ def mismatch(run: Run) -> list[Block]:
         agree = np.sum(judged.model_label == judged.circuit_label)
         right = np.sum(judged.circuit_label == judged.label)
         rows.append([
-            _name(mapping), number(die), number(part["sample"].nunique()), engineering(_rms(_error(part)), "s"),
+            _name(mapping), number(die), number(part["sample"].nunique()), engineering(figures.rms(figures.error_s(part)), "s"),
             f"{agree} / {len(judged)}", f"{right} / {len(judged)}",
         ])  # fmt: skip
     header = ("mapping", "die", "samples", "output spike RMSE", "labels as the model's", "labels right")
@@ -136,7 +136,7 @@ def _predicted(run: Run, dies: pd.DataFrame) -> list[Block]:
     labels = [run.metrics[f"validation.mismatch.{name}label_agreement"] for name in ("", "predicted_")]
     return [
         Text(
-            f"Over all dies the outputs are {engineering(_rms(_error(dies)), 's')} off the nominal model, and "
+            f"Over all dies the outputs are {engineering(figures.rms(figures.error_s(dies)), 's')} off the nominal model, and "
             f"{percent(labels[0])} of the labels are its own. The model with synapses and neurons drawn from the Monte Carlo dies of "
             f"the datasheet expects {engineering(expected, 's')} and {percent(labels[1])}."
         )
@@ -200,7 +200,7 @@ def _ranked_samples(outputs: pd.DataFrame, mapping: str, drawn: set[int]) -> dic
     part = outputs[(outputs.mapping == mapping) & outputs["sample"].isin(drawn)]
     if part.empty:
         return {}
-    errors = _error(part).groupby(part["sample"]).agg(_rms).sort_values(ascending=False)
+    errors = figures.error_s(part).groupby(part["sample"]).agg(figures.rms).sort_values(ascending=False)
     places = {"worst": 0, "median": len(errors) // 2, "best": len(errors) - 1}
     unique = {place: rank for rank, place in reversed(places.items())}
     return {rank: (int(errors.index[place]), float(errors.iloc[place])) for place, rank in sorted(unique.items())}
@@ -215,14 +215,6 @@ def _nominal(table: pd.DataFrame) -> pd.DataFrame:
     return table[table.die.isna()]
 
 
-def _error(table: pd.DataFrame) -> pd.Series:
-    return table.circuit_spike_s - table.model_spike_s
-
-
-def _rms(values: pd.Series) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
-
-
 def _of_last_layer(spikes_: pd.DataFrame) -> pd.DataFrame:
     """The spikes of the outputs."""
     return spikes_[spikes_.layer == spikes_.layer.max()]
@@ -231,7 +223,7 @@ def _of_last_layer(spikes_: pd.DataFrame) -> pd.DataFrame:
 def _rms_by_layer(table: pd.DataFrame, circuit: str, model: str) -> pd.DataFrame:
     """Rows (pairs, rms, worst) of circuit - model, by mapping and layer."""
     error = (table[circuit] - table[model]).groupby([table.mapping, table.layer])
-    return pd.DataFrame({"pairs": error.size(), "rms": error.agg(_rms), "worst": error.agg(lambda e: e.abs().max())})
+    return pd.DataFrame({"pairs": error.size(), "rms": error.agg(figures.rms), "worst": error.agg(lambda e: e.abs().max())})
 
 
 def _row(table: pd.DataFrame, key: tuple[str, str]) -> tuple[float | None, float | None, float | None]:

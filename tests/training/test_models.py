@@ -151,9 +151,9 @@ def test_ttfs_network_has_the_published_layers_and_learns_from_its_weight_sum() 
     network = ttfs_convolutional((1, 28, 28), 10)
     shapes = [tuple(p.shape) for p in network.parameters()]
     assert shapes == [(16, 1, 3, 3), (16, 16, 3, 3), (32, 16, 3, 3), (32, 32, 3, 3), (128, 1568), (10, 128)]
-    network = ttfs_convolutional((1, 8, 8), 3, channels=((4,), (4,)), hidden=(8,), e_plus=3.0, e_minus=-3.0)
+    network = ttfs_convolutional((1, 8, 8), 3, channels=((4,), (4,)), hidden=(8,), e_plus=3.0, e_minus=-3.0).double()
     network.reset_parameters(torch.Generator().manual_seed(0))
-    outputs = network(images())
+    outputs = network(images().double())
     (outputs[-1].spike_times.sum() - 0.1 * sum(o.weight_sum.sum() for o in outputs)).backward()
     for parameter in network.parameters():
         assert parameter.grad is not None and bool(parameter.grad.isfinite().all())
@@ -180,6 +180,7 @@ def test_two_threads_give_the_gradients_of_one_and_always_the_same(
         torch.testing.assert_close(a, c, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow  # the import of torch's compiler alone takes seconds
 @pytest.mark.parametrize("options", SOLVERS)
 def test_compiled_network_gives_the_same(options: dict[str, Any]) -> None:
     network = RCSpikeNetwork((6, 3), HARDWARE, **options)

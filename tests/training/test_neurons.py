@@ -90,14 +90,14 @@ def test_weight_sum_pulls_at_the_weights_that_arrived_and_at_nothing_else() -> N
 
 
 def test_closed_form_of_one_synapse() -> None:
-    t, weight = torch.full((1, 1), 0.25), torch.tensor([[2.0], [0.3], [-1.0]])
+    t, weight = torch.full((1, 1), 0.25, dtype=torch.float64), torch.tensor([[2.0], [0.3], [-1.0]], dtype=torch.float64)
     found = ttfs.first_spikes(t, weight, torch.tensor(1 / 1.25), horizon=4.0).spike_times[0]
     # v = E (1 - e^{-w (t - t_j)/E}) reaches 1 at t_j - ln(1 - 1/E) E/w.
     expected = 0.25 - np.log(1 - 1 / 1.25) * 1.25 / 2.0
     assert found.tolist() == [pytest.approx(expected, rel=1e-6), 4.0, 4.0]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [pytest.param(torch.float32, marks=pytest.mark.slow), torch.float64])
 def test_edges_of_first_spikes_are_finite(dtype: torch.dtype) -> None:
     t = torch.tensor([[0.0, 0.0, 4.0], [0.5, 0.5, 0.5], [4.0, 5.0, torch.inf]], dtype=dtype, requires_grad=True)
     weight = torch.tensor([[1.0, 1.0, 0.0], [1e6, 0.0, 0.0], [1.0, -1.0, 1e-3], [0.0, 0.0, 0.0]], dtype=dtype, requires_grad=True)
@@ -140,6 +140,7 @@ def test_lif_spikes_are_the_first_roots_of_the_summed_responses(tau_m: float, ta
     assert 0.2 < float((found < window[1]).double().mean()) < 1.0
 
 
+@pytest.mark.slow  # compiled for it alone
 @pytest.mark.parametrize("window", [(0.0, 1.1), (0.3, 0.7), (0.1, 2.3)])
 def test_lif_spikes_of_single_precision_are_those_of_double(window: tuple[float, float]) -> None:
     """Ends of the window that single precision rounds."""
@@ -166,9 +167,9 @@ def test_lif_gradients(tau_m: float, tau_s: float) -> None:
 
 def test_layers_behind_a_convolution_are_the_dense_ones_on_patches() -> None:
     g = torch.Generator().manual_seed(5)
-    t = torch.rand(2, 2, 4, 5, generator=g)
+    t = torch.rand(2, 2, 4, 5, generator=g, dtype=torch.float64)
     connection = Convolution(padding=1)
-    rows = connection.patches(t, torch.zeros(3, 2, 3, 3), 4.0)
+    rows = connection.patches(t, torch.zeros(3, 2, 3, 3, dtype=torch.float64), 4.0)
     for convolution, dense in (
         (
             TTFSLayer(2, 3, e_plus=3.0, e_minus=-3.0, connection=connection, kernel=(3, 3)),
@@ -176,7 +177,8 @@ def test_layers_behind_a_convolution_are_the_dense_ones_on_patches() -> None:
         ),
         (LIFLayer(2, 3, window=(0.0, 4.0), connection=connection, kernel=(3, 3)), LIFLayer(18, 3, window=(0.0, 4.0))),
     ):
-        convolution.reset_parameters(g, 12.0)
+        convolution.double().reset_parameters(g, 12.0)
+        dense.double()
         with torch.no_grad():
             dense.weight.copy_(convolution.weight.flatten(1))
         image, row = convolution(t), dense(rows)
