@@ -21,7 +21,7 @@ from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
 from netlists.testbenches import MEMBRANE, SPIKE, Injection, column
 
-ON_PHASES, LONGEST_ON_PHASES, LARGEST_DISPLACEMENT = 0.3, 0.5, 0.25
+LONGEST_ON_PHASES, LARGEST_DISPLACEMENT = 0.5, 0.25
 TAIL_REFERENCE_PHASES = 0.5
 FIRING_DISPLACEMENTS = (0.78, 0.25)
 """Where the membrane is when it starts to fire (thresholds): one early and one late output spike tell the tail."""
