@@ -199,9 +199,9 @@ def test_the_worst_condition_is_the_farthest_from_typical() -> None:
     found = {one.parameter: one for one in extremes(circuits, circuits[0])}
     assert set(found) == {"current_plus_weak_a", "e_dis"}
     current = found["current_plus_weak_a"]
-    assert current.worst.corner is Corner.SS, "a hundredth is farther than twenty-fold"
+    assert current.worst.corner == Corner.SS, "a hundredth is farther than twenty-fold"
     assert (current.least, current.largest, current.typical) == (1e-11, 2e-8, 1e-9)
-    assert found["e_dis"].worst.corner is Corner.FF
+    assert found["e_dis"].worst.corner == Corner.FF
 
 
 def test_parameters_of_nothing_are_nan(design: Design) -> None:
@@ -241,7 +241,7 @@ def test_a_rebiased_slow_corner_has_the_nominal_weights_again(design: Design, tm
         again = run_pvt(design, asked, own, simulate)
     assert not result.unreached
     assert sum(sweep.points - sweep.cached for sweep in again.sweeps) == 0
-    cold = {one.mode: one.values for one in result.circuits if one.condition.corner is Corner.SS}
+    cold = {one.mode: one.values for one in result.circuits if one.condition.corner == Corner.SS}
     nominal = result.nominal.values
     ratio = cold[FIXED]["current_plus_middle_a"] / nominal["current_plus_middle_a"]
     assert 0.01 < ratio < 0.2, "currents move by decades at fixed bias"
