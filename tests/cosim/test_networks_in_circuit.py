@@ -49,10 +49,10 @@ def test_every_layer_fires_as_the_model_of_its_own_column_says(tmp_path: Path) -
         return [1e9 * float(np.sqrt(np.mean((mine - theirs) ** 2))) for mine, theirs in zip(spikes, circuit, strict=True)]
 
     own = error_ns()
-    assert len(own) == 3 and max(own) < 1.5, own
-    # The model of the first column for all layers, which was right for square networks only.
+    assert len(own) == 3 and max(own) < 0.5, own
+    # The model of the first column for all layers, right for square networks only, is a per cent off in capacitance here.
     network.bind(normalise(columns[0]))
-    assert max(error_ns()[1:]) > 5 * max(own), (own, error_ns())
+    assert all(wrong > 1.5 * right for wrong, right in zip(error_ns()[1:], own[1:], strict=True)), (own, error_ns())
 
 
 def _simulated(
