@@ -116,16 +116,12 @@ class NgspiceSession:
         self._setup = lines
 
     def _run_plain(self, deck: Deck) -> Waveforms:
-        title = ""
-
-        def stand(start: Start) -> str:
-            nonlocal title
+        def stand(start: Start | None) -> str:
             self._clear()
-            title = self._load(started(deck.whole_cards(), start))
-            return title
+            return self._load(started(deck.whole_cards(), start or ()))
 
         try:
-            return self._solve(deck, stand, deck.start)
+            return self._solve(deck, stand)
         finally:
             self._clear()
 
@@ -135,40 +131,41 @@ class NgspiceSession:
         # because ngspice reads a number in a netlist and in a command with different rounding.
         fixed = [number for number, slot in zip(numbers, flat.slots, strict=True) if slot.command is None]
 
-        def stand(start: Start) -> str:
+        def stand(start: Start | None) -> str:
             loaded = self._loaded
-            if loaded is None or loaded.flat is not flat or loaded.fixed != fixed or loaded.start != start:
+            same = loaded is not None and loaded.flat is flat and loaded.fixed == fixed
+            if loaded is None or not same or (start is not None and loaded.start != start):
                 self._clear()
                 nominal = [n if slot.command is None else slot.nominal for n, slot in zip(numbers, flat.slots, strict=True)]
-                title = self._load(started(flat.text(nominal), start))
-                loaded = self._loaded = _Loaded(title, flat, fixed, [math.nan] * len(numbers), start)
+                title = self._load(started(flat.text(nominal), start or ()))
+                loaded = self._loaded = _Loaded(title, flat, fixed, [math.nan] * len(numbers), start or ())
             for slot, number, present in zip(flat.slots, numbers, loaded.numbers, strict=True):
                 if slot.command is not None and number != present:
                     self._command(f"{slot.command}{number!r}")
             loaded.numbers = numbers
             return loaded.title
 
-        same = self._loaded is not None and self._loaded.flat is flat and self._loaded.fixed == fixed
         try:
-            return self._solve(deck, stand, deck.start or (self._loaded.start if self._loaded and same else ()))
+            return self._solve(deck, stand)
         finally:
             self._command("destroy all")
 
-    def _solve(self, deck: Deck, stand: Callable[[Start], str], start: Start) -> Waveforms:
+    def _solve(self, deck: Deck, stand: Callable[[Start | None], str]) -> Waveforms:
         """Simulate from an operating point that is one.
 
-        `stand` makes ngspice hold the circuit, with nodes held at `start` at time zero, and gives its title. At a tight tolerance
-        the search for an operating point fails where many nodes float, and ngspice goes on from a false one. It is therefore
-        solved at a tolerance at which it converges, and where it is known, it is where the analysis starts.
+        `stand` makes ngspice hold the circuit, its nodes at a start at time zero (None: any, where nothing depends on it), and
+        gives its title. At a tight tolerance the search for an operating point fails where many nodes float, and ngspice goes on
+        from a false one. It is therefore solved at a tolerance at which it converges, and where it is known, it is where the
+        analysis starts.
         """
-        title = stand(start)
         transient = isinstance(deck.analysis, Transient) and not deck.analysis.use_initial_conditions
         if deck.start or not transient or deck.options.reltol >= OPERATING_POINT_RELTOLS[0]:
             try:
-                return self._simulate(deck, title, deck.start)
+                return self._simulate(deck, stand(deck.start), deck.start)
             except SimulationError as error:
                 if deck.start or not transient or error.reason is not Reason.OPERATING_POINT:
                     raise
+        stand(None)
         start = self._operating_point(deck)
         return self._simulate(deck, stand(start), start)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from simulator_decks import broken, divider, fets, rc, resident_mb, threads
+from simulator_decks import broken, divider, fets, follower, rc, resident_mb, threads
 
-from cosim.simulator import Deck, SimulationError
+from cosim.simulator import Deck, Reason, SimulationError
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -50,6 +50,24 @@ def settings_between(setups: list[tuple[str, ...]]) -> list[tuple[str, float]]:
 
 def _bits(waveforms: Any, deck: Deck) -> bytes:
     return b"".join(waveforms[name].tobytes() for name in deck.save)
+
+
+def after_a_fallback() -> list[bytes]:
+    """Bits of a point at a loose tolerance, by itself and after one of its circuit with a false operating point; of that one."""
+    from cosim.simulator import session as module
+
+    first, second = (follower(reltol=1e-5).with_values({"vg": volts}) for volts in (1.0, 0.55))
+    session, honest, falsely = module.NgspiceSession(), module.doubtful_solution, [True]
+    alone = _bits(session.run(second), second)
+    session.run(divider())  # so that the circuit is loaded anew
+
+    def doubtful(lines: list[str]) -> Any:
+        return (Reason.OPERATING_POINT, "said once") if falsely and falsely.pop() else honest(lines)
+
+    module.doubtful_solution = doubtful  # type: ignore[assignment]
+    settled = session.run(first)
+    assert settled.start and not falsely
+    return [alone, _bits(session.run(second), second), _bits(settled, first)]
 
 
 def growth_mb(simulations: int) -> float:

@@ -27,6 +27,7 @@ from simulator_decks import (
     starting_point,
 )
 from simulator_sessions import (
+    after_a_fallback,
     broken_between_good,
     growth_mb,
     in_fresh_process,
@@ -234,3 +235,8 @@ def test_a_stand_alone_deck_with_its_start_gives_the_same_numbers(tmp_path: Path
     theirs, ours = plain_ngspice(tmp_path, "deck.spice"), row(known)
     assert np.array_equal(theirs["v(out)"], ours["v(out)"]) and known.digest() != deck.digest()
     assert ours["v(out)"][-1] == pytest.approx(row(deck)["v(out)"][-1], abs=1e-9)
+
+
+def test_where_a_fallback_was_made_to_start_is_not_where_the_next_point_starts() -> None:
+    alone, after, first = in_fresh_process(after_a_fallback)
+    assert after == alone != first
