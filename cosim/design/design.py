@@ -114,17 +114,19 @@ def _with_files(design: Design, folder: Path) -> Design:
         changed["synapse"] = admitted_cell(
             design.synapse, folder, design.technology.libraries | {Path(design.process.library).name}
         )
-    if design.network.table:
-        changed["network"] = design.network.model_copy(update={"table": found_table(design.network.table, folder)})
-    if design.network.folder:
-        changed["network"] = design.network.model_copy(update={"folder": str((folder / design.network.folder).resolve())})
+    network = design.network
+    if network.table:
+        network = network.model_copy(update={"table": found_table(network.table, folder)})
+    if network.folder:
+        network = network.model_copy(update={"folder": str((folder / network.folder).resolve())})
+    changed["network"] = network
     return design.model_copy(update=changed)
 
 
 def found_table(table: DataTable, folder: Path) -> DataTable:
     """The table as it is: where it lies, which columns are features, and the digest of its content. Raises `InputError`."""
     from training.data.files import DataFileError
-    from training.data.table import columns_of
+    from training.data.table import columns_of, feature_names
 
     file = (folder / table.file).resolve()
     try:
@@ -137,7 +139,7 @@ def found_table(table: DataTable, folder: Path) -> DataTable:
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if table.sha256 not in ("", digest):
         raise InputError(f"network.table.sha256: {file} has {digest}; it is another file than the design was made with")
-    features = table.features or tuple(name for name in columns if name != table.label)
+    features = table.features or feature_names(columns, table.label)
     return table.model_copy(update={"file": str(file), "features": features, "sha256": digest})
 
 

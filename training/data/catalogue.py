@@ -14,7 +14,7 @@ from training.data.features import feature_spikes
 from training.data.files import DataFileError, read_cifar_set, read_idx_set
 from training.data.names import SETS
 from training.data.spikes import SpikeData, first_test_samples
-from training.data.table import Table, columns_of, samples_of
+from training.data.table import Table, samples_of
 from training.encoding import brightness_times
 
 TABLES = {"iris": iris, "wine": wine}
@@ -73,13 +73,14 @@ def load_table(table: Table, *, test_samples: int, split_seed: int = 0, bias: bo
 
     Raises `DataFileError` for a table that cannot be used, or a split that is not possible; one line with file and column.
     """
-    names = table.features or tuple(name for name in columns_of(table.file) if name != table.label)
-    features, labels, classes = samples_of(table)
+    found = samples_of(table)
     try:
-        data = feature_spikes(features, labels, names, test_samples=test_samples, split_seed=split_seed, bias=bias)
+        data = feature_spikes(
+            found.features, found.labels, found.names, test_samples=test_samples, split_seed=split_seed, bias=bias
+        )
     except DataFileError as error:
         raise DataFileError(f"{table.file}: {error}") from error
-    return replace(data, class_names=classes)
+    return replace(data, class_names=found.classes)
 
 
 def _set_folder(folder: Path, name: str) -> Path:

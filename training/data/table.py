@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,22 +31,33 @@ class Table:
     features: tuple[str, ...] = ()
 
 
-def samples_of(table: Table) -> tuple[FloatArray, NDArray[np.intp], tuple[str, ...]]:
-    """Features [samples, features], labels [samples] and what the table calls the classes, in the order of the labels.
+@dataclass(frozen=True)
+class Samples:
+    """What a table holds: features [samples, features] and their names, labels [samples], names of the classes in their order."""
+
+    features: FloatArray
+    names: tuple[str, ...]
+    labels: NDArray[np.intp]
+    classes: tuple[str, ...]
+
+
+def samples_of(table: Table) -> Samples:
+    """The samples of a table.
 
     The classes are the values of the label column in their order. Raises `DataFileError`: a file that cannot be read, a column
     that is not there, a cell that is empty or no number; one line with file and column.
     """
     frame = _read(table.file)
-    names = names_of(table, frame)
+    names = table.features or feature_names(frame.columns, table.label)
     _check_columns(table, frame, names)
     classes, labels = _labels(table, frame[table.label])
-    return np.column_stack([_numbers(table.file, frame[name]) for name in names]), labels, classes
+    features = np.column_stack([_numbers(table.file, frame[name]) for name in names])
+    return Samples(features, names, labels, classes)
 
 
-def names_of(table: Table, frame: pd.DataFrame) -> tuple[str, ...]:
-    """The features, in the order of the inputs."""
-    return table.features or tuple(str(name) for name in frame.columns if name != table.label)
+def feature_names(columns: Iterable[str], label: str) -> tuple[str, ...]:
+    """The features of a table that names none: every column but the label, in their order."""
+    return tuple(str(name) for name in columns if name != label)
 
 
 def columns_of(file: Path) -> tuple[str, ...]:
