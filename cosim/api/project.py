@@ -270,7 +270,7 @@ class Project:
 
             print(cosim.Project("designs/iris_5_5_5.toml", out="runs/none_yet").metrics)
         """
-        return RunDirectory(self.directory).read_json("metrics.json")
+        return self._finished().read_json("metrics.json")
 
     @property
     def tables(self) -> list[str]:
@@ -281,6 +281,7 @@ class Project:
 
             print(cosim.Project("designs/iris_5_5_5.toml", out="runs/none_yet").tables)
         """
+        self._finished()
         found = (path.relative_to(self.directory).with_suffix("") for path in self.directory.rglob("*.parquet"))
         return sorted(path.as_posix() for path in found)
 
@@ -308,6 +309,13 @@ class Project:
     def _monitor(self) -> Monitor:
         return TerminalMonitor() if self._progress else Monitor()
 
+    def _finished(self) -> RunDirectory:
+        """The run directory, to read. Raises `InputError` for that of another cosim, which names things otherwise."""
+        directory = RunDirectory(self.directory)
+        directory.check_layout()
+        return directory
+
     def _needs(self, name: str, step: str) -> None:
+        self._finished()
         if not (self.directory / name).exists():
             raise InputError(f"{self.directory / name}: not there yet; {step} makes it")

@@ -14,7 +14,7 @@ from cosim.pipeline.result import LIMITS, METRICS
 from cosim.pipeline.stages import Stage
 from cosim.pipeline.workspace import Workspace
 from cosim.runs import provenance
-from cosim.runs.directory import PROVENANCE, RunDirectory
+from cosim.runs.directory import LAYOUT, PROVENANCE, RunDirectory
 from cosim.runs.effort import Effort
 from cosim.simulator.pools import processors
 
@@ -97,6 +97,7 @@ def _origin(space: Workspace) -> dict[str, Any]:
     design = space.design
     hardware = space.run.read_json("hardware.json")
     return {
+        "layout": LAYOUT,
         "design": design.name,
         "command": space.command,
         "corner": str(design.process.corner),

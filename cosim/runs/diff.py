@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError
+from cosim.runs.directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Comparison:
 
 
 def compare(run_a: Path, run_b: Path) -> Comparison:
-    """Compare two run directories. Raises `InputError` where one holds no metrics."""
+    """Compare two run directories. Raises `InputError` where one holds no metrics, or names them otherwise than this cosim."""
+    for run in (run_a, run_b):
+        RunDirectory(run).check_layout()
     before, after = ({name: verdict["passed"] for name, verdict in _limits(run).items()} for run in (run_a, run_b))
     shared = before.keys() & after.keys()
     return Comparison(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 LOCK, DESIGN, PROVENANCE = ".lock", "design.toml", "provenance.json"
 
+LAYOUT = 2
+"""Version of what a run directory holds, in its provenance.json. 2 numbers the layers, which 1 called hidden and output."""
+
 
 class RunDirectory:
     """The folder of one run. Paths given to its methods are relative to it, with `/` between the parts."""
@@ -58,6 +61,18 @@ class RunDirectory:
                 raise InputError(
                     f"{self.path}: holds a run of the design {owner!r}, not {design_name!r}; choose another with --out"
                 )
+        self.check_layout()
+
+    def check_layout(self) -> None:
+        """Raises `InputError` for a run whose tables and metrics are named otherwise than here."""
+        record = self.read_json(PROVENANCE)
+        found = record.get("layout", 1)
+        if record.get("stages") and found != LAYOUT:
+            age = "a newer" if isinstance(found, int) and found > LAYOUT else "an older"
+            raise InputError(
+                f"{self.path}: the run of {age} cosim, which names layers, tables and metrics otherwise (layout {found}, this "
+                f"one has {LAYOUT}); keep it to look at and choose another folder with --out, or delete it"
+            )
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

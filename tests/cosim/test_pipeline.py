@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from cosim.api.project import Project
 from cosim.errors import InputError
 from cosim.pipeline import run as pipeline
 from cosim.pipeline.stages import STAGES, Stage, StageName
 from cosim.pipeline.workspace import Workspace
+from cosim.runs.diff import compare
 from cosim.runs.limits import judge
 from cosim.runs.progress import Monitor
 
@@ -111,6 +113,28 @@ def test_no_later_result_survives_a_rerun_of_an_earlier_stage(tmp_path: Path, de
     assert "circuit.value" not in result.metrics
     assert set(json.loads((tmp_path / "run" / "provenance.json").read_text())["stages"]) == {"characterize", "train"}
     assert not (tmp_path / "run" / "limits.json").exists()
+
+
+@pytest.mark.parametrize("layout", [None, 1, 99])
+def test_the_run_of_another_cosim_is_left_alone(tmp_path: Path, design: Path, log: Log, layout: int | None) -> None:
+    """Its layers and metrics have other names: what it holds would be read as missing, or deleted stage by stage."""
+    run = tmp_path / "run"
+    pipeline.run(design, run)
+    log.taken()
+    record = json.loads((run / "provenance.json").read_text())
+    del record["layout"]
+    (run / "provenance.json").write_text(json.dumps(record if layout is None else {**record, "layout": layout}))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    age = "a newer" if layout == 99 else "an older"
+    for reader in (
+        lambda: pipeline.run(design, run),
+        lambda: compare(run, run),
+        lambda: Project(design, out=run).metrics,
+        lambda: Project(design, out=run).table("mapping"),
+    ):
+        with pytest.raises(InputError, match=rf"run: the run of {age} cosim.*choose another folder with --out"):
+            reader()
+    assert log.taken() == [] and before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
 def with_datasheet(design: Path, run: str = "true", limit: float = 7.0, seed: int = 1) -> None:
