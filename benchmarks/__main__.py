@@ -21,6 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "engine": "thousands of small simulations, against plain PySpice and ngspice -b",
     "characterize": "corners and dies of the cells, what a rerun costs, how good the extracted models are",
+    "truth": "whether the numbers are true: a second simulator, fast against plain, users' files, what must be refused",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 

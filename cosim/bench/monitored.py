@@ -40,5 +40,6 @@ class MonitoredBench(Bench):
         self.effort.points += 1
         self.effort.cached_points += outcome.cached
         self.effort.failed_points += outcome.error is not None
+        self.effort.operating_point_fallbacks += outcome.fallbacks > 0
         self.effort.simulate_cpu_s += 0.0 if outcome.cached else outcome.cpu_s
         self.monitor.outcome(outcome)

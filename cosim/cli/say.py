@@ -69,6 +69,8 @@ def _run_lines(result: RunResult) -> Iterator[str]:
     if cached := int(result.metrics.get("simulation.cached_points", 0)):
         points = int(result.metrics["simulation.points"])
         yield f"{cached} of {points} simulated points were known from before; the times do not hold them"
+    if fallbacks := int(result.metrics.get("simulation.operating_point_fallbacks", 0)):
+        yield f"{fallbacks} simulations found no operating point at first; they were solved again, or failed"
     for verdict in result.verdicts:
         if not verdict.passed:
             allowed = f"{_number(verdict.min)} .. {_number(verdict.max)}"

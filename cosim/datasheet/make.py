@@ -146,7 +146,7 @@ class _Maker:
             design or self.design, self.design_file, names, conditions, self.directory, self.pool, self.monitor, options
         )
         self.failures += found.failures
-        self.effort += Effort(found.points, found.cached, len(found.failures), found.wall_s, found.cpu_s)
+        self.effort += Effort(found.points, found.cached, len(found.failures), found.fallbacks, found.wall_s, found.cpu_s)
         return found
 
     def dies(self, names: Sequence[str], count: int, process: bool = True, design: Design | None = None) -> list[Circuit]:
@@ -255,6 +255,7 @@ def _record(maker: _Maker, pvt: PvtResult, result: DatasheetResult) -> dict[str,
     return {
         "design": design.name, "title": design.title, "command": maker.command,
         "points": result.effort.points, "failed_points": result.effort.failed_points,
+        "operating_point_fallbacks": result.effort.operating_point_fallbacks,
         "conditions": len({(one.condition.corner, one.condition.temperature_c, one.condition.supply_v) for one in pvt.circuits}),
         "dies": maker.asked.dies, "models": f"{bench.pdk.model_set} from {bench.pdk.source}",
         "model_library_sha256": bench.model_digest, "own": str(maker.own), "statistics": statistics_of(process),

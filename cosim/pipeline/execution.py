@@ -89,6 +89,7 @@ def _totals(records: Records) -> dict[str, float]:
         "simulation.points": total("points"),
         "simulation.cached_points": total("cached_points"),
         "simulation.failed_points": total("failed_points"),
+        "simulation.operating_point_fallbacks": total("operating_point_fallbacks"),
     }
 
 

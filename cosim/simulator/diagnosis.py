@@ -32,6 +32,7 @@ _RUN_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
 )
 
 _TRANSIENT_OPERATING_POINT = re.compile(r"^(?:Note: )?Transient op (?:started|finished)")
+_TRANSIENT_OPERATING_POINT_ENDED = re.compile(r"^(?:Note: )?Transient op finished")
 _DOUBTFUL_PIVOT = re.compile(r"^(?:Warning: |Note: )?(?P<what>.*\bpivot\b.*)", re.IGNORECASE)
 
 Finding = tuple[Reason, str]
@@ -68,6 +69,11 @@ def doubtful_solution(lines: list[str]) -> Finding | None:
             "neither gmin nor source stepping led to one, and that of a pseudo-transient has not settled",
         )
     return None
+
+
+def fallbacks(lines: list[str]) -> int:
+    """How many times ngspice gave up on an operating point and went on from a pseudo-transient."""
+    return sum(bool(_TRANSIENT_OPERATING_POINT_ENDED.match(line)) for line in lines)
 
 
 def _with_their_cards(lines: list[str]) -> list[str]:

@@ -29,7 +29,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Either a row or an error. `index` is the point's place in what was given; times in seconds, memory is the worker's peak."""
+    """Either a row or an error.
+
+    `index` is the point's place in what was given; times in seconds, memory is the worker's peak. `fallbacks`: how many times
+    ngspice gave up on an operating point and went on from a pseudo-transient; such a solution is solved again or is a failure.
+    """
 
     point: Point
     row: Row | None
@@ -39,3 +43,4 @@ class Outcome:
     wall_s: float = 0.0
     peak_memory_mb: float = 0.0
     index: int = 0
+    fallbacks: int = 0

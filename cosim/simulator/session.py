@@ -19,7 +19,7 @@ import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
 from cosim.simulator.deck import SETTINGS, Analysis, DcSweep, Deck, OperatingPoint, Start, Transient, flat_deck, started
-from cosim.simulator.diagnosis import doubtful_solution, load_failure, run_failure
+from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.flattening import FlatDeck
 from cosim.simulator.waveforms import FloatArray, Waveforms
@@ -83,6 +83,11 @@ class NgspiceSession:
     @property
     def version(self) -> str:
         return str(self._shared.ngspice_version)
+
+    @property
+    def fallbacks(self) -> int:
+        """How many times the last `run` met a pseudo-transient instead of an operating point; no result rests on one."""
+        return fallbacks(self._log)
 
     def run(self, deck: Deck) -> Waveforms:
         """Simulate. Raises `SimulationError` unless every saved vector came back complete, finite and from this very deck.

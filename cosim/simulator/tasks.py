@@ -53,13 +53,14 @@ class Reply:
     wall_s: float
     peak_memory_mb: float
     spoiled: bool = False
+    fallbacks: int = 0
 
 
 def outcome_of(reply: Reply, point: Point) -> Outcome:
     """The reply together with the point it is about."""
     return Outcome(
         point=point, index=reply.index, row=reply.row, error=reply.error,
-        cpu_s=reply.cpu_s, wall_s=reply.wall_s, peak_memory_mb=reply.peak_memory_mb,
+        cpu_s=reply.cpu_s, wall_s=reply.wall_s, peak_memory_mb=reply.peak_memory_mb, fallbacks=reply.fallbacks,
     )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ def serve(session: NgspiceSession, task: Task) -> Reply:
         wall_s=time.perf_counter() - wall,
         peak_memory_mb=_peak_memory_mb(),
         spoiled=spoiled,
+        fallbacks=session.fallbacks,
     )
 
 

@@ -59,7 +59,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass
 class SweepResult:
-    """What was measured, by measurement (in the order asked for), rows of failures and of the accuracy check."""
+    """What was measured, by measurement (in the order asked for), rows of failures and of the accuracy check.
+
+    `fallbacks` are points in which ngspice found no operating point at first; they were solved again, or failed.
+    """
 
     folder: Path
     measured: dict[str, list[Measured]]
@@ -67,6 +70,7 @@ class SweepResult:
     accuracy: Rows = field(default_factory=list)
     points: int = 0
     cached: int = 0
+    fallbacks: int = 0
     wall_s: float = 0.0
     cpu_s: float = 0.0
     files: list[str] = field(default_factory=list)
@@ -82,7 +86,8 @@ class SweepResult:
     def summary(self) -> dict[str, Any]:
         """Counts, times and files, by flat names."""
         return {
-            "points": self.points, "cached": self.cached, "failed": len(self.failures), "wall_s": round(self.wall_s, 3),
+            "points": self.points, "cached": self.cached, "failed": len(self.failures),
+            "operating_point_fallbacks": self.fallbacks, "wall_s": round(self.wall_s, 3),
             "simulator_cpu_s": round(self.cpu_s, 3), "files": self.files, "remarks": list(self.remarks),
             "accuracy": {f"{row['measurement']}.{row['column']}": row["worst_relative_difference"] for row in self.accuracy},
         }  # fmt: skip
@@ -142,6 +147,7 @@ def measure(
             monitor.outcome(outcome)
             result.points += 1
             result.cached += outcome.cached
+            result.fallbacks += outcome.fallbacks > 0
             result.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
             if outcome.error:
                 result.failures.append(_failure(outcome, design_file, directory, options))

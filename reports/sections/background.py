@@ -16,7 +16,8 @@ from reports.run import Run
 
 _CLOCKS = ("wall_s", "cpu_s")
 _STAGE_COLUMNS = {
-    "started": "started", "points": "points", "cached_points": "from the store", "failed_points": "failed", "git_revision": "revision",
+    "started": "started", "points": "points", "cached_points": "from the store", "failed_points": "failed",
+    "operating_point_fallbacks": "fell back", "git_revision": "revision",
 }  # fmt: skip
 _NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cosim.errors import InputError
 from cosim.simulator import DcSweep, Deck, OperatingPoint, Reason, SimulationError, SolverOptions, Transient, Waveforms
-from cosim.simulator.diagnosis import doubtful_solution, load_failure, run_failure
+from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
 
 DECK = Deck("title", "v1 a 0 1\nr1 a 0 1k", "* models", OperatingPoint(), ("v(a)",))
 
@@ -152,3 +152,8 @@ def test_a_pseudo_transient_or_a_singular_matrix_is_no_operating_point() -> None
     assert doubtful_solution(fallback)[0] is Reason.OPERATING_POINT
     singular = doubtful_solution(["Warning: singular matrix:  check node x1.lost", *fallback])
     assert singular == (Reason.SINGULAR_MATRIX, "check node x1.lost")
+
+
+def test_a_fallback_is_counted_where_it_ends() -> None:
+    once = ["Note: Transient op started", "Note: Transient op finished successfully"]
+    assert (fallbacks([]), fallbacks(once), fallbacks([*once, "Note: Transient op started", *once])) == (0, 1, 2)

@@ -205,6 +205,7 @@ def test_a_net_on_capacitors_alone_is_a_failure_that_names_it() -> None:
     outcome = run(floating())[0]
     assert outcome.error is not None and outcome.error.reason is Reason.SINGULAR_MATRIX
     assert "lost" in str(outcome.error)
+    assert outcome.fallbacks >= 1 and run(follower())[0].fallbacks == 0
 
 
 def test_a_transient_starts_from_the_operating_point() -> None:
