@@ -79,6 +79,7 @@ def _run_lines(result: RunResult) -> Iterator[str]:
         yield f"{'limits passed':<40} {sum(v.passed for v in result.verdicts)} of {len(result.verdicts)}"
     if result.failed_points:
         yield f"{result.failed_points} simulations failed; see the failures tables, and run again to retry them"
+    yield from result.remarks
     pages = [name for name in ("report", "datasheet") if (result.directory / f"{name}.html").exists()]
     for name in pages:
         yield f"{name:<40} {result.directory / name}.html"

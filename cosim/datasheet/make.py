@@ -212,7 +212,7 @@ class _Maker:
         if not count:
             return {}
         self.monitor.activity("ladder of neuron models")
-        with Store(self.directory / "points.sqlite") as store:
+        with Store(self.directory / "points.sqlite", self.monitor.remark) as store:
             bench = MonitoredBench(
                 self.design, self.design.process.pdk(), store, pool=self.pool, monitor=self.monitor, effort=self.effort
             )

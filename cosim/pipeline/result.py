@@ -24,6 +24,8 @@ class RunResult:
     metrics: dict[str, float]
     verdicts: tuple[Verdict, ...]
     failed_points: int
+    remarks: tuple[str, ...] = ()
+    """What a user should know of the run, a line each."""
 
     @property
     def exit_code(self) -> int:
@@ -46,6 +48,7 @@ def result_of(space: Workspace, asked: Collection[StageName], ran: tuple[StageNa
             *(_of_datasheet(space) if StageName.DATASHEET in asked else []),
         ),
         failed_points=int(sum(record["failed_points"] for record in records.values())),
+        remarks=tuple(space.monitor.remarks),
     )
 
 

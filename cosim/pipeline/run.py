@@ -80,7 +80,7 @@ def carry_out(request: Request, monitor: Monitor) -> RunResult:
     with one_line_errors():
         for stage in asked:
             stage.check(space)
-    with directory.open(loaded.name):
+    with directory.open(loaded.name, monitor.remark):
         request.keep_brought(directory, design)
         directory.write(DESIGN, request.design_text())
         ran = _bring_up_to_date(space, asked)

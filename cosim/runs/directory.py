@@ -8,11 +8,12 @@ import hashlib
 import json
 import shutil
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cosim.errors import InputError
+from cosim.locks import is_without_locks
 from cosim.runs.tables import checked
 from training.files import write_whole
 
@@ -35,10 +36,13 @@ class RunDirectory:
         return self.path / name
 
     @contextlib.contextmanager
-    def open(self, design_name: str) -> Iterator[RunDirectory]:
-        """Create and lock it. Raises `InputError`: not writable, in use, or not the run directory of this design."""
+    def open(self, design_name: str, say: Callable[[str], None] = lambda line: None) -> Iterator[RunDirectory]:
+        """Create and lock it; `say` hears where it cannot be locked.
+
+        Raises `InputError`: not writable, in use, not the run directory of this design, or that of another cosim.
+        """
         self._check_owner(design_name)
-        with self._locked():
+        with self._locked(say):
             for leftover in self.path.rglob("*.partial"):
                 leftover.unlink(missing_ok=True)
             yield self
@@ -75,11 +79,15 @@ class RunDirectory:
             )
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, say: Callable[[str], None]) -> Iterator[None]:
         with self._lock_file() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
+                if is_without_locks(error):
+                    say(f"{self.path}: this file system has no locks; let one cosim at a time use it")
+                    yield
+                    return
                 raise InputError(
                     f"{self.path}: another cosim is at work in this run directory; wait for it, or use --out"
                 ) from error

@@ -32,6 +32,7 @@ class Monitor:
         self.doing = ""
         self.expected = self.done = self.cached = self.failed = 0
         self.worst_memory_mb = 0.0
+        self.remarks: list[str] = []
         self._started = time.monotonic()
 
     def __enter__(self) -> Monitor:
@@ -72,6 +73,12 @@ class Monitor:
 
     def failure(self, row: Mapping[str, Any]) -> None:
         """A point has failed: condition, seed, reason, and the command that runs it again."""
+
+    def remark(self, line: str) -> None:
+        """What a user should know of the run, whether it goes on or not; told once, and again with the result."""
+        if line not in self.remarks:
+            self.remarks.append(line)
+            self._tell(line)
 
     def step(self) -> None:
         """One point or epoch is done."""
@@ -115,6 +122,9 @@ class Monitor:
     def _show(self) -> None:
         pass
 
+    def _tell(self, line: str) -> None:
+        pass
+
 
 class LogMonitor(Monitor):
     """A log line every few seconds, and one for every stage."""
@@ -131,6 +141,9 @@ class LogMonitor(Monitor):
 
     def end(self) -> None:
         log.info("%s done in %.1f s", self.summary(), self.elapsed_s)
+
+    def _tell(self, line: str) -> None:
+        log.info("%s", line)
 
     def _show(self) -> None:
         if time.monotonic() - self._said >= LOG_EVERY_S:
@@ -151,6 +164,9 @@ class JsonMonitor(Monitor):
 
     def end(self) -> None:
         self._progress("done")
+
+    def _tell(self, line: str) -> None:
+        self._say("remark", remark=line)
 
     def _show(self) -> None:
         if time.monotonic() - self._said >= 1.0:
@@ -202,6 +218,9 @@ class TerminalMonitor(Monitor):
 
     def close(self) -> None:
         self._live.stop()
+
+    def _tell(self, line: str) -> None:
+        self._print(line)
 
     def _print(self, line: str) -> None:
         self._live.console.print(f"  {line}", highlight=False, markup=False)

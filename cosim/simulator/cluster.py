@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +23,8 @@ from cosim.simulator.workers import WorkerPool, ngspice_version
 CHUNK_S = 1.0
 """Short simulations are sent together, about this much work at a time."""
 MOST_IN_CHUNK = 1000
+WORKER_WITHIN_S = 5.0
+"""After this long without a worker there is something to be said."""
 CHUNKS_AHEAD = 2
 """Chunks in flight for each thread of the cluster."""
 
@@ -32,8 +34,11 @@ Chunk = list[tuple[int, Point, str]]
 class ClusterPool:
     """Runs points on the workers of a Dask cluster; a context manager. Its `map` is that of `WorkerPool`."""
 
-    def __init__(self, address: str, timeout_s: float = 300.0) -> None:
-        """Connect. Raises `InputError` if nothing answers at `address`, or a worker has another ngspice or cosim."""
+    def __init__(self, address: str, timeout_s: float = 300.0, say: Callable[[str], None] = lambda line: None) -> None:
+        """Connect, and wait for the first worker, which may still stand in a queue; `say` hears that it does.
+
+        Raises `InputError` if nothing answers at `address`, or a worker has another ngspice or cosim.
+        """
         distributed = _distributed()
         try:
             self._client = distributed.Client(address, timeout=10, set_as_default=False)
@@ -41,6 +46,7 @@ class ClusterPool:
             raise InputError(f"--scheduler {address}: no Dask scheduler answers there: {error}") from None
         self._timeout_s = timeout_s
         self._address = address
+        self._wait_for_a_worker(say)
         self.ngspice_version = self._agreed()
 
     def __enter__(self) -> ClusterPool:
@@ -57,12 +63,13 @@ class ClusterPool:
         size = 1
         futures = distributed.as_completed(loop=self._client.loop)
         chunks: dict[Any, Chunk] = {}
+        agreed = (SIMULATOR_VERSION, self.ngspice_version)
 
         def send() -> None:
             room = CHUNKS_AHEAD * max(1, sum(self._client.nthreads().values())) - len(chunks)
             for _ in range(room):
                 if chunk := list(itertools.islice(tasks, size)):
-                    future = self._client.submit(simulate_chunk, chunk, self._timeout_s, pure=False, retries=3)
+                    future = self._client.submit(simulate_chunk, chunk, self._timeout_s, agreed, pure=False, retries=3)
                     chunks[future] = chunk
                     futures.add(future)
 
@@ -78,9 +85,20 @@ class ClusterPool:
         finally:
             self._client.cancel(list(chunks))
 
+    def _wait_for_a_worker(self, say: Callable[[str], None]) -> None:
+        """As long as it takes: a batch system gives processors when it has them. Raises `InputError` if the scheduler goes."""
+        import distributed
+
+        while not self._client.nthreads():
+            try:
+                self._client.wait_for_workers(1, timeout=WORKER_WITHIN_S)
+            except (TimeoutError, distributed.TimeoutError):
+                say(f"--scheduler {self._address}: no worker has come yet; waiting (Ctrl-C ends it, nothing is lost)")
+                if self._client.status != "running":
+                    raise InputError(f"--scheduler {self._address}: the scheduler is gone") from None
+
     def _agreed(self) -> str:
         """The ngspice version of all workers. Raises `InputError` if they differ, from each other or from this cosim."""
-        self._client.wait_for_workers(1, timeout=60)
         found = self._client.run(_environment, on_error="return")
         for worker, answer in found.items():
             if isinstance(answer, Exception):
@@ -97,8 +115,14 @@ class ClusterPool:
         return str(versions.pop())
 
 
-def simulate_chunk(chunk: Chunk, timeout_s: float) -> list[Reply]:
-    """What a Dask worker does: the replies to a chunk, simulated in this thread's own simulating process."""
+def simulate_chunk(chunk: Chunk, timeout_s: float, agreed: tuple[int, str]) -> list[Reply]:
+    """What a Dask worker does: the replies to a chunk, simulated in this thread's own simulating process.
+
+    `agreed` are the versions of the engine and of ngspice that all workers had at the start; a worker that came later may differ.
+    """
+    if (here := _environment()) != agreed:
+        message = f"a worker that came later differs (engine and ngspice {here}, those before {agreed})"
+        return [_failed(index, Reason.WORKER_DIED, f"{point.deck.title}: {message}", point) for index, point, _ in chunk]
     refused = [_refused(index, point) for index, point, digest in chunk if point.deck.digest() != digest]
     wanted = [(index, point) for index, point, digest in chunk if point.deck.digest() == digest]
     outcomes = _pool(timeout_s, threading.get_ident()).map([point for _, point in wanted])

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cosim.simulator.batch import Pool
 from cosim.simulator.workers import WorkerPool
 
 
 @contextlib.contextmanager
-def open_pool(jobs: int, timeout_s: float, scheduler: str = "", at_once: bool = False) -> Iterator[Pool]:
-    """`jobs` processes, started when they are needed or `at_once`, or the Dask cluster at the address `scheduler`."""
+def open_pool(
+    jobs: int, timeout_s: float, scheduler: str = "", at_once: bool = False, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Pool]:
+    """`jobs` processes, started when they are needed or `at_once`, or the Dask cluster at the address `scheduler`.
+
+    `say` hears what there is to wait for.
+    """
     if scheduler:
         from cosim.simulator.cluster import ClusterPool
 
-        with ClusterPool(scheduler, timeout_s) as cluster:
+        with ClusterPool(scheduler, timeout_s, say) as cluster:
             yield cluster
     else:
         with WorkerPool(jobs, timeout_s) as local:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from cosim.errors import CosimError, InputError
+from cosim.simulator.database import Say, connect
 from cosim.simulator.points import Extract, Outcome, Point, Row
 
 SCHEMA_VERSION = 2
@@ -66,8 +67,8 @@ class Store:
     the file at once. Failures are kept as rows without a result, so that they can be looked at and are tried again.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        """Open or create. Raises `InputError` if the file is not a result store or is of a newer version."""
+    def __init__(self, path: Path | str, say: Say = lambda line: None) -> None:
+        """Open or create; `say` hears what is lesser than usual. Raises `InputError` if it is no store, or of a newer version."""
         self.path = Path(path)
         self._lock = threading.Lock()
         self._uncommitted_since: float | None = None
@@ -75,7 +76,7 @@ class Store:
         self._closing = threading.Event()
         with self._explained():
             # The lock keeps the thread that commits and the one that puts apart.
-            self._database = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
+            self._database = connect(self.path, say)
             self._prepare()
         self._committer: threading.Thread | None = None
 
@@ -115,25 +116,12 @@ class Store:
         version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise InputError(f"{self.path}: is a result store of version {version}, newer than {SCHEMA_VERSION}; update cosim")
-        self._switch_to_wal()
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute(_SCHEMA)
         there = {column[1] for column in self._database.execute("PRAGMA table_info(points)")}
         for name in [name for name in _COLUMNS if name not in there]:
             self._database.execute(f"ALTER TABLE points ADD COLUMN {name} {_COLUMNS[name]}")
         self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    def _switch_to_wal(self, patience_s: float = 30.0) -> None:
-        """SQLite's busy time-out does not cover this switch: two batches that start at once must try again themselves."""
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                self._database.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
 
     def key(self, point: Point, ngspice_version: str) -> str:
         """SHA-256 of all that decides a row: the deck, the extraction with its arguments and version, ngspice, this room."""

@@ -78,28 +78,32 @@ def sweep_design(
     design = load_design(design_file)
     conditions, of_point = request.conditions_for(design)
     directory = RunDirectory(out or Path("runs") / design.name)
-    conditions, remarks = _biased(conditions, design, directory)
-    workers = open_pool(jobs or processors(), design.accuracy.timeout_s, scheduler, at_once=True)
-    with monitor or Monitor() as watching, directory.open(design.name), workers as pool:
+    with (
+        monitor or Monitor() as watching,
+        directory.open(design.name, watching.remark),
+        open_pool(jobs or processors(), design.accuracy.timeout_s, scheduler, at_once=True, say=watching.remark) as pool,
+    ):
+        conditions = _biased(conditions, design, directory, watching)
         # The workers get ready while this imports.
         from cosim.sweep.run import SweepOptions, run_sweep
 
-        options = SweepOptions(request.plain, request.check_accuracy, of_point, command, remarks=remarks)
+        options = SweepOptions(request.plain, request.check_accuracy, of_point, command)
         measurements = request.measurements or design.sweep.measurements
         return run_sweep(design, design_file, measurements, conditions, directory, pool, watching, options)
 
 
-def _biased(conditions: list[Condition], design: Design, directory: RunDirectory) -> tuple[list[Condition], tuple[str, ...]]:
-    """The conditions, at the bias that the run directory's characterisation found where they say nothing of it; and a remark."""
+def _biased(conditions: list[Condition], design: Design, directory: RunDirectory, monitor: Monitor) -> list[Condition]:
+    """The conditions, at the bias that the run directory's characterisation found where they say nothing of it."""
     file = directory / "hardware.json"
     if not file.exists() or not any(map(_is_open, conditions)):
-        return conditions, ()
+        return conditions
     try:
         bias_v = read_hardware(file, design).neuron.discharger_bias.value
     except InputError as error:  # of another design: it says nothing of this one
-        return conditions, (f"dischargers in the middle of neuron.discharger_bias_v: {error}",)
-    biased = [one.at_bias(bias_v) if _is_open(one) else one for one in conditions]
-    return biased, (f"dischargers at {bias_v:.6g} V, as {file} says",)
+        monitor.remark(f"dischargers in the middle of neuron.discharger_bias_v: {error}")
+        return conditions
+    monitor.remark(f"dischargers at {bias_v:.6g} V, as {file} says")
+    return [one.at_bias(bias_v) if _is_open(one) else one for one in conditions]
 
 
 def _is_open(condition: Condition) -> bool:

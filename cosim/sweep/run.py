@@ -42,7 +42,7 @@ class SweepOptions:
     `plain`: every deck is loaded as it is, without the engine's short cuts. `check_accuracy`: so many points of each measurement
     are repeated at a tenth of the tolerance. `only`: names and values that a point's own condition must have (sign, code, ...).
     `process`: whether dies differ in the parameters that all their devices share, or in mismatch alone. `datasheet`: of
-    each measurement only the points that a datasheet reads. `remarks` are told with the result.
+    each measurement only the points that a datasheet reads.
     """
 
     plain: bool = False
@@ -51,7 +51,6 @@ class SweepOptions:
     command: str = ""
     process: bool = True
     datasheet: bool = False
-    remarks: tuple[str, ...] = ()
 
 
 Rows = list[dict[str, Any]]
@@ -124,6 +123,7 @@ def run_sweep(
     monitor.begin("sweep")
     result = measure(design, design_file, measurements, conditions, directory, pool, monitor, options)
     monitor.end()
+    result.remarks = tuple(monitor.remarks)
     _write(result, directory, options, len(conditions), design, pool.ngspice_version)
     return result
 
@@ -141,8 +141,8 @@ def measure(
     """Simulate what the run directory's store does not know; writes nothing else. Raises as `run_sweep` does."""
     _check(design, measurements, conditions)
     started, done = time.monotonic(), list[Outcome]()
-    result = SweepResult(directory.path, {name: [] for name in measurements}, remarks=options.remarks)
-    with Store(directory / "points.sqlite") as store:
+    result = SweepResult(directory.path, {name: [] for name in measurements})
+    with Store(directory / "points.sqlite", monitor.remark) as store:
         for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
             monitor.outcome(outcome)
             result.points += 1

@@ -73,6 +73,31 @@ def test_nothing_at_the_address_is_one_clear_error() -> None:
         ClusterPool("tcp://127.0.0.1:1")
 
 
+def test_workers_that_still_queue_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch system starts workers when it has processors: minutes after the scheduler, or hours."""
+    monkeypatch.setattr("cosim.simulator.cluster.WORKER_WITHIN_S", 0.2)
+    said: list[str] = []
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+    ) as cluster:
+
+        def come_now(line: str) -> None:
+            said.append(line)
+            cluster.scale(1)
+
+        with ClusterPool(cluster.scheduler_address, say=come_now) as pool:
+            assert pool.ngspice_version
+    assert said and "no worker has come yet; waiting" in said[0]
+
+
+def test_a_worker_that_comes_later_and_differs_simulates_nothing() -> None:
+    from cosim.simulator.cluster import simulate_chunk
+
+    [reply] = simulate_chunk([(7, points(1)[0], points(1)[0].deck.digest())], 10.0, (0, "1"))
+    assert reply.index == 7 and reply.row is None
+    assert reply.error is not None and "a worker that came later differs" in str(reply.error)
+
+
 def test_workers_with_another_engine_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cosim.simulator.cluster.SIMULATOR_VERSION", 99)
     with pytest.raises(InputError, match=r"has another cosim \(engine version \d+, here 99\)"):

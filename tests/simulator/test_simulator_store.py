@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import shutil
 import sqlite3
 from functools import partial
@@ -132,3 +134,31 @@ def test_a_disk_without_room_beside_the_store_is_full_and_its_results_are_not_to
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
         with pytest.raises(CosimError, match=complaint):
             Store(tmp_path / "points.sqlite")
+
+
+def test_a_share_without_shared_memory_keeps_the_rows_by_a_rollback_journal(tmp_path: Path) -> None:
+    """As GPFS and some NFS mounts are: the write-ahead log's shared memory cannot be made. Here a folder stands in its place."""
+    said: list[str] = []
+    path = tmp_path / "points.sqlite"
+    (tmp_path / "points.sqlite-shm").mkdir()
+    with Store(path, said.append) as store:
+        store.put("key", Outcome(POINT, {"a": 1.0}, None))
+    with Store(path) as store:
+        assert store.get("key") == {"a": 1.0}
+    assert len(said) == 1 and "no write-ahead log on this file system" in said[0]
+    assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_a_file_system_without_locks_is_used_and_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite reads ENOLCK as a database in use, and would wait a minute for nothing."""
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", none)
+    said: list[str] = []
+    with Store(tmp_path / "points.sqlite", said.append) as store:
+        store.put("key", Outcome(POINT, {"a": 1.0}, None))
+    with Store(tmp_path / "points.sqlite") as store:
+        assert store.get("key") == {"a": 1.0}
+    assert said == [f"{tmp_path}: this file system has no locks; let one cosim at a time use it"]
