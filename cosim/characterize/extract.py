@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import DISCHARGER_THRESHOLDS, line_within
@@ -23,6 +24,7 @@ from cosim.errors import CosimError
 from cosim.simulator import Point
 from netlists.crossbar import Cells
 from netlists.synapse import SIGNS, SynapseSetting
+from training.errors import first_problem
 from training.hardware import ColumnHardware, Curve, HardwareModel
 
 BIAS_STEPS = 9
@@ -80,7 +82,7 @@ def _characterize_column(
     u = membrane.displacement(discharger_iv.membrane_v.to_numpy())
     line = line_within(u, discharger_iv.current_a.to_numpy(), DISCHARGER_THRESHOLDS.times(membrane.v_th_v))
     found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line)
-    column = column_hardware(cells, size, found)
+    column = _column_hardware(cells, size, found)
     return column, {
         "synapse_iv": synapse_fit.with_fit(static.iv, fits, membrane),
         "synapse_fit": fits.drop(columns="intercept_a"),
@@ -90,6 +92,18 @@ def _characterize_column(
         "switching": switching_table,
         "published": published_comparison(column, fits, discharger_iv),
     }
+
+
+def _column_hardware(cells: Cells, size: ColumnSize, found: Found) -> ColumnHardware:
+    """The column in a hardware model. Raises `CharacterizationError` for numbers that no circuit of this kind has."""
+    try:
+        return column_hardware(cells, size, found)
+    except ValidationError as error:
+        problem = first_problem(error, "column")
+        raise CharacterizationError(
+            f"column of {size.synapses} synapses: what was measured makes no hardware model: {problem}; "
+            "change the sizes or the biases of the design"
+        ) from error
 
 
 @dataclass(frozen=True)

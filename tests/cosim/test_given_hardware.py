@@ -87,6 +87,15 @@ def test_a_circuit_that_would_be_characterised_for_nothing_is_refused_first(
     [
         ({"synapse": {"kind": "cascode"}}, "cell: is current_source, synapse.kind of the design is cascode"),
         ({"timing": {"phase_s": 2e-6}}, "phase_s: is 1e-06, timing.phase_s of the design is 2e-06"),
+        ({"process": {"corner": "ff"}}, "corner: is tt, process.corner of the design is ff"),
+        ({"process": {"temperature_c": 85.0}}, "temperature_c: is 27, process.temperature_c of the design is 85"),
+        ({"process": {"model_set": "binned"}}, "model_set: is continuous, process.model_set of the design is binned"),
+        ({"process": {"name": "gf180"}}, "model_set: is continuous, process.model_set of the design is 3v3"),
+        ({"neuron": {"rest_v": 1.2}}, "neuron.rest: is 1.3, neuron.rest_v of the design is 1.2"),
+        (
+            {"synapse": {"kind": "current_source", "nmos_bias_v": [0.7, 0.8]}},
+            "plus.code: is 0.4 .. 0.65 V, the codes of the design are 0.7 .. 0.8 V",
+        ),
         (
             {"network": {"layers": [9, 5]}},
             "neuron.synapses: the model iris_5_5_5 holds for columns of 5 synapses, not of 9; "

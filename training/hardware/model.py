@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from training.errors import first_problem
 from training.files import write_whole
 from training.hardware.columns import column_of
+from training.hardware.consistency import first_contradiction
 from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
+from training.hardware.expected import Expected, curve, quantity
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
-whose input lines are loaded as its output line is."""
+whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field."""
+
+DIGEST = "content_sha256"
+"""Key of the digest that `HardwareModel.save` puts into a file; one that people change or write by hand has none."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
 
 Sign = Literal[1, -1]
+
+AMPERE = Expected("A", 1e-16, 1e-2)
+VOLTAGE = Expected("V", -12.0, 12.0)
+CHARGE = curve(AMPERE, Expected("C", -1e-11, 1e-11))
 
 
 class SynapseHardware(Record):
@@ -35,12 +45,27 @@ class SynapseHardware(Record):
     code_name: str = Field(description="what sets the weight, such as gate_bias or resistor_length")
     code_unit: str
     code_step: float = Field(default=0.0, ge=0.0, description="codes are multiples of it; 0 where any number will do")
-    code: Curve = Field(description="current at rest (A) -> code that gives it")
-    reversal: Curve = Field(description="current at rest (A) -> displacement at which the current vanishes (V, > 0)")
-    charge_on: Curve = Field(description="current (A) -> charge of switching on, arrival lag included (C)")
-    charge_off: Curve = Field(description="current (A) -> charge of switching off, at `tail_reference` after it (C)")
-    charge_off_tail: Curve = Field(description="current (A) -> further charge per e-fold of time after switching off (C)")
-    lambda_per_v: Quantity = Field(description="slope over current at rest, of the unit weight, fitted against voltage")
+    code: Annotated[Curve, curve(AMPERE, Expected(""), "either")] = Field(description="current at rest (A) -> code that gives it")
+    reversal: Annotated[Curve, curve(AMPERE, Expected("V", 0.02, 1e5))] = Field(
+        description="current at rest (A) -> displacement at which the current vanishes (V, > 0)"
+    )
+    charge_on: Annotated[Curve, CHARGE] = Field(description="current (A) -> charge of switching on, arrival lag included (C)")
+    charge_off: Annotated[Curve, CHARGE] = Field(
+        description="current (A) -> charge of switching off, at `tail_reference` after it (C)"
+    )
+    charge_off_tail: Annotated[Curve, CHARGE] = Field(
+        description="current (A) -> further charge per e-fold of time after switching off (C)"
+    )
+    lambda_per_v: Annotated[Quantity, quantity("1/V", -1.0, 50.0)] = Field(
+        description="slope over current at rest, of the unit weight, fitted against voltage"
+    )
+
+    @model_validator(mode="after")
+    def _one_code(self) -> SynapseHardware:
+        for axis, of_curve, of_cell in (("unit", self.code.y_unit, self.code_unit), ("name", self.code.y_name, self.code_name)):
+            if of_curve != of_cell:
+                raise ValueError(f"code_{axis} is {of_cell!r}, that of the curve `code` is {of_curve!r}; they are one")
+        return self
 
     @property
     def current_range_a(self) -> tuple[float, float]:
@@ -50,28 +75,60 @@ class SynapseHardware(Record):
 class NeuronHardware(Record):
     """The neuron with its column of synapses attached."""
 
-    synapses: int = Field(description="synapses on the membrane when it was measured")
-    rest: Quantity = Field(description="membrane voltage at rest (V)")
-    threshold: Quantity = Field(description="membrane voltage at the moment of the output spike (V)")
-    reset_error: Quantity = Field(description="displacement that the release of the reset leaves (V)")
-    capacitance_neuron: Quantity = Field(description="membrane capacitance without synapses (F)")
-    capacitance_synapse: Quantity = Field(description="membrane capacitance that each synapse adds (F)")
-    membrane: Curve = Field(description="displacement (V) -> membrane voltage (V)")
-    discharger_current: Quantity = Field(description="current of the discharger at rest (A)")
-    discharger_reversal: Quantity = Field(description="displacement at which the discharger's current vanishes (V)")
-    firing: Curve = Field(description="displacement at the start of the firing phase (V) -> spike time after it (s)")
-    earliest_spike: Quantity = Field(description="spike time of a membrane that is past the threshold (s)")
-    fan_out: int = Field(description="synapses on the output spike line when the firing curve was measured")
-    inputs_loaded_with: int | None = Field(
-        default=None, description="synapses on each input line when the charges were measured; as many as fan_out where null"
+    synapses: int = Field(ge=1, le=65536, description="synapses on the membrane when it was measured")
+    rest: Annotated[Quantity, quantity("V", 0.0, 10.0)] = Field(description="membrane voltage at rest (V)")
+    threshold: Annotated[Quantity, quantity("V", 0.0, 10.0)] = Field(
+        description="membrane voltage at the moment of the output spike (V)"
     )
-    load_delay: Quantity = Field(description="delay of the output spike per synapse on its line (s)")
-    delay: Quantity = Field(description="output spike after the membrane crosses its static threshold (s)")
-    idle_charge_on: Quantity = Field(description="charge of the spike arriving at a synapse that is off (C)")
-    idle_charge_off: Quantity = Field(description="charge of its spike line falling again, at `tail_reference` after it (C)")
-    idle_charge_off_tail: Quantity = Field(description="further such charge per e-fold of time (C)")
-    discharger_bias: Quantity = Field(description="gate bias of the discharger that fires a resting membrane after one phase (V)")
-    input_delay: Quantity = Field(description="spike line after the ideal edge that drives it, at the inputs of the network (s)")
+    reset_error: Annotated[Quantity, quantity("V", -1.0, 1.0)] = Field(
+        description="displacement that the release of the reset leaves (V)"
+    )
+    capacitance_neuron: Annotated[Quantity, quantity("F", 1e-16, 1e-9)] = Field(
+        description="membrane capacitance without synapses (F)"
+    )
+    capacitance_synapse: Annotated[Quantity, quantity("F", 2e-17, 1e-11)] = Field(
+        description="membrane capacitance that each synapse adds (F)"
+    )
+    membrane: Annotated[Curve, curve(VOLTAGE, VOLTAGE, "either")] = Field(description="displacement (V) -> membrane voltage (V)")
+    discharger_current: Annotated[Quantity, quantity("A", 1e-14, 1e-3)] = Field(
+        description="current of the discharger at rest (A)"
+    )
+    discharger_reversal: Annotated[Quantity, quantity("V", 0.02, 1e5)] = Field(
+        description="displacement at which the discharger's current vanishes (V)"
+    )
+    firing: Annotated[Curve, curve(VOLTAGE, Expected("s", 0.0, 10.0), "falls")] = Field(
+        description="displacement at the start of the firing phase (V) -> spike time after it (s)"
+    )
+    earliest_spike: Annotated[Quantity, quantity("s", 0.0, 1.0)] = Field(
+        description="spike time of a membrane that is past the threshold (s)"
+    )
+    fan_out: int = Field(ge=0, le=4096, description="synapses on the output spike line when the firing curve was measured")
+    inputs_loaded_with: int | None = Field(
+        default=None,
+        ge=0,
+        description="synapses on each input line when the charges were measured; as many as fan_out where null",
+    )
+    load_delay: Annotated[Quantity, quantity("s", -1e-3, 1e-3)] = Field(
+        description="delay of the output spike per synapse on its line (s)"
+    )
+    delay: Annotated[Quantity, quantity("s", -1.0, 1.0)] = Field(
+        description="output spike after the membrane crosses its static threshold (s)"
+    )
+    idle_charge_on: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] = Field(
+        description="charge of the spike arriving at a synapse that is off (C)"
+    )
+    idle_charge_off: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] = Field(
+        description="charge of its spike line falling again, at `tail_reference` after it (C)"
+    )
+    idle_charge_off_tail: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] = Field(
+        description="further such charge per e-fold of time (C)"
+    )
+    discharger_bias: Annotated[Quantity, quantity("V", 0.01, 10.0)] = Field(
+        description="gate bias of the discharger that fires a resting membrane after one phase (V)"
+    )
+    input_delay: Annotated[Quantity, quantity("s", -1e-3, 1.0)] = Field(
+        description="spike line after the ideal edge that drives it, at the inputs of the network (s)"
+    )
     linear_range: tuple[float, float] = Field(description="displacements over which the synapse currents are linear (V)")
 
     @property
@@ -113,9 +170,9 @@ class HardwareModel(Record):
     model_set: str
     model_digest: str
     corner: str
-    temperature_c: float
-    phase_s: float
-    tail_reference_s: float = Field(description="time after switching off at which charge_off was read")
+    temperature_c: float = Field(ge=-273.15, le=500.0)
+    phase_s: float = Field(ge=1e-10, le=1.0)
+    tail_reference_s: float = Field(ge=1e-12, le=1.0, description="time after switching off at which charge_off was read")
     plus: SynapseHardware
     minus: SynapseHardware
     neuron: NeuronHardware
@@ -158,7 +215,8 @@ class HardwareModel(Record):
         """Write a file whole or not at all. Raises `HardwareModelError` where that is impossible."""
         path = Path(path)
         try:
-            write_whole(path, (self.model_dump_json(indent=1) + "\n").encode())
+            content = self.model_dump(mode="json")
+            write_whole(path, (json.dumps({**content, DIGEST: _digest(content)}, indent=1) + "\n").encode())
         except OSError as error:
             raise HardwareModelError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -169,7 +227,11 @@ class HardwareModel(Record):
 
     @classmethod
     def load(cls, path: Path | str) -> HardwareModel:
-        """Read a hardware.json. Raises `HardwareModelError` with one line for whatever is wrong with it."""
+        """Read a hardware.json.
+
+        Raises `HardwareModelError` with one line for whatever is wrong with it: a key, a unit, a value that no circuit has,
+        numbers that cannot be of one circuit, and a content that is not what `save` wrote.
+        """
         try:
             data: Any = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -181,12 +243,49 @@ class HardwareModel(Record):
             raise HardwareModelError(
                 f"{path}: schema_version: {version} is newer than {SCHEMA_VERSION}, the newest this version reads; update cosim"
             )
+        digest = data.pop(DIGEST, None)
         try:
-            return cls.model_validate(_migrated(data, version))
+            model = cls.model_validate(_migrated(data, version))
         except ValidationError as error:
             raise HardwareModelError(f"{path}: {first_problem(error, 'hardware model')}") from error
+        if version == SCHEMA_VERSION and (missing := _first_unset(model)):
+            raise HardwareModelError(f"{path}: {missing}: missing; every field stands in a hardware model of version {version}")
+        if problem := first_contradiction(model):
+            raise HardwareModelError(f"{path}: {problem}")
+        if digest is not None and digest != _digest(data):
+            raise HardwareModelError(
+                f"{path}: {DIGEST}: the content is not what it was when the file was written; take the file from where it came "
+                "from, or remove this key where the change is meant"
+            )
+        return model
+
+
+def _digest(content: Any) -> str:
+    """Of a content as JSON has it, whatever the order of its keys and whether 27 is written 27.0."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    return hashlib.sha256(json.dumps(plain(content), sort_keys=True).encode()).hexdigest()
 
 
 def _migrated(data: dict[str, Any], version: int) -> dict[str, Any]:
     """The content of an older version as the newest version would hold it. Version 1 could only be simulated, and had no dies."""
     return {**data, "schema_version": SCHEMA_VERSION} if version < SCHEMA_VERSION else data
+
+
+def _first_unset(record: BaseModel) -> str | None:
+    """The path of the first field that a file left to its default, such as `plus.code.log_x`."""
+    for name in type(record).model_fields:
+        if name not in record.model_fields_set:
+            return name
+        value = getattr(record, name)
+        parts = {f"{name}.{k}": one for k, one in enumerate(value)} if isinstance(value, tuple) else {name: value}
+        for path, part in parts.items():
+            if isinstance(part, BaseModel) and (inner := _first_unset(part)):
+                return f"{path}.{inner}"
+    return None

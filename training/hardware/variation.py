@@ -67,6 +67,8 @@ class Variation(Record):
             scale = float(np.abs(matrix).max(initial=0.0))
             if np.abs(matrix - matrix.T).max(initial=0.0) > 1e-9 * scale:
                 raise ValueError(f"{name}: must be symmetric")
+            if np.diag(matrix).min() < 0:
+                raise ValueError(f"{name}: {np.diag(matrix).min():.3g} stands on its diagonal, a variance is not negative")
         return self
 
     @property

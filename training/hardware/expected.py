@@ -1,0 +1,64 @@
+"""What the numbers of a hardware model must be: their units, and the ranges in which circuits lie.
+
+Declared beside each field of `training.hardware.model`: `Annotated[Quantity, quantity("V", -10, 10)]`. A range is what no circuit
+of this kind lies outside of; what the numbers of one circuit say of each other is in `training.hardware.consistency`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import AfterValidator
+
+from training.hardware.curve import Curve, Quantity
+
+Course = Literal["rises", "falls", "either", ""]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A unit, and the range of the values in it; no unit: any."""
+
+    unit: str
+    low: float = -np.inf
+    high: float = np.inf
+
+    def check(self, what: str, unit: str, *values: float) -> None:
+        """Raises ValueError for another unit, and for a value out of range."""
+        if self.unit and unit != self.unit:
+            raise ValueError(f"{what} is in {unit!r}, must be in {self.unit!r}; convert the values too")
+        for value in values:
+            if not self.low <= value <= self.high:
+                raise ValueError(
+                    f"{what} is {value:.4g} {unit}, no circuit has less than {self.low:g} or more than {self.high:g}; "
+                    "is it in another unit?"
+                )
+
+
+def quantity(unit: str, low: float, high: float) -> AfterValidator:
+    """Of a `Quantity`: its unit, and the range of its value."""
+    expected = Expected(unit, low, high)
+
+    def check(given: Quantity) -> Quantity:
+        expected.check("value", given.unit, given.value)
+        return given
+
+    return AfterValidator(check)
+
+
+def curve(x: Expected, y: Expected, course: Course = "") -> AfterValidator:
+    """Of a `Curve`: units and ranges of both axes, and how y goes as x rises, step by step."""
+
+    def check(given: Curve) -> Curve:
+        x.check("x", given.x_unit, *given.x)
+        y.check("y", given.y_unit, *given.y)
+        steps = np.diff(given.y)
+        rises, falls = bool(np.all(steps > 0)), bool(np.all(steps < 0))
+        if not {"rises": rises, "falls": falls, "either": rises or falls, "": True}[course]:
+            must = "must rise or fall throughout" if course == "either" else f"{course} as x rises"
+            raise ValueError(f"y: {must}, in every step")
+        return given
+
+    return AfterValidator(check)
