@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosim.errors import InputError
-from netlists.synapse import synapse_cell
+from netlists.synapse import SIGNS, synapse_cell
 from training.hardware import HardwareModel, HardwareModelError, columns_of_layers
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _shared(hardware: HardwareModel, design: Design) -> Iterator[tuple[str, floa
 def _check_codes(hardware: HardwareModel, design: Design) -> None:
     """Raises `HardwareModelError` for codes of which none is among those of the design."""
     cell = synapse_cell(design.synapse, design.technology, design.process.supply_v)
-    for name, sign in (("plus", 1), ("minus", -1)):
+    for name, sign in zip(("plus", "minus"), SIGNS, strict=True):
         own, wanted = sorted(hardware.synapse(sign).code.y), sorted(float(code) for code in cell.codes(sign, 2))
         if own[-1] < wanted[0] or own[0] > wanted[-1]:
             raise HardwareModelError(
