@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
-from training.solvers import dstd, event_walk, reference
+from training.solvers import compilation, dstd, event_walk, reference
 from training.solvers.phi import phi1, phi1_phi2
 
 
@@ -184,3 +184,18 @@ def test_float32_walk_stays_within_its_rounding_at_strong_drive() -> None:
     exact = event_walk.accumulate(t, weight, beta, kick)
     single = event_walk.accumulate(*(x.float() for x in (t, weight, beta, kick)))
     assert float((single - exact).abs().max()) < 2e-5
+
+
+def test_code_that_cannot_be_kept_is_compiled_anew_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only installation and a home folder that cannot be written, as in a container: numba has no place for its cache."""
+    from numba.core import caching
+
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    compilation._warn_of_compiling_anew.cache_clear()
+    with pytest.warns(RuntimeWarning, match="set NUMBA_CACHE_DIR"):
+        kernel = compilation.compiled(_twice)
+    assert kernel(2.0) == 4.0
+
+
+def _twice(x: float) -> float:
+    return 2.0 * x

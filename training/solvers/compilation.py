@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -35,10 +37,28 @@ def compiled(function: Kernel) -> Kernel:
     """Machine code of `function` at its first call, kept on disk; no two of its array arguments may overlap.
 
     The copy on disk is made anew when the file of `function` changes, but not when a function changes that it calls in another
-    file: after such an edit delete `__pycache__`.
+    file: after such an edit delete `__pycache__`. Where neither the installation nor the home folder can be written, each process
+    compiles anew, and is warned of it.
     """
-    kernel: Kernel = njit(cache=True, **_OPTIONS)(function)
+    kernel: Kernel
+    try:
+        kernel = njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        _warn_of_compiling_anew()
+        kernel = njit(**_OPTIONS)(function)
     return kernel
+
+
+@functools.cache
+def _warn_of_compiling_anew() -> None:
+    warnings.warn(
+        "compiled code cannot be kept: neither the installation nor the home folder can be written; each process compiles for "
+        "about a minute; set NUMBA_CACHE_DIR to a folder that only you can write",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def inlined(function: Kernel) -> Kernel:
