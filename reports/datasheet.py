@@ -33,12 +33,13 @@ CONTENTS: tuple[tuple[str, tuple[tuple[Callable[[Sheet], list[Block]], tuple[str
 )
 
 
-def datasheet(run_dir: Path, *, pdf: bool = True) -> dict[str, bytes]:
+def datasheet(run_dir: Path, *, pdf: bool = True, say: page.Say | None = None) -> dict[str, bytes]:
     """The datasheet of a run directory, ready to be written: `datasheet.html` and, with `pdf`, `datasheet.pdf`, by name.
 
-    Raises `ReportError`: datasheet/datasheet.json is missing, a file cannot be read, or pango is missing.
+    `say` hears why there is no PDF, where it cannot be made. Raises `ReportError`: datasheet/datasheet.json is missing, a file
+    cannot be read, or, without `say`, there is no PDF to be had.
     """
-    return page.files("datasheet", render(read_sheet(run_dir)), pdf=pdf)
+    return page.files("datasheet", render(read_sheet(run_dir)), pdf=pdf, say=say)
 
 
 def render(sheet: Sheet) -> str:

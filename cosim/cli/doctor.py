@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -52,7 +51,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that `cosim run` needs, each on its own, so that one gap does not hide the next."""
-    return [_python(), *_packages(), _simulator(), *_device_models(), *_extensions(), _pango(), _cache()]
+    return [_python(), *_packages(), _simulator(), *_device_models(), *_extensions(), _paper(), _cache()]
 
 
 def _python() -> Finding:
@@ -105,17 +104,17 @@ def _extensions() -> Iterator[Finding]:
             yield Finding("extension", False, line, "mend or uninstall that package")
 
 
-def _pango() -> Finding:
-    """In a process of its own: loading pango may abort, and takes a second."""
+def _paper() -> Finding:
+    """A line of text as PDF: pango may be missing, and without fonts it crashes."""
     if importlib.util.find_spec("weasyprint") is None:
-        return Finding("pango", False, "cannot be tried without weasyprint", "pip install 'cosim[reports]'")
-    command = [sys.executable, "-c", "from weasyprint.text.ffi import pango; print(pango.pango_version())"]
-    tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    if tried.returncode:
-        last = tried.stderr.strip().splitlines()[-1] if tried.stderr.strip() else f"exit code {tried.returncode}"
-        return Finding("pango", False, last, LIBRARIES["pango"])
-    number = int(tried.stdout)
-    return Finding("pango", True, f"{number // 10000}.{number // 100 % 100}.{number % 100}")
+        return Finding("PDF", False, "cannot be tried without weasyprint", "pip install 'cosim[reports]'")
+    from reports.errors import ReportError
+    from reports.typesetting import typeset
+
+    try:
+        return Finding("PDF", True, f"typeset by pango ({len(typeset('<p>cosim</p>', 'a line'))} bytes for a line)")
+    except ReportError as error:
+        return Finding("PDF", False, str(error), f"{LIBRARIES['pango']}; without, the HTML comes alone", optional=True)
 
 
 def _cache() -> Finding:

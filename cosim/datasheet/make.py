@@ -112,7 +112,7 @@ def make_datasheet(
     from reports.datasheet import datasheet
 
     monitor.activity("datasheet.html and datasheet.pdf" if pdf else "datasheet.html")
-    for name, content in datasheet(directory.path, pdf=pdf).items():
+    for name, content in datasheet(directory.path, pdf=pdf, say=monitor.remark).items():
         directory.write(name, content)
     return result
 

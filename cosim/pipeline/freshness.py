@@ -43,10 +43,16 @@ def outdated(space: Workspace, stages: Sequence[Stage], asked: Sequence[Stage] =
 def _is_current(space: Workspace, stage: Stage, record: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> bool:
     return (
         record.get("failed_points") == 0
+        and not _lacks_pdf(space, stage)
         and record.get("inputs_sha256") == inputs_digest(space, stage, before)
         and record.get("outputs_sha256") == outputs_digest(space, stage)
         and _tools_unchanged(space, stage, record)
     )
+
+
+def _lacks_pdf(space: Workspace, stage: Stage) -> bool:
+    """Whether one is asked for that could not be typeset: what was missing then may be there now."""
+    return space.pdf and any(name.endswith(".pdf") and not (space.run / name).exists() for name in stage.outputs)
 
 
 def inputs_digest(space: Workspace, stage: Stage, before: Mapping[str, Mapping[str, Any]]) -> str:

@@ -115,6 +115,22 @@ def test_no_later_result_survives_a_rerun_of_an_earlier_stage(tmp_path: Path, de
     assert not (tmp_path / "run" / "limits.json").exists()
 
 
+def test_a_page_that_could_not_be_typeset_is_tried_again(
+    tmp_path: Path, design: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fonts may be installed in between; who wants no PDF is not bothered."""
+    *others, last = pipeline.STAGES
+    monkeypatch.setattr(pipeline, "STAGES", (*others, replace(last, outputs=(*last.outputs, "report.pdf"))))
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ALL
+    pipeline.run(design, tmp_path / "run")
+    assert log.taken() == ["report"]
+    pipeline.run(design, tmp_path / "run", pdf=False)
+    log.taken()
+    pipeline.run(design, tmp_path / "run", pdf=False)
+    assert log.taken() == []
+
+
 @pytest.mark.parametrize("layout", [None, 1, 99])
 def test_the_run_of_another_cosim_is_left_alone(tmp_path: Path, design: Path, log: Log, layout: int | None) -> None:
     """Its layers and metrics have other names: what it holds would be read as missing, or deleted stage by stage."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports import page
 from reports.errors import ReportError
 from reports.report import render, report
 from reports.run import read_run
@@ -213,3 +214,17 @@ def test_a_real_browser_shows_the_page_without_overflow(run_dir: Path, tmp_path:
     assert (overflow <= 0, broken, loaded) == (True, 0, 0)
     assert images >= 1
     assert plots >= 8
+
+
+def test_a_machine_without_fonts_gets_the_page_and_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pango crashes there (a segmentation fault), and took the whole command with it."""
+    none = tmp_path / "fonts.conf"
+    none.write_text(f"<fontconfig><dir>{tmp_path}/none</dir><cachedir>{tmp_path}/cache</cachedir></fontconfig>")
+    monkeypatch.setenv("FONTCONFIG_FILE", str(none))
+    said: list[str] = []
+    assert page.files("report", "<p>text</p>", pdf=True, say=said.append) == {"report.html": b"<p>text</p>"}
+    assert len(said) == 1 and said[0].startswith("report.pdf: the typesetter crashed") and "fonts-dejavu" in said[0]
+    with pytest.raises(ReportError, match="without fonts"):
+        page.files("report", "<p>text</p>", pdf=True)
+    monkeypatch.delenv("FONTCONFIG_FILE")
+    assert page.files("report", "<p>text</p>", pdf=True)["report.pdf"].startswith(b"%PDF")

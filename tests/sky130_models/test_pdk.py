@@ -50,6 +50,15 @@ def test_pdk_names_the_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert find_pdk().library == library
 
 
+def test_a_shell_set_up_for_another_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path))
+    monkeypatch.setenv("PDK", "ihp-sg13g2")
+    with pytest.raises(PdkNotFound, match=r"PDK=ihp-sg13g2 is no SKY130"):
+        find_pdk()
+    _open_pdks(tmp_path, "sky130A", "combined")
+    assert find_pdk().source == "PDK_ROOT sky130A (PDK=ihp-sg13g2 is no SKY130)"
+
+
 def test_a_wrong_pdk_root_is_an_error_that_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PDK_ROOT", str(tmp_path))
     with pytest.raises(PdkNotFound, match=str(tmp_path / "sky130A")) as caught:

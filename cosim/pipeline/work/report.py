@@ -16,6 +16,6 @@ def work(space: Workspace) -> dict[str, float]:
     for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())
     space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")
-    for name, content in report(space.run.path, pdf=space.pdf).items():
+    for name, content in report(space.run.path, pdf=space.pdf, say=space.monitor.remark).items():
         space.run.write(name, content)
     return {}
