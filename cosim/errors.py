@@ -9,6 +9,10 @@ class CosimError(Exception):
     exit_code = 1
 
 
+class InputRemark(UserWarning):
+    """What was left out of a user's file, or read otherwise than it stands there; one line, told once."""
+
+
 class InputError(CosimError):
     """Bad input: file, field, what is wrong, what would be right."""
 

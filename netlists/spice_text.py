@@ -27,6 +27,7 @@ _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([a-z_]\w*)\s*=(?!=)\s*", re.IGNORECASE)
 _QUOTED = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"")
 _ARGUMENT = re.compile(r"\"[^\"]*\"|'[^']*'|\S+")
+_WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\S+")
 _BIN_SUFFIX = re.compile(r"\.\d+$")
 
 
@@ -46,6 +47,14 @@ def assignments(text: str) -> list[tuple[str, str]]:
     found = list(_ASSIGNMENT.finditer(masked))
     ends = [*(match.start() for match in found[1:]), len(text)]
     return [(match[1].lower(), text[match.end() : end].strip()) for match, end in zip(found, ends, strict=False)]
+
+
+def words_and_values(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The words of an element before its first `name = value`, quoted expressions whole, and these pairs."""
+    masked = _QUOTED.sub(lambda match: "#" * len(match.group()), text)
+    first = _ASSIGNMENT.search(masked)
+    words = _WORD.findall(text[: first.start()] if first else text)
+    return [word for word in words if word.lower() != "params:"], assignments(text)
 
 
 @dataclass(frozen=True)

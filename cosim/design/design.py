@@ -111,9 +111,7 @@ def _with_files(design: Design, folder: Path) -> Design:
     if isinstance(design.synapse, NetlistSection):
         from cosim.design.own_cell import admitted_cell
 
-        changed["synapse"] = admitted_cell(
-            design.synapse, folder, design.technology.libraries | {Path(design.process.library).name}
-        )
+        changed["synapse"] = admitted_cell(design.synapse, folder, design.process)
     network = design.network
     if network.table:
         network = network.model_copy(update={"table": found_table(network.table, folder)})

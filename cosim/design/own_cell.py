@@ -2,89 +2,141 @@
 
 from __future__ import annotations
 
-import re
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
-from cosim.errors import InputError
-from cosim.simulator.netlist_guard import check_cell_netlist
+from cosim.design.cell_nets import check_nets
+from cosim.design.cell_sizes import check_sizes, evaluated, rescaled
+from cosim.errors import InputError, InputRemark
+from cosim.simulator.netlist_cards import Card, netlist_text
+from cosim.simulator.netlist_guard import AdmittedNetlist, Brought, admit
 from netlists.neuron import SUBCIRCUITS
-from netlists.spice_text import FILE_CALLS, Definition, arguments, definitions, statements
+from netlists.process import ProcessSection
+from netlists.spice_text import FILE_CALLS, arguments
 from netlists.synapse.from_netlist import NetlistSection, pins_of
 
-_COMMENTED_HEADER = re.compile(r"^\*\*(\.(?:subckt|ends)\b.*)$", re.IGNORECASE | re.MULTILINE)
-_END = re.compile(r"^\s*\.end\s*$", re.IGNORECASE | re.MULTILINE)
-_END_OF_LINE_COMMENT = re.compile(r"\s\$(?:\s.*)?$")
 _GROUND = frozenset({"0", "gnd"})
+_MOST_NAMED = 6
 
 
-def admitted_cell(section: NetlistSection, folder: Path, libraries: frozenset[str] = frozenset()) -> NetlistSection:
-    """The section with the admitted cards of its cell.
+def admitted_cell(section: NetlistSection, folder: Path, process: ProcessSection) -> NetlistSection:
+    """The section with the admitted cards of its cell: of the sub-circuit and of those that it calls, sizes as numbers.
 
     Args:
         folder: of the design file; the cell's file and what it includes lie in it or below it.
-        libraries: file names of model libraries; a card that calls for one is left out, for decks bring their models.
+        process: whose devices the cell calls; cards that call for its models are left out, for decks bring them.
 
-    Raises `InputError` with the field, and with file and line where a card is refused.
+    Raises `InputError` with the field, and with file and line where a card is refused. What was left out is a `InputRemark`.
     """
     if section.file and section.cards:
         raise InputError("synapse.file: give either file or cards")
     source = folder / section.file if section.file else Path("synapse.cards")
-    text = _text(source) if section.file else section.cards
-    plain = _without_export_marks(text, section.subcircuit, libraries)
-    cards = check_cell_netlist(plain, [folder], source)
-    items = definitions(statements(cards.splitlines()))
-    cards = "".join(f"{line}\n" for item in items if _belongs(item, source) for card in item.statements for line in card.lines)
-    _check_subcircuit(section, items, source)
-    _check_pins(section, pins_of(cards, section.subcircuit))
-    return section.model_copy(update={"cards": cards})
+    names = process.process.names
+    brought = Brought(process.brings, frozenset({names.mismatch, names.process}))
+    admitted = admit(_text(source) if section.file else section.cards, [folder], source, brought)
+    cell = _Cell(admitted.cards, section.subcircuit, source)
+    _check_pins(section, cell.pins)
+    cards = cell.cards
+    if admitted.scale and admitted.scale_m is not None:
+        if process.library:
+            raise admitted.scale.refuse("scale: unknown for the devices of your own library; give `ext2spice scale off` in Magic")
+        cards = rescaled(cards, admitted.scale_m * 1e6 * names.um)
+    cards = evaluated(cards, section.subcircuit, names)
+    check_sizes(cards, names, process.process.title)
+    check_nets(cards, section.subcircuit, names)
+    _tell(admitted, source)
+    return section.model_copy(update={"cards": "".join(f"{card.text}\n" for card in cards)})
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return netlist_text(path)
     except OSError as error:
         raise InputError(f"synapse.file: {path} cannot be read: {error.strerror}; give the SPICE file of your cell") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"synapse.file: {path} is not text; give the SPICE file of your cell") from error
 
 
-def _without_export_marks(text: str, subcircuit: str, libraries: frozenset[str]) -> str:
-    """The same lines without `.end`, `.save` and calls of the process's library, with the header that xschem comments out."""
-    if not re.search(rf"^\s*\.subckt\s+{re.escape(subcircuit)}\b", text, re.IGNORECASE | re.MULTILINE):
-        text = _COMMENTED_HEADER.sub(r"\1", text)
-    lines, left_out = list[str](), False
-    for line in _END.sub("", text).splitlines():
-        if not line.lstrip().startswith(("+", "*")):  # which go on with the card before
-            left_out = line.lower().split()[:1] == [".save"] or _calls_library(line, libraries)
-        lines.append("" if left_out else _END_OF_LINE_COMMENT.sub("", line))
-    return "\n".join(lines)
+def _tell(admitted: AdmittedNetlist, source: Path) -> None:
+    """One line for all that was left out or read otherwise."""
+    remarks = []
+    if left_out := admitted.left_out:
+        cards = [f"{_named(card)} ({_place(card, source)})" for card in left_out[:_MOST_NAMED]]
+        more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
+        remarks.append(f"left out, as models, corner, statistics and outputs are the design's: {', '.join(cards)}{more}")
+    if admitted.scale:
+        remarks.append(f"sizes are counted in {admitted.scale_m:g} m, as {admitted.scale.text} says, and were converted")
+    if remarks:
+        warnings.warn(f"{source}: {'; '.join(remarks)}", InputRemark, stacklevel=1)
 
 
-def _calls_library(line: str, libraries: frozenset[str]) -> bool:
-    keyword = next(iter(line.lower().split()), "")
-    return keyword in FILE_CALLS and any(Path(name).name in libraries for name in arguments(line)[:1])
+def _named(card: Card) -> str:
+    """A card in few words: of a file its name alone."""
+    if card.keyword not in FILE_CALLS:
+        return card.text[:60]
+    file, *section = arguments(card.text)
+    return " ".join([card.keyword, file.replace("\\", "/").rpartition("/")[2], *section])
 
 
-def _belongs(item: Definition, source: Path) -> bool:
-    """Whether an item goes into the decks. Raises `InputError` for what would act on the testbench around the cell."""
-    first = item.statements[0]
-    keyword, *names = first.text.lower().split()
-    if keyword == ".global":
-        if others := [name for name in names if name not in _GROUND]:
+def _place(card: Card, source: Path) -> str:
+    return f"line {card.line}" if card.source == str(source) else f"{Path(card.source).name}:{card.line}"
+
+
+class _Cell:
+    """The cards of one sub-circuit of a file, with those that it rests on, in their order."""
+
+    def __init__(self, cards: Iterable[Card], subcircuit: str, source: Path) -> None:
+        self.top: list[Card] = []
+        self.bodies: dict[str, list[Card]] = {}
+        self._sort(cards, source)
+        if subcircuit.lower() not in self.bodies:
+            there = f"it has {', '.join(self.bodies)}" if self.bodies else "it has none"
+            raise InputError(f"synapse.subcircuit: {source} has no sub-circuit {subcircuit!r}; {there}")
+        if taken := sorted(set(SUBCIRCUITS) & set(self.bodies)):
+            raise InputError(f"{source}: sub-circuit {taken[0]!r} has the name of one of ours; give it another")
+        self.subcircuit = subcircuit.lower()
+
+    def _sort(self, cards: Iterable[Card], source: Path) -> None:
+        """Cards by the outermost sub-circuit that they stand in. Raises `InputError` for what would act on the testbench."""
+        depth, body = 0, list[Card]()
+        for card in cards:
+            depth += card.keyword == ".subckt"
+            if depth:
+                body.append(card)
+            elif _belongs(card, source):
+                self.top.append(card)
+            depth -= card.keyword == ".ends"
+            if body and not depth:
+                name = body[0].words[1].lower()
+                if name in self.bodies:
+                    raise body[0].refuse(f"sub-circuit {name} is there twice")
+                self.bodies[name], body = body, []
+
+    @property
+    def pins(self) -> list[str]:
+        return pins_of(self.bodies[self.subcircuit][0].text, self.subcircuit)
+
+    @property
+    def cards(self) -> list[Card]:
+        """What stands outside sub-circuits, and the sub-circuits in use."""
+        wanted, pending = set[str](), [self.subcircuit]
+        while pending:
+            name = pending.pop()
+            if name not in wanted:
+                wanted.add(name)
+                words = {word.lower() for card in self.bodies[name] if card.keyword[0] == "x" for word in card.words[1:]}
+                pending += words & self.bodies.keys()
+        return self.top + [card for name, body in self.bodies.items() if name in wanted for card in body]
+
+
+def _belongs(card: Card, source: Path) -> bool:
+    """Whether a card outside a sub-circuit goes into the decks."""
+    if card.keyword == ".global":
+        if others := [name for name in card.words[1:] if name.lower() not in _GROUND]:
             raise InputError(f"{source}: node {others[0]} is global, but nothing drives it; make it a pin of the sub-circuit")
         return False
-    if not keyword.startswith("."):
-        raise InputError(f"{source}: {first.text[:60]!r} stands outside a sub-circuit; stimuli are ours")
+    if not card.keyword.startswith("."):
+        raise InputError(f"{source}: {card.text[:60]!r} stands outside a sub-circuit; stimuli are ours")
     return True
-
-
-def _check_subcircuit(section: NetlistSection, items: list[Definition], source: Path) -> None:
-    defined = [item.name for item in items if item.statements[0].words[0] == ".subckt"]
-    if section.subcircuit.lower() not in defined:
-        there = f"it has {', '.join(defined)}" if defined else "it has none"
-        raise InputError(f"synapse.subcircuit: {source} has no sub-circuit {section.subcircuit!r}; {there}")
-    if taken := sorted(set(SUBCIRCUITS) & set(defined)):
-        raise InputError(f"{source}: sub-circuit {taken[0]!r} has the name of one of ours; give it another")
 
 
 def _check_pins(section: NetlistSection, pins: list[str]) -> None:

@@ -3,7 +3,7 @@
 from cosim.simulator.batch import Pool, simulate, stream
 from cosim.simulator.deck import Analysis, DcSweep, Deck, OperatingPoint, SolverOptions, Transient, spiceinit
 from cosim.simulator.errors import Reason, SimulationError
-from cosim.simulator.netlist_guard import check_cell_netlist
+from cosim.simulator.netlist_guard import admit
 from cosim.simulator.points import Extract, Outcome, Point, Row
 from cosim.simulator.store import Store
 from cosim.simulator.waveforms import Waveforms
@@ -26,7 +26,7 @@ __all__ = [
     "Transient",
     "Waveforms",
     "WorkerPool",
-    "check_cell_netlist",
+    "admit",
     "ngspice_version",
     "simulate",
     "spiceinit",

@@ -21,6 +21,8 @@ class ModelNames:
         process: the parameter that lets the die draw its parameters.
         binned: matches those of its devices whose models are chosen by size; None where none are.
         um: the number that a call gives for a length of 1 um.
+        transistors: matches those of its devices whose second node is an insulated gate; None where none are known.
+        capacitors: matches those of its devices that carry no direct current; None where none are known.
     """
 
     devices: re.Pattern[str]
@@ -28,6 +30,8 @@ class ModelNames:
     process: str
     binned: re.Pattern[str] | None = None
     um: float = 1.0
+    transistors: re.Pattern[str] | None = None
+    capacitors: re.Pattern[str] | None = None
 
     def are_sized(self, subcircuit: str) -> bool:
         """Whether calls of a sub-circuit come with sizes that are known."""

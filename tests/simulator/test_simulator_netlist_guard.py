@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.errors import InputError
-from cosim.simulator import check_cell_netlist
+from cosim.simulator import admit
 
 CELL = """\
 * a synapse
@@ -37,8 +37,11 @@ HOSTILE = {
     "  .CONTROL": "not allowed",
     ".endc": "not allowed",
     ".exec rm -rf /": "not allowed",
-    ".end": "not allowed",
-    ".options reltol=1": "not allowed",
+    ".options wnflag=1": "wnflag is not allowed",
+    ".option scale=0": "one positive length",
+    ".option scale=1n\n.option scale=2n": "one positive length|one length",
+    "r1 a b 10kΩ": "plain ASCII",
+    "u1 a b sub": "begins with X",
     ".tran 1n 1u": "not allowed",
     ".csparam x=1": "not allowed",
     "shell id": "needs at least|not a device",
@@ -64,12 +67,12 @@ HOSTILE = {
 
 
 def test_a_cell_is_admitted_without_its_comments() -> None:
-    assert check_cell_netlist(CELL, []).splitlines() == ADMITTED
+    assert admit(CELL, []).text.splitlines() == ADMITTED
 
 
 def test_admitting_twice_changes_nothing() -> None:
-    once = check_cell_netlist(CELL, [])
-    assert check_cell_netlist(once, []) == once
+    once = admit(CELL, []).text
+    assert admit(once, []).text == once
 
 
 @given(hostile=st.sampled_from(sorted(HOSTILE)), place=st.sampled_from([0, 1, 2, 3, 5, 7, 8, 9, 10]))
@@ -77,7 +80,7 @@ def test_one_hostile_card_anywhere_is_refused_with_its_line(hostile: str, place:
     lines = CELL.splitlines()
     lines[place:place] = hostile.split("\n")
     with pytest.raises(InputError, match=HOSTILE[hostile]) as raised:
-        check_cell_netlist("\n".join(lines), [Path("/nonexistent/cells")], source="cell.spice")
+        admit("\n".join(lines), [Path("/nonexistent/cells")], source="cell.spice")
     message = str(raised.value)
     assert message.startswith("cell.spice:")
     assert "\n" not in message
@@ -86,7 +89,7 @@ def test_one_hostile_card_anywhere_is_refused_with_its_line(hostile: str, place:
 
 
 def test_hidden_commands_in_comments_are_dropped() -> None:
-    assert check_cell_netlist("*# shell id\n$ x\nr1 a b 1k ; .control\n", []) == "r1 a b 1k\n"
+    assert admit("*# shell id\n$ x\nr1 a b 1k ; .control\n", []).text == "r1 a b 1k\n"
 
 
 def test_includes_below_an_allowed_folder_are_put_in_place_and_held_to_the_rules(tmp_path: Path) -> None:
@@ -102,7 +105,7 @@ def test_includes_below_an_allowed_folder_are_put_in_place_and_held_to_the_rules
     (cells / "link.spice").symlink_to(outside / "secret.spice")
 
     def check(text: str) -> str:
-        return check_cell_netlist(text, [cells])
+        return admit(text, [cells]).text
 
     assert check(".include 'parts/r.spice'\nr2 b 0 2k") == "r1 a b 1k\nc1 a b 1p\nr2 b 0 2k\n"
     assert check('.lib "all.lib" FF') == ".param x=2\n"
@@ -123,6 +126,6 @@ def test_relative_includes_start_at_the_cell_itself(tmp_path: Path) -> None:
     (tmp_path / "deep" / "part.spice").write_text("r1 a b 1k\n")
     cell = tmp_path / "deep" / "cell.spice"
     cell.write_text(".include part.spice\n")
-    assert check_cell_netlist(cell.read_text(), [tmp_path], cell) == "r1 a b 1k\n"
+    assert admit(cell.read_text(), [tmp_path], cell).text == "r1 a b 1k\n"
     with pytest.raises(InputError, match="is not a file"):
-        check_cell_netlist(cell.read_text(), [tmp_path])
+        admit(cell.read_text(), [tmp_path])

@@ -1,0 +1,161 @@
+"""Sizes in a user's cell: counted as the process counts them, numbers where the file has parameters of sub-circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from cosim.simulator.expressions import NotEvaluable, compiled
+from cosim.simulator.netlist_cards import Card
+from cosim.simulator.scopes import Draws, Scope
+from netlists.models.pdk import ModelNames
+from netlists.spice_text import assignments, spice_number, words_and_values
+
+_LENGTHS = frozenset(["w", "l", "pd", "ps", "sa", "sb", "sd", "pj", "perim", "c_width", "c_length", "r_width", "r_length"])
+_AREAS = frozenset(["ad", "as", "area"])
+_PURE = frozenset(["m", "mult", "nf", "ng", "nrd", "nrs", "par", "tc1", "tc2", "r", "c", "vm", "hc", "dtemp", "temp", "ic"])
+_SIZED_ELEMENTS = frozenset("xmdrcq")
+_SIZES = ("w", "l", "nf")
+_SMALLEST_UM, _LARGEST_UM = 1e-3, 1e5
+"""No drawn size is outside: it was counted in something else."""
+
+_DEEPEST = 30
+
+
+def rescaled(cards: Sequence[Card], factor: float) -> list[Card]:
+    """The cards with every length times `factor`, every area times its square. Raises `InputError` for what may be either."""
+    return [_rescaled(card, factor) if card.keyword[0] in _SIZED_ELEMENTS else card for card in cards]
+
+
+def _rescaled(card: Card, factor: float) -> Card:
+    words, given = words_and_values(card.text)
+    changed = []
+    for name, value in given:
+        power = 1 if name in _LENGTHS else 2 if name in _AREAS else 0 if name in _PURE else None
+        if power is None:
+            raise card.refuse(f"{name}: length or area? .option scale leaves it open; give `ext2spice scale off` in Magic")
+        changed.append((name, _times(card, name, value, factor**power) if power else value))
+    return _with_values(card, words, changed) if given else card
+
+
+def _times(card: Card, name: str, value: str, factor: float) -> str:
+    try:
+        return f"{spice_number(value.strip(chr(39) + '{}')) * factor:.9g}"
+    except ValueError as error:
+        raise card.refuse(f"{name}: {error}, as .option scale needs one; give `ext2spice scale off` in Magic") from error
+
+
+def _with_values(card: Card, words: Iterable[str], values: Iterable[tuple[str, str]]) -> Card:
+    return replace(card, text=" ".join([*words, *(f"{name}={value}" for name, value in values)]))
+
+
+def check_sizes(cards: Sequence[Card], names: ModelNames, process: str) -> None:
+    """Raises `InputError` for a device of the process whose width or length can only be meant in another unit."""
+    for card in cards:
+        words, given = words_and_values(card.text)
+        if card.keyword[0] != "x" or len(words) < 2 or not names.are_sized(words[-1].lower()):
+            continue
+        for name, value in given:
+            um = _number(value)
+            um = None if um is None else um / names.um
+            if name in ("w", "l") and um is not None and not _SMALLEST_UM <= um <= _LARGEST_UM:
+                unit, right = ("um", f"{um * 1e6:g}") if names.um == 1.0 else ("m", f"{um * names.um:g}u")
+                raise card.refuse(f"{name}={value}: {process} counts sizes in {unit}, so this is {um:g} um; write {name}={right}")
+
+
+def evaluated(cards: Sequence[Card], subcircuit: str, names: ModelNames) -> list[Card]:
+    """The same cards where every width, length and number of fingers of a device of the process is a number.
+
+    A sub-circuit that is called with several sets of sizes becomes as many. Raises `InputError` for a size that has no value.
+    """
+    if not any(_open_sizes(card, names) for card in cards):
+        return list(cards)
+    return _Evaluation(cards, names).cards(subcircuit)
+
+
+def _open_sizes(card: Card, names: ModelNames) -> list[tuple[str, str]]:
+    """Sizes of a device that are no numbers."""
+    if card.keyword[0] != "x":
+        return []
+    words, given = words_and_values(card.text)
+    if not names.are_sized(words[-1].lower()):
+        return []
+    return [(name, value) for name, value in given if name in _SIZES and _number(value) is None]
+
+
+def _number(value: str) -> float | None:
+    try:
+        return spice_number(value.strip("'{} "))
+    except ValueError:
+        return None
+
+
+class _Evaluation:
+    """Goes down the calls of a cell with the parameters of each, and writes a sub-circuit for each set of sizes."""
+
+    def __init__(self, cards: Sequence[Card], names: ModelNames) -> None:
+        self.names = names
+        self.draws = Draws()
+        self.top_scope = Scope(self.draws, "")
+        self.top: list[Card] = []
+        self.bodies: dict[str, list[Card]] = {}
+        self.variants: dict[tuple[str, ...], list[Card]] = {}
+        body: list[Card] | None = None
+        for card in cards:
+            if card.keyword == ".subckt":
+                if body is not None:
+                    raise card.refuse("a sub-circuit inside another, with sizes that are parameters; move it out")
+                body = self.bodies[card.words[1].lower()] = []
+            if body is None:
+                self.top.append(card)
+                for name, value in assignments(card.text) if card.keyword == ".param" else ():
+                    self.top_scope.define(name, value)
+            else:
+                body.append(card)
+            if card.keyword == ".ends":
+                body = None
+
+    def cards(self, subcircuit: str) -> list[Card]:
+        self._variant(subcircuit.lower(), [], self.top_scope, "")
+        return self.top + [card for body in self.variants.values() for card in body]
+
+    def _variant(self, name: str, given: Iterable[tuple[str, str]], outer: Scope, path: str) -> str:
+        """The name of the sub-circuit with the sizes that this call gives it."""
+        header, *elements, end = self.bodies[name]
+        scope = Scope(self.draws, path, self.top_scope)
+        local = [pair for card in elements if card.keyword == ".param" for pair in assignments(card.text)]
+        for parameter, value in [*assignments(header.text), *local]:
+            scope.define(parameter, value)
+        for parameter, value in given:
+            scope.define(parameter, value, read_in=outer)
+        body = [self._sized(card, scope, path) if card.keyword[0] == "x" else card for card in elements]
+        key = (name, *(card.text for card in body))
+        if key not in self.variants:
+            count = sum(known[0] == name for known in self.variants)
+            words = header.text.split(maxsplit=2)
+            words[1] += f"_{count + 1}" if count else ""
+            while count and words[1].lower() in self.bodies:
+                words[1] += "_"
+            self.variants[key] = [replace(header, text=" ".join(words)), *body, replace(end, text=".ends")]
+        return self.variants[key][0].words[1]
+
+    def _sized(self, card: Card, scope: Scope, path: str) -> Card:
+        """A call with the sizes of this place."""
+        words, given = words_and_values(card.text)
+        if words[-1].lower() in self.bodies:
+            if path.count(".") > _DEEPEST:
+                raise card.refuse(f"{words[-1]} calls itself")
+            called = self._variant(words[-1].lower(), given, scope, f"{path}{words[0].lower()}.")
+            return _with_values(card, [*words[:-1], called], given)
+        sizes = {name: self._value(card, name, value, scope) for name, value in _open_sizes(card, self.names)}
+        return _with_values(card, words, [(name, sizes.get(name, value)) for name, value in given]) if sizes else card
+
+    def _value(self, card: Card, name: str, text: str, scope: Scope) -> str:
+        try:
+            code = compiled(text)
+            value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, scope, name)
+        except (NotEvaluable, LookupError) as error:
+            raise card.refuse(f"{name}={text}: has no value: {error}; give a number or a parameter of the sub-circuit") from error
+        if random:
+            raise card.refuse(f"{name}={text}: is a random number; sizes are the same on every die")
+        return f"{value:.12g}"
