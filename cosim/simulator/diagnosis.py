@@ -15,8 +15,8 @@ _LOAD_FAILURES: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile(r"^Error: unknown subckt: (?P<what>.*)"), Reason.UNKNOWN_SUBCIRCUIT),
     (re.compile(r"^Error: Could not find (?:include|library) file (?P<what>.*)"), Reason.MISSING_INCLUDE),
     (re.compile(r"^ERROR, library file (?P<what>.*) not found"), Reason.MISSING_INCLUDE),
-    (re.compile(r"^Error on line \d+ .*?: (?P<what>.*): could not find a valid modelname"), Reason.UNKNOWN_MODEL),
-    (re.compile(r"^Error on line \d+ .*?: (?P<what>.*)"), Reason.LOAD),
+    (re.compile(r"^Error on line(?: \d+ .*?)?: (?P<what>.*): could not find a valid modelname"), Reason.UNKNOWN_MODEL),
+    (re.compile(r"^Error on line(?: \d+ .*?)?: (?P<what>.*?)(?: - error)?$"), Reason.LOAD),
     (re.compile(r"^(?P<what>Too (?:many|few) parameters for subcircuit type .*)"), Reason.LOAD),
     (re.compile(r"^Expression err: (?P<what>.*)"), Reason.LOAD),
     (re.compile(r"^(?:Fatal e|E)rror: *(?P<what>.*)"), Reason.LOAD),
@@ -40,7 +40,13 @@ Finding = tuple[Reason, str]
 
 def load_failure(lines: list[str]) -> Finding | None:
     """The most telling failure in what ngspice wrote while it read a deck, with its own words."""
-    return _first(_LOAD_FAILURES, _with_their_cards(lines))
+    finding = _first(_LOAD_FAILURES, _with_their_cards(lines))
+    if finding is None or finding[0] is not Reason.UNKNOWN_MODEL:
+        return finding
+    reason, card = finding
+    refused = _refused_models(lines)
+    why = [refused[word] for word in card.lower().split() if word in refused]
+    return reason, ": ".join([card, *why[:1]])
 
 
 def run_failure(lines: list[str]) -> Finding | None:
@@ -76,10 +82,20 @@ def fallbacks(lines: list[str]) -> int:
     return sum(bool(_TRANSIENT_OPERATING_POINT_ENDED.match(line)) for line in lines)
 
 
+def _refused_models(lines: list[str]) -> dict[str, str]:
+    """Models that this ngspice does not have, by name, with what it says of them; it goes on until a device asks for one."""
+    cards = [line.lower().split() for line in lines]
+    return {
+        cards[number + 1][1]: lines[number + 2].removesuffix(" - ignored").strip()
+        for number in range(len(lines) - 2)
+        if lines[number].startswith("Warning: Model issue on line") and cards[number + 1][:1] == [".model"]
+    }
+
+
 def _with_their_cards(lines: list[str]) -> list[str]:
     """ngspice says "Error on line N or its substitute:", then the card, then what is wrong with it: one line of the three."""
     return [
-        f"{line} {': '.join(part.strip() for part in lines[number + 1 : number + 3])}"
+        f"{line} {': '.join(' '.join(part.split()) for part in lines[number + 1 : number + 3])}"
         if line.startswith("Error on line")
         else line
         for number, line in enumerate(lines)

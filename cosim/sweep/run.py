@@ -97,7 +97,7 @@ class SweepResult:
             *self.remarks,
             f"{self.points} points, {self.cached} of them known, {len(self.failures)} failed, in {self.wall_s:.1f} s",
         ]
-        said += [f"failed ({row['reason']}): {row['rerun']}" for row in self.failures[:_SHOWN]]
+        said += [f"failed ({row['reason']}), {row['message']}; again: {row['rerun']}" for row in self.failures[:_SHOWN]]
         said += [
             f"accuracy: {row['measurement']}.{row['column']} moves by at most {row['worst_relative_difference']:.2g} "
             f"at a tenth of the reltol ({row['points']} points)"

@@ -83,6 +83,8 @@ def broken() -> dict[str, tuple[Deck, Reason]]:
             "v1 b 0 1\nm1 b b 0 0 n w=1u l=1u\n.model n.1 nmos level=14 lmin=2u lmax=3u wmin=1u wmax=2u",
             Reason.UNKNOWN_MODEL,
         ),
+        "foreign_device": (".subckt s p\nn1 p 0 m1\n.ends\nv1 b 0 1\nx1 b s", Reason.LOAD),
+        "foreign_model": ("v1 b 0 1\nm1 b b 0 0 n w=1u l=1u\n.model n psp103va type=1", Reason.UNKNOWN_MODEL),
         "unknown_device_parameter": ("v1 b 0 1\nr1 b 0 1k nosuch=3", Reason.LOAD),
         "duplicate_device": (good + "\nr2 b 0 2k", Reason.LOAD),
         "unknown_card": (good + "\n.nosuch", Reason.LOAD),
