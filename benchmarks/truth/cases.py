@@ -1,0 +1,128 @@
+"""Files as users of such tools have them (tests/data/cases): the right value, or one clear line.
+
+A folder is a case; its `expected.toml` says `what` it is and what must come: `gives`, a file that says the same plainly, or the
+numbers themselves; or `refused`, a pattern of the line that ends it. `told` is a pattern of what is said beside the result.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.figure import Figure
+from cosim.bench.bench import Bench
+from cosim.characterize.catalogue import MEASUREMENTS
+from cosim.design import load_design
+from cosim.errors import CosimError, InputRemark
+from cosim.simulator import simulate
+from training.errors import TrainingError
+
+FOLDER = Path(__file__).parents[2] / "tests" / "data" / "cases"
+TOLERANCE = 1e-6
+"""Relative, of what two spellings of one thing give."""
+
+WEIGHTS = ("weak", "strong")
+
+Numbers = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder and what must come of it."""
+
+    name: str
+    folder: Path
+    expected: dict[str, Any] = field(compare=False)
+
+    @property
+    def simulates(self) -> bool:
+        """Whether it takes ngspice to tell."""
+        return self.expected.get("exit_code") == 3 or (self.kind == "cell" and "refused" not in self.expected)
+
+    @property
+    def kind(self) -> str:
+        return str(self.expected.get("kind", "cell"))
+
+
+def cases() -> list[Case]:
+    """All of them by name."""
+    return [
+        Case(file.parent.name, file.parent, tomllib.loads(file.read_text(encoding="utf-8")))
+        for file in sorted(FOLDER.glob("*/expected.toml"))
+    ]
+
+
+def wrong(case: Case) -> str:
+    """What is wrong with what came of a case; empty where nothing is."""
+    said, numbers = _heard(lambda: READERS[case.kind](case, None))
+    if refusal := case.expected.get("refused"):
+        found = said[-1] if numbers is None else "it was taken"
+        return "" if re.search(refusal, found) and "\n" not in found else f"expected {refusal!r}, got {found!r}"
+    if numbers is None:
+        return said[-1]
+    told = case.expected.get("told")
+    if told and not any(re.search(told, line) for line in said):
+        return f"nothing tells {told!r}: {said}"
+    right = _right(case)
+    worst = max(float(np.max(np.abs(numbers[name] / right[name] - 1.0))) for name in right)
+    return "" if worst < TOLERANCE else f"differs by {worst:.2g} from {case.expected['gives']}"
+
+
+def _right(case: Case) -> Numbers:
+    """The numbers that must come."""
+    gives = case.expected["gives"]
+    return (
+        {name: np.array(values) for name, values in gives.items()} if isinstance(gives, dict) else READERS[case.kind](case, gives)
+    )
+
+
+def _heard(read: Callable[[], Numbers]) -> tuple[list[str], Numbers | None]:
+    """What was told, and the numbers; None and the refusal as the last line where there are none."""
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", InputRemark)
+        try:
+            numbers, last = read(), list[str]()
+        except (CosimError, TrainingError) as error:
+            numbers, last = None, [str(error)]
+    return [*(str(remark.message) for remark in remarks), *last], numbers
+
+
+def _cell(case: Case, instead: str | None) -> Numbers:
+    """Currents at rest and lambda of a cell, by code; of the cell in the file `instead` where there is one."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(case.folder, folder, dirs_exist_ok=True)
+        own = Path(folder) / "own.toml"
+        if not own.exists():
+            text = (FOLDER / "own.toml").read_text(encoding="utf-8")
+            own.write_text(text.replace('"cs4"', f'"{case.expected.get("subcircuit", "cs4") if instead is None else "cs4"}"'))
+        if instead is not None:
+            shutil.copy(case.folder / instead, Path(folder) / "cell.spice")
+        design = load_design(own)
+        points = MEASUREMENTS["synapse_current"].points(Bench(design, design.process.pdk(), None))
+        rows = []
+        for outcome in simulate([point for point in points if point.condition.get("weight") in WEIGHTS], None, jobs=1):
+            if outcome.error is not None:
+                raise outcome.error
+            rows.append(outcome.row or {})
+    return {name: np.array([row[name] for row in rows]) for name in ("current_a", "lambda_per_v")}
+
+
+READERS: dict[str, Callable[[Case, str | None], Numbers]] = {"cell": _cell}
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """How many come out right; `quick` leaves out what simulates."""
+    chosen = [case for case in cases() if not (quick and case.simulates)]
+    found = {case.name: wrong(case) for case in chosen}
+    faults = [f"{name}: {fault}" for name, fault in found.items() if fault]
+    yield Figure("truth.cases", len(chosen), "", "", "files as users have them, in tests/data/cases")
+    yield Figure("truth.cases_right", len(chosen) - len(faults), "", f"{len(chosen)}", "; ".join(faults) or "all of them")
