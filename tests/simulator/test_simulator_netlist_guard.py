@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from cosim.errors import InputError
 from cosim.simulator import admit
+from cosim.simulator.netlist_cards import netlist_text
+from cosim.simulator.netlist_guard import Brought
 
 CELL = """\
 * a synapse
@@ -39,7 +41,6 @@ HOSTILE = {
     ".exec rm -rf /": "not allowed",
     ".options wnflag=1": "wnflag is not allowed",
     ".option scale=0": "one positive length",
-    ".option scale=1n\n.option scale=2n": "one positive length|one length",
     "r1 a b 10kΩ": "plain ASCII",
     "u1 a b sub": "begins with X",
     ".tran 1n 1u": "not allowed",
@@ -129,3 +130,42 @@ def test_relative_includes_start_at_the_cell_itself(tmp_path: Path) -> None:
     assert admit(cell.read_text(), [tmp_path], cell).text == "r1 a b 1k\n"
     with pytest.raises(InputError, match="is not a file"):
         admit(cell.read_text(), [tmp_path])
+
+
+def test_what_tools_add_around_a_cell_is_left_out_and_kept_note_of(tmp_path: Path) -> None:
+    cell = tmp_path / "cell.spice"
+    (tmp_path / "core.spice").write_bytes(b"* 5 \xb5m wide\n.subckt core\ta b\nr1\ta\tb 1k\n.ends\n.save all\n.end\n")
+    cell.write_text(
+        ".include core.spice\n.option savecurrents reltol=1e-4\n.param off=0 kept=2\n.param off=1\n.lib /pdk/all.lib tt\n"
+        ".print v(a)\n.plot v(a)\n.meas tran x max v(a)\n.option scale = 5n\n"
+    )
+    brought = Brought(lambda file: file.endswith("all.lib"), frozenset({"off"}))
+    admitted = admit(cell.read_text(), [tmp_path], cell, brought)
+    assert admitted.text == ".subckt core a b\nr1 a b 1k\n.ends\n.param kept=2\n"
+    assert [(Path(card.source).name, card.line) for card in admitted.left_out] == [
+        ("core.spice", 5), *(("cell.spice", line) for line in (2, 3, 4, 5, 6, 7, 8))
+    ]  # fmt: skip
+    assert admitted.scale_m == 5e-9
+
+
+def test_sizes_are_counted_in_one_length() -> None:
+    assert admit(".option scale=1u\n.option scale=1e-6\n", []).scale_m == 1e-6
+    with pytest.raises(InputError, match="netlist:2: scale: must be one positive length"):
+        admit(".option scale=1u\n.option scale=1n\n", [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_netlist_is_read_in_the_encoding_it_has(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "cell.spice"
+    path.write_bytes("* 5 µm\nr1 a b 1k ; 100 kµ\n".encode(encoding))
+    assert admit(netlist_text(path), []).text == "r1 a b 1k\n"
+    path.write_bytes(b"\x7fELF\x00\x01")
+    with pytest.raises(InputError, match="is not text"):
+        netlist_text(path)
+
+
+def test_the_header_that_an_export_comments_out_is_one_unless_the_file_has_it() -> None:
+    top = "**.subckt top a b\n*+ c $ pins\n*.ipin a\nr1 a b 1k\n**.ends\n"
+    assert admit(top, []).text == ".subckt top a b c\nr1 a b 1k\n.ends\n"
+    both = ".subckt top a b\nr1 a b 1k\n.ends\n**.subckt top a b\n"
+    assert admit(both, []).text == ".subckt top a b\nr1 a b 1k\n.ends\n"
