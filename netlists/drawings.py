@@ -59,7 +59,7 @@ def _network(cells: Cells, inputs: int, layers: Mapping[str, int]) -> str:
             sheet.arrow((x, y), (x + 0.7, y))
             sheet.text((x + 0.9, y), f"spike {number}", "left")
     _legend(sheet, cells, (max(right, left + 2.9) + 3.2, 1.9))
-    _phases(sheet, list(layers), outputs[-1][1] - 1.4)
+    _phases(sheet, list(layers), outputs[-1][1] - 2.2)
     return sheet.svg()
 
 
@@ -102,7 +102,7 @@ def _layer(
         for x in drawn:
             sheet.box((x - half, y - half), (x + half, y + half))
         sheet.box((neuron, y - half_height), (neuron + width, y + half_height), f"neuron {number}")
-    sheet.text(((columns[0] + columns[-1]) / 2, rows[-1] - 0.8), f"{name} layer: {size} neurons", "center")
+    sheet.text(((columns[0] + columns[-1]) / 2, rows[-1] - 0.8), f"{name}: {size} neurons", "center")
     return [(neuron + width, y) for y in rows]
 
 

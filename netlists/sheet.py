@@ -6,8 +6,10 @@ supply.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from netlists.process import Process, Role
 from netlists.section import FetSize
@@ -27,7 +29,10 @@ _FONT_SIZE = 13.0
 _LINE_PITCH = 0.44
 _LINE_WIDTH = 1.6
 _FONT = "Arial, Helvetica, sans-serif"
-_MARGIN = 0.3  # in drawing units: schemdraw estimates the width of text, and readers' fonts differ
+_MARGIN = 0.3  # in drawing units
+_WIDEST_CHARACTER = 0.225
+"""Mean width of a character in drawing units, in the widest of the fonts that stand in for `_FONT` (DejaVu Sans). schemdraw reckons
+with the narrowest: a drawing would cut off what is wider."""
 
 
 class Sheet:
@@ -109,11 +114,31 @@ class Sheet:
         self.text(((low[0] + high[0]) / 2, (low[1] + high[1]) / 2), text, "center")
 
     def text(self, point: Point, text: str, align: Align) -> None:
-        from schemdraw.segments import SegmentText
+        self._drawing.add(_text_element()(text, align).theta(0).at(point))
 
-        element = self._elements.Element().theta(0).at(point)
-        element.segments.append(SegmentText((0, 0), text, align=(align, "center"), fontsize=_FONT_SIZE))
-        self._drawing.add(element)
+
+@functools.cache
+def _text_element() -> Callable[[str, Align], Any]:
+    """A class, made here because schemdraw is not imported before something is drawn."""
+    from schemdraw.elements import Element
+    from schemdraw.segments import BBox, SegmentText
+
+    class Text(Element):  # type: ignore[misc]
+        """Text that takes the room that it needs in the widest font."""
+
+        def __init__(self, text: str, align: Align) -> None:
+            super().__init__()
+            self.segments.append(SegmentText((0, 0), text, align=(align, "center"), fontsize=_FONT_SIZE))
+            width = _WIDEST_CHARACTER * len(text)
+            self._start = {"left": 0.0, "center": -width / 2, "right": -width}[align]
+            self._end = self._start + width
+
+        def get_bbox(self, transform: bool = False, includetext: bool = True) -> Any:
+            found = super().get_bbox(transform, includetext)
+            x = self.transform.transform((0, 0))[0] if transform else 0.0
+            return BBox(min(found.xmin, x + self._start), found.ymin, max(found.xmax, x + self._end), found.ymax)
+
+    return Text
 
 
 def volts(level: float | tuple[float, float]) -> str:

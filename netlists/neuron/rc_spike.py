@@ -113,17 +113,17 @@ class RcSpikeNeuron(NeuronCell[RcSpikeSection]):
 
     def _draw_membrane_side(self, sheet: Sheet) -> None:
         """Reset gate, capacitors and discharger."""
-        h, base, tail, d = FET_HEIGHT, 0.9, -1.75, self.dimensions
+        h, base, tail, d = FET_HEIGHT, 0.9, -2.1, self.dimensions
         sheet.port((-0.7, 0), "", "left")
         sheet.text((-0.7, 0.35), "membrane", "left")
-        sheet.wire((-0.7, 0), (8.4, 0))
+        sheet.wire((-0.7, 0), (10.4 - FET_REACH, 0))
         sheet.fet("reset_n", Role.NMOS, d.reset_nmos, (1.7, base + h), "left", "reset")
-        sheet.fet("reset_p", Role.PMOS, d.reset_pmos, (5.8, base + h), "right", "reset_bar")
-        for x in (1.7, 5.8):
+        sheet.fet("reset_p", Role.PMOS, d.reset_pmos, (6.8, base + h), "right", "reset_bar")
+        for x in (1.7, 6.8):
             sheet.wire((x, base), (x, 0))
-        sheet.wire((1.7, base + h), (5.8, base + h))
-        sheet.wire((3.75, base + h), (3.75, base + h + 0.7))
-        sheet.port((3.75, base + h + 0.7), "rest", "right")
+        sheet.wire((1.7, base + h), (6.8, base + h))
+        sheet.wire((4.25, base + h), (4.25, base + h + 0.7))
+        sheet.port((4.25, base + h + 0.7), "rest", "right")
         width, length = d.membrane_capacitor_um
         sheet.capacitor("membrane", f"{width:g} × {length:g} um", (0.1, 0), (0.1, -1.5))
         sheet.ground((0.1, -1.5))
@@ -131,15 +131,15 @@ class RcSpikeNeuron(NeuronCell[RcSpikeSection]):
             sheet.capacitor("wire", f"{d.wire_capacitance_f * 1e15:g} fF", (3.9, 0), (3.9, -1.5), "layout")
             sheet.ground((3.9, -1.5))
             sheet.dot((3.9, 0))
-        sheet.wire((6.7, 0), (6.7, tail))
-        sheet.fet("discharger", Role.NMOS, d.discharger, (6.7, tail), "left", "discharger_bias", volts(d.discharger_bias_v))
-        sheet.fet("discharger_switch", Role.NMOS, d.discharger_switch, (6.7, tail - h), "left", "phase")
-        sheet.ground((6.7, tail - 2 * h))
-        sheet.dot((0.1, 0), (1.7, 0), (5.8, 0), (6.7, 0), (3.75, base + h))
+        sheet.wire((7.9, 0), (7.9, tail))
+        sheet.fet("discharger", Role.NMOS, d.discharger, (7.9, tail), "left", "discharger_bias", volts(d.discharger_bias_v))
+        sheet.fet("discharger_switch", Role.NMOS, d.discharger_switch, (7.9, tail - h), "left", "phase")
+        sheet.ground((7.9, tail - 2 * h))
+        sheet.dot((0.1, 0), (1.7, 0), (6.8, 0), (7.9, 0), (4.25, base + h))
 
     def _draw_sensing_side(self, sheet: Sheet) -> None:
         """Starved sensing inverter, output clear and driver."""
-        h, x, clear, low, driver, d = FET_HEIGHT, 9.8, 12.9, -1.6, 14.0, self.dimensions
+        h, x, clear, low, driver, d = FET_HEIGHT, 10.4, 13.7, -1.6, 15.4, self.dimensions
         sheet.supply((x, 0.4 + 3 * h))
         sheet.fet("pullup", Role.PMOS, d.pullup, (x, 0.4 + 3 * h), "left", "pullup_bias", volts(d.pullup_bias_v))
         sheet.fet("header", Role.PMOS, d.header, (x, 0.4 + 2 * h), "left", "phase_bar")
@@ -149,7 +149,7 @@ class RcSpikeNeuron(NeuronCell[RcSpikeSection]):
         sheet.ground((x, -0.4 - h))
         sheet.wire(upper, lower)
         sheet.wire((x, 0), (driver, 0))
-        sheet.text((x + 1.3, 0.3), "out", "center")
+        sheet.text((x + 2.4, 0.3), "out", "center")
         sheet.wire((clear, 0), (clear, low))
         sheet.fet("output_clear", Role.NMOS, d.output_clear, (clear, low), "left", "reset")
         sheet.ground((clear, low - h))
@@ -159,7 +159,7 @@ class RcSpikeNeuron(NeuronCell[RcSpikeSection]):
     @staticmethod
     def _draw_driver_box(sheet: Sheet, low: Point) -> None:
         """The neuron's call of the spike driver."""
-        (x, y), width = low, 2.7
+        (x, y), width = low, 2.4
         sheet.box(low, (x + width, y + 2.4))
         sheet.lines((x + width / 2, y + 1.2), "center", "driver", "spike_driver")
         sheet.wire((x - 0.5, y + 1.9), (x, y + 1.9))

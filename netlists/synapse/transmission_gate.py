@@ -33,7 +33,7 @@ class TransmissionGateSynapse(ResistorSynapse[TransmissionGateSection]):
         return cell
 
     def draw(self, sheet: Sheet) -> None:
-        h, apart, reach, d = FET_HEIGHT, 11.5, 4.2, self.dimensions
+        h, apart, reach, d = FET_HEIGHT, 11.2, 4.2, self.dimensions
         for x, towards_rail in ((0.0, -1), (apart, 1)):
             middle, near, far = x + reach / 2, towards_rail * h / 2, towards_rail * 2 * h
             sheet.fet("n_switch", Role.NMOS, d.nmos, (x, h / 2), "left", "spike")

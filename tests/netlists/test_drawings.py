@@ -21,7 +21,7 @@ from netlists.synapse.resistive import ResistiveSynapse
 from sky130_models.process import SKY130
 
 DESIGNS = Path(__file__).parents[2] / "designs"
-LAYERS = {"hidden": 5, "output": 5}
+LAYERS = {"layer 1": 5, "layer 2": 5}
 NETLIST_PINS = {"membrane": "m", "spike": "s", "bias_n": "n", "bias_p": "p", "supply": "vdd"}
 
 
@@ -145,7 +145,7 @@ def boxes(svg: str) -> tuple[int, int]:
 def test_a_network_has_fifty_synapses_and_ten_neurons_and_its_layers_run_one_phase_apart() -> None:
     svg = drawings(cells("current_source"), 5, LAYERS)["network"]
     assert words(svg).count("neuron ") == 10
-    assert "hidden reset accumulation firing reset output reset reset accumulation firing" in words(svg)
+    assert "layer 1 reset accumulation firing reset layer 2 reset reset accumulation firing" in words(svg)
     squares, others = boxes(svg)
     assert squares == 50 + 1
     assert others >= 10 + 1 + 9  # neurons, drivers, the input window and eight phases
@@ -153,18 +153,47 @@ def test_a_network_has_fifty_synapses_and_ten_neurons_and_its_layers_run_one_pha
 
 @pytest.mark.parametrize(("inputs", "hidden", "outputs"), [(5, 4, 3), (3, 6, 2), (6, 1, 6)])
 def test_layers_are_as_large_as_in_the_design(inputs: int, hidden: int, outputs: int) -> None:
-    svg = drawings(cells("current_source"), inputs, {"hidden": hidden, "output": outputs})["network"]
+    svg = drawings(cells("current_source"), inputs, {"layer 1": hidden, "layer 2": outputs})["network"]
     assert boxes(svg)[0] == inputs * hidden + hidden * outputs + 1
     assert words(svg).count("neuron ") == hidden + outputs
-    assert f"hidden layer: {hidden} neurons" in words(svg) and f"spike {outputs - 1}" in words(svg)
+    assert f"layer 1: {hidden} neurons" in words(svg) and f"spike {outputs - 1}" in words(svg)
     assert f"{inputs} × spike_driver" in words(svg)
 
 
 def test_of_a_large_layer_the_first_neurons_and_the_last_are_drawn() -> None:
     assert MOST_LINES == 6
-    drawn = words(svg := drawings(cells("current_source"), 64, {"hidden": 48, "output": 10})["network"])
+    drawn = words(svg := drawings(cells("current_source"), 64, {"layer 1": 48, "layer 2": 10})["network"])
     assert [f"neuron {k}" in drawn for k in (0, 2, 3, 46, 47)] == [True, True, False, False, True]
-    assert "inputs 0 … 63" in drawn and "64 × spike_driver" in drawn and "hidden layer: 48 neurons" in drawn
+    assert "inputs 0 … 63" in drawn and "64 × spike_driver" in drawn and "layer 1: 48 neurons" in drawn
     assert boxes(svg)[0] == 2 * 4 * 4 + 1
     three = words(drawings(cells("current_source"), 4, {"a": 2, "b": 2, "c": 2})["network"])
     assert "c reset reset reset accumulation firing" in three
+
+
+def texts(svg: str) -> list[tuple[str, float, float, float]]:
+    """Every text of a drawing with its left, right and height, as wide as the widest font that stands in for Arial makes it."""
+    from matplotlib import font_manager
+    from PIL import ImageFont
+
+    wide = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 130)  # ten times the size, for its rounding
+    found = []
+    for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
+        text = "".join(element.itertext()).strip()
+        width, x = wide.getlength(text) / 10, float(element.attrib["x"])
+        left = x - {"start": 0.0, "middle": width / 2, "end": width}[element.attrib["text-anchor"]]
+        found.append((text, left, left + width, float(element.attrib["y"])))
+    return found
+
+
+@pytest.mark.parametrize("file", ["iris_5_5_5.toml", "iris_5_6_6_3.toml", "iris_5_5_5_gf180.toml", "iris_5_5_5_resistive.toml"])
+def test_no_text_is_cut_off_and_none_lies_on_another(file: str) -> None:
+    design = load_design(DESIGNS / file)
+    layers = {f"layer {k}": neurons for k, neurons in enumerate(design.network.layers, 1)}
+    for name, svg in drawings(cells_of(design), design.network.inputs, layers).items():
+        start, _, width, _ = map(float, ET.fromstring(svg).attrib["viewBox"].split())
+        drawn = texts(svg)
+        for text, left, right, _ in drawn:
+            assert start <= left and right <= start + width, f"{name}: {text!r} is cut off"
+        for k, (text, left, right, y) in enumerate(drawn):
+            for other, its_left, its_right, its_y in drawn[k + 1 :]:
+                assert abs(y - its_y) > 9.0 or right < its_left or its_right < left, f"{name}: {text!r} lies on {other!r}"
