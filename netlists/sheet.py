@@ -31,8 +31,8 @@ _LINE_WIDTH = 1.6
 _FONT = "Arial, Helvetica, sans-serif"
 _MARGIN = 0.3  # in drawing units
 _WIDEST_CHARACTER = 0.225
-"""Mean width of a character in drawing units, in the widest of the fonts that stand in for `_FONT` (DejaVu Sans). schemdraw reckons
-with the narrowest: a drawing would cut off what is wider."""
+"""Mean width of a character, in drawing units, in the widest of the fonts that stand in for `_FONT` (DejaVu Sans). schemdraw
+reckons with the narrowest: a drawing would cut off what is wider."""
 
 
 class Sheet:
