@@ -36,6 +36,7 @@ class Project:
         out: the run directory; runs/<name of the design> where None.
         samples: test samples to simulate, instead of validation.samples of the design.
         dies: mismatch dies to simulate, instead of validation.mismatch_dies.
+        judge: a second simulator ("vacask"), instead of validation.judge.
         jobs: simulator processes; one per processor where None.
         scheduler: address of a Dask scheduler that simulates instead.
         progress: show a bar on the terminal.
@@ -63,6 +64,7 @@ class Project:
         *,
         samples: int | None = None,
         dies: int | None = None,
+        judge: str | None = None,
         jobs: int | None = None,
         scheduler: str = "",
         progress: bool = False,
@@ -70,7 +72,7 @@ class Project:
         self.file = Path(design)
         self.design: Design = load_design(self.file)
         self.directory = Path(out) if out is not None else Path("runs") / self.design.name
-        self._asked: dict[str, Any] = {"samples": samples, "dies": dies, "jobs": jobs, "scheduler": scheduler}
+        self._asked: dict[str, Any] = {"samples": samples, "dies": dies, "judge": judge, "jobs": jobs, "scheduler": scheduler}
         self._progress = progress
 
     def __repr__(self) -> str:

@@ -51,7 +51,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that `cosim run` needs, each on its own, so that one gap does not hide the next."""
-    return [_python(), *_packages(), _simulator(), *_device_models(), *_extensions(), _paper(), _cache()]
+    return [_python(), *_packages(), _simulator(), _second_judge(), *_device_models(), *_extensions(), _paper(), _cache()]
 
 
 def _python() -> Finding:
@@ -78,6 +78,21 @@ def _simulator() -> Finding:
         return Finding("libngspice", True, f"ngspice {ngspice_version()}")
     except CosimError as error:
         return Finding("libngspice", False, str(error), LIBRARIES["libngspice"])
+
+
+def _second_judge() -> Finding:
+    """Whether the other simulator is there, and starts."""
+    from cosim.errors import CosimError
+    from cosim.judge import EXTRA, Vacask
+    from cosim.simulator import Deck, OperatingPoint
+
+    divider = Deck("divider", "v1 a 0 1\nr1 a b 1k\nr2 b 0 1k", "", OperatingPoint(), ("v(b)",))
+    try:
+        judge = Vacask(jobs=1, timeout_s=60.0)
+        judge.run(divider)
+        return Finding("second judge", True, judge.version, optional=True)
+    except CosimError as error:
+        return Finding("second judge", False, str(error), f"pip install 'cosim[{EXTRA}]'", optional=True)
 
 
 def _device_models() -> Iterator[Finding]:

@@ -19,6 +19,9 @@ Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Simulator proce
 Scheduler = Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send simulations to.")]
 Samples = Annotated[int | None, typer.Option("--samples", help="Test samples to simulate, instead of validation.samples.")]
 Dies = Annotated[int | None, typer.Option("--dies", help="Mismatch dies to simulate, instead of validation.mismatch_dies.")]
+Judge = Annotated[
+    str | None, typer.Option("--judge", metavar="NAME", help="A second simulator (vacask), instead of validation.judge.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else to standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Where there is no terminal: a log line every few seconds.")]
 
@@ -36,6 +39,7 @@ class StageOptions:
     scheduler: Scheduler = ""
     samples: Samples = None
     dies: Dies = None
+    judge: Judge = None
     as_json: AsJson = False
     verbose: Verbose = False
 

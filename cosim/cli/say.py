@@ -21,6 +21,7 @@ HEADLINE = (
     ("output spike-time error, conventional", "validation.conventional.output_spike_rmse_s", 1e9, "ns"),
     ("conventional / ODE-aware", "validation.error_ratio", 1.0, ""),
     ("numerical error of the validation", "validation.numerical_error_s", 1e9, "ns"),
+    ("against the second simulator", "validation.second_judge_rmse_s", 1e9, "ns"),
     ("test accuracy, model", "training.test_accuracy", 100.0, "%"),
     ("test accuracy, circuit", "circuit.test_accuracy", 100.0, "%"),
     ("time, all stages", "time.total_s", 1.0, "s"),

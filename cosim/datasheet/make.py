@@ -260,6 +260,6 @@ def _record(maker: _Maker, pvt: PvtResult, result: DatasheetResult) -> dict[str,
         "dies": maker.asked.dies, "models": f"{bench.pdk.model_set} from {bench.pdk.source}",
         "model_library_sha256": bench.model_digest, "own": str(maker.own), "statistics": statistics_of(process),
         "remarks": "; ".join(maker.remarks),
-        "ngspice": maker.pool.ngspice_version, "versions": versions(), "git_revision": git_revision(),
+        "ngspice": maker.pool.version, "versions": versions(), "git_revision": git_revision(),
         "phase_s": design.timing.phase_s,
     }  # fmt: skip

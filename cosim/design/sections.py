@@ -123,6 +123,10 @@ class Validation(Section):
     accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2, description="samples repeated at a tenth of reltol: the numerical error"
     )
+    judge: Literal["none", "vacask"] = Field(
+        default="none", description="a second simulator, which repeats samples too (`pip install 'cosim[judge]'`)"
+    )
+    judge_samples: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="samples that it repeats, the first ones")
     gain_search: GainSearch = GainSearch()
 
 

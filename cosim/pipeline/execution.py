@@ -56,7 +56,7 @@ def run_stage(space: Workspace, stage: Stage) -> None:
         "outputs_sha256": outputs_digest(space, stage),
         "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
         **({"git_revision": revision} if (revision := provenance.git_revision()) else {}),
-        **(tools(space.design) if simulates else {}),
+        **(tools(space.design, stage) if simulates else {}),
     }
     _record(space, stage, metrics, record)
     space.monitor.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,15 +30,16 @@ class Request:
     scheduler: str = ""
     samples: int | None = None
     dies: int | None = None
+    judge: str | None = None
     pdf: bool = True
     weights: Path | None = None
     hardware: Path | None = None
     command: str = ""
 
     @property
-    def overrides(self) -> dict[str, int]:
+    def overrides(self) -> dict[str, int | str]:
         """Fields of [validation] that the command line sets."""
-        asked = {"samples": self.samples, "mismatch_dies": self.dies}
+        asked = {"samples": self.samples, "mismatch_dies": self.dies, "judge": self.judge}
         return {key: value for key, value in asked.items() if value is not None}
 
     @property
@@ -60,7 +62,7 @@ class Request:
 
     def design_text(self) -> bytes:
         """The design file, and as comments what the command line changed."""
-        comments = [f"# on the command line: validation.{key} = {value}\n" for key, value in self.overrides.items()]
+        comments = [f"# on the command line: validation.{key} = {json.dumps(value)}\n" for key, value in self.overrides.items()]
         return self.design_file.read_bytes() + "".join(comments).encode()
 
     def keep_brought(self, directory: RunDirectory, design: Design) -> None:

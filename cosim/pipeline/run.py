@@ -31,6 +31,7 @@ def run(
     scheduler: str = "",
     samples: int | None = None,
     dies: int | None = None,
+    judge: str | None = None,
     pdf: bool = True,
     weights: Path | str | None = None,
     hardware: Path | str | None = None,
@@ -45,7 +46,7 @@ def run(
         until: the last stage. "report" makes the datasheet on its way where the design asks for one; "datasheet" makes it always.
         jobs: simulator processes; one per processor where None.
         scheduler: address of a Dask cluster that simulates instead.
-        samples, dies: instead of validation.samples and validation.mismatch_dies of the design.
+        samples, dies, judge: instead of validation.samples, validation.mismatch_dies and validation.judge of the design.
         pdf: also write report.pdf and datasheet.pdf.
         weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none.
         hardware: hardware.json from elsewhere; the run directory keeps it and characterises nothing.
@@ -57,7 +58,18 @@ def run(
         CosimError: a stage could not give its result.
     """
     request = Request(
-        Path(design), _path(out), StageName(until), jobs, scheduler, samples, dies, pdf, _path(weights), _path(hardware), command
+        Path(design),
+        _path(out),
+        StageName(until),
+        jobs,
+        scheduler,
+        samples,
+        dies,
+        judge,
+        pdf,
+        _path(weights),
+        _path(hardware),
+        command,
     )
     with monitor or Monitor() as watching:
         return carry_out(request, watching)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from cosim.design.sections import Datasheet
+from cosim.design.sections import Datasheet, Validation
 from cosim.pipeline.closure import own_sources
 from cosim.pipeline.work import characterize, datasheet, map_weights, report, train, validate
 from cosim.runs.directory import DESIGN
@@ -43,8 +43,9 @@ class Stage:
     `needs` are the stages whose results it builds on; where one of them is not up to date, neither is this. `sections` is what of
     the design decides its result, `inputs` the files of the run directory; the code that decides it follows from the imports of
     the module that its work stands in. `metrics` are the prefixes of the metrics that it gives. `given` is the file that stands
-    in the place of its result where the run directory has it. A stage that `gathers` reads whatever the others have left. `asked`
-    says whether a design wants a stage that nothing needs; `check` refuses bad input before anything runs.
+    in the place of its result where the run directory has it. A stage that `gathers` reads whatever the others have left, and one
+    that `judges` has the second simulator that the design asks for. `asked` says whether a design wants a stage that nothing
+    needs; `check` refuses bad input before anything runs.
     """
 
     name: StageName
@@ -56,6 +57,7 @@ class Stage:
     needs: tuple[StageName, ...] = ()
     metrics: tuple[str, ...] = ()
     simulates: bool = False
+    judges: bool = False
     gathers: bool = False
     given: str = ""
     asked: Callable[[Design], bool] = lambda design: False
@@ -119,7 +121,7 @@ _SIMULATION_PACKAGES = ("PySpice", "platformdirs")
 _TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "numba")
 _PAGE_PACKAGES = ("jinja2", "matplotlib", "weasyprint")
 _VALIDATION_TABLES = tuple(
-    f"validation/{name}.parquet" for name in ("spikes", "membranes", "labels", "waveforms", "energy", "failures")
+    f"validation/{name}.parquet" for name in ("spikes", "membranes", "labels", "waveforms", "energy", "second_judge", "failures")
 )
 _TRAINED = ("hardware.json", "network.safetensors", "network.json")
 
@@ -162,7 +164,7 @@ STAGES = (
         validate.work,
         sections={
             **_CIRCUIT, "network": True,
-            "validation": {"samples", "mismatch_dies", "mismatch_samples", "mismatch_seed", "accuracy_samples"},
+            "validation": _but(Validation, "gain_search"),
         },
         inputs=(*_TRAINED, "mapping.parquet"),
         outputs=(*_VALIDATION_TABLES, "netlist"),
@@ -170,6 +172,8 @@ STAGES = (
         needs=(StageName.MAP,),
         metrics=("validation.", "circuit.", "energy."),
         simulates=True,
+        judges=True,
+        check=validate.check,
     ),
     Stage(
         StageName.DATASHEET,

@@ -234,6 +234,10 @@ TABLES: Mapping[str, Table] = {
         "one source in one sample", MAPPING, SAMPLE, text("source", "what supplies it"),
         number("energy_j", "J", "energy of one inference, all layers, the resets included"),
     ),
+    "validation/second_judge": _validation(
+        "one neuron in one sample that a second simulator repeated", SAMPLE, LAYER, NEURON,
+        number("circuit_spike_s", "s", f"{SPIKE} in ngspice"), number("judge_spike_s", "s", f"{SPIKE} in the second simulator"),
+    ),
     "validation/gain_search": _validation(
         "one point of the conventional gain search",
         number("gain_plus", "", "factor on positive weights"), number("gain_minus", "", "factor on negative weights"),

@@ -14,10 +14,10 @@ from cosim.simulator.workers import WorkerPool
 
 
 class Pool(Protocol):
-    """What makes outcomes of points: processes of this machine (`WorkerPool`) or of a cluster (`ClusterPool`)."""
+    """What makes outcomes of points: ngspice in processes of this machine (`WorkerPool`) or of a cluster, or another program."""
 
     @property
-    def ngspice_version(self) -> str:
+    def version(self) -> str:
         """What the points are simulated with. Raises `SimulationError` if there is none."""
         ...
 
@@ -69,7 +69,7 @@ def _unknown(
     for index, point in enumerate(points):
         key = ""
         if store is not None:
-            key = store.key(point, pool.ngspice_version)
+            key = store.key(point, pool.version)
             if (row := store.get(key)) is not None:
                 known.append(Outcome(point=point, row=row, error=None, cached=True, index=index))
                 continue

@@ -47,7 +47,7 @@ class ClusterPool:
         self._timeout_s = timeout_s
         self._address = address
         self._wait_for_a_worker(say)
-        self.ngspice_version = self._agreed()
+        self.version = self._agreed()
 
     def __enter__(self) -> ClusterPool:
         return self
@@ -63,7 +63,7 @@ class ClusterPool:
         size = 1
         futures = distributed.as_completed(loop=self._client.loop)
         chunks: dict[Any, Chunk] = {}
-        agreed = (SIMULATOR_VERSION, self.ngspice_version)
+        agreed = (SIMULATOR_VERSION, self.version)
 
         def send() -> None:
             room = CHUNKS_AHEAD * max(1, sum(self._client.nthreads().values())) - len(chunks)

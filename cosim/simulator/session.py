@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
+from cosim.simulator.completeness import check_complete
 from cosim.simulator.deck import SETTINGS, Analysis, DcSweep, Deck, OperatingPoint, Start, Transient, flat_deck, started
 from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
@@ -236,7 +237,7 @@ class NgspiceSession:
         plot = ffi.string(self._shared._ngspice_shared.ngSpice_CurPlot()).decode()
         vectors = {name: self._vector(plot, name) for name in deck.save}
         axis = self._axis(plot, deck.analysis, len(next(iter(vectors.values()))))
-        _check_complete(deck.analysis, axis, vectors)
+        check_complete(deck.analysis, axis, vectors)
         return Waveforms(axis, vectors, _outer_axis(deck.analysis), start)
 
     def _axis(self, plot: str, analysis: Analysis, points: int) -> FloatArray:
@@ -336,19 +337,3 @@ def _outer_axis(analysis: Analysis) -> FloatArray | None:
         return None
     outer = analysis.outer
     return np.repeat(outer.start + outer.step * np.arange(outer.points), analysis.points)
-
-
-def _check_complete(analysis: Analysis, axis: FloatArray, vectors: dict[str, FloatArray]) -> None:
-    """A run that does not converge returns code 0 and what it had until then."""
-    for name, values in vectors.items():
-        if len(values) != len(axis):
-            raise SimulationError(Reason.PARTIAL, f"{name} has {len(values)} points, its axis {len(axis)}")
-        if not np.isfinite(values).all():
-            raise SimulationError(Reason.NOT_FINITE, f"{name} is not finite")
-    match analysis:
-        case Transient(stop_s=stop) if abs(axis[-1] - stop) > 1e-9 * stop:
-            raise SimulationError(Reason.PARTIAL, f"ended at {axis[-1]:.6g} s of {stop:.6g} s")
-        case DcSweep(points=inner, outer=outer) if len(axis) != inner * (outer.points if outer else 1):
-            raise SimulationError(Reason.PARTIAL, f"{len(axis)} of {inner * (outer.points if outer else 1)} points of the sweep")
-        case OperatingPoint() if len(axis) != 1:
-            raise SimulationError(Reason.PARTIAL, f"{len(axis)} points instead of one operating point")

@@ -123,9 +123,9 @@ class Store:
             self._database.execute(f"ALTER TABLE points ADD COLUMN {name} {_COLUMNS[name]}")
         self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    def key(self, point: Point, ngspice_version: str) -> str:
-        """SHA-256 of all that decides a row: the deck, the extraction with its arguments and version, ngspice, this room."""
-        parts = [point.deck.digest(), extractor_identity(point.extract), ngspice_version, str(SIMULATOR_VERSION)]
+    def key(self, point: Point, simulator: str) -> str:
+        """SHA-256 of all that decides a row: the deck, the extraction with arguments and version, the simulator, this room."""
+        parts = [point.deck.digest(), extractor_identity(point.extract), simulator, str(SIMULATOR_VERSION)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def get(self, key: str) -> Row | None:

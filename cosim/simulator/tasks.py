@@ -72,7 +72,7 @@ def serve(session: NgspiceSession, task: Task) -> Reply:
         extract = _loaded(task)
         waveforms = session.run(task.deck)
         spoiled = False
-        row = _extract(waveforms, task.deck, extract)
+        row = extracted(waveforms, task.deck, extract)
     except SimulationError as failure:
         error = failure
     return Reply(
@@ -106,7 +106,8 @@ def _loaded(task: Task) -> Extract:
     return extract
 
 
-def _extract(waveforms: Waveforms, deck: Deck, extract: Extract) -> Row:
+def extracted(waveforms: Waveforms, deck: Deck, extract: Extract) -> Row:
+    """What an extraction makes of waveforms, as it will come back from the store. Raises `SimulationError`."""
     try:
         return _plain(extract(waveforms))
     except SimulationError as error:

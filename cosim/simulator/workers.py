@@ -151,8 +151,8 @@ class WorkerPool:
         return self._version
 
     @property
-    def ngspice_version(self) -> str:
-        """The version that its workers use, by a worker if no one in this process has asked yet. Raises `SimulationError`."""
+    def version(self) -> str:
+        """ngspice's, which its workers use, by a worker if no one in this process has asked yet. Raises `SimulationError`."""
         return self._version or _heard_version.get(os.environ.get("NGSPICE_LIBRARY_PATH", "")) or self.start()
 
     def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
@@ -263,4 +263,4 @@ _heard_version: dict[str, str] = {}
 def ngspice_version() -> str:
     """The version of the ngspice library that simulations use, asked of a worker. Raises `SimulationError` if there is none."""
     with WorkerPool(jobs=1) as pool:
-        return pool.ngspice_version
+        return pool.version

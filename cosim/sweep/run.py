@@ -124,7 +124,7 @@ def run_sweep(
     result = measure(design, design_file, measurements, conditions, directory, pool, monitor, options)
     monitor.end()
     result.remarks = tuple(monitor.remarks)
-    _write(result, directory, options, len(conditions), design, pool.ngspice_version)
+    _write(result, directory, options, len(conditions), design, pool.version)
     return result
 
 

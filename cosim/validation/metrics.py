@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -73,12 +75,41 @@ def _energy_metrics(energy: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def numerical_error(runs: list[Run], judged: list[Run], spikes: str) -> dict[str, float]:
-    """RMS difference of the output spikes between the working and a ten times smaller tolerance; `spikes` names them in a row."""
+def numerical_metrics(runs: list[Run], judged: list[Run], seconds: pd.DataFrame, spikes: str) -> dict[str, float]:
+    """How sure the circuit's own spikes are: against a tenth of the tolerance, against another simulator, and both together.
+
+    Args:
+        runs, judged: as simulated for the validation, and more accurately.
+        seconds: `second_judge_table`; may be empty.
+        spikes: under what name a row holds the output spikes.
+    """
+    found = {**_numerical_error(runs, judged, spikes), **_second_judge_metrics(seconds)}
+    parts = ("validation.numerical_error_s", "validation.second_judge_rmse_s")
+    if all(name in found for name in parts):
+        found["validation.both_judges_error_s"] = math.hypot(*(found[name] for name in parts))
+    return found
+
+
+def _numerical_error(runs: list[Run], judged: list[Run], spikes: str) -> dict[str, float]:
+    """RMS difference of the output spikes between the working and a ten times smaller tolerance."""
     working = {run.sample: run.row for run in runs if run.mapping == ODE and run.die is None}
     pairs = [(run.row, working[run.sample]) for run in judged]
     differences = [fine[spikes] - row[spikes] for fine, row in pairs if fine is not None and row is not None]
     return {"validation.numerical_error_s": rms(np.concatenate(differences))} if differences else {}
+
+
+def _second_judge_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """RMS difference of the spikes between the two simulators, of the outputs and of every layer, and the largest."""
+    if not len(table):
+        return {}
+    table = table.assign(error_s=table.judge_spike_s - table.circuit_spike_s)
+    layers = {int(layer): rms(part.error_s) for layer, part in table.groupby("layer")}
+    return {
+        "validation.second_judge_rmse_s": layers[max(layers)],
+        **{f"validation.second_judge_layer_{layer}_rmse_s": value for layer, value in layers.items()},
+        "validation.second_judge_largest_s": float(table.error_s.abs().max()),
+        "validation.second_judge_samples": float(table["sample"].nunique()),
+    }
 
 
 def model_metrics(model: Evaluation) -> dict[str, float]:

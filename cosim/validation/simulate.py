@@ -7,7 +7,7 @@ circuit's. No spike counts as the end of the phase on both sides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cosim.bench.bench import Accuracy, Bench
 from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
 from cosim.mapping.network import MappedNetwork
-from cosim.simulator import Point
-from cosim.validation.metrics import error_metrics, model_metrics, numerical_error
+from cosim.simulator import Point, Pool
+from cosim.validation.metrics import error_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.tables import (
     CONVENTIONAL,
@@ -27,6 +27,7 @@ from cosim.validation.tables import (
     failure_table,
     label_table,
     membrane_table,
+    second_judge_table,
     spike_table,
     waveform_table,
 )
@@ -66,16 +67,19 @@ def validate(
     data: SpikeData,
     samples: int,
     dies: int,
+    second: Pool | None = None,
     progress: Callable[[str], None] = lambda _: None,
     rerun: str = "",
 ) -> Validation:
-    """Simulate the test samples with both mappings, mismatch dies of the ODE-aware one, and a few again more accurately.
+    """Simulate the test samples with both mappings, mismatch dies of the ODE-aware one, and a few again: more accurately,
+    and in another simulator.
 
     Args:
         cells, columns: of each layer.
         networks, mapped: by mapping, `ode` and `conventional`; networks in float64.
         samples: test samples, the first of `data`.
         dies: mismatch dies (device mismatch drawn by ngspice, process nominal).
+        second: another simulator, which repeats `validation.judge_samples` of the ODE-aware samples.
         rerun: the command that tries failed simulations again.
     """
     inputs = data.test_t[:samples].numpy()
@@ -86,18 +90,20 @@ def validate(
     judged, runs = _simulate(
         bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
     )
+    seconds = _second_opinion(bench, second, cells, mapped[ODE], inputs, progress)
     tables = {
         "spikes": spike_table(runs, models, columns),
         "membranes": membrane_table(runs, models, columns),
         "labels": label_table(runs, models, data, columns),
         "waveforms": waveform_table(runs, networks, models, inputs, columns),
         "energy": energy_table(runs),
+        "second_judge": second_judge_table(runs, seconds, len(columns)),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
     on_dies = data.test_t[: _samples_on_dies(bench, samples)]
     metrics = {
         **error_metrics(tables, columns[0].phase_s),
-        **numerical_error(runs, judged, output_spikes(len(columns))),
+        **numerical_metrics(runs, judged, tables["second_judge"], output_spikes(len(columns))),
         **model_metrics(models[ODE]),
         **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
         "validation.samples": float(samples),
@@ -105,6 +111,23 @@ def validate(
         "validation.failed_simulations": float(len(tables["failures"])),
     }
     return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
+
+
+def _second_opinion(
+    bench: Bench,
+    second: Pool | None,
+    cells: Sequence[Cells],
+    mapped: MappedNetwork,
+    inputs: FloatArray,
+    progress: Callable[[str], None],
+) -> list[Run]:
+    """The first samples again, as accurately as ngspice did them, in the other simulator."""
+    if second is None:
+        return []
+    samples = min(bench.design.validation.judge_samples, len(inputs))
+    progress(f"{samples} samples again, in the second simulator")
+    tasks = [_Task(mapped, sample, bench.working) for sample in range(samples)]
+    return _simulate(replace(bench, pool=second), cells, inputs, tasks)[0]
 
 
 def _samples_on_dies(bench: Bench, samples: int) -> int:

@@ -148,6 +148,18 @@ def energy_table(runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def second_judge_table(runs: list[Run], seconds: list[Run], layers: int) -> pd.DataFrame:
+    """One row per neuron and sample that both simulators did: the circuit's spike in ngspice and in the other (s)."""
+    first = {run.sample: run.row for run in runs if run.mapping == ODE and run.die is None}
+    frames = []
+    for run, row, layer in _layers_of(seconds, layers):
+        if (own := first[run.sample]) is not None:
+            spikes = f"{layer_name(layer)}_spike_s"
+            keys = {"sample": run.sample, "layer": layer, "neuron": np.arange(len(row[spikes]))}
+            frames.append(pd.DataFrame({**keys, "circuit_spike_s": own[spikes], "judge_spike_s": row[spikes]}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
 def failure_table(failures: list[Outcome], rerun: str) -> pd.DataFrame:
     """One row per simulation that failed: of which circuit and sample, condition, seed, reason, deck."""
     rows = [

@@ -108,14 +108,33 @@ def _verdict(run: Run, passed: int, judged: int) -> str:
         if firing and share
         else ""
     )
-    numerical = run.metric("validation.numerical_error_s")
-    doubt = f" The simulator's own error is {engineering(numerical, 's')}." if numerical is not None else ""
     failed = judged - passed
     outcome = "" if not judged else " All limits pass." if not failed else f" {failed} of {judged} limits do not pass."
     return (
         f"The trained ODE model predicts the output spikes of the transistor netlist to {engineering(run.metric(ODE), 's')} rms"
-        f"{samples}{comparison}, with every parameter taken from characterisation.{only}{doubt}{outcome}"
+        f"{samples}{comparison}, with every parameter taken from characterisation.{only}{_doubt(run)}{outcome}"
     )
+
+
+def _doubt(run: Run) -> str:
+    """Who judged the circuit's spikes, and how far apart the judges are."""
+    numerical = run.metric("validation.numerical_error_s")
+    second, both = run.metric("validation.second_judge_rmse_s"), run.metric("validation.both_judges_error_s")
+    said = f" The simulator's own error is {engineering(numerical, 's')}." if numerical is not None else ""
+    if second is not None:
+        judge, samples = _second_judge(run), number(run.metric("validation.second_judge_samples"))
+        said += (
+            f" A second simulator ({judge}), which starts from an operating point of its own, differs from ngspice by "
+            f"{engineering(second, 's')} on {samples} samples."
+        )
+    return said + (f" Both together: {engineering(both, 's')}." if both is not None else "")
+
+
+def _second_judge(run: Run) -> str:
+    """Its name and version, as the validation recorded it."""
+    stages = run.provenance.get("stages")
+    record = stages.get("validate") if isinstance(stages, dict) else None
+    return str(record.get("second_judge", MISSING)) if isinstance(record, dict) else MISSING
 
 
 def _circuit_accuracy(run: Run) -> float | None:

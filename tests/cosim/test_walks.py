@@ -47,7 +47,7 @@ def design() -> Design:
 class Backwards:
     """A pool that simulates nothing and answers the last point first, its seed in the current."""
 
-    ngspice_version = "none"
+    version = "none"
 
     def __init__(self) -> None:
         self.asked: list[Point] = []

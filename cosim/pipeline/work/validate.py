@@ -5,10 +5,18 @@ from __future__ import annotations
 from cosim.pipeline.workspace import Workspace
 
 
+def check(space: Workspace) -> None:
+    """Raises `InputError` for a second judge that is not installed, before anything runs."""
+    from cosim.judge import second_judge
+
+    second_judge(space.design.validation.judge)
+
+
 def work(space: Workspace) -> dict[str, float]:
     """Simulate the test samples; keep the decks of the first one for plain ngspice."""
     import pandas as pd
 
+    from cosim.judge import second_judge
     from cosim.mapping.network import mapped_networks
     from cosim.networks.training import in_double, load_networks, spike_data
     from cosim.pipeline.work.simulating import bench_of
@@ -25,7 +33,8 @@ def work(space: Workspace) -> dict[str, float]:
         cells = [bench.cells(column) for column in columns]
         result = validate(
             bench, cells, columns, load_networks(run.path), mapped, data,
-            design.validation.samples, design.validation.mismatch_dies, space.monitor.activity, space.command,
+            design.validation.samples, design.validation.mismatch_dies,
+            second_judge(design.validation.judge, space.jobs, design.accuracy.timeout_s), space.monitor.activity, space.command,
         )  # fmt: skip
         decks = example_decks(bench, cells, mapped, data)
     for name, table in result.tables.items():
