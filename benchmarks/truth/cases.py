@@ -23,10 +23,13 @@ from cosim.bench.bench import Bench
 from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design import load_design
 from cosim.errors import CosimError, InputRemark
+from cosim.silicon import files
 from cosim.simulator import simulate
 from training.errors import TrainingError
 
-FOLDER = Path(__file__).parents[2] / "tests" / "data" / "cases"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "tests" / "data" / "cases"
+DESIGN = ROOT / "designs" / "iris_5_5_5.toml"
 TOLERANCE = 1e-6
 """Relative, of what two spellings of one thing give."""
 
@@ -116,7 +119,15 @@ def _cell(case: Case, instead: str | None) -> Numbers:
     return {name: np.array([row[name] for row in rows]) for name in ("current_a", "lambda_per_v")}
 
 
-READERS: dict[str, Callable[[Case, str | None], Numbers]] = {"cell": _cell}
+def _measured(case: Case, instead: str | None) -> Numbers:
+    """The columns of a measured file."""
+    found = files.read(case.folder / (instead or "measured.csv"), load_design(DESIGN))
+    if isinstance(found, files.Waveform):
+        return {"time_s": found.trace.time_s, "membrane_v": found.trace.membrane_v}
+    return {name: getattr(found, name) for name in files.IV_COLUMNS}
+
+
+READERS: dict[str, Callable[[Case, str | None], Numbers]] = {"cell": _cell, "measured": _measured}
 
 
 def figures(quick: bool) -> Iterator[Figure]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from cosim.design.cell_nets import check_nets
 from cosim.design.cell_sizes import check_sizes, evaluated, rescaled
 from cosim.errors import InputError, InputRemark
-from cosim.simulator.netlist_cards import Card, netlist_text
+from cosim.simulator.netlist_cards import Card
 from cosim.simulator.netlist_guard import AdmittedNetlist, Brought, admit
+from cosim.texts import text_of
 from netlists.neuron import SUBCIRCUITS
 from netlists.process import ProcessSection
 from netlists.spice_text import FILE_CALLS, arguments
@@ -51,7 +52,7 @@ def admitted_cell(section: NetlistSection, folder: Path, process: ProcessSection
 
 def _text(path: Path) -> str:
     try:
-        return netlist_text(path)
+        return text_of(path)
     except OSError as error:
         raise InputError(f"synapse.file: {path} cannot be read: {error.strerror}; give the SPICE file of your cell") from error
 

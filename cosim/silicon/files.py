@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 import tomllib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,11 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from cosim.design import Design, explain
-from cosim.errors import InputError
+from cosim.errors import InputError, InputRemark
 from cosim.fits.membrane_model import ChargePulse, FloatArray, Spike, Trace
 from cosim.fits.waveform_fit import SynapseUnderTest
+from cosim.silicon.times import even_times
+from cosim.texts import text_of
 from netlists.section import Section
 
 IV_COLUMNS = ("sign", "bias_v", "membrane_v", "current_a")
@@ -31,6 +33,12 @@ FARTHEST_START = 0.3
 
 ALL_NOISE = 0.8
 """Share of a waveform's variance that its noise may make up."""
+
+OVERLOAD = 9e36
+"""From here on a number says that the instrument had none: 9.9e37, 9.91e37, 1e38."""
+
+_SEPARATORS = ",;\t "
+_WITH_DECIMAL_COMMA = ";\t"
 
 LARGEST_STEP = 10.0
 """A time step this many times the usual one is a gap."""
@@ -106,38 +114,61 @@ class Column:
 
 
 def read_columns(path: Path) -> dict[str, Column]:
-    """The columns of an I-V table or of a waveform; others may hold anything. Lines that start with # are comments.
+    """The columns of an I-V table or of a waveform; others may hold anything, and so may the lines before the column names.
 
+    Columns are separated by commas, semicolons, tabs or blanks; numbers may have a decimal comma where columns are not separated
+    by commas or blanks. Lines that start with # are comments. Lines with an instrument's overload are left out, which is told.
     Raises `InputError` for a file that is neither, and for a cell that is no number.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row) and not row[0].startswith("#")]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: is no CSV text: {error}") from error
+    separator, wanted, rows = _table(path)
+    names = [name.strip() for name in rows[0][1]]
     if len(rows) < 2:
         raise InputError(f"{path}: holds no data; it needs a line of column names and a line per point")
-    names = [name.strip() for name in rows[0][1]]
-    if len(names) == 1 and (other := re.search(r"[;\t]", names[0])):
-        raise InputError(
-            f"{path}: line {rows[0][0]}: columns are separated by {other[0]!r}; must be by commas, with a point in numbers"
-        )
-    wanted = next((kind for kind in (IV_COLUMNS, WAVEFORM_COLUMNS) if set(kind) <= set(names)), None)
-    if wanted is None:
-        kinds = f"an I-V table has {', '.join(IV_COLUMNS)}, a waveform {', '.join(WAVEFORM_COLUMNS)}"
-        raise InputError(f"{path}: columns: {', '.join(names)}; {kinds}")
     lines = tuple(line for line, _ in rows[1:])
-    return {name: Column(np.array(list(_numbers(path, name, names.index(name), rows[1:]))), lines) for name in wanted}
+    decimal_comma = separator in _WITH_DECIMAL_COMMA
+    found = {name: np.array(list(_numbers(path, name, names.index(name), rows[1:], decimal_comma))) for name in wanted}
+    good = np.all([np.abs(values) < OVERLOAD for values in found.values()], axis=0)
+    if not good.all():
+        overloaded = [lines[k] for k in np.flatnonzero(~good)]
+        warnings.warn(
+            f"{path}: left out for an instrument's overload: line {', '.join(map(str, overloaded))}", InputRemark, stacklevel=1
+        )
+    kept = tuple(line for line, is_good in zip(lines, good, strict=True) if is_good)
+    return {name: Column(values[good], kept) for name, values in found.items()}
 
 
-def _numbers(path: Path, name: str, k: int, rows: Sequence[tuple[int, list[str]]]) -> Iterator[float]:
+def _table(path: Path) -> tuple[str, tuple[str, ...], list[tuple[int, list[str]]]]:
+    """What separates the columns, the names of those to read, and numbered rows of words, from the column names on."""
+    try:
+        text = text_of(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    tried = {separator: _rows(path, text, separator) for separator in _SEPARATORS}
+    for separator, rows in tried.items():
+        for number, (_, row) in enumerate(rows):
+            names = {name.strip() for name in row}
+            if wanted := next((kind for kind in (IV_COLUMNS, WAVEFORM_COLUMNS) if set(kind) <= names), None):
+                return separator, wanted, rows[number:]
+    if len(tried[","]) < 2:
+        raise InputError(f"{path}: holds no data; it needs a line of column names and a line per point")
+    first = [name.strip() for name in max(tried.values(), key=lambda rows: len(rows[0][1]))[0][1]]
+    kinds = f"an I-V table has {', '.join(IV_COLUMNS)}, a waveform {', '.join(WAVEFORM_COLUMNS)}"
+    raise InputError(f"{path}: columns: {', '.join(first[:8])}; {kinds}; rename those that are meant")
+
+
+def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row) and not row[0].startswith("#")]
+    except csv.Error as error:
+        raise InputError(f"{path}: is no CSV text: {error}") from error
+
+
+def _numbers(path: Path, name: str, k: int, rows: Sequence[tuple[int, list[str]]], decimal_comma: bool) -> Iterator[float]:
     for line, row in rows:
         text = row[k].strip() if k < len(row) else ""
         try:
-            value = float(text)
+            value = float(text.replace(",", ".") if decimal_comma else text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -165,8 +196,8 @@ def _check_volts(path: Path, name: str, values: FloatArray, design: Design) -> N
 
 
 def _waveform(path: Path, columns: dict[str, Column], design: Design) -> Waveform:
-    time = columns["time_s"]
-    _check_time(path, time, design.timing.phase_s)
+    time = even_times(path, columns["time_s"].values, columns["time_s"].lines)
+    _check_time(path, Column(time, columns["time_s"].lines), design.timing.phase_s)
     _check_volts(path, "membrane_v", columns["membrane_v"].values, design)
     start, rest = float(columns["membrane_v"].values[0]), design.neuron.rest_v
     if abs(start - rest) > FARTHEST_START * design.process.supply_v:
@@ -177,12 +208,12 @@ def _waveform(path: Path, columns: dict[str, Column], design: Design) -> Wavefor
     stimulus_file = path.with_suffix(".toml")
     stimulus = _stimulus(stimulus_file)
     synapses = tuple(SynapseUnderTest(entry.name, entry.sign, entry.bias_v) for entry in stimulus.synapse)
-    spikes = tuple(_spike(stimulus_file, spike, synapses, time.values) for spike in stimulus.spike)
+    spikes = tuple(_spike(stimulus_file, spike, synapses, time) for spike in stimulus.spike)
     pulses = tuple(ChargePulse(entry.current_a, entry.start_s, entry.end_s) for entry in stimulus.charge)
     for pulse in pulses:
-        if not time.values[0] <= pulse.start_s < pulse.end_s <= time.values[-1]:
+        if not time[0] <= pulse.start_s < pulse.end_s <= time[-1]:
             raise InputError(f"{stimulus_file}: charge: start_s and end_s must rise, within the waveform's times")
-    trace = Trace(str(path), time.values, columns["membrane_v"].values, spikes, pulses)
+    trace = Trace(str(path), time, columns["membrane_v"].values, spikes, pulses)
     _check_moves(path, trace.membrane_v)
     return Waveform(str(path), trace, synapses, stimulus.capacitance_f)
 
@@ -202,9 +233,6 @@ def _check_time(path: Path, time: Column, phase_s: float) -> None:
     steps = np.diff(time.values)
     if len(steps) < 10:
         raise InputError(f"{path}: time_s: {len(steps) + 1} samples; a waveform needs more than ten")
-    if (steps <= 0).any():
-        line = time.lines[int(np.flatnonzero(steps <= 0)[0]) + 1]
-        raise InputError(f"{path}: line {line}: time_s: does not rise from the line before; sort the samples by time")
     span = float(time.values[-1] - time.values[0])
     if span > LONGEST_PHASES * phase_s:
         looks = min(TIME_UNITS, key=lambda unit: abs(math.log10(span / phase_s / TIME_UNITS[unit])))

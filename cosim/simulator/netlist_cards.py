@@ -1,15 +1,12 @@
-"""A user's netlist as logical lines, whatever wrote it: encodings, tabs, comments, the header that xschem comments out."""
+"""A user's netlist as logical lines, whatever wrote it: tabs, comments, the header that xschem comments out."""
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from cosim.errors import InputError
 
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLANKS = str.maketrans(dict.fromkeys("\t\f\v\xa0", " "))
 _COMMENT = ("*", "$", "//", "#")
 _END_OF_LINE_COMMENT = re.compile(r";.*|\s(?:\$|//)(?:\s.*)?$|\s\*\*FLOATING.*$")
@@ -37,24 +34,6 @@ class Card:
 
     def refuse(self, why: str) -> InputError:
         return InputError(f"{self.source}:{self.line}: {why}")
-
-
-def netlist_text(path: Path) -> str:
-    """The text of a netlist: UTF-8 or UTF-16 with or without its mark, else Latin-1, as older tools write their comments.
-
-    Raises `OSError` where it cannot be read, `InputError` where it is no text.
-    """
-    content = path.read_bytes()
-    if content.startswith(_UTF_16):
-        text = content.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("latin-1")
-    if "\0" in text:
-        raise InputError(f"{path}: is not text; give a SPICE netlist")
-    return text
 
 
 def cards_of(text: str, source: str) -> list[Card]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cosim.simulator.netlist_cards import Card, cards_of, netlist_text
+from cosim.simulator.netlist_cards import Card, cards_of
+from cosim.texts import text_of
 from netlists.spice_text import FILE_CALLS, arguments, assignments, library_section, spice_number
 
 # Fewest words of a card. No `a`: XSPICE code models start processes and read files.
@@ -148,7 +149,7 @@ class _Guard:
         if not path.is_file():
             raise card.refuse(f"{path} is not a file")
         try:
-            cards = cards_of(netlist_text(path), str(path))
+            cards = cards_of(text_of(path), str(path))
         except OSError as error:
             raise card.refuse(f"{path} cannot be read: {error}") from error
         section = library_section(cards, named[1]) if wanted > 1 else cards

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cosim.errors import InputError
 from cosim.simulator import admit
-from cosim.simulator.netlist_cards import netlist_text
 from cosim.simulator.netlist_guard import Brought
+from cosim.texts import text_of
 
 CELL = """\
 * a synapse
@@ -158,10 +158,10 @@ def test_sizes_are_counted_in_one_length() -> None:
 def test_a_netlist_is_read_in_the_encoding_it_has(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "cell.spice"
     path.write_bytes("* 5 µm\nr1 a b 1k ; 100 kµ\n".encode(encoding))
-    assert admit(netlist_text(path), []).text == "r1 a b 1k\n"
+    assert admit(text_of(path), []).text == "r1 a b 1k\n"
     path.write_bytes(b"\x7fELF\x00\x01")
     with pytest.raises(InputError, match="is not text"):
-        netlist_text(path)
+        text_of(path)
 
 
 def test_the_header_that_an_export_comments_out_is_one_unless_the_file_has_it() -> None:
