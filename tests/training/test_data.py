@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import pickle
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from training.data import DataFileError, SpikeData, digits, iris, load
+from training.data import DataFileError, SpikeData, digits, files, iris, load
 from training.data import download as downloads
 from training.data.augmentation import augment, flipped, rotated, shifted
 from training.data.spikes import held_out, reduced
@@ -105,6 +107,58 @@ def test_files_that_are_not_what_they_should_be_are_one_line(fashion: Path, tmp_
         load("fashion-mnist", tmp_path / "none")
     with pytest.raises(DataFileError, match=r"'imagenet' is unknown; there are iris, wine, digits, mnist"):
         load("imagenet")
+
+
+def _renamed(folder: Path, change: Callable[[Path], None]) -> None:
+    for path in sorted(folder.iterdir()):
+        change(path)
+
+
+def _dotted(path: Path) -> None:
+    path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+
+
+def _in_a_folder_of_its_name(path: Path) -> None:
+    moved = path.rename(path.with_name("moved"))
+    path.mkdir()
+    moved.rename(path / path.name)
+
+
+def _unpacked_by_the_browser(path: Path) -> None:
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.decompress(path.read_bytes()))
+
+
+@pytest.mark.parametrize("change", [_dotted, _in_a_folder_of_its_name, _unpacked_by_the_browser])
+def test_official_files_are_found_as_archives_and_browsers_leave_them(fashion: Path, change: Callable[[Path], None]) -> None:
+    before = load("fashion-mnist", fashion)
+    for path in (fashion / "fashion-mnist").glob("*.gz") if change is _in_a_folder_of_its_name else ():
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    _renamed(fashion / "fashion-mnist", change)
+    after = load("fashion-mnist", fashion)
+    assert torch.equal(before.train_t, after.train_t) and torch.equal(before.test_labels, after.test_labels)
+
+
+def test_a_known_file_of_another_set_is_refused(fashion: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = fashion / "fashion-mnist" / "t10k-labels-idx1-ubyte"
+    digest = hashlib.md5(labels.read_bytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setitem(files.KNOWN_CONTENTS, digest, "fashion-mnist")
+    assert len(load("fashion-mnist", fashion).test_labels) == 5
+    with pytest.raises(DataFileError, match=r"t10k-labels-idx1-ubyte: is a file of fashion-mnist, not of mnist; name that set"):
+        load("mnist", labels.parent)
+
+
+def test_cifar_as_a_pickle_is_named_and_not_opened(tmp_path: Path) -> None:
+    class Runs:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "was_run",))
+
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(pickle.dumps(Runs()))
+    with pytest.raises(DataFileError, match=r"data_batch_1: is of the Python version .* get cifar-10-binary\.tar\.gz"):
+        load("cifar-10", tmp_path)
+    assert not (tmp_path / "was_run").exists()
 
 
 def test_a_truncated_cifar_batch_is_one_line(cifar: Path) -> None:

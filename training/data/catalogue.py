@@ -90,8 +90,9 @@ def _set_folder(folder: Path, name: str) -> Path:
 
 
 def _images(name: str, folder: Path) -> SpikeData:
-    read = read_cifar_set if name == "cifar-10" else read_idx_set
-    (train, train_labels), (test, test_labels) = read(folder, "train"), read(folder, "test")
+    (train, train_labels), (test, test_labels) = (
+        read_cifar_set(folder, part) if name == "cifar-10" else read_idx_set(folder, part, name) for part in ("train", "test")
+    )
     if train.shape[1:] != test.shape[1:]:
         raise DataFileError(
             f"{folder}: training images are {train.shape[1:]}, test images {test.shape[1:]}; one set is another's"

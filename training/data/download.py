@@ -6,7 +6,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.files import CIFAR_TEST, CIFAR_TRAIN, IDX_FILES, DataFileError
+from training.data.files import CIFAR_ARCHIVE, CIFAR_TEST, CIFAR_TRAIN, IDX_FILES, DataFileError
 from training.files import write_whole
 
 IDX_NAMES = tuple(f"{name}.gz" for names in IDX_FILES.values() for name in names)
@@ -48,7 +48,7 @@ SOURCES = {
         ),
     ),
     "cifar-10": Source(
-        "https://www.cs.toronto.edu/~kriz/", {"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"}
+        "https://www.cs.toronto.edu/~kriz/", {CIFAR_ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}
     ),
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ def fetch(name: str, cache: Path | None = None) -> Path:
                 f"{name}: {file} cannot be downloaded: {reason}; get it from {source.url} and give its folder"
             ) from error
     if name == "cifar-10":
-        _unpack(folder / "cifar-10-binary.tar.gz", folder)
+        _unpack(folder / CIFAR_ARCHIVE, folder)
     return folder
 
 

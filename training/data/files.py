@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from pathlib import Path
 
@@ -24,23 +25,42 @@ IDX_FILES = {
 }
 
 
+GZIP_MAGIC = b"\x1f\x8b"
+CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
+KNOWN_CONTENTS = {
+    **dict.fromkeys(
+        ("6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624",
+         "2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637"), "mnist",
+    ),
+    **dict.fromkeys(
+        ("f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9",
+         "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"), "fashion-mnist",
+    ),
+}  # fmt: skip
+"""md5 sum of an official idx file, unpacked -> its set: images and labels of training and test."""
+
+
 class DataFileError(TrainingError):
     """A data file is missing or is not what it should be. One line: file, what is wrong, what would be right."""
 
 
-def read_idx_set(folder: Path, part: str) -> tuple[Pixels, Pixels]:
-    """Images [n, 1, height, width] and labels [n] of one part ("train" or "test") of an MNIST-like set, .gz or not."""
-    image_file, label_file = (_present(folder, name) for name in IDX_FILES[part])
-    images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+def read_idx_set(folder: Path, part: str, name: str) -> tuple[Pixels, Pixels]:
+    """Images [n, 1, height, width] and labels [n] of one part ("train" or "test") of the MNIST-like set `name`, .gz or not."""
+    image_file, label_file = (_present(folder, file) for file in IDX_FILES[part])
+    images, labels = read_idx(image_file, 3, name), read_idx(label_file, 1, name)
     if len(images) != len(labels):
         raise DataFileError(f"{label_file}: holds {len(labels)} labels for the {len(images)} images of {image_file.name}")
     _check_labels(label_file, labels)
     return images[:, None], labels
 
 
-def read_idx(path: Path, dimensions: int) -> Pixels:
-    """An idx file of unsigned bytes (magic 0, 0, 8, dimensions; big-endian sizes; data). Raises `DataFileError`."""
+def read_idx(path: Path, dimensions: int, name: str) -> Pixels:
+    """An idx file of unsigned bytes (magic 0, 0, 8, dimensions; big-endian sizes; data) of the set `name`.
+
+    Raises `DataFileError`, also for a known file of another set.
+    """
     content = _content(path)
+    _check_set(path, content, name)
     header = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, IDX_UNSIGNED_BYTE, dimensions]) or len(content) < header:
         raise DataFileError(f"{path}: is no idx file of unsigned bytes in {dimensions} dimensions")
@@ -76,17 +96,31 @@ def _check_labels(path: Path, labels: Pixels) -> None:
 
 
 def _present(folder: Path, name: str) -> Path:
-    for candidate in (folder / name, folder / f"{name}.gz"):
-        if candidate.is_file():
-            return candidate
+    """An official file as archives and browsers leave it: packed or not, its name with a dot, in a folder of its own name."""
+    spelled = (name, name.replace("-idx", ".idx"))
+    for place in (folder, *(folder / one for one in spelled)):
+        for candidate in (place / f"{one}{packed}" for one in spelled for packed in ("", ".gz")):
+            if candidate.is_file():
+                return candidate
+    if name.endswith(".bin") and (pickled := next(folder.rglob(name.removesuffix(".bin")), None)):
+        raise DataFileError(
+            f"{pickled}: is of the Python version of CIFAR-10, a pickle, which can run anything and is not opened; get "
+            f"{CIFAR_ARCHIVE} (the binary version) and give its folder"
+        )
     raise DataFileError(f"{folder}: {name}: missing; give the folder of the official files, or none to download them")
 
 
 def _content(path: Path) -> bytes:
+    """What a file holds; packed is what begins as such, whatever its name."""
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                return file.read()
-        return path.read_bytes()
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
     except (OSError, EOFError, zlib.error) as error:
         raise DataFileError(f"{path}: cannot be read: {error}; fetch the file again") from error
+
+
+def _check_set(path: Path, content: bytes, name: str) -> None:
+    """Raises `DataFileError` for the known file of another set: these differ in nothing else."""
+    known = KNOWN_CONTENTS.get(hashlib.md5(content, usedforsecurity=False).hexdigest(), name)
+    if known != name:
+        raise DataFileError(f"{path}: is a file of {known}, not of {name}; name that set, or give the folder of {name}")
