@@ -116,7 +116,7 @@ def train_networks(
     for name in MAPPINGS:
         networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
         if given is not None:
-            check_range(given, columns_of_layers(hardware, sizes))
+            check_range(run, given, columns_of_layers(hardware, sizes))
             _take(networks[name], given)
             histories[name] = []
             continue

@@ -72,7 +72,6 @@ class Request:
                 read_hardware(self.hardware, design)
                 directory.write(GIVEN_HARDWARE, self.hardware.read_bytes())
             if self.weights is not None:
-                from cosim.networks.given_weights import read_weights
+                from cosim.networks.given_weights import keep_weights
 
-                read_weights(self.weights, design.network)
-                directory.write(GIVEN_WEIGHTS, self.weights.read_bytes())
+                keep_weights(self.weights, design.network, directory.path)
