@@ -84,15 +84,16 @@ def _tools_unchanged(space: Workspace, stage: Stage, record: Mapping[str, Any]) 
 
 
 def tools(design: Design, stage: Stage) -> dict[str, str]:
-    """What a stage simulates with: device models (origin, and a digest of the files' place and date: no path of the machine),
-    ngspice, and the second judge where it has one."""
+    """What a stage simulates with: device models (origin, and a digest of the files that name them), ngspice, and the second
+    judge where it has one."""
     from cosim.judge import second_judge
     from cosim.simulator import ngspice_version
+    from netlists.models.cache import content_digest
 
     with one_line_errors():
         pdk = design.process.pdk()
-        place = " ".join(f"{file.resolve()} {file.stat().st_mtime_ns}" for file in pdk.files(design.process.corner))
-        digest = hashlib.sha256(place.encode()).hexdigest()[:12]
+        contents = " ".join(map(content_digest, pdk.files(design.process.corner)))
+        digest = hashlib.sha256(contents.encode()).hexdigest()[:12]
         found = {"device_models": f"{pdk.source}, {pdk.model_set}, {digest}", "ngspice": ngspice_version()}
         judge = second_judge(design.validation.judge) if stage.judges else None
         return found if judge is None else {**found, "second_judge": judge.version}

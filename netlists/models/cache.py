@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import platformdirs
@@ -23,13 +24,14 @@ def folder() -> Path:
 def text(library: Path, section: str, request: str, make: Callable[[], tuple[str, Sequence[Path]]]) -> str:
     """The text for `request` from a library section, made by `make` unless it is there; `make` also gives the files it read.
 
-    A changed size or date of any of these files makes the entry void. A folder that cannot be written costs time, not results.
+    A changed content of any of these files makes the entry void, and so does damage of the entry. A folder that cannot be written
+    costs time, not results.
     """
     models = folder() / "models"
     listing = models / f"{_digest(str(library), section)}.files"
-    with contextlib.suppress(OSError):
-        files = [Path(line) for line in listing.read_text(encoding="utf-8").splitlines()]
-        return (models / f"{_key(files, request)}.spice").read_text(encoding="utf-8")
+    with contextlib.suppress(OSError, ValueError):
+        files = [Path(line) for line in _sound(listing).splitlines()]
+        return _sound(models / f"{_key(files, request)}.spice")
     made, files_read = make()
     with contextlib.suppress(OSError):
         models.mkdir(parents=True, exist_ok=True)
@@ -39,16 +41,39 @@ def text(library: Path, section: str, request: str, make: Callable[[], tuple[str
 
 
 def _key(files: Sequence[Path], request: str) -> str:
-    states = [(path, path.stat()) for path in files]
-    return _digest(request, *(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states))
+    return _digest(request, *(f"{path} {content_digest(path)}" for path in files))
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file's content, read once in a process for each state of the file."""
+    state = path.stat()
+    return _content_digest(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+@functools.cache
+def _content_digest(path: Path, *_state: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(*parts: str) -> str:
-    return sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _sound(path: Path) -> str:
+    """The content of an entry behind its first line, which is its digest. Raises ValueError where it is not as it was written."""
+    digest, _, content = path.read_text(encoding="utf-8").partition("\n")
+    if digest != _seal(content):
+        raise ValueError(f"{path}: is damaged")
+    return content
+
+
+def _seal(content: str) -> str:
+    return f"* {hashlib.sha256(content.encode()).hexdigest()}"
 
 
 def _replace(path: Path, content: str) -> None:
     # Several workers may write the same entry: each writes its own file and renames it.
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as temporary:
-        temporary.write(content)
+        temporary.write(f"{_seal(content)}\n{content}")
     Path(temporary.name).replace(path)

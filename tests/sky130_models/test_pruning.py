@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -111,13 +112,35 @@ def test_a_transistor_without_a_size_and_an_unknown_device_are_refused(pdk: Pdk)
 
 
 def test_a_second_call_reads_the_cache_until_an_included_file_changes(pdk: Pdk, tmp_path: Path) -> None:
-    uses = [DeviceUse(FET, 0.5, 0.15)]
+    uses, file = [DeviceUse(FET, 0.5, 0.15)], tmp_path / "devices.spice"
+    file.write_text(DEVICES)
     first = prune(pdk, Corner.TT, uses)
     (entry,) = (tmp_path / "cache" / "models").glob("*.spice")
-    entry.write_text("* from the cache\n")
-    assert prune(pdk, Corner.TT, uses).text == "* from the cache\n"
-    (tmp_path / "devices.spice").write_text(DEVICES.replace("vth=0.5", "vth=0.625"))
-    assert prune(pdk, Corner.TT, uses).text == first.text.replace("vth = 0.5", "vth = 0.625")
+    written = entry.stat().st_mtime_ns
+    assert prune(pdk, Corner.TT, uses) == first and entry.stat().st_mtime_ns == written
+    before = file.stat()
+    file.write_text(DEVICES.replace("vth=0.5", "vth=0.6"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert prune(pdk, Corner.TT, uses).text == first.text.replace("vth = 0.5", "vth = 0.6")
+
+
+def test_a_damaged_entry_of_the_cache_is_made_anew(pdk: Pdk, tmp_path: Path) -> None:
+    """One bit at a time, in the text, its seal and the listing; and a text that would run a command."""
+    uses = [DeviceUse(FET, 0.5, 0.15)]
+    first = prune(pdk, Corner.TT, uses)
+    random = Random(1)
+    for path in (tmp_path / "cache" / "models").iterdir():
+        sound = path.read_bytes()
+        for _ in range(40):
+            bit = random.randrange(8 * len(sound))
+            damaged = bytearray(sound)
+            damaged[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(damaged)
+            assert prune(pdk, Corner.TT, uses) == first
+    (entry,) = (tmp_path / "cache" / "models").glob("*.spice")
+    entry.write_text(f"{entry.read_text()}.control\nshell id\n.endc\n")
+    assert prune(pdk, Corner.TT, uses) == first
 
 
 def test_lengths_of_resistors_share_one_entry(pdk: Pdk, tmp_path: Path) -> None:
