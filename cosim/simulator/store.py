@@ -14,19 +14,20 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cosim.errors import CosimError, InputError
+from cosim.simulator.damage import is_damage, is_ours, put_aside, readable_rows
 from cosim.simulator.database import Say, connect
 from cosim.simulator.points import Extract, Outcome, Point, Row
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # Raise when this room itself changes what a deck gives.
 SIMULATOR_VERSION = 2
 
@@ -36,6 +37,8 @@ _COLUMNS = {
     "cpu_s": "REAL", "wall_s": "REAL", "peak_memory_mb": "REAL", "finished_unix_s": "REAL",
     # since version 2
     "reltol": "REAL", "max_step_s": "REAL",
+    # since version 3
+    "seal": "TEXT",
 }  # fmt: skip
 _SCHEMA = f"CREATE TABLE IF NOT EXISTS points ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})"
 # A failure never replaces a result: two runs may meet at one point.
@@ -46,12 +49,21 @@ _PUT = (
 )
 
 
+_GET = "SELECT row, seal FROM points WHERE key = ? AND row IS NOT NULL"
+_PUT_ASIDE = "UPDATE points SET key = ? WHERE key = ?"
+
+T = TypeVar("T")
+
 COMMIT_WITHIN_S = 0.25
 """Rows are written to the disk together, but none later than this."""
 
 
 _ROOM_BYTES = 1 << 16
 """What the files that SQLite keeps beside a database need at least."""
+
+
+class _Damaged(Exception):
+    """The file is not as SQLite left it."""
 
 
 class StoreFullError(CosimError):
@@ -64,20 +76,21 @@ class Store:
     """Rows of simulated points in one file; a context manager.
 
     What was put is on the disk within `COMMIT_WITHIN_S`: a run killed at any moment loses no more than that, and two runs may use
-    the file at once. Failures are kept as rows without a result, so that they can be looked at and are tried again.
+    the file at once. Failures are kept as rows without a result, so that they can be looked at and are tried again. A row that is
+    not as it was written is put aside, and its point is unknown; so is the whole file where it is damaged, its sound rows apart.
     """
 
     def __init__(self, path: Path | str, say: Say = lambda line: None) -> None:
         """Open or create; `say` hears what is lesser than usual. Raises `InputError` if it is no store, or of a newer version."""
         self.path = Path(path)
+        self._say = say
+        self._database: Any = None
         self._lock = threading.Lock()
         self._uncommitted_since: float | None = None
         self._uncommitted: list[tuple[Any, ...]] = []
         self._closing = threading.Event()
-        with self._explained():
-            # The lock keeps the thread that commits and the one that puts apart.
-            self._database = connect(self.path, say)
-            self._prepare()
+        # The lock keeps the thread that commits and the one that puts apart.
+        self._repaired(self._open)
         self._committer: threading.Thread | None = None
 
     def __enter__(self) -> Store:
@@ -97,8 +110,7 @@ class Store:
 
     def flush(self) -> None:
         """Commit what was put."""
-        with self._explained():
-            self._commit()
+        self._repaired(self._commit)
 
     def _commit(self) -> None:
         if self._uncommitted_since is not None:
@@ -111,6 +123,10 @@ class Store:
             # What goes wrong here goes wrong again, and is told, at the next put.
             with contextlib.suppress(CosimError):
                 self.flush()
+
+    def _open(self) -> None:
+        self._database = connect(self.path, self._say)
+        self._prepare()
 
     def _prepare(self) -> None:
         version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
@@ -130,31 +146,41 @@ class Store:
 
     def get(self, key: str) -> Row | None:
         """The row of a point that succeeded, else None."""
-        with self._explained():
-            found = self._database.execute("SELECT row FROM points WHERE key = ? AND row IS NOT NULL", (key,)).fetchone()
-        return json.loads(found[0], object_hook=_decode) if found else None
+        found = self._repaired(lambda: self._database.execute(_GET, (key,)).fetchone())
+        if found is None:
+            return None
+        text, seal = found
+        if not isinstance(text, str) or seal != _seal(key, text):
+            self._say(f"{self.path}: a stored result is not as it was written; it is put aside, and its point simulated again")
+            self._repaired(lambda: self._database.execute(_PUT_ASIDE, (f"damaged {time.time_ns()} {key}", key)))
+            return None
+        row: Row = json.loads(text, object_hook=_decode)
+        return row
 
     def put(self, key: str, outcome: Outcome) -> None:
         """Keep an outcome; a failure never replaces a result."""
         point, error = outcome.point, outcome.error
+        row = json.dumps(outcome.row, default=_encode) if outcome.row is not None else None
         values = (
             key, point.deck.title, json.dumps(dict(point.condition), default=_encode_or_text), point.deck.seed,
-            extractor_identity(point.extract), json.dumps(outcome.row, default=_encode) if outcome.row is not None else None,
+            extractor_identity(point.extract), row,
             error and str(error.reason), error and str(error), error and error.log, error and error.deck,
             outcome.cpu_s, outcome.wall_s, outcome.peak_memory_mb, time.time(),
-            point.deck.options.reltol, getattr(point.deck.analysis, "max_step_s", None),
+            point.deck.options.reltol, getattr(point.deck.analysis, "max_step_s", None), None if row is None else _seal(key, row),
         )  # fmt: skip
         if self._committer is None:
             self._committer = threading.Thread(target=self._commit_in_time, daemon=True)
             self._committer.start()
-        with self._explained():
-            if self._uncommitted_since is None:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._uncommitted_since = time.monotonic()
-            self._database.execute(_PUT, values)
-            self._uncommitted.append(values)
-            if time.monotonic() - self._uncommitted_since > COMMIT_WITHIN_S:
-                self._commit()
+        self._repaired(lambda: self._put(values))
+
+    def _put(self, values: tuple[Any, ...]) -> None:
+        if self._uncommitted_since is None:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._uncommitted_since = time.monotonic()
+        self._database.execute(_PUT, values)
+        self._uncommitted.append(values)
+        if time.monotonic() - self._uncommitted_since > COMMIT_WITHIN_S:
+            self._commit()
 
     def failures(self) -> list[dict[str, Any]]:
         """Points whose last run failed: condition, seed, reason, message, log, deck."""
@@ -171,19 +197,47 @@ class Store:
         with self._explained():
             return int(self._database.execute("SELECT count(*) FROM points WHERE row IS NOT NULL").fetchone()[0])
 
+    def _repaired(self, work: Callable[[], T]) -> T:
+        """Work on the database; where its file turns out damaged, on what could be saved of it."""
+        database = self._database
+        try:
+            with self._explained():
+                return work()
+        except _Damaged as damage:
+            with self._explained():
+                if self._database is database:  # else the other thread was here first
+                    self._put_file_aside(damage)
+                return work()
+
+    def _put_file_aside(self, damage: _Damaged) -> None:
+        if self._database is not None:
+            self._database.close()
+        aside, pending = put_aside(self.path), list(self._uncommitted)
+        self._uncommitted_since = None
+        self._uncommitted.clear()
+        self._open()
+        rows = [row for row in readable_rows(aside, "points") if row.get("seal") == _seal(str(row["key"]), str(row["row"]))]
+        for values in [*(tuple(row.get(name) for name in _COLUMNS) for row in rows), *pending]:
+            self._database.execute(_PUT, values)
+        self._say(f"{self.path}: is damaged ({damage}); it is kept as {aside.name}, {len(rows)} results of it are sound")
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             with self._lock:
                 yield
         except sqlite3.OperationalError as error:
+            if is_damage(error):
+                raise _Damaged(str(error)) from error
             if not self._lacks_room(error):
                 raise self._unusable(error) from error
             self._save_what_there_is()
             message = f"{self.path}: the disk is full; the results up to here are kept: make room and run the same command again"
             raise StoreFullError(message) from error
-        except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says may quote what was damaged
+            if not is_ours(self.path):
+                raise self._unusable(error) from error
+            raise _Damaged(str(error)) from error
 
     def _save_what_there_is(self) -> None:
         """After a row that found no room: SQLite gives up the whole transaction, so write the rows before it one by one."""
@@ -201,7 +255,13 @@ class Store:
         return full or "full" in str(error)
 
     def _unusable(self, error: Exception) -> InputError:
-        return InputError(f"{self.path}: cannot be used as a result store: {error}; delete it to simulate afresh")
+        remedy = "see to its folder, its rights and its locks" if is_ours(self.path) else "name another file"
+        return InputError(f"{self.path}: cannot be used as a result store: {error}; {remedy}")
+
+
+def _seal(key: str, row: str) -> str:
+    """A digest that binds a row to its point."""
+    return hashlib.blake2b(f"{key}\n{row}".encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def extractor_identity(extract: Extract) -> str:
