@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from netlists.crossbar import Cells, Sources, attach_biases, attach_supplies, neuron_nodes
 from netlists.neuron import SpikeLine
-from netlists.spice import Circuit, netlist_text, new_circuit, pwl
+from netlists.spice import Circuit, in_parallel, netlist_text, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
 from netlists.synapse import SynapseNodes, SynapseSetting
 
@@ -65,6 +66,17 @@ def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, 
     return netlist_text(circuit)
 
 
+def moved_synapse(cells: Cells, setting: SynapseSetting, on: bool, membrane: Sequence[tuple[float, float]]) -> str:
+    """A synapse that stays on or off on a membrane which `Vmembrane` moves through (time, voltage) points."""
+    circuit = new_circuit("moved_synapse")
+    circuit.V("supply", "supply", 0, cells.supply_v)
+    circuit.V("membrane", "membrane", 0, pwl(membrane))
+    for line, high in (("spike_true", on), ("spike_bar", not on)):
+        circuit.V(line, line, 0, cells.supply_v if high else 0.0)
+    cells.synapse.attach(circuit, "synapse", SynapseNodes("membrane", "spike_true", "spike_bar", "supply"), setting)
+    return netlist_text(circuit)
+
+
 def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: int) -> str:
     """A neuron and its idle synapses through reset, accumulation without a spike, and firing."""
     circuit = new_circuit("resting_neuron")
@@ -83,8 +95,6 @@ def _neuron(circuit: Circuit, cells: Cells) -> None:
 def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
     """One synapse of weight zero, and one more that stands for all others: to a membrane they are a capacitance."""
     nodes = SynapseNodes("membrane", "0", "supply", "supply")
-    for name, multiplicity in (("synapse", 1), ("others", count - 1)):
-        if multiplicity <= count and multiplicity > 0:
-            cells.synapse.attach(circuit, name, nodes, None)
-            if multiplicity > 1 and f"X{name}" in circuit.element_names:
-                circuit[f"X{name}"].parameters["m"] = multiplicity
+    for name, units in (("synapse", 1), ("others", count - 1)):
+        if 0 < units <= count:
+            in_parallel(circuit, units, partial(cells.synapse.attach, circuit, name, nodes, None))

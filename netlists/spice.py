@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit, SubCircuit
 else:
     Circuit = SubCircuit = Any
 
-__all__ = ["Circuit", "SubCircuit", "define", "netlist_text", "new_circuit", "new_subcircuit", "pwl", "shared_level"]
+__all__ = [
+    "Circuit",
+    "SubCircuit",
+    "define",
+    "in_parallel",
+    "netlist_text",
+    "new_circuit",
+    "new_subcircuit",
+    "pwl",
+    "shared_level",
+]
+
+T = TypeVar("T")
 
 
 def new_circuit(title: str) -> Circuit:
@@ -39,6 +51,19 @@ def shared_level(circuit: Circuit, node: str, volts: float) -> list[str]:
         return []
     circuit.V(node, node, 0, volts)
     return [f"V{node}"]
+
+
+def in_parallel(circuit: Circuit, count: int, attach: Callable[[], T]) -> T:
+    """What `attach` adds to a circuit, `count` times in parallel: its calls of sub-circuits become so many units.
+
+    Devices that see the same voltages are the same device of so many units, exactly, unless mismatch tells them apart.
+    """
+    before = set(circuit.element_names)
+    result = attach()
+    for name in circuit.element_names:
+        if count > 1 and name not in before and name.startswith("X"):
+            circuit[name].parameters["m"] = count
+    return result
 
 
 def pwl(points: Sequence[tuple[float, float]]) -> str:

@@ -95,6 +95,11 @@ class Bench:
         return cls(condition.applied(design), pdk, store, discharger_bias_v=condition.discharger_bias_v, **settings)
 
     @property
+    def nominal(self) -> bool:
+        """Whether devices that are alike are one device, because no die tells them apart."""
+        return not self.statistics
+
+    @property
     def working(self) -> Accuracy:
         """For whole networks: spike times within 0.01 ns of the tightest settings on the reference circuit."""
         accuracy = self.design.accuracy

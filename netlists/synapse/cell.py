@@ -65,6 +65,9 @@ class SynapseCell(ABC, Generic[D]):
     logarithmic_code: bool = False
     """Whether the code goes with a power of the current (and not with its logarithm): how to interpolate between codes."""
 
+    loads_by_code: bool = False
+    """Whether the code says how much capacitance hangs on the membrane, and whether that moves as the cell switches."""
+
     def __init__(self, dimensions: D, process: Process, supply_v: float) -> None:
         self.dimensions = dimensions
         self.process = process

@@ -78,6 +78,8 @@ class ResistiveSection(ResistorSection):
 class ResistiveSynapse(ResistorSynapse[ResistiveSection]):
     """A poly resistor at the membrane and a switch to ground (w > 0) or to the supply (w < 0)."""
 
+    loads_by_code = True
+
     def subcircuit(self, name: str, setting: SynapseSetting) -> SubCircuit:
         cell, d = new_subcircuit(name, "membrane", "spike", "spike_bar", "supply"), self.dimensions
         self.process.resistor(cell, "weight", "membrane", "switch", "0", d.resistor_width_um, setting.code)
