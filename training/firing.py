@@ -57,23 +57,28 @@ class FiringCurve(nn.Module):
             self.register_buffer(name, torch.as_tensor(values.copy()), persistent=False)
         self._t_min = float(t.min())
 
-    def forward(self, v: Tensor, made: NeuronVariation | None = None) -> Tensor:
+    def forward(self, v: Tensor, made: NeuronVariation | None = None, capacitance: Tensor | None = None) -> Tensor:
         """Spike times of membranes v, any shape: the curve, continued at its ends and clipped to [t_min, 1].
 
-        Gradient: the curve's slope, but never flatter than `leak`.
+        Gradient: the curve's slope, but never flatter than `leak`; to `capacitance` where the neuron fires.
 
         Args:
             made: neurons as made, whose parts broadcast against `v`; as designed where None.
+            capacitance: of the neurons over that of the curve's, which takes so many times as long; broadcasts against `v`.
         """
         with torch.no_grad():
             seen, per_v, slower = self._as_designed(v, made)
+            slower = slower if capacitance is None else slower * capacitance
             cell = (torch.searchsorted(self.v, seen.contiguous(), right=True) - 1).clamp_(0, len(self.slope) - 1)
             slope = self.slope[cell] * slower
             value = self.t[cell] * slower + slope * (seen - self.v[cell])
             inside = (value > self._t_min) & (value < 1.0)
             value = value.clamp_(self._t_min, 1.0)
             slope = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
-        return value + slope * (v - v.detach())
+        fired = value + slope * (v - v.detach())
+        if capacitance is None:
+            return fired
+        return fired + torch.where(inside, value / capacitance.detach(), 0.0) * (capacitance - capacitance.detach())
 
     def _as_designed(self, v: Tensor, made: NeuronVariation | None) -> tuple[Tensor, Tensor | float, Tensor | float]:
         """The membrane that would fire likewise in a neuron as designed, its slope over v, and how much longer that takes."""

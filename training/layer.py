@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from training.capacitance import Capacitance
 from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.hardware import NormalisedModel, WeightRange
@@ -42,7 +43,8 @@ class RCSpikeLayer(nn.Module):
         model: the neuron equation's numbers.
         weight_range: what the cell can do, sign by sign; the model's own grid where None.
         fan_out: synapses on each output line, i.e. neurons of the next layer.
-        solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact.
+        solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact, and so are cells whose
+            capacitance depends on their weight.
         steps, random_offset, moment, interpolated_adjoint: of `training.solvers.solver.DSTD`.
         leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0 and a silent
             neuron could never learn to fire; the forward value is not touched.
@@ -169,11 +171,14 @@ class RCSpikeLayer(nn.Module):
         cells: Synapses = self.cells(weight)
         return cells if variation is None else cells._replace(weight=variation(weight))
 
-    def fire(self, v: Tensor) -> Tensor:
-        """Spike times of membranes v [batch, out, ...] at the start of the firing phase: see `training.firing.FiringCurve`."""
+    def fire(self, v: Tensor, capacitance: Tensor | None = None) -> Tensor:
+        """Spike times of membranes v [batch, out, ...] at the start of the firing phase: see `training.firing.FiringCurve`.
+
+        `capacitance` [out] is that of the neurons over their model's.
+        """
         neurons = self.neuron_variation
         made = neurons and NeuronVariation(*(self.connection.per_output(part) for part in neurons))
-        spike_times: Tensor = self.firing(v, made)
+        spike_times: Tensor = self.firing(v, made, None if capacitance is None else self.connection.per_output(capacitance))
         return spike_times
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> LayerOutput:
@@ -184,17 +189,36 @@ class RCSpikeLayer(nn.Module):
         t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
         synapses = self._as_made(self.effective_weight(), self.variation)
         bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight), self.bias_variation)
+        capacitance = Capacitance.of(synapses, bias) if self.cells.has_load else None
+        if capacitance:
+            synapses, bias = capacitance.moved_by(synapses), bias and capacitance.moved_by(bias)
         membrane = self._accumulate(t, synapses, bias, generator)
-        switched = membrane
-        if self.cells.has_kick_off:
-            switched = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
-        spike_times = self.fire(switched)
-        if self.cells.has_tail:
-            tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
-            spike_times = self.fire(switched + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log())
+        switched = self._switched_off(t, membrane, synapses, bias, capacitance)
+        spike_times = self._fire_with_tail(t, switched, synapses, bias, capacitance)
         if self.spike_time_noise and (self.training or self.noise_in_evaluation):
             spike_times = self._jitter(spike_times, generator)
         return LayerOutput(spike_times, membrane, switched)
+
+    def _switched_off(
+        self, t: Tensor, membrane: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None
+    ) -> Tensor:
+        """Membranes after the synapses that were on have switched off; what had left their capacitance is back, empty."""
+        if capacitance:
+            membrane = membrane * (1.0 - self._of_arrived(t, synapses.lift))
+        if self.cells.has_kick_off:
+            membrane = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
+        return membrane * self.connection.per_output(capacitance.accumulating / capacitance.off) if capacitance else membrane
+
+    def _fire_with_tail(
+        self, t: Tensor, switched: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None
+    ) -> Tensor:
+        """Spike times; the tails of the switched synapses move the membranes on until then."""
+        off = capacitance and capacitance.off
+        spike_times = self.fire(switched, off)
+        if not self.cells.has_tail:
+            return spike_times
+        tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
+        return self.fire(switched + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log(), off)
 
     def _accumulate(self, t: Tensor, synapses: Synapses, bias: Synapses | None, generator: torch.Generator | None) -> Tensor:
         leak = self.weight.new_full((len(self.weight),), self.membrane_leak) if self.membrane_leak else None
@@ -204,15 +228,16 @@ class RCSpikeLayer(nn.Module):
         phase = Accumulation(
             t, synapses.weight, synapses.beta, synapses.kick_on if self.cells.has_kick_on else None,
             v_reset=self.model.v_reset, bias=None if bias is None else bias.weight, leak=leak, connection=self.connection,
+            lift=synapses.lift if self.cells.has_load else None,
         )  # fmt: skip
         return self._solver_of_now()(phase, generator)
 
     def _solver_of_now(self) -> Solver:
-        if self.solver == "exact" or not self.training:
+        if self.solver == "exact" or self.cells.has_load or not self.training:
             return Exact()
         return DSTD(self.steps, self.random_offset, self.moment, self.interpolated_adjoint)
 
-    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None) -> Tensor:
+    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None = None) -> Tensor:
         """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does."""
         total = self.connection((t < 1.0).to(t.dtype), charge)
         return total if of_bias is None else total + self.connection.per_output(of_bias)

@@ -28,18 +28,21 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     times = np.asarray(times, dtype=float)
     if times.size and not 0.0 <= times.min() <= times.max() <= 2.0:
         raise ValueError(f"times: {times.min():.6g} .. {times.max():.6g} must lie in 0 .. 2 phases")
-    _, _, kick_off, _ = SynapseTable.of(model)(weights)
-    end = accumulation(model, weights, spike_times, np.ones(1))[0] + kick_off[:, spike_times < 1.0].sum(1)
+    _, _, kick_off, _, load, lift = SynapseTable.of(model)(weights)
+    capacitance, on = 1.0 + load.sum(1), spike_times < 1.0
+    end = accumulation(model, weights, spike_times, np.ones(1))[0] * (1.0 - lift[:, on].sum(1) / capacitance)
+    end += kick_off[:, on].sum(1) / capacitance
     firing = times >= 1.0
     v = np.empty((len(times), len(weights)))
     v[~firing] = accumulation(model, weights, spike_times, times[~firing])
-    v[firing] = _discharge(end, times[firing, None] - 1.0, model.e_dis)
+    v[firing] = _discharge(end, (times[firing, None] - 1.0) / capacitance, model.e_dis)
     return v
 
 
 def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:
     """Membrane v [n, out] at `times` [n] in 0 .. 1, before the synapses switch off; arguments as in `trajectory`."""
-    beta, kick, _, _ = SynapseTable.of(model)(weights)
+    beta, kick, _, _, load, lift = SynapseTable.of(model)(weights)
+    capacitance = 1.0 + load.sum(1)
     v = np.full((len(times), len(weights)), model.v_reset)
     now = np.full(len(weights), model.v_reset)
     drive, conductance = np.zeros(len(weights)), np.zeros(len(weights))
@@ -47,11 +50,12 @@ def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: Float
     arriving = order[spike_times[order] < 1.0]
     ends = np.append(spike_times[arriving[1:]], np.inf)
     for j, end in zip(arriving, ends, strict=True):
-        now = now + kick[:, j]
+        now = now + kick[:, j] / capacitance
         drive, conductance = drive + weights[:, j], conductance + beta[:, j] * weights[:, j]
+        capacitance = capacitance - lift[:, j]
         inside = (times >= spike_times[j]) & (times < end)
-        v[inside] = _step(now, drive, conductance, times[inside, None] - spike_times[j])
-        now = _step(now, drive, conductance, np.minimum(end, 1.0) - spike_times[j])
+        v[inside] = _step(now, drive, conductance, (times[inside, None] - spike_times[j]) / capacitance)
+        now = _step(now, drive, conductance, (np.minimum(end, 1.0) - spike_times[j]) / capacitance)
     return v
 
 

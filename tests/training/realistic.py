@@ -18,6 +18,8 @@ def _synapse(
         kick_on=on * level,
         kick_off=off[0] + (off[1] - off[0]) * level,
         kick_off_tail=tail * level,
+        load=np.zeros_like(grid),
+        lift=np.zeros_like(grid),
     )
 
 

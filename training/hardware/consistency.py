@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.hardware.curve import FloatArray
+
 if TYPE_CHECKING:
     from training.hardware.curve import Curve, Quantity
     from training.hardware.model import ColumnHardware, HardwareModel, SynapseHardware
 
 FLAT_PER_V = 0.02
 """Slopes below this are as good as none: a reversal of 50 V is as far as one of 500."""
+
+LEAST_CAPACITANCE_F = 2e-17
+NO_CAPACITANCE_F = 1e-20
+"""An idle synapse adds at least the first, or it is no device at all and adds nothing but rounding."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,13 @@ def _kick(of: Callable[[ColumnHardware], Quantity]) -> Callable[[ColumnHardware,
     return lambda column, model: of(column).value / (column.neuron.capacitance_f * column.neuron.v_th_v)
 
 
+def _some_or_none(column: ColumnHardware, model: HardwareModel) -> float:
+    added = column.neuron.capacitance_synapse.value
+    return LEAST_CAPACITANCE_F if abs(added) <= NO_CAPACITANCE_F else added
+
+
 LAWS = (
+    Law("neuron.capacitance_synapse", "capacitance (F)", _some_or_none, LEAST_CAPACITANCE_F, 1e-11),
     Law("neuron.threshold", "distance from rest to threshold (V)", lambda c, m: c.neuron.v_th_v, 0.02, 5.0),
     Law("tail_reference_s", "reference time of the tails, in phases,", lambda c, m: m.tail_reference_s / m.phase_s, 0.01, 2.0),
     Law("neuron.membrane", "voltage at a displacement of 0, less rest, in thresholds,",
@@ -135,12 +147,23 @@ def _largest_kick(of: Callable[[SynapseHardware], Curve]) -> Callable[[SynapseHa
     return lambda s, c, m: float(np.abs(of(s).y).max()) / (c.neuron.capacitance_f * c.neuron.v_th_v)
 
 
-def _lag_phases(of: Callable[[SynapseHardware], Curve]) -> Callable[[SynapseHardware, ColumnHardware, HardwareModel], float]:
+def _refill(synapse: SynapseHardware) -> FloatArray:
+    """Charge that what a synapse lifts off the membrane takes back at rest (C), code by code."""
+    if synapse.capacitance_off is None or synapse.capacitance_on is None:
+        return np.zeros(len(synapse.charge_off.x))
+    lifted = synapse.capacitance_off(np.asarray(synapse.charge_off.x)) - synapse.capacitance_on(np.asarray(synapse.charge_off.x))
+    return synapse.sign * lifted * synapse.reversal(np.asarray(synapse.charge_off.x))
+
+
+def _lag_phases(
+    of: Callable[[SynapseHardware], Curve], but: Callable[[SynapseHardware], FloatArray | float] = lambda _: 0.0
+) -> Callable[[SynapseHardware, ColumnHardware, HardwareModel], float]:
     """How much later than its spike line a synapse follows, in phases: how its charge goes with the current that is switched."""
 
     def lag(synapse: SynapseHardware, column: ColumnHardware, model: HardwareModel) -> float:
         curve = of(synapse)
-        return synapse.sign * (curve.y[-1] - curve.y[0]) / (curve.x[-1] - curve.x[0]) / model.phase_s
+        charge = np.asarray(curve.y) - but(synapse)
+        return synapse.sign * float(charge[-1] - charge[0]) / (curve.x[-1] - curve.x[0]) / model.phase_s
 
     return lag
 
@@ -173,7 +196,7 @@ SYNAPSE_LAWS = (
     SynapseLaw("charge_on", "charge per current: how long before its spike line the synapse switches on, in phases,",
                _lag_phases(lambda s: s.charge_on), -0.05, 1e-4),
     SynapseLaw("charge_off", "charge per current: how long after its spike line the synapse switches off, in phases,",
-               _lag_phases(lambda s: s.charge_off), -1e-4, 0.05),
+               _lag_phases(lambda s: s.charge_off, but=_refill), -1e-4, 0.05),
 )  # fmt: skip
 """What holds for either sign of the synapse of every column."""
 

@@ -12,15 +12,16 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from training.errors import first_problem
 from training.files import write_whole
 from training.hardware.columns import column_of
-from training.hardware.consistency import first_contradiction
+from training.hardware.consistency import NO_CAPACITANCE_F, first_contradiction
 from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
 from training.hardware.expected import Expected, curve, quantity
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
-whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field."""
+whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version
+6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code."""
 
 DIGEST = "content_sha256"
 """Key of the digest that `HardwareModel.save` puts into a file; one that people change or write by hand has none."""
@@ -33,6 +34,7 @@ Sign = Literal[1, -1]
 AMPERE = Expected("A", 1e-16, 1e-2)
 VOLTAGE = Expected("V", -12.0, 12.0)
 CHARGE = curve(AMPERE, Expected("C", -1e-11, 1e-11))
+LOAD = curve(AMPERE, Expected("F", 0.0, 1e-11))
 
 
 class SynapseHardware(Record):
@@ -56,6 +58,11 @@ class SynapseHardware(Record):
     charge_off_tail: Annotated[Curve, CHARGE] = Field(
         description="current (A) -> further charge per e-fold of time after switching off (C)"
     )
+    capacitance_off: Annotated[Curve, LOAD] | None = Field(
+        default=None,
+        description="current (A) -> membrane capacitance that the synapse adds while off (F); as an idle one where null",
+    )
+    capacitance_on: Annotated[Curve, LOAD] | None = Field(default=None, description="the same while it is on (F)")
     lambda_per_v: Annotated[Quantity, quantity("1/V", -1.0, 50.0)] = Field(
         description="slope over current at rest, of the unit weight, fitted against voltage"
     )
@@ -65,6 +72,12 @@ class SynapseHardware(Record):
         for axis, of_curve, of_cell in (("unit", self.code.y_unit, self.code_unit), ("name", self.code.y_name, self.code_name)):
             if of_curve != of_cell:
                 raise ValueError(f"code_{axis} is {of_cell!r}, that of the curve `code` is {of_curve!r}; they are one")
+        return self
+
+    @model_validator(mode="after")
+    def _both_capacitances(self) -> SynapseHardware:
+        if (self.capacitance_off is None) != (self.capacitance_on is None):
+            raise ValueError("capacitance_off and capacitance_on go together")
         return self
 
     @property
@@ -86,8 +99,8 @@ class NeuronHardware(Record):
     capacitance_neuron: Annotated[Quantity, quantity("F", 1e-16, 1e-9)] = Field(
         description="membrane capacitance without synapses (F)"
     )
-    capacitance_synapse: Annotated[Quantity, quantity("F", 2e-17, 1e-11)] = Field(
-        description="membrane capacitance that each synapse adds (F)"
+    capacitance_synapse: Annotated[Quantity, quantity("F", -NO_CAPACITANCE_F, 1e-11)] = Field(
+        description="membrane capacitance that each synapse adds while idle (F)"
     )
     membrane: Annotated[Curve, curve(VOLTAGE, VOLTAGE, "either")] = Field(description="displacement (V) -> membrane voltage (V)")
     discharger_current: Annotated[Quantity, quantity("A", 1e-14, 1e-3)] = Field(

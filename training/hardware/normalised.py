@@ -15,7 +15,9 @@ from training.hardware.model import HardwareModel, Sign
 class NormalisedSynapse:
     """One sign of the synapse over a grid of |w| (all arrays of one shape [G]); kicks are jumps of v, positive upwards.
 
-    `beta` is 1/E with the sign of the weight, so that beta * w >= 0. Interpolate linearly between grid points.
+    `beta` is 1/E with the sign of the weight, so that beta * w >= 0. `load` is what the synapse adds to the membrane's
+    capacitance while it is off, over that of the column with all synapses idle, `lift` the part of it that is gone while it is
+    on. Interpolate linearly between grid points.
     """
 
     magnitude: FloatArray
@@ -23,6 +25,8 @@ class NormalisedSynapse:
     kick_on: FloatArray
     kick_off: FloatArray
     kick_off_tail: FloatArray
+    load: FloatArray
+    lift: FloatArray
 
     @property
     def smallest(self) -> float:
@@ -36,7 +40,7 @@ class NormalisedSynapse:
     def constant(cls, reversal: float, largest: float = 1e6) -> NormalisedSynapse:
         """A synapse with one reversal potential (any sign, inf allowed) for all weights and no kicks."""
         zero = np.zeros(2)
-        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), zero, zero, zero)
+        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), zero, zero, zero, zero, zero)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class NormalisedModel:
 
     Accumulation: dv/dt = sum_j w_j (1 - beta(w_j) v) step(t - t_j), v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by
     kick_off(w_j) at t = 1 for every input that arrived before 1. A synapse of weight 0 (off) jumps by `idle_kick_on/off`.
+    Capacitance: all of this is divided by m - sum_j lift(w_j) step(t - t_j), with m = 1 + sum_j load(w_j) of the neuron; at t = 1
+    what had left returns empty, v becomes (v (m - sum of lift) + sum of kick_off)/m, and the firing phase takes m times as long.
     Firing: t_out = firing curve at v (linear between points, clipped to [t_min, 1] outside them); the tail adds
     kick_off_tail * ln(t_out / tail_reference) to v for each synapse that was on (one fixed-point step is enough). The curve was
     measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`.
@@ -115,12 +121,20 @@ def normalise(
     def synapse(sign: Sign) -> NormalisedSynapse:
         cell = model.synapse(sign)
         current = np.geomspace(*cell.current_range_a, points)
+        loads = [
+            np.zeros(points)
+            if curve is None
+            else (curve(current) - model.neuron.capacitance_synapse.value) / model.neuron.capacitance_f
+            for curve in (cell.capacitance_off, cell.capacitance_on)
+        ]
         return NormalisedSynapse(
             magnitude=current / model.unit_current_a,
             beta=sign * v_th / cell.reversal(current),
             kick_on=cell.charge_on(current) / charge_unit,
             kick_off=cell.charge_off(current) / charge_unit,
             kick_off_tail=cell.charge_off_tail(current) / charge_unit,
+            load=loads[0],
+            lift=loads[0] - loads[1],
         )
 
     displacement = np.linspace(model.neuron.firing.x[0], model.neuron.firing.x[-1], 8 * points)

@@ -26,8 +26,8 @@ class WeightRange:
 class SynapseTable:
     """Linear interpolation of the synapse over the signed weight.
 
-    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 4] are beta,
-    kick_on, kick_off and kick_off_tail. `idle` [4] holds them for a synapse that is off.
+    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 6] are beta,
+    kick_on, kick_off, kick_off_tail, load and lift. `idle` [6] holds them for a synapse that is off.
     """
 
     weight: FloatArray
@@ -36,15 +36,17 @@ class SynapseTable:
 
     @classmethod
     def of(cls, model: NormalisedModel) -> SynapseTable:
-        columns = [np.stack([s.beta, s.kick_on, s.kick_off, s.kick_off_tail], axis=1) for s in (model.minus, model.plus)]
+        columns = [
+            np.stack([s.beta, s.kick_on, s.kick_off, s.kick_off_tail, s.load, s.lift], axis=1) for s in (model.minus, model.plus)
+        ]
         return cls(
             weight=np.concatenate([-model.minus.magnitude[::-1], model.plus.magnitude]),
             values=np.concatenate([columns[0][::-1], columns[1]]),
-            idle=np.array([0.0, model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail]),
+            idle=np.array([0.0, model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail, 0.0, 0.0]),
         )
 
     def __call__(self, weight: FloatArray) -> FloatArray:
-        """beta, kick_on, kick_off, kick_off_tail of weights of any shape, stacked in front: [4, ...].
+        """beta, kick_on, kick_off, kick_off_tail, load, lift of weights of any shape, stacked in front: [6, ...].
 
         Raises `OutOfRange` for a weight that the cell cannot do.
         """
@@ -53,12 +55,13 @@ class SynapseTable:
         if np.any(weight < low * (1 + 1e-6)) or np.any(weight > high * (1 + 1e-6)):
             raise OutOfRange(f"weight: {weight.min():.6g} .. {weight.max():.6g} lies outside {low:.6g} .. {high:.6g}")
         looked_up = np.stack([np.interp(weight, self.weight, column) for column in self.values.T])
-        return np.where(weight == 0.0, self.idle.reshape((4,) + (1,) * weight.ndim), looked_up)
+        return np.where(weight == 0.0, self.idle.reshape((-1,) + (1,) * weight.ndim), looked_up)
 
 
 def constant_beta(model: NormalisedModel) -> tuple[float, float] | None:
-    """beta of positive and of negative weights where that is all there is: no dependence on the weight, and no charges."""
-    charges = [x.any() for s in (model.plus, model.minus) for x in (s.kick_on, s.kick_off, s.kick_off_tail)]
+    """beta of positive and of negative weights where that is all there is: no dependence on the weight, charges or loads."""
+    both = (model.plus, model.minus)
+    charges = [x.any() for s in both for x in (s.kick_on, s.kick_off, s.kick_off_tail, s.load, s.lift)]
     idle = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail)
     if any(charges) or any(idle) or np.ptp(model.plus.beta) or np.ptp(model.minus.beta):
         return None

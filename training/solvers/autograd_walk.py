@@ -1,4 +1,7 @@
-"""The event walk as plain torch operations, differentiated by autograd: every step is stored. A reference, for any device."""
+"""The event walk as plain torch operations, differentiated by autograd: every step is stored, on any device.
+
+A reference, and the exact solution where the capacitance of a membrane moves with its inputs.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,30 @@ def accumulate(
     v_reset: float = 0.0,
     bias: Tensor | None = None,
     leak: Tensor | None = None,
+    lift: Tensor | None = None,
 ) -> Tensor:
-    """v(1) [batch, out]; arguments as in `event_walk.accumulate`."""
+    """v(1) [batch, out]; arguments as in `event_walk.accumulate`.
+
+    Args:
+        lift: share of the membrane's capacitance that leaves it, at its voltage, as input j arrives, [out, in]; at most 1 in all.
+            (1 - L) dv/dt = g - f v, with L the sum of those that have left.
+    """
     times, order = t.sort(dim=1)
     arrived, times = (times < 1.0).to(t.dtype), times.clamp(0.0, 1.0)
     # The interval after the last spike ends with the phase.
     ends = torch.cat([times[:, 1:], torch.ones_like(times[:, :1])], 1)
     g, f = (torch.zeros_like(weight[:, 0]) if x is None else x for x in (bias, leak))
     v = torch.full_like(t[:, :1] * g, v_reset)
+    left = torch.ones_like(g)
     v = _step(v, g, f, times[:, :1])
     for j in range(t.shape[1]):
         w, c = (x.T[order[:, j]] for x in (weight, beta_of(beta, weight) * weight))
         if kick is not None:
-            v = v + kick.T[order[:, j]] * arrived[:, j, None]
+            v = v + kick.T[order[:, j]] * arrived[:, j, None] / left
         g, f = g + w, f + c
-        v = _step(v, g, f, (ends - times)[:, j, None])
+        if lift is not None:
+            left = left - lift.T[order[:, j]]
+        v = _step(v, g, f, (ends - times)[:, j, None] / left)
     return v
 
 

@@ -17,7 +17,8 @@ from training.solvers.reversal import Beta, BySign, beta_of
 class Accumulation:
     """The accumulation phase of a layer: time in phases, membranes in thresholds.
 
-    dv/dt = bias - leak v + sum_j w_j (1 - beta_j v) step(t - t_j), v(0) = v_reset, and v jumps by kick_j at t_j.
+    dv/dt = bias - leak v + sum_j w_j (1 - beta_j v) step(t - t_j), v(0) = v_reset, and v jumps by kick_j at t_j. With `lift` what
+    moves v, currents and kicks, is divided by 1 - sum_j lift_j step(t - t_j).
 
     Attributes:
         t: input spike times, [batch, in] or, behind a `Convolution`, [batch, in, height, width]. At t >= 1 an input never
@@ -26,6 +27,7 @@ class Accumulation:
         beta: 1/E with the sign of the weight: `BySign`, a pair per layer or per neuron, or a tensor that broadcasts to weight.
         kick: shaped as the weight, or None.
         v_reset: membrane at t = 0.
+        lift: share of the membrane's capacitance that leaves it as input j arrives, shaped as the weight, or None.
         bias, leak: drive and conductance from t = 0 on, [out], or None. A bias spike is a bias, and its beta times it a leak.
         connection: how the inputs meet the synapses.
     """
@@ -38,6 +40,7 @@ class Accumulation:
     bias: Tensor | None = None
     leak: Tensor | None = None
     connection: Connection = field(default_factory=Dense)
+    lift: Tensor | None = None
 
     def by_patches(self) -> Accumulation:
         """The same neurons behind a dense crossbar each, one row of `t` per position: a convolution's input grows by its taps."""
@@ -48,6 +51,7 @@ class Accumulation:
             weight=self.weight.flatten(1),
             beta=beta,
             kick=None if self.kick is None else self.kick.flatten(1),
+            lift=None if self.lift is None else self.lift.flatten(1),
             connection=Dense(),
         )
 
@@ -63,9 +67,14 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Exact:
-    """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU."""
+    """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU.
+
+    Where the capacitance moves it goes through torch's own autograd: exact too, some ten times slower.
+    """
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        if phase.lift is not None:
+            return _by_autograd(phase, phase.weight.dtype)
         if isinstance(phase.connection, Convolution) and phase.t.is_cpu:
             return image_walk.accumulate(
                 phase.t, phase.weight, phase.beta, phase.kick,
@@ -93,6 +102,8 @@ class DSTD:
     interpolated_adjoint: bool = False
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        if phase.lift is not None:
+            raise ValueError("lift: DSTD holds the capacitance of a membrane constant; solve the layer by 'exact'")
         offset = 0.0
         if self.random_offset:
             offset = float(torch.rand((), generator=generator, device=phase.t.device)) / self.steps
@@ -108,10 +119,15 @@ class Reference:
     """The exact solution in float64 by torch's own autograd, a step per spike: slow, and nothing in it is derived by hand."""
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
-        rows = phase.by_patches()
-        beta = beta_of(rows.beta, rows.weight).double()
-        kick, bias, leak = (None if x is None else x.double() for x in (rows.kick, rows.bias, rows.leak))
-        v = autograd_walk.accumulate(
-            rows.t.double(), rows.weight.double(), beta, kick, v_reset=rows.v_reset, bias=bias, leak=leak
-        )
-        return phase.connection.image(v, phase.t, phase.weight)
+        return _by_autograd(phase, torch.float64)
+
+
+def _by_autograd(phase: Accumulation, dtype: torch.dtype) -> Tensor:
+    """`autograd_walk` in a type of its own."""
+    rows = phase.by_patches()
+    beta = beta_of(rows.beta, rows.weight).to(dtype)
+    kick, bias, leak, lift = (None if x is None else x.to(dtype) for x in (rows.kick, rows.bias, rows.leak, rows.lift))
+    v = autograd_walk.accumulate(
+        rows.t.to(dtype), rows.weight.to(dtype), beta, kick, v_reset=rows.v_reset, bias=bias, leak=leak, lift=lift
+    )
+    return phase.connection.image(v, phase.t, phase.weight)
