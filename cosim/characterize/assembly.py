@@ -35,6 +35,8 @@ class Found:
     unloaded: pd.DataFrame
     firing_curve: Curve
     discharger: Line
+    loads: pd.DataFrame | None = None
+    """Of the codes of the synapse (`synapse_load`), where they differ."""
 
 
 def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareModel:
@@ -60,14 +62,17 @@ def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareM
 def column_hardware(cells: Cells, size: ColumnSize, found: Found) -> ColumnHardware:
     """What was measured of a column of one size."""
     return ColumnHardware(
-        plus=synapse_hardware(1, cells, found.synapses, found.switching),
-        minus=synapse_hardware(-1, cells, found.synapses, found.switching),
+        plus=synapse_hardware(1, cells, found.synapses, found.switching, found.loads),
+        minus=synapse_hardware(-1, cells, found.synapses, found.switching, found.loads),
         neuron=_neuron_hardware(cells, size, found),
     )
 
 
-def synapse_hardware(sign: Sign, cells: Cells, synapses: pd.DataFrame, switching: pd.DataFrame) -> SynapseHardware:
-    """One sign of the synapse from the lines through its curves (`fit_synapses`) and the charges of switching, code by code."""
+def synapse_hardware(
+    sign: Sign, cells: Cells, synapses: pd.DataFrame, switching: pd.DataFrame, loads: pd.DataFrame | None = None
+) -> SynapseHardware:
+    """One sign of the synapse from the lines through its curves (`fit_synapses`), the charges of switching and the loads, code by
+    code."""
     fit, charge = synapses[synapses.sign == sign], switching[switching.sign == sign]
 
     def over_current(table: pd.DataFrame, column: str, name: str, unit: str, source: str, **more: Any) -> Curve:
@@ -92,6 +97,11 @@ def synapse_hardware(sign: Sign, cells: Cells, synapses: pd.DataFrame, switching
         charge_on=over_current(charge, "charge_on_c", "charge of switching on", "C", "switching"),
         charge_off=over_current(charge, "charge_off_c", "charge of switching off", "C", "switching"),
         charge_off_tail=over_current(charge, "charge_off_tail_c", "tail of switching off per e-fold", "C", "switching"),
+        **{
+            name: over_current(loads[loads.sign == sign], f"{name}_f", f"membrane capacitance while {state}", "F", "synapse_load")
+            for name, state in (("capacitance_off", "off"), ("capacitance_on", "on"))
+            if loads is not None
+        },
         lambda_per_v=Quantity(
             value=float(fit.lambda_per_v.median()), unit="1/V", standard_error=float(fit.lambda_error_per_v.max()),
             residual=float(fit.residual_fraction.max()), source="synapse_fit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import DISCHARGER_THRESHOLDS, line_within
 from cosim.bench.results import Results
-from cosim.characterize import firing, switching, synapse_fit
+from cosim.characterize import firing, switching, synapse_fit, synapse_load
 from cosim.characterize.assembly import Found, column_hardware, hardware_model
 from cosim.characterize.discharger import bias_for_phase
 from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
@@ -46,15 +46,17 @@ class Characterization:
     tables: dict[str, pd.DataFrame]
 
 
-def characterize(bench: Bench, progress: Callable[[str], None] = lambda _: None) -> Characterization:
-    """Run every measurement of the design and extract its HardwareModel, in columns of every size in use.
+def characterize(
+    bench: Bench, progress: Callable[[str], None] = lambda _: None, sizes: Sequence[ColumnSize] = ()
+) -> Characterization:
+    """Run every measurement of the design and extract its HardwareModel, in columns of every size in use, or of other sizes.
 
     The tables are those of the first layer's column; those of another are named behind its size, such as 8x3/firing. A bench
     whose dischargers are set keeps that bias; otherwise it is found in the design's range, for each column.
 
     Raises `CharacterizationError` if a measurement has lost too many of its points.
     """
-    sizes = ColumnSize.in_use(bench.design.network)
+    sizes = sizes or ColumnSize.in_use(bench.design.network)
     columns: list[ColumnHardware] = []
     tables: dict[str, pd.DataFrame] = {}
     for size in sizes:
@@ -78,10 +80,11 @@ def _characterize_column(
     fits = synapse_fit.fit_synapses(bench, static.iv, membrane)
     firing_curve = firing.firing_curve(fired, membrane)
     progress("switching charges")
-    switching_table, idle = _switching_measurements(bench, cells, size, fits, membrane, firing_curve)
+    loads = _synapse_loads(bench, fits, cells.neuron.rest_v - membrane.v_th_v) if cells.synapse.loads_by_code else None
+    switching_table, idle = _switching_measurements(bench, cells, size, static, fits, membrane, firing_curve, loads)
     u = membrane.displacement(discharger_iv.membrane_v.to_numpy())
     line = line_within(u, discharger_iv.current_a.to_numpy(), DISCHARGER_THRESHOLDS.times(membrane.v_th_v))
-    found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line)
+    found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line, loads)
     column = _column_hardware(cells, size, found)
     return column, {
         "synapse_iv": synapse_fit.with_fit(static.iv, fits, membrane),
@@ -90,6 +93,7 @@ def _characterize_column(
         "membrane": static.charge,
         "firing": firing.firing_table(fired, membrane, column.neuron, cells.timing.phase_s),
         "switching": switching_table,
+        **({} if loads is None else {"synapse_load": loads}),
         "published": published_comparison(column, fits, discharger_iv),
     }
 
@@ -129,9 +133,7 @@ def _survivors(what: str, results: Results, at_least: int) -> list[dict[str, Any
 def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
     curves, ramps = list(synapse_fit.points(bench)), list(membrane_ramp.points(bench, size.synapses))
     static = list(switching_threshold.points(bench))
-    biases = np.linspace(*bench.design.neuron.discharger_bias_v, BIAS_STEPS) if bench.discharger_bias_v is None else ()
-    fired = list(firing_time.points(bench, size, biases))
-    results = bench.run([*curves, *ramps, *fired, *static])
+    results = bench.run([*curves, *ramps, *static])
     threshold = _survivors("static threshold", results.of(static), 1)[0]["threshold_v"]
     if not np.isfinite(threshold):
         raise CharacterizationError("static threshold: the neuron's output never spikes; check the sizes of its sensing inverter")
@@ -140,14 +142,20 @@ def _static_measurements(bench: Bench, size: ColumnSize) -> _Static:
             raise CharacterizationError(f"synapse current, sign {sign:+d}: fewer than 4 codes could be simulated")
     iv = synapse_fit.iv_table(results.of(curves).alive)
     synapse_fit.check_currents(iv, bench.design.neuron.rest_v)
-    bias = _found_bias(bench, results.of(fired)) if bench.discharger_bias_v is None else bench.discharger_bias_v
+    bias = _found_bias(bench, size) if bench.discharger_bias_v is None else bench.discharger_bias_v
     return _Static(iv, charge_table(results.of(ramps).alive), bias, float(threshold))
 
 
-def _found_bias(bench: Bench, fired: Results) -> float:
-    """The bias (V) with which a resting column fires after one phase."""
-    spikes = pd.DataFrame(_survivors("discharger bias", fired, 3))
-    return bias_for_phase(spikes.bias_v.to_numpy(), spikes.spike_s.to_numpy(), bench.design.timing.phase_s)
+def _found_bias(bench: Bench, size: ColumnSize) -> float:
+    """The bias (V) with which a resting column fires after one phase: somewhere in the design's range, then close around it."""
+    low, high = bench.design.neuron.discharger_bias_v
+
+    def fitting(biases: np.ndarray) -> float:
+        spikes = pd.DataFrame(_survivors("discharger bias", bench.run(firing_time.points(bench, size, biases)), 3))
+        return bias_for_phase(spikes.bias_v.to_numpy(), spikes.spike_s.to_numpy(), bench.design.timing.phase_s)
+
+    quarter_step = (high - low) / (BIAS_STEPS - 1) / 4
+    return fitting(fitting(np.linspace(low, high, BIAS_STEPS)) + quarter_step * np.array([-1.0, 0.0, 1.0]))
 
 
 def _firing_measurements(
@@ -169,21 +177,44 @@ def _firing_measurements(
     return fired[loaded], fired[~loaded], iv
 
 
+def _synapse_loads(bench: Bench, fits: pd.DataFrame, threshold_v: float) -> pd.DataFrame:
+    """Capacitance that the synapse of each code adds, beside its sign and its current."""
+    settings = [SynapseSetting(fit.sign, float(fit.code)) for fit in fits.itertuples()]
+    results = bench.run(synapse_load.points(bench, settings, threshold_v))
+    if results.failed:
+        raise CharacterizationError(
+            f"capacitance of a synapse: {len(results.failed)} of {len(results)} simulations failed; "
+            "see characterization/failures.parquet"
+        )
+    return fits[["sign", "code", "current_a"]].merge(synapse_load.load_table(results.alive), on=["sign", "code"])
+
+
 def _switching_measurements(
-    bench: Bench, cells: Cells, size: ColumnSize, fits: pd.DataFrame, membrane: Membrane, firing_curve: Curve
-) -> tuple[pd.DataFrame, switching.IdleSynapse]:
+    bench: Bench, cells: Cells, size: ColumnSize, static: _Static, fits: pd.DataFrame, membrane: Membrane, firing_curve: Curve,
+    loads: pd.DataFrame | None,
+) -> tuple[pd.DataFrame, switching.IdleSynapse]:  # fmt: skip
     """Charges of each code, and of a synapse that is off."""
     swing = membrane.capacitance_f * membrane.v_th_v
     fired_from = firing.inverse(firing_curve)
+    idle_capacitance = switching.MembraneCapacitance(*[membrane.capacitance_f] * 3)
+    bare = capacitance_f(static.charge, 0, cells.neuron.rest_v, cells.neuron.rest_v - membrane.v_th_v)
     reference = switching.TAIL_REFERENCE_PHASES * cells.timing.phase_s
 
-    def charges(responses: list[dict[str, Any]], current_a: float, reversal_v: float) -> tuple[float, float, float]:
+    def charges(
+        responses: list[dict[str, Any]], current: Callable[[float], float], capacitance: switching.MembraneCapacitance
+    ) -> tuple[float, float, float]:
         return switching.switching_charges(
-            responses,
-            lambda voltage: float(membrane.displacement(voltage)),
-            fired_from,
-            current_a, reversal_v, membrane.capacitance_f, reference,
-        )  # fmt: skip
+            responses, lambda voltage: float(membrane.displacement(voltage)), fired_from, current, capacitance, reference
+        )
+
+    def capacitance(sign: int, code: float) -> switching.MembraneCapacitance:
+        if loads is None:
+            return idle_capacitance
+        (own,) = loads[(loads.sign == sign) & (loads.code == code)].itertuples()
+        without = membrane.capacitance_f - (membrane.capacitance_f - bare) / size.synapses
+        return switching.MembraneCapacitance(
+            membrane.capacitance_f, without + own.capacitance_off_f, without + own.capacitance_on_f
+        )
 
     def pulses(setting: SynapseSetting | None, weight: float) -> list[Point]:
         return list(switching.points(bench, cells, size, setting, weight, swing))
@@ -192,7 +223,13 @@ def _switching_measurements(
     swept = [(fit, pulses(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight))) for fit in fits.itertuples()]
     results = bench.run([*(point for _, pair in swept for point in pair), *off])
     table = [
-        [fit.sign, fit.code, fit.current_a, fit.weight, *charges(fired, fit.intercept_a, fit.sign * fit.reversal_v)]
+        [
+            fit.sign,
+            fit.code,
+            fit.current_a,
+            fit.weight,
+            *charges(fired, synapse_fit.current_of(static.iv, fit.sign, fit.code, membrane), capacitance(fit.sign, fit.code)),
+        ]
         for fit, pair in swept
         if (fired := _all_fired(results.of(pair)))
     ]
@@ -204,7 +241,7 @@ def _switching_measurements(
     columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
     measured = pd.DataFrame(table, columns=columns)
     check_switched(measured, fits)
-    return measured, switching.IdleSynapse(*charges(idle, 0.0, 1.0), idle[0]["rise_s"])
+    return measured, switching.IdleSynapse(*charges(idle, lambda _: 0.0, idle_capacitance), idle[0]["rise_s"])
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:

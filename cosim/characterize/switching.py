@@ -26,6 +26,9 @@ TAIL_REFERENCE_PHASES = 0.5
 FIRING_DISPLACEMENTS = (0.78, 0.25)
 """Where the membrane is when it starts to fire (thresholds): one early and one late output spike tell the tail."""
 
+STEPS_ON = 20
+"""Time steps of a pulse at least: the charge of switching on is a thousandth of what a strong synapse brings meanwhile."""
+
 ACTIVE_LINE = "v(input_0)"
 
 
@@ -61,6 +64,7 @@ def points(
             Injection(charge / (end - start), start, end),
             column_size.fan_out,
             column_size.rows,
+            merged=bench.nominal,
         )
         condition = {
             "measurement": "switched_column",
@@ -71,7 +75,7 @@ def points(
         deck = bench.deck(
             f"synapse switched on and off, sign {condition['sign']:+d}, code {condition['code']}, fired from {displacement}",
             netlist,
-            Transient(stop, phase / 100, bench.fine.max_step_s),
+            Transient(stop, phase / 100, min(bench.fine.max_step_s, (window.fire_s - on) / STEPS_ON)),
             [MEMBRANE, SPIKE, ACTIVE_LINE],
         )
         extract = partial(pulse_response, on_s=on, fire_s=window.fire_s, guard_s=4 * edge, level_v=cells.supply_v / 2)
@@ -92,39 +96,55 @@ def pulse_response(waveforms: Waveforms, on_s: float, fire_s: float, guard_s: fl
     }
 
 
-def charged(displacement_v: float, current_a: float, reversal_v: float, capacitance_f: float, time_s: float) -> float:
-    """Displacement after a current source I (1 - u/E) has acted for a time (docs/physics.md, equation 1), in volts."""
-    rate = current_a / (capacitance_f * reversal_v)
-    return float(reversal_v + (displacement_v - reversal_v) * np.exp(-rate * time_s))
+@dataclass(frozen=True)
+class MembraneCapacitance:
+    """Of a column (F): all synapses idle, the first at its code and off, the same on."""
+
+    column_f: float
+    off_f: float
+    on_f: float
+
+
+def charged(displacement_v: float, current: Callable[[float], float], capacitance_f: float, time_s: float) -> float:
+    """Displacement (V) after a current (A), a function of it, has charged a capacitance for a time from another displacement."""
+    from scipy.integrate import solve_ivp
+
+    slope = lambda _, u: [current(float(u[0])) * time_s / capacitance_f]  # noqa: E731
+    return float(solve_ivp(slope, (0.0, 1.0), [displacement_v], rtol=1e-10, atol=1e-12).y[0, -1])
 
 
 def switching_charges(
     responses: Sequence[dict[str, Any]],
     displacement: Callable[[float], float],
     fired_from: Callable[[float], float],
-    current_a: float,
-    reversal_v: float,
-    capacitance_f: float,
+    current: Callable[[float], float],
+    capacitance: MembraneCapacitance,
     reference_s: float,
 ) -> tuple[float, float, float]:
     """Charge of switching on, of switching off (at the reference time), and its tail per e-fold of time (C).
+
+    What counts is the charge beyond that of the current as measured, not of the line through it: the bend of the current belongs
+    to the whole time that a synapse is on, and grows with the column.
 
     Args:
         responses: what `pulse_response` returned for an early and a late output spike.
         displacement: membrane voltage (V) to displacement (V).
         fired_from: output spike time (s) to the displacement that fires then without any synapse (V).
-        current_a: signed current at rest (positive towards the threshold); reversal_v has its sign.
+        current: displacement (V) to current (A, positive towards the threshold).
+        capacitance: of this membrane. What leaves it as the synapse switches on comes back empty: the charge of switching off is
+            that of a membrane at rest.
     """
     on, off = [], []
     for response in responses:
         before = displacement(response["before_v"])
-        measured = charged(before, current_a, reversal_v, capacitance_f, response["measured_on_s"])
+        measured = charged(before, current, capacitance.on_f, response["measured_on_s"])
         on.append(displacement(response["end_v"]) - measured)
-        whole = charged(before, current_a, reversal_v, capacitance_f, response["on_s"]) + on[-1]
-        off.append(fired_from(response["spike_s"]) - whole)
+        whole = charged(before, current, capacitance.on_f, response["on_s"]) + on[-1]
+        fired = fired_from(response["spike_s"] * (capacitance.column_f / capacitance.off_f))
+        off.append(fired - whole * (capacitance.on_f / capacitance.off_f))
     times = np.log([response["spike_s"] / reference_s for response in responses])
     slope = (off[1] - off[0]) / (times[1] - times[0])
-    return capacitance_f * float(np.mean(on)), capacitance_f * (off[0] - slope * times[0]), capacitance_f * slope
+    return capacitance.off_f * float(np.mean(on)), capacitance.off_f * (off[0] - slope * times[0]), capacitance.off_f * slope
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,15 @@ def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataF
             }
         )  # fmt: skip
     return pd.DataFrame(rows).sort_values(["sign", "current_a"], ascending=[False, True]).reset_index(drop=True)
+
+
+def current_of(iv: pd.DataFrame, sign: int, code: float, membrane: Membrane) -> Callable[[float], float]:
+    """Displacement (V) -> current (A) of one code as it was measured."""
+    from scipy.interpolate import CubicSpline
+
+    curve = iv[(iv.sign == sign) & (iv.code == code)].sort_values("membrane_v", ascending=False)
+    measured = CubicSpline(membrane.displacement(curve.membrane_v.to_numpy()), curve.current_a)
+    return lambda displacement_v: float(measured(displacement_v))
 
 
 def with_fit(iv: pd.DataFrame, fits: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:

@@ -140,6 +140,12 @@ TABLES: Mapping[str, Table] = {
         number("charge_off_c", "C", "the same as it switches off, to a spike at the reference time of the model"),
         number("charge_off_tail_c", "C", "how much that grows when the time to the output spike grows by a factor e"),
     ),
+    "characterization/synapse_load": _characterization(
+        "one code of a synapse whose capacitance depends on it",
+        SIGN, CODE, replace(CURRENT, meaning="size of the current at rest"),
+        number("capacitance_off_f", "F", "what it adds to the membrane while it is off"),
+        number("capacitance_on_f", "F", "the same while it is on"),
+    ),
     "characterization/published": _characterization(
         "one published value",
         text("quantity", "its symbol in the paper"), text("unit", "its unit"), number("published", "", "value in the paper"),

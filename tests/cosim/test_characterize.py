@@ -1,13 +1,16 @@
 """Measurements: their pure functions on known input, and the real circuit against published values."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.bench.bench import Bench
+from benchmarks.columns import compared
+from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import Window, lambda_line, line_fit
 from cosim.characterize import discharger, membrane, switching
 from cosim.characterize.extract import Characterization, CharacterizationError, characterize, check_switched
@@ -15,15 +18,22 @@ from cosim.characterize.measurements import firing_time, membrane_ramp
 from cosim.characterize.measurements.switching_threshold import static_threshold
 from cosim.design import Design, load_design
 from cosim.errors import InputError
+from cosim.mapping.circuit import end_of_accumulation
+from cosim.mapping.codes import weight_of_setting
 from cosim.pipeline.work import characterize as characterize_stage
 from cosim.pipeline.workspace import Workspace
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
-from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError, Store, Waveforms
+from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError, Store, Transient, Waveforms
+from netlists.stimulus import PhaseWindow
+from netlists.synapse import SynapseSetting
+from netlists.testbenches import MEMBRANE, column
 from sky130_models.pdk import find_pdk
-from training.hardware import HardwareModel
+from training.hardware import HardwareModel, normalise
+from training.trajectory import accumulation
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
+RESISTIVE = REFERENCE.with_name("iris_5_5_5_resistive.toml")
 
 
 def test_a_line_is_recovered_with_its_residual() -> None:
@@ -68,11 +78,18 @@ def test_capacitance_is_charge_over_voltage() -> None:
 def test_switching_charges_are_recovered() -> None:
     capacitance, current, reversal, reference = 140e-15, 6e-8, 2.4, 0.5e-6
     on, off, tail = 2e-17, 8e-16, 6e-17
+    membranes = switching.MembraneCapacitance(capacitance, 1.05 * capacitance, 1.02 * capacitance)
+
+    def pulled(before: float, time: float) -> float:
+        """A line in closed form, of which the extraction knows the points."""
+        rate = current * time / (membranes.on_f * reversal)
+        return reversal + (before - reversal) * np.exp(-rate) + on / membranes.off_f
+
     responses = []
     for before, spike in ((0.6, 0.2e-6), (0.1, 0.8e-6)):
-        at_end = switching.charged(before, current, reversal, capacitance, 0.4e-6) + on / capacitance
-        at_off = switching.charged(before, current, reversal, capacitance, 0.404e-6) + on / capacitance
-        kick = (off + tail * np.log(spike / reference)) / capacitance
+        at_end, at_off = pulled(before, 0.4e-6), pulled(before, 0.404e-6)
+        # What had left comes back empty, and a larger membrane takes as much longer to fire.
+        kick = (off + tail * np.log(spike / reference)) / membranes.off_f - at_off * (1 - membranes.on_f / membranes.off_f)
         responses.append(
             {
                 "before_v": before,
@@ -83,9 +100,14 @@ def test_switching_charges_are_recovered() -> None:
                 "fired": at_off + kick,
             }
         )
-    fired = {response["spike_s"]: response["fired"] for response in responses}
+    fired = {round(response["spike_s"] / 1.05, 12): response["fired"] for response in responses}
     found = switching.switching_charges(
-        responses, lambda v: v, lambda spike: fired[spike], current, reversal, capacitance, reference
+        responses,
+        lambda v: v,
+        lambda spike: fired[round(spike, 12)],
+        lambda u: current * (1 - u / reversal),
+        membranes,
+        reference,
     )
     assert found == pytest.approx((on, off, tail), rel=1e-6)
 
@@ -240,3 +262,75 @@ def test_a_wire_on_the_membrane_is_measured(reference: Characterization, store: 
     model = reference.hardware.neuron
     rest, threshold = model.rest.value, model.threshold.value
     assert membrane.capacitance_f(table, 5, rest, threshold) - model.capacitance_f == pytest.approx(50e-15, rel=2e-3)
+
+
+@pytest.mark.slow
+def test_a_column_follows_from_two_smaller_ones(store: Store) -> None:
+    design = _small()
+    bench = Bench(design, find_pdk(design.process.model_set), store)
+    model = characterize(bench, sizes=[ColumnSize(synapses, 5, 5) for synapses in (5, 8, 16)]).hardware
+    off = {figure.name: abs(figure.value) for figure in compared(model, 16)}
+    assert off["columns.capacitance_off_share"] < 1e-3
+    assert off["columns.threshold_off_v"] < 0.2e-3
+    assert max(off[f"columns.{kind}_off_share"] for kind in ("charge_on", "charge_off", "idle_charge")) < 0.05
+    assert off["columns.firing_off_s"] < 1e-9
+    # And not because columns do not differ.
+    assert model.at(16).neuron.capacitance_f > 1.09 * model.at(5).neuron.capacitance_f
+
+
+@pytest.mark.slow
+def test_alike_devices_are_one_device_of_so_many_units() -> None:
+    class Apart(Bench):
+        nominal = False
+
+    design = load_design(REFERENCE)
+    size, setting = ColumnSize(5, 4, 3), SynapseSetting(1, 0.5)
+    rows = []
+    for kind in (Bench, Apart):
+        bench = kind(design, find_pdk(design.process.model_set), None)
+        (point, _) = switching.points(bench, with_bias(bench.cells(), 0.56), size, setting, 0.25, 1.2e-13)
+        (measured,) = bench.run([point]).alive
+        rows.append((point.deck.netlist.count("synapse_current_source"), measured.row))
+    (merged, one), (apart, each) = rows
+    assert (merged, apart) == (2 + 4, 2 + 5 + 4 + 2)
+    assert one["end_v"] == pytest.approx(each["end_v"], abs=1e-8)
+    assert one["spike_s"] == pytest.approx(each["spike_s"], abs=1e-12)
+
+
+@pytest.mark.slow
+def test_a_resistor_takes_its_far_half_off_the_membrane() -> None:
+    design = load_design(RESISTIVE)
+    coarse = design.characterization.model_copy(update={"codes": 5, "membrane_points": 16, "firing_points": 20})
+    bench = Bench(design.model_copy(update={"characterization": coarse}), design.process.pdk(), None)
+    hardware = characterize(bench).hardware
+    plus, minus = hardware.plus, hardware.minus
+    for synapse in (plus, minus):
+        assert synapse.capacitance_off is not None and synapse.capacitance_on is not None
+        # 300 um and 30 um of 0.29 um at 0.106 fF/um2; half of it at either end, the drain of the switch at the far one.
+        for end, length in ((0, 300.0), (-1, 30.0)):
+            assert synapse.capacitance_on.y[end] == pytest.approx(0.5 * 0.294 * (length + 2.08) * 0.106e-15, rel=0.01)
+        drain = 1.0 if synapse is plus else 1.8
+        assert 2 * synapse.capacitance_on.y[0] < synapse.capacitance_off.y[0] < 2 * synapse.capacitance_on.y[0] + drain * 1e-15
+    # Five resistors, of which four switch on one after the other.
+    cells, phase = bench.cells(hardware), hardware.phase_s
+    settings = [SynapseSetting(sign, length) for sign, length in ((1, 280.0), (1, 150.0), (-1, 120.0), (1, 200.0), (-1, 290.0))]
+    spikes = np.array([0.1, 0.25, 0.3, 0.5, 1.0])
+    window = PhaseWindow.regular(0.1 * phase, cells.timing)
+    lines = [(window.accumulate_s + float(t) * phase, window.fire_s) if t < 1.0 else None for t in spikes]
+    netlist = column(cells, settings, lines, window, window.fire_s, fan_out=hardware.neuron.fan_out)
+    deck = bench.deck("resistors", netlist, Transient(window.fire_s, phase / 100, bench.fine.max_step_s), [MEMBRANE])
+    (measured,) = bench.run([Point({}, deck, partial(last_membrane, window=window))]).alive
+    weights = np.array([[weight_of_setting(setting, hardware) for setting in settings]])
+    bare = replace(normalise(hardware), **{
+        side: replace(one, load=0 * one.load, lift=0 * one.lift)
+        for side, one in (("plus", normalise(hardware).plus), ("minus", normalise(hardware).minus))
+    })  # fmt: skip
+    off = [
+        float(hardware.neuron.membrane(v * hardware.neuron.v_th_v)) - measured.row["membrane_v"]
+        for v in (accumulation(model, weights, spikes, np.ones(1))[0, 0] for model in (normalise(hardware), bare))
+    ]
+    assert abs(off[0]) < 0.3e-3 and abs(off[1]) > 2e-3, off
+
+
+def last_membrane(waveforms: Waveforms, window: PhaseWindow) -> dict[str, float]:
+    return {"membrane_v": end_of_accumulation(waveforms, MEMBRANE, window, 2e-9)}

@@ -1,22 +1,23 @@
 """The column of a layer: which of the sizes that were characterised it is, or what follows for it from two of them.
 
 A neuron sees its column: every synapse adds capacitance, so that currents, kicks and the bias of the discharger count for less.
-What is extrapolated: the capacitance is affine in the number of synapses; charges, threshold and delays are those of the nearest
-column; the discharger's current follows the capacitance, so that a resting membrane still fires after one phase, and its bias
-follows the logarithm of that current.
+What is extrapolated: the capacitance is affine in the number of synapses; charges, threshold, firing curve and delays are affine
+in the capacitance; the displacement that the reset leaves falls with it; the bias of the discharger follows its logarithm, so
+that a resting membrane still fires after one phase. Columns on lines that are loaded differently give no line: then all but
+capacitance, bias, current of the discharger and reset is as in the nearest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from training.hardware.curve import HardwareModelError
+from training.hardware.curve import Curve, HardwareModelError, Quantity
 
 if TYPE_CHECKING:
-    from training.hardware.model import ColumnHardware, HardwareModel
+    from training.hardware.model import ColumnHardware, HardwareModel, NeuronHardware, SynapseHardware
 
 FARTHEST = 4.0
 """A column is extrapolated to at most this many times the synapses of the largest that was characterised, or to this part of the
@@ -24,6 +25,12 @@ smallest (`python -m benchmarks columns`: 5 and 16 synapses against 64)."""
 
 CAPACITANCE_WITHIN, THRESHOLD_WITHIN_V = 0.01, 1e-3
 """Every characterised column must follow from two others, or the larger from the smaller, as closely as this."""
+
+
+RESIZED = ("capacitance_neuron", "capacitance_synapse", "discharger_bias", "reset_error")
+"""Of a neuron: what `resized` says of a column, and no line through two others."""
+
+Part = TypeVar("Part", "NeuronHardware", "SynapseHardware")
 
 
 def column_of(model: HardwareModel, synapses: int, neurons: int | None) -> ColumnHardware:
@@ -62,7 +69,37 @@ def _extrapolated(model: HardwareModel, synapses: int) -> ColumnHardware:
     small, large = by_size[sizes[0]], by_size[sizes[-1]]
     _check_consistent(small, large)
     nearest = by_size[min(sizes, key=lambda size: abs(math.log(size / synapses)))]
-    return resized(nearest, synapses, _capacitance(small, large, synapses), _bias_per_log(small, large))
+    capacitance = _capacitance(small, large, synapses)
+    found = resized(nearest, synapses, capacitance, _bias_per_log(small, large))
+    if any(getattr(small.neuron, lines) != getattr(large.neuron, lines) for lines in ("fan_out", "loaded_inputs")):
+        return found
+    a, b = (column.neuron.capacitance_f for column in (small, large))
+    share = (capacitance - a) / (b - a)
+    neuron = _on_line(small.neuron, large.neuron, found.neuron, share, RESIZED)
+    plus, minus = (
+        _on_line(getattr(small, side), getattr(large, side), getattr(found, side), share) for side in ("plus", "minus")
+    )
+    return found.model_copy(update={"neuron": neuron, "plus": plus, "minus": minus})
+
+
+def _on_line(small: Part, large: Part, nearest: Part, share: float, but: Collection[str] = ()) -> Part:
+    """Numbers and curves of `nearest`, on the line through two columns; `share` of the way from the small one to the large one.
+
+    A curve of which one column lost points stays as it is.
+    """
+
+    def line(a: float, b: float) -> float:
+        return a + share * (b - a)
+
+    changed: dict[str, Quantity | Curve] = {}
+    for name, a in small:
+        b, here = getattr(large, name), getattr(nearest, name)
+        if isinstance(a, Quantity) and name not in but:
+            changed[name] = here.model_copy(update={"value": line(a.value, b.value)})
+        elif isinstance(a, Curve) and isinstance(b, Curve) and len(a.x) == len(b.x):
+            x, y = (tuple(map(line, getattr(a, axis), getattr(b, axis))) for axis in "xy")
+            changed[name] = here.model_copy(update={"x": x, "y": y})
+    return nearest.model_copy(update=changed)
 
 
 def _capacitance(small: ColumnHardware, large: ColumnHardware, synapses: int) -> float:
