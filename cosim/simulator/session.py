@@ -290,10 +290,14 @@ _NAMES = {
 
 
 def _start_shared() -> _Shared:
-    """Load libngspice with our settings only. Raises `SimulationError` (LIBRARY_MISSING)."""
+    """Load libngspice with our settings only. Raises `SimulationError` (LIBRARY_MISSING).
+
+    The process stays in a folder that is no more: what ngspice would write beside a deck cannot be written, nor read.
+    """
     _Shared.LIBRARY_PATH = _find_library()
     # The .spiceinit of the current folder wins over the one at home: put ours there while ngspice starts.
-    with tempfile.TemporaryDirectory(prefix="cosim-") as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory(prefix="cosim-") as folder:
+        os.chdir(folder)
         Path(".spiceinit").write_text("\n".join(SETTINGS), encoding="ascii")
         shared = _Shared()
     for line in SETTINGS:

@@ -7,6 +7,7 @@ from a process that may have no children of its own, such as a cluster's.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import os
 import signal
@@ -20,6 +21,8 @@ from queue import SimpleQueue
 
 from cosim.simulator.errors import SimulationError
 from cosim.simulator.tasks import Reply, Task, serve, start_session
+
+_PR_SET_PDEATHSIG = 1
 
 SEND_AFTER_S = 0.05
 """Replies to short simulations travel together."""
@@ -35,6 +38,8 @@ class Order:
     path: list[str]
     recycle_after: int
     memory_limit_mb: float
+    parent: int | None = None
+    """The process without which this one ends, even inside a computation that lets no other thread run."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def _work(connection: Connection, progress: mmap.mmap) -> None:
     """Serve until the parent hangs up, or until this process has had enough."""
     order: Order = connection.recv()
     sys.path[:] = order.path
+    if order.parent is not None:
+        _die_with(order.parent)
     try:
         session = start_session()
     except SimulationError as error:
@@ -81,6 +88,14 @@ def _work(connection: Connection, progress: mmap.mmap) -> None:
             if task is tasks[-1] or time.monotonic() - last_sent > SEND_AFTER_S:
                 connection.send((replies, False))
                 replies, last_sent = [], time.monotonic()
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends (Linux; elsewhere the thread that reads tasks notices, in time)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it had ended before
+        os._exit(1)
 
 
 def _has_had_enough(reply: Reply, served: int, order: Order) -> bool:

@@ -11,10 +11,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from types import TracebackType
 
 from cosim.simulator.errors import Reason, SimulationError
@@ -24,6 +26,9 @@ from cosim.simulator.worker import PROGRESS, Order, Ready
 
 START_TIMEOUT_S = 60.0
 
+MOST_FALSE_STARTS, FALSE_START_PAUSE_S = 4, 0.5
+"""A worker that takes the place of another is tried so often in a row, after longer and longer pauses."""
+
 AHEAD_S = 0.2
 """A worker is given as many short simulations ahead as fill this time, so that it never waits for the next one."""
 MOST_AHEAD = 64
@@ -32,6 +37,27 @@ _GRACE_S = 2.0
 """A process that has hung up is about to end; its own exit code says more than that of a kill."""
 
 _COMMAND = "from cosim.simulator.worker import main; main({}, {})"
+
+
+_NOT_READ = ("SPICE_SCRIPTS",)
+"""Variables by which ngspice would run a start-up file of this machine."""
+
+
+def _environment() -> dict[str, str]:
+    """That of a worker: it finds modules where this process does, but none in the folder that happens to be the current one."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_READ}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(_search_path())}
+
+
+def _search_path() -> list[str]:
+    """Where this process looks for modules; the current folder last, so that no file in it stands in for a module of Python."""
+    fixed = [str(Path(path).absolute()) for path in sys.path if path]
+    return fixed if "" not in sys.path else [*fixed, str(Path.cwd())]
+
+
+def _mortal_parent() -> int | None:
+    """This process, if the thread that starts a worker lives as long as it does: the kernel goes by the thread."""
+    return os.getpid() if threading.current_thread() is threading.main_thread() else None
 
 
 class _Worker:
@@ -46,11 +72,11 @@ class _Worker:
             files = (theirs.fileno(), progress.fileno())
             # In a group of its own, Ctrl-C does not reach it.
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND.format(*files)], pass_fds=files, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}, stdin=subprocess.DEVNULL,
+                [sys.executable, "-P", "-c", _COMMAND.format(*files)], pass_fds=files, start_new_session=True,
+                env=_environment(), stdin=subprocess.DEVNULL,
             )  # fmt: skip
             self.connection = Connection(ours.detach())
-        self._send(Order(list(sys.path), recycle_after, memory_limit_mb))
+        self._send(Order(_search_path(), recycle_after, memory_limit_mb, _mortal_parent()))
         self.ready = self.ends = False
         self.given: dict[int, Point] = {}
         self.heard_of = time.monotonic()
@@ -125,6 +151,7 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._returned: deque[tuple[int, Point]] = deque()
         self._version = ""
+        self._false_starts = 0
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -207,6 +234,7 @@ class WorkerPool:
         match worker.hear():
             case Ready(error=None, ngspice_version=version):
                 worker.ready, self._version, worker.heard_of = True, version, time.monotonic()
+                self._false_starts = 0
                 _heard_version[os.environ.get("NGSPICE_LIBRARY_PATH", "")] = version
             case Ready(error=SimulationError() as error):
                 raise error
@@ -218,7 +246,7 @@ class WorkerPool:
                     self._returned.extend(worker.given.items())
                 yield from outcomes
             case None if not worker.ready:
-                raise _start_failure(self._dismiss(worker, _GRACE_S))
+                self._bear_false_start(self._dismiss(worker, _GRACE_S))
             case None:
                 code = self._dismiss(worker, _GRACE_S)
                 yield from self._lose(worker, Reason.WORKER_DIED, f"the simulator's process died (exit code {code})")
@@ -226,8 +254,16 @@ class WorkerPool:
     def _overdue(self, worker: _Worker) -> Iterator[Outcome]:
         self._dismiss(worker)
         if not worker.given:
-            raise _start_failure(None)
+            self._bear_false_start(None)
+            return
         yield from self._lose(worker, Reason.TIMEOUT, f"took longer than {self._timeout_s:g} s and was stopped")
+
+    def _bear_false_start(self, code: int | None) -> None:
+        """One that takes the place of another may fail to start, on a machine that is short of memory; not again and again."""
+        self._false_starts += 1
+        if not self._version or self._false_starts > MOST_FALSE_STARTS:
+            raise _start_failure(code)
+        time.sleep(FALSE_START_PAUSE_S * self._false_starts)
 
     def _lose(self, worker: _Worker, reason: Reason, what: str) -> Iterator[Outcome]:
         """The point at hand failed with its worker; the others that it had been given go to the next."""

@@ -268,3 +268,78 @@ def _alive(pid: int) -> bool:
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def test_nothing_in_the_current_folder_is_run_read_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules of Python by the names of those that a worker imports, a package of ours, ngspice's start-up files."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    for name in ("queue", "statistics", "cosim", "numpy", "selectors", "PySpice"):
+        (tmp_path / f"{name}.py").write_text(f"import pathlib; pathlib.Path({str(marks)!r}, {name!r}).touch()\n")
+    for name in (".spiceinit", "spinit"):
+        (tmp_path / name).write_text(f"shell touch {marks}/{name}\nset num_threads=7\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPICE_SCRIPTS", str(tmp_path))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n" + ISOLATED
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.stdout.strip() == "2 points", done.stderr
+    assert list(marks.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+ROOT = Path(__file__).parents[2]
+ISOLATED = """
+from simulator_decks import everything, rc
+from cosim.simulator import Point, simulate
+outcomes = simulate([Point({}, rc(), everything), Point({}, rc(2e3), everything)])
+print(sum(outcome.row is not None for outcome in outcomes), "points")
+"""
+
+
+def test_a_replacement_that_does_not_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine short of memory kills a process at its start; that aborted the sweep."""
+    monkeypatch.setattr(workers, "FALSE_START_PAUSE_S", 0.01)
+    with WorkerPool(jobs=1) as pool:
+        pool.start()
+        sound = workers._COMMAND
+        commands = iter([sound.replace("import main", "import main; import os; os._exit(9)")] * 2)
+        monkeypatch.setattr(workers, "_COMMAND", _Each(commands, sound))
+        outcomes = simulate([Point({"deck": "dies"}, rc(), kills_worker), GOOD, GOOD], pool=pool)
+    assert reasons(outcomes) == [Reason.WORKER_DIED, None, None]
+
+
+class _Each:
+    """A command that is another each time, and in the end the same."""
+
+    def __init__(self, first: Iterator[str], then: str) -> None:
+        self._first, self._then = first, then
+
+    def format(self, *numbers: int) -> str:
+        return next(self._first, self._then).format(*numbers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own doing")
+def test_a_worker_inside_a_computation_dies_with_its_parent() -> None:
+    """One that lets no other thread run, so that the thread which would notice cannot."""
+    with subprocess.Popen([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(200):
+        if not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text():
+            return
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the worker lives on")
+
+
+ORPHANED = """
+import os, subprocess, sys
+code = "from cosim.simulator.worker import _die_with; _die_with(" + str(os.getpid()) + "); print(1, flush=True); 3**(10**9)"
+child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+child.stdout.readline()
+print(child.pid, flush=True)
+child.wait()
+"""
