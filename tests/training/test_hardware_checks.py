@@ -95,7 +95,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "a field that is missing": (
         lambda c: c["plus"]["code"].pop("log_x"),
-        "plus.code.log_x: missing; every field stands in a hardware model of version 5",
+        "plus.code.log_x: missing; every field stands in a hardware model of version 6",
     ),
 }  # fmt: skip
 
