@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cosim.pipeline.freshness import Records, inputs_digest, outputs_digest, records_of, tools
+from cosim.errors import InputError
+from cosim.pipeline.freshness import Records, inputs_digest, outputs_digest, records_of, sealed, tools
 from cosim.pipeline.packages import one_line_errors
 from cosim.pipeline.result import LIMITS, METRICS
 from cosim.pipeline.stages import Stage
@@ -17,8 +18,6 @@ from cosim.runs import provenance
 from cosim.runs.directory import LAYOUT, PROVENANCE, RunDirectory
 from cosim.runs.effort import Effort
 from cosim.simulator.pools import processors
-
-_TOTALS = ("time.", "simulation.")
 
 
 def forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
@@ -30,11 +29,7 @@ def forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
     kept = {name: record for name, record in records.items() if name not in names}
     if kept != records:
         directory.write_json(PROVENANCE, {**provenance_record, "stages": kept})
-    prefixes = tuple(prefix for stage in stages for prefix in stage.metrics)
-    metrics = directory.read_json(METRICS)
-    left = {name: value for name, value in metrics.items() if not name.startswith(prefixes)}
-    if left != metrics:
-        _write_metrics(directory, left, kept)
+        write_metrics(directory)
     directory.remove([*(name for stage in stages for name in stage.outputs), LIMITS])
 
 
@@ -57,24 +52,26 @@ def run_stage(space: Workspace, stage: Stage) -> None:
         "versions": ", ".join(f"{name} {version}" for name, version in provenance.versions().items()),
         **({"git_revision": revision} if (revision := provenance.git_revision()) else {}),
         **(tools(space.design, stage) if simulates else {}),
+        # What could not be measured (a mean of nothing) is absent, and a limit on it fails.
+        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
     }
-    _record(space, stage, metrics, record)
+    # The record last: only what is complete counts as done.
+    space.run.write_json(PROVENANCE, {**_origin(space), "stages": {**records_of(space.run), stage.name: sealed(record)}})
+    write_metrics(space.run)
     space.monitor.end()
 
 
-def _record(space: Workspace, stage: Stage, metrics: Mapping[str, float], record: dict[str, Any]) -> None:
-    """Metrics first, the stage's record last: only what is complete counts as done."""
-    records = {**records_of(space.run), stage.name: record}
-    # What could not be measured (a mean of nothing) is absent, and a limit on it fails.
-    measured = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    _write_metrics(space.run, {**space.run.read_json(METRICS), **measured}, records)
-    space.run.write_json(PROVENANCE, {**_origin(space), "stages": records})
-
-
-def _write_metrics(directory: RunDirectory, metrics: Mapping[str, float], records: Records) -> None:
-    """With times and points over the stages, each as it last ran."""
-    own = {name: value for name, value in metrics.items() if not name.startswith(_TOTALS)}
-    directory.write_json(METRICS, {**own, **_totals(records)})
+def write_metrics(directory: RunDirectory) -> None:
+    """metrics.json as the records of the stages have it, with times and points over all of them, unless it is so already."""
+    records = records_of(directory)
+    own = {name: value for record in records.values() for name, value in record["metrics"].items()}
+    wanted = {**own, **(_totals(records) if records else {})}
+    try:
+        found = directory.read_json(METRICS)
+    except InputError:
+        found = {}
+    if found != wanted:
+        directory.write_json(METRICS, wanted)
 
 
 def _totals(records: Records) -> dict[str, float]:

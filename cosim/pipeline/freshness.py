@@ -23,9 +23,19 @@ Records = dict[str, dict[str, Any]]
 
 
 def records_of(directory: RunDirectory) -> Records:
-    """What the stages left in provenance.json, by name."""
+    """What the stages left in provenance.json, by name; not what was changed since."""
     stages = directory.read_json(PROVENANCE).get("stages")
-    return {name: record for name, record in stages.items() if isinstance(record, dict)} if isinstance(stages, dict) else {}
+    found = stages.items() if isinstance(stages, dict) else ()
+    return {name: record for name, record in found if isinstance(record, dict) and record.get("seal") == _seal(record)}
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with a digest of itself."""
+    return {**record, "seal": _seal(record)}
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    return provenance.content_digest({name: value for name, value in record.items() if name != "seal"})
 
 
 def outdated(space: Workspace, stages: Sequence[Stage], asked: Sequence[Stage] = ()) -> tuple[Stage, ...]:

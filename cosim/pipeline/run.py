@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosim.design import load_design
-from cosim.pipeline.execution import forget, run_stage
+from cosim.pipeline.execution import forget, run_stage, write_metrics
 from cosim.pipeline.freshness import outdated
 from cosim.pipeline.packages import check_packages, one_line_errors
 from cosim.pipeline.request import Request
@@ -96,6 +96,7 @@ def carry_out(request: Request, monitor: Monitor) -> RunResult:
         request.keep_brought(directory, design)
         directory.write(DESIGN, request.design_text())
         ran = _bring_up_to_date(space, asked)
+        write_metrics(directory)
         return result_of(space, {stage.name for stage in asked}, ran)
 
 

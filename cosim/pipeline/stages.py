@@ -42,10 +42,9 @@ class Stage:
 
     `needs` are the stages whose results it builds on; where one of them is not up to date, neither is this. `sections` is what of
     the design decides its result, `inputs` the files of the run directory; the code that decides it follows from the imports of
-    the module that its work stands in. `metrics` are the prefixes of the metrics that it gives. `given` is the file that stands
-    in the place of its result where the run directory has it. A stage that `gathers` reads whatever the others have left, and one
-    that `judges` has the second simulator that the design asks for. `asked` says whether a design wants a stage that nothing
-    needs; `check` refuses bad input before anything runs.
+    the module that its work stands in. `given` is the file that stands in the place of its result where the run directory has it.
+    A stage that `gathers` reads whatever the others have left, and one that `judges` has the second simulator that the design asks
+    for. `asked` says whether a design wants a stage that nothing needs; `check` refuses bad input before anything runs.
     """
 
     name: StageName
@@ -55,7 +54,6 @@ class Stage:
     outputs: tuple[str, ...]
     packages: tuple[str, ...]
     needs: tuple[StageName, ...] = ()
-    metrics: tuple[str, ...] = ()
     simulates: bool = False
     judges: bool = False
     gathers: bool = False
@@ -133,7 +131,6 @@ STAGES = (
         inputs=(GIVEN_HARDWARE,),
         outputs=("characterization", "hardware.json"),
         packages=_SIMULATION_PACKAGES,
-        metrics=("characterization.",),
         simulates=True,
         given=GIVEN_HARDWARE,
     ),
@@ -145,7 +142,6 @@ STAGES = (
         outputs=("network.safetensors", "network.json", "training.parquet"),
         packages=_TRAINING_PACKAGES,
         needs=(StageName.CHARACTERIZE,),
-        metrics=("training.",),
         check=train.check,
     ),
     Stage(
@@ -156,7 +152,6 @@ STAGES = (
         outputs=("validation/gain_search.parquet", "mapping.parquet"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
         needs=(StageName.TRAIN,),
-        metrics=("mapping.",),
         simulates=True,
     ),
     Stage(
@@ -170,7 +165,6 @@ STAGES = (
         outputs=(*_VALIDATION_TABLES, "netlist"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
         needs=(StageName.MAP,),
-        metrics=("validation.", "circuit.", "energy."),
         simulates=True,
         judges=True,
         check=validate.check,
@@ -183,7 +177,6 @@ STAGES = (
         outputs=("datasheet", "datasheet.html", "datasheet.pdf"),
         packages=_SIMULATION_PACKAGES + _PAGE_PACKAGES,
         needs=(StageName.CHARACTERIZE,),
-        metrics=("datasheet.",),
         simulates=True,
         asked=_asks_for_datasheet,
         check=datasheet.check,

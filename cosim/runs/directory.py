@@ -60,12 +60,22 @@ class RunDirectory:
         if names - {LOCK} and LOCK not in names and PROVENANCE not in names:
             raise InputError(f"{self.path}: not empty and not a run directory; choose another with --out")
         if DESIGN in names:
-            owner = tomllib.loads((self / DESIGN).read_text(encoding="utf-8")).get("name")
+            owner = self._read_owner()
             if owner != design_name:
                 raise InputError(
                     f"{self.path}: holds a run of the design {owner!r}, not {design_name!r}; choose another with --out"
                 )
         self.check_layout()
+
+    def _read_owner(self) -> str:
+        """The name of the design that the directory is of."""
+        try:
+            return str(tomllib.loads((self / DESIGN).read_text(encoding="utf-8")).get("name"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self / DESIGN}: cannot be read: {error}; choose another folder with --out, or delete this file, which cosim "
+                "makes anew"
+            ) from error
 
     def check_layout(self) -> None:
         """Raises `InputError` for a run whose tables and metrics are named otherwise than here."""

@@ -19,7 +19,7 @@ _STAGE_COLUMNS = {
     "started": "started", "points": "points", "cached_points": "from the store", "failed_points": "failed",
     "operating_point_fallbacks": "fell back", "git_revision": "revision",
 }  # fmt: skip
-_NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256")
+_NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256", "seal")
 
 
 def cells(run: Run) -> list[Block]:
@@ -91,7 +91,7 @@ def _said_by_stages(stages: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     """What the stages say beyond counts and times, each saying once, with the stages that share it."""
     said: dict[tuple[str, str], list[str]] = {}
     for stage, record in stages.items():
-        for name, value in _flat(record):
+        for name, value in _flat({name: value for name, value in record.items() if name != "metrics"}):
             if name not in (*_STAGE_COLUMNS, *_CLOCKS, *_NOT_SHOWN) and value not in ("", None):
                 said.setdefault((name, str(value)), []).append(stage)
     return [[f"{name} ({', '.join(shared)})", value] for (name, value), shared in said.items()]

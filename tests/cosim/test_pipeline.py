@@ -316,7 +316,7 @@ def test_records_of_an_older_cosim_are_simply_out_of_date(tmp_path: Path, design
 
 
 def test_the_real_stages_cover_each_other() -> None:
-    """Inputs come from the stages needed, and no metric or output has two owners."""
+    """Inputs come from the stages needed, and no output has two owners."""
     given = {"design.toml", "given_hardware.json", "given_weights.safetensors"}  # what a run directory is given
     reach: dict[str, set[str]] = {}
     for stage in STAGES:
@@ -325,8 +325,6 @@ def test_the_real_stages_cover_each_other() -> None:
         assert set(stage.inputs) <= before, stage.name
     written = [name for stage in STAGES for name in stage.outputs]
     assert len(written) == len(set(written))
-    prefixes = [prefix for stage in STAGES for prefix in stage.metrics]
-    assert len(prefixes) == len(set(prefixes)) == 7
 
 
 def test_characterisation_depends_on_no_weight_and_no_data() -> None:
@@ -334,3 +332,35 @@ def test_characterisation_depends_on_no_weight_and_no_data() -> None:
     assert stage.inputs == ("given_hardware.json",)
     assert {"training", "validation"} & set(stage.sections) == set()
     assert stage.sections["network"] == {"dataset", "table", "bias", "layers"}
+
+
+def test_metrics_that_are_missing_or_changed_are_those_of_the_stages_again(tmp_path: Path, design: Path, log: Log) -> None:
+    wanted = pipeline.run(design, tmp_path / "run").metrics
+    log.taken()
+    file = tmp_path / "run" / "metrics.json"
+    for damage in (None, "{", json.dumps({**wanted, "circuit.value": 3.0}), json.dumps({**wanted, "circuit.more": 1.0})):
+        file.unlink() if damage is None else file.write_text(damage)
+        assert pipeline.run(design, tmp_path / "run").metrics == wanted
+        assert json.loads(file.read_text()) == wanted
+    assert log.taken() == []
+
+
+def test_a_record_that_was_changed_counts_for_nothing(tmp_path: Path, design: Path, log: Log) -> None:
+    """A flipped bit in the record of a stage, where the metrics come from."""
+    run = tmp_path / "run"
+    wanted = pipeline.run(design, run).metrics
+    log.taken()
+    record = json.loads((run / "provenance.json").read_text())
+    record["stages"]["validate"]["metrics"]["circuit.value"] = 2.5
+    (run / "provenance.json").write_text(json.dumps(record))
+    assert pipeline.run(design, run).metrics["circuit.value"] == wanted["circuit.value"]
+    assert log.taken() == ["validate", "report"]
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe"])
+def test_a_damaged_copy_of_the_design_is_one_line(tmp_path: Path, design: Path, log: Log, content: bytes) -> None:
+    pipeline.run(design, tmp_path / "run")
+    (tmp_path / "run" / "design.toml").write_bytes(content)
+    with pytest.raises(InputError, match=r"run/design.toml: cannot be read: .* delete this file") as caught:
+        pipeline.run(design, tmp_path / "run")
+    assert len(str(caught.value).splitlines()) == 1
