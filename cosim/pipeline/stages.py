@@ -40,11 +40,12 @@ class StageName(StrEnum):
 class Stage:
     """A stage is up to date as long as nothing of this has changed since it ran, and its outputs are as it left them.
 
-    `needs` are the stages whose results it builds on; where one of them is not up to date, neither is this. `sections` is what of
-    the design decides its result, `inputs` the files of the run directory; the code that decides it follows from the imports of
-    the module that its work stands in. `given` is the file that stands in the place of its result where the run directory has it.
-    A stage that `gathers` reads whatever the others have left, and one that `judges` has the second simulator that the design asks
-    for. `asked` says whether a design wants a stage that nothing needs; `check` refuses bad input before anything runs.
+    `needs` are the stages whose results it builds on; where one of them is not up to date, neither is this. `sections` is what
+    of the design decides its result, `inputs` the files of the run directory; the code that decides it follows from the imports
+    of the module that its work stands in. `given` is the file that stands in the place of its result where the run directory
+    has it. A stage that `gathers` reads whatever the others have left, and one that `judges` has the second simulator that the
+    design asks for. `asked` says whether a design wants a stage that nothing needs; `check` refuses bad input before anything
+    runs.
     """
 
     name: StageName
