@@ -18,7 +18,7 @@ _PATHS = {"r": 2, "l": 2, "v": 2, "d": 2, "b": 2, "f": 2, "h": 2, "w": 2, "t": 4
 
 _GATED = {"m": 4, "s": 4, "e": 4, "g": 4}
 _SENSED = re.compile(r"\bv\s*\(([^()]*)\)", re.IGNORECASE)
-_EXTRACTED = re.compile(r"#$|\.[nt]\d+$|\$")
+EXTRACTED = re.compile(r"#$|\.[nt]\d+$|\$|/")
 """Names that layout tools give; nobody mistypes them."""
 
 _DEEPEST = 30
@@ -43,14 +43,14 @@ def check_nets(cards: Sequence[Card], subcircuit: str, names: ModelNames) -> Non
     for net, nodes in nets.nodes.items():
         if net in pins:
             continue
-        if len(nodes) == 1 and not (nodes[0].held and (nodes[0].idle or _EXTRACTED.search(net))):
+        if len(nodes) == 1 and not (nodes[0].held and (nodes[0].idle or EXTRACTED.search(net))):
             device = nodes[0].card.words[0]
             raise nodes[0].card.refuse(f"{device}: net {net} has no other connection; connect it, or leave {device} out")
         if nets.root(net) not in {nets.root(pin) for pin in pins}:
             devices = ", ".join(dict.fromkeys(node.card.words[0] for node in islice(nodes, 4)))
             raise nodes[0].card.refuse(
-                f"net {net} meets gates, capacitors or current sources alone ({devices}): nothing holds its voltage; connect it "
-                "to a pin or to a device"
+                f"net {net} (at {devices}): no direct current reaches it from a pin or ground, so nothing holds its voltage; "
+                "connect it, or leave out what hangs on it"
             )
 
 
@@ -112,6 +112,8 @@ class _Nets:
         elif letter in _PATHS:
             yield from ((name, True) for name in words[1 : 1 + _PATHS[letter]])
         elif letter == "m":
+            if len(words) < 6:
+                raise card.refuse(f"{words[0]} has {len(words) - 2} nodes; a transistor has four: drain, gate, source, bulk")
             yield from ((name, k != 1) for k, name in enumerate(words[1:5]))
         elif letter in _GATED:  # a source or a switch, then what controls it
             controlled = len(words) > _GATED[letter] + 1 and not any("(" in word for word in words[3:5])

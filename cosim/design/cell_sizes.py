@@ -19,6 +19,8 @@ _SIZES = ("w", "l", "nf")
 _SMALLEST_UM, _LARGEST_UM = 1e-3, 1e5
 """No drawn size is outside: it was counted in something else."""
 
+_SHORTEST_DIFFUSION_UM, _LONGEST_DIFFUSION_UM = 0.01, 100.0
+
 _DEEPEST = 30
 
 
@@ -49,18 +51,58 @@ def _with_values(card: Card, words: Iterable[str], values: Iterable[tuple[str, s
     return replace(card, text=" ".join([*words, *(f"{name}={value}" for name, value in values)]))
 
 
-def check_sizes(cards: Sequence[Card], names: ModelNames, process: str) -> None:
-    """Raises `InputError` for a device of the process whose width or length can only be meant in another unit."""
-    for card in cards:
-        words, given = words_and_values(card.text)
-        if card.keyword[0] != "x" or len(words) < 2 or not names.are_sized(words[-1].lower()):
+def in_units_of(cards: Sequence[Card], names: ModelNames, process: str) -> tuple[list[Card], list[Card]]:
+    """The cards with the sizes of the process's devices counted as it counts them, and those of them that were not.
+
+    A width of 1e-6 um can only be one of 1 um in metres. Every length and area is judged by itself; raises `InputError` for one
+    that makes no sense in um and none in metres.
+    """
+    counted = [_counted(card, names, process) for card in cards]
+    return counted, [old for old, new in zip(cards, counted, strict=True) if new is not old]
+
+
+def _counted(card: Card, names: ModelNames, process: str) -> Card:
+    words, given = words_and_values(card.text)
+    if card.keyword[0] != "x" or len(words) < 2 or not names.are_sized(words[-1].lower()):
+        return card
+    sizes = {name: value for name, text in given if name in ("w", "l") and (value := _number(text)) is not None}
+    if all(_is_size(value / names.um, 1, 0.0) for value in sizes.values()):
+        return card
+    units_um = (1.0 / names.um, 1e6, 1.0)
+    meant = Scope(Draws(), "")
+    counted = dict(given)
+    # The width first, by which areas are judged; then numbers, from which expressions follow.
+    for name, text in sorted(given, key=lambda pair: (pair[0] != "w", _number(pair[1]) is None)):
+        meant.define(name, text)
+        power = 1 if name in _LENGTHS else 2 if name in _AREAS else 0
+        value = _evaluated(meant, name) if power else 0.0
+        if value == 0.0:
             continue
-        for name, value in given:
-            um = _number(value)
-            um = None if um is None else um / names.um
-            if name in ("w", "l") and um is not None and not _SMALLEST_UM <= um <= _LARGEST_UM:
-                unit, right = ("um", f"{um * 1e6:g}") if names.um == 1.0 else ("m", f"{um * names.um:g}u")
-                raise card.refuse(f"{name}={value}: {process} counts sizes in {unit}, so this is {um:g} um; write {name}={right}")
+        width_um = (_evaluated(meant, "w") or 0.0) / names.um
+        found = [um for unit in units_um if (um := (value or 0.0) * unit**power) and _is_size(um, power, width_um)]
+        if not found or (_number(text) is None and value != found[0] * names.um**power):
+            unit, right = ("um", "w=1 for 1 um") if names.um == 1.0 else ("m", "w=1u for 1 um")
+            raise card.refuse(f"{name}={text}: {process} counts sizes in {unit}, {right}; this is no size in um and none in m")
+        if _number(text) is not None:
+            counted[name] = f"{found[0] * names.um**power:.9g}"
+            meant.define(name, counted[name])
+    return _with_values(card, words, counted.items())
+
+
+def _evaluated(scope: Scope, name: str) -> float | None:
+    """The value of a parameter, None where it has none."""
+    try:
+        value = scope[name]
+    except (NotEvaluable, LookupError):
+        return None
+    return value if isinstance(value, float) else None
+
+
+def _is_size(um: float, power: int, width_um: float) -> bool:
+    """Whether it is a length (power 1), or the area of a diffusion beside a gate of this width (power 2)."""
+    if power == 1:
+        return _SMALLEST_UM <= um <= _LARGEST_UM
+    return width_um > 0.0 and _SHORTEST_DIFFUSION_UM < um / width_um < _LONGEST_DIFFUSION_UM
 
 
 def evaluated(cards: Sequence[Card], subcircuit: str, names: ModelNames) -> list[Card]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cosim.design.cell_capacitors import without_floating_metal
 from cosim.design.cell_nets import check_nets
-from cosim.design.cell_sizes import check_sizes, evaluated, rescaled
+from cosim.design.cell_sizes import evaluated, in_units_of, rescaled
 from cosim.errors import InputError, InputRemark
 from cosim.simulator.netlist_cards import Card
 from cosim.simulator.netlist_guard import AdmittedNetlist, Brought, admit
@@ -44,9 +45,10 @@ def admitted_cell(section: NetlistSection, folder: Path, process: ProcessSection
             raise admitted.scale.refuse("scale: unknown for the devices of your own library; give `ext2spice scale off` in Magic")
         cards = rescaled(cards, admitted.scale_m * 1e6 * names.um)
     cards = evaluated(cards, section.subcircuit, names)
-    check_sizes(cards, names, process.process.title)
+    cards, converted = in_units_of(cards, names, process.process.title)
+    cards, floating = without_floating_metal(cards)
     check_nets(cards, section.subcircuit, names)
-    _tell(admitted, source)
+    _tell(source, [*_left_out(admitted, source), *_read_otherwise(admitted, converted, floating)])
     return section.model_copy(update={"cards": "".join(f"{card.text}\n" for card in cards)})
 
 
@@ -57,17 +59,29 @@ def _text(path: Path) -> str:
         raise InputError(f"synapse.file: {path} cannot be read: {error.strerror}; give the SPICE file of your cell") from error
 
 
-def _tell(admitted: AdmittedNetlist, source: Path) -> None:
-    """One line for all that was left out or read otherwise."""
-    remarks = []
-    if left_out := admitted.left_out:
-        cards = [f"{_named(card)} ({_place(card, source)})" for card in left_out[:_MOST_NAMED]]
-        more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
-        remarks.append(f"left out, as models, corner, statistics and outputs are the design's: {', '.join(cards)}{more}")
-    if admitted.scale:
-        remarks.append(f"sizes are counted in {admitted.scale_m:g} m, as {admitted.scale.text} says, and were converted")
+def _tell(source: Path, remarks: list[str]) -> None:
     if remarks:
         warnings.warn(f"{source}: {'; '.join(remarks)}", InputRemark, stacklevel=1)
+
+
+def _left_out(admitted: AdmittedNetlist, source: Path) -> Iterator[str]:
+    if left_out := admitted.left_out:
+        cards = [f"{_named(card)} ({_place(card, source)})" for card in left_out]
+        yield f"left out, as models, corner, statistics and outputs are the design's: {_some(cards)}"
+
+
+def _read_otherwise(admitted: AdmittedNetlist, converted: list[Card], floating: list[str]) -> Iterator[str]:
+    if admitted.scale:
+        yield f"sizes are counted in {admitted.scale_m:g} m, as {admitted.scale.text} says, and were converted"
+    if converted:
+        yield f"sizes in another unit than the process's were converted: {_some([card.words[0] for card in converted])}"
+    if floating:
+        yield f"metal that is connected to nothing became the capacitances between its neighbours: {_some(floating)}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _named(card: Card) -> str:

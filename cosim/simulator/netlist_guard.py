@@ -24,7 +24,7 @@ _DEVICES = {
 _MODELS = {"r", "res", "c", "l", "d", "npn", "pnp", "njf", "pjf", "nmos", "pmos", "vdmos", "vdmosn", "vdmosp", "sw", "csw"}
 _CARDS = {".param": 2, ".func": 2, ".model": 3, ".global": 2, ".subckt": 2, ".ends": 1}
 _FILE_ARGUMENT = re.compile(r"\bfile\s*=|`", re.IGNORECASE)
-_OUTPUTS = frozenset({".save", ".print", ".plot", ".probe", ".four", ".meas", ".measure", ".width"})
+_OUTPUTS = frozenset({".save", ".print", ".plot", ".probe", ".four", ".meas", ".measure", ".width", ".temp"})
 _MARKS = frozenset({".end", ".title"})
 _OPTIONS = frozenset({".option", ".options", ".opt"})
 _HARMLESS_OPTIONS = frozenset(
