@@ -13,18 +13,24 @@ import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
 
 from benchmarks.figure import Figure
 from cosim.bench.bench import Bench
 from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design import load_design
+from cosim.design.sections import Network
 from cosim.errors import CosimError, InputRemark
+from cosim.networks.given_weights import read_weights
 from cosim.silicon import files
 from cosim.simulator import simulate
+from training.data import load
 from training.errors import TrainingError
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +133,36 @@ def _measured(case: Case, instead: str | None) -> Numbers:
     return {name: getattr(found, name) for name in files.IV_COLUMNS}
 
 
-READERS: dict[str, Callable[[Case, str | None], Numbers]] = {"cell": _cell, "measured": _measured}
+def _weights(case: Case, instead: str | None) -> Numbers:
+    """The matrices that a design of two layers gets from a file whose tensors have these names, or plain ones."""
+    generator, layers = torch.Generator().manual_seed(0), tuple(case.expected.get("layers", (5, 5)))
+    names = case.expected["tensors"] if instead is None else [f"layers.{k}.weight" for k in range(len(layers))]
+    sizes, kernels = (5, *layers, *layers), case.expected.get("kernels", False) and instead is None
+    matrices = [torch.rand(sizes[k + 1], sizes[k], generator=generator) for k in range(len(names))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.safetensors"
+        save_file({name: (m.T if kernels else m).contiguous() for name, m in zip(names, matrices, strict=True)}, path)
+        return {f"layer {k}": m.numpy() for k, m in enumerate(read_weights(path, Network(layers=layers)), start=1)}
+
+
+def _data(case: Case, instead: str | None) -> Numbers:
+    """A tiny image set whose files lie where the case says."""
+    draw, path = np.random.default_rng(0), case.expected["path"] if instead is None else instead
+    with tempfile.TemporaryDirectory() as folder:
+        for part, what, dimensions in product(("train", "t10k"), ("images", "labels"), (3, 1)):
+            if (what == "images") == (dimensions == 3):
+                values = draw.integers(1, 255, (10, 4, 4)) if dimensions == 3 else np.arange(10)
+                file = Path(folder) / path.format(name=f"{part}-{what}", dimensions=dimensions)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                header = bytes([0, 0, 8, dimensions]) + np.array(values.shape, ">u4").tobytes()
+                file.write_bytes(header + values.astype(np.uint8).tobytes())
+        found = load(case.expected.get("set", "mnist"), folder)
+    return {"train": 1.0 + found.train_t.numpy(), "labels": 1 + found.test_labels.numpy()}
+
+
+READERS: dict[str, Callable[[Case, str | None], Numbers]] = {
+    "cell": _cell, "measured": _measured, "weights": _weights, "data": _data,
+}  # fmt: skip
 
 
 def figures(quick: bool) -> Iterator[Figure]:
