@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from cosim.simulator.errors import HopelessBatchError
 from cosim.simulator.points import Outcome, Point
 from cosim.simulator.store import Store
 from cosim.simulator.workers import WorkerPool
+
+MOST_FAILURES = 50
+"""So many failures, and no success, and a batch is given up: a failure costs a process, a hundred times what a success costs."""
 
 
 class Pool(Protocol):
@@ -49,17 +53,36 @@ def stream(points: Iterable[Point], store: Store | None, pool: Pool) -> Iterator
 
     Points are made while others are simulated, so the first result of a long sweep is there at once. Each outcome goes to the
     store before it is told, so an interrupted batch resumes where it stopped; failures are stored too, and tried again the next
-    time. Raises `SimulationError` only if no simulation can run at all; the error of one point is in its outcome.
+    time. Raises `SimulationError` only if no simulation can run at all; the error of one point is in its outcome. Raises
+    `HopelessBatchError` where `MOST_FAILURES` points have failed and none has succeeded: what is wrong is wrong with all.
     """
     known: deque[Outcome] = deque()
     opened: list[tuple[int, str]] = []
+    failures: list[Outcome] = []
+    hopeful = False
     for outcome in pool.map(_unknown(points, store, pool, known, opened)):
+        good = bool(known) or outcome.error is None
         yield from _drained(known)
         index, key = opened[outcome.index]
         if store is not None:
             store.put(key, outcome)
         yield dataclasses.replace(outcome, index=index)
+        if good:
+            failures, hopeful = [], True
+        elif not hopeful:
+            failures.append(outcome)
+            _stop_where_hopeless(failures)
     yield from _drained(known)
+
+
+def _stop_where_hopeless(failures: Sequence[Outcome]) -> None:
+    if len(failures) >= MOST_FAILURES:
+        reasons = Counter(str(outcome.error.reason) for outcome in failures if outcome.error)
+        counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+        raise HopelessBatchError(
+            f"the first {len(failures)} simulations failed ({counts}), none succeeded; the others are not tried. The first said: "
+            f"{failures[0].error}"
+        )
 
 
 def _unknown(

@@ -30,6 +30,12 @@ class Reason(StrEnum):
     WORKER_DIED = "worker_died"
 
 
+class HopelessBatchError(CosimError):
+    """So many points failed before one succeeded that the others were not tried."""
+
+    exit_code = 3
+
+
 class SimulationError(CosimError):
     """A simulation that gave no result. `deck` and `log` are complete texts, the message is one line."""
 

@@ -22,6 +22,7 @@ from cosim.runs.directory import RunDirectory
 from cosim.runs.failures import failure_row, sweep_command
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Outcome, Point, Pool, Store, stream
+from cosim.simulator.errors import HopelessBatchError
 from netlists.models.pruning import without_process
 
 if TYPE_CHECKING:
@@ -74,6 +75,13 @@ class SweepResult:
     cpu_s: float = 0.0
     files: list[str] = field(default_factory=list)
     remarks: tuple[str, ...] = ()
+
+    def count(self, outcome: Outcome) -> None:
+        """What a point that has ended adds to the sums."""
+        self.points += 1
+        self.cached += outcome.cached
+        self.fallbacks += outcome.fallbacks > 0
+        self.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -143,17 +151,17 @@ def measure(
     started, done = time.monotonic(), list[Outcome]()
     result = SweepResult(directory.path, {name: [] for name in measurements})
     with Store(directory / "points.sqlite", monitor.remark) as store:
-        for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
-            monitor.outcome(outcome)
-            result.points += 1
-            result.cached += outcome.cached
-            result.fallbacks += outcome.fallbacks > 0
-            result.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
-            if outcome.error:
-                result.failures.append(_failure(outcome, design_file, directory, options))
-                monitor.failure(result.failures[-1])
-            else:
-                done.append(outcome)
+        try:
+            for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
+                monitor.outcome(outcome)
+                result.count(outcome)
+                if outcome.error:
+                    result.failures.append(_failure(outcome, design_file, directory, options))
+                    monitor.failure(result.failures[-1])
+                else:
+                    done.append(outcome)
+        except HopelessBatchError as error:
+            monitor.remark(str(error))
         done.sort(key=lambda outcome: outcome.index)
         result.accuracy = _accuracy(_spread(done, options.check_accuracy), store, pool, monitor)
     for outcome in done:

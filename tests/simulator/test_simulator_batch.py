@@ -1,0 +1,49 @@
+"""When a batch is given up, with a pool that simulates nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from simulator_decks import divider, everything
+
+from cosim.simulator import Outcome, Point, Reason, SimulationError, stream
+from cosim.simulator.batch import MOST_FAILURES
+from cosim.simulator.errors import HopelessBatchError
+
+
+class Failing:
+    """A pool in which every point fails but those that are named."""
+
+    version = "none"
+
+    def __init__(self, *good: int) -> None:
+        self.good, self.taken = good, 0
+
+    def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
+        for k, point in enumerate(points):
+            self.taken += 1
+            good = k in self.good
+            error = None if good else SimulationError(Reason.UNKNOWN_MODEL, f"point {k}: unknown model")
+            yield Outcome(point, {"a": 1.0} if good else None, error, index=k)
+
+
+def points(count: int) -> list[Point]:
+    return [Point({"k": k}, divider(), everything) for k in range(count)]
+
+
+def test_a_batch_in_which_nothing_succeeds_is_given_up() -> None:
+    """Each failure costs a process: 100 000 of them would take five hours."""
+    pool, told = Failing(), list[Outcome]()
+    with pytest.raises(
+        HopelessBatchError, match=rf"the first {MOST_FAILURES} .*unknown_model {MOST_FAILURES}.*said: point 0: unknown model"
+    ):
+        told.extend(stream(points(1000), None, pool))
+    assert pool.taken == MOST_FAILURES
+
+
+@pytest.mark.parametrize("good", [0, 20, MOST_FAILURES - 1])
+def test_one_success_and_it_goes_on_to_the_end(good: int) -> None:
+    pool = Failing(good)
+    outcomes = list(stream(points(300), None, pool))
+    assert len(outcomes) == 300 and [k for k, one in enumerate(outcomes) if one.row] == [good]
