@@ -4,7 +4,8 @@ With spike times t = 1 - x and an ideal multiply-accumulate a neuron's membrane 
 t = 0, and its output spike t_out = 1 - clip(v, 0, 1): the network x_out = clip(W x + b, 0, 1). A network of rectified linear
 units is that one as soon as no activation passes 1, which dividing each layer by its largest activation does (data-based
 weight normalisation, Diehl et al. 2015). Batch normalisation folds into the layer before it. Maximum pooling is the earliest
-spike of a window. The outputs, which no unit rectifies, are shifted and scaled together into 0 .. 1, which leaves their order.
+spike of a window, before a rectifier or behind it. The outputs, which no unit rectifies, are shifted and scaled together into
+0 .. 1, which leaves their order; so does a closing softmax, which is left out.
 
 On real hardware this is where fine tuning starts: `training.trainer.train(..., keep_weights=True)`.
 """
@@ -12,6 +13,7 @@ On real hardware this is where fine tuning starts: `training.trainer.train(..., 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
@@ -33,6 +35,10 @@ _IDLE = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 _SUPPORTED = "Linear, Conv2d, BatchNorm, ReLU, ReLU6, MaxPool2d, AvgPool2d, Flatten, Dropout"
 
 
+class ConversionWarning(UserWarning):
+    """What a converted network will not do as the original did."""
+
+
 class ConversionError(TrainingError):
     """A network cannot be turned into circuit layers. One line that begins with the name of the layer."""
 
@@ -52,7 +58,7 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
 
     Args:
         network: Linear and Conv2d, each but the last one with a ReLU behind it, a BatchNorm between them or not; MaxPool2d,
-            AvgPool2d, Flatten, Dropout; in sequences, nested or not. It is left as it is.
+            AvgPool2d, Flatten, Dropout; a softmax at the end; in sequences, nested or not. It is left as it is.
         samples: typical inputs, 0 .. 1, [samples, ...] as the network takes them: the largest activation of every layer.
         model: hardware of every layer.
         options: keyword arguments of `RCSpikeLayer`.
@@ -93,7 +99,7 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
 
 def _walk(network: nn.Sequential, x: Tensor) -> Iterator[_Stage]:
     """Modules with their outputs; a ReLU is told by the stage before it. Raises `ConversionError` for any that is unknown."""
-    modules = list(_folded(_flat(network)))
+    modules = _without_softmax(_rectified_first(list(_folded(_flat(network)))))
     for k, (name, module) in enumerate(modules):
         if isinstance(module, nn.ReLU | nn.ReLU6):
             if k == 0 or not isinstance(modules[k - 1][1], nn.Linear | nn.Conv2d):
@@ -139,6 +145,28 @@ def _folded(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, nn.
             before = before[0], fuse(*pair)  # type: ignore[type-var]
     if before is not None:
         yield before
+
+
+def _rectified_first(modules: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    """A ReLU behind a maximum pooling before it: what never falls picks the same pixel."""
+    ordered: list[tuple[str, nn.Module]] = []
+    for one in modules:
+        place = len(ordered)
+        while isinstance(one[1], nn.ReLU | nn.ReLU6) and place and isinstance(ordered[place - 1][1], nn.MaxPool2d):
+            place -= 1
+        ordered.insert(place, one)
+    return ordered
+
+
+def _without_softmax(modules: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    """A softmax over the outputs, or its logarithm, leaves their order, and is left out with a word."""
+    if not modules or not isinstance(modules[-1][1], nn.Softmax | nn.LogSoftmax) or modules[-1][1].dim not in (1, -1):
+        return modules
+    name, module = modules[-1]
+    warnings.warn(
+        f"{name}: {type(module).__name__} is left out; it leaves the order of the outputs", ConversionWarning, stacklevel=2
+    )
+    return modules[:-1]
 
 
 def _check(name: str, module: nn.Module) -> None:

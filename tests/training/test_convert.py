@@ -10,7 +10,7 @@ import torch
 from realistic import model
 from torch import Tensor, nn
 
-from training.convert import ConversionError, convert
+from training.convert import ConversionError, ConversionWarning, convert
 from training.convolution import RCSpikeConvolution
 from training.hardware import NormalisedModel
 
@@ -127,13 +127,35 @@ def test_layers_know_how_many_synapses_their_lines_drive() -> None:
         ([nn.Linear(4, 4), nn.Linear(4, 2)], r"l0: needs a ReLU right behind it"),
         ([nn.ReLU(), nn.Linear(4, 2)], r"l0: a ReLU must stand right behind"),
         ([nn.Flatten()], r"network: has no Linear or Conv2d"),
-        ([nn.Linear(4, 4, bias=False), nn.ReLU(), nn.Linear(4, 2), nn.Softmax(1)], r"l3: Softmax has no counterpart"),
+        ([nn.Linear(4, 4, bias=False), nn.ReLU(), nn.Linear(4, 2), nn.Softmax(0)], r"l3: Softmax has no counterpart"),
     ],
 )
 def test_what_has_no_counterpart_is_refused_by_name(layers: list[nn.Module], expected: str) -> None:
     network = nn.Sequential(OrderedDict((f"l{k}", layer) for k, layer in enumerate(layers))).double().eval()
     with pytest.raises(ConversionError, match=expected):
         convert(network, torch.rand(10, 4, dtype=torch.float64), IDEAL)
+
+
+@pytest.mark.parametrize("closing", [nn.LogSoftmax(dim=1), nn.Softmax(dim=-1)])
+def test_a_closing_softmax_leaves_the_order_and_is_left_out_with_a_word(closing: nn.Module) -> None:
+    network, x = dense()
+    with pytest.warns(ConversionWarning, match=rf"{type(closing).__name__} is left out; it leaves the order"):
+        circuit = convert(nn.Sequential(*network, closing).eval(), x, IDEAL)
+    assert torch.equal(circuit(1 - x)[-1].spike_times, convert(network, x, IDEAL)(1 - x)[-1].spike_times)
+    assert torch.equal(circuit(1 - x)[-1].spike_times.argmin(1), closing(network(x)).argmax(1))
+
+
+def test_a_rectifier_behind_a_maximum_pooling_is_one_before_it() -> None:
+    torch.manual_seed(4)
+    convolution, output = nn.Conv2d(1, 4, 3).double(), nn.Linear(36, 5).double()
+    x = torch.rand(40, 1, 8, 8, dtype=torch.float64)
+    behind, before = (
+        convert(nn.Sequential(convolution, *pair, nn.Flatten(), output).eval(), x, IDEAL)(1 - x)[-1].spike_times
+        for pair in ((nn.MaxPool2d(2), nn.ReLU()), (nn.ReLU(), nn.MaxPool2d(2)))
+    )
+    assert torch.equal(behind, before) and len(before.argmin(1).unique()) > 1
+    with pytest.raises(ConversionError, match=r"2: a ReLU must stand right behind"):
+        convert(nn.Sequential(convolution, nn.AvgPool2d(2), nn.ReLU(), nn.Flatten(), output).eval(), x, IDEAL)
 
 
 @pytest.mark.parametrize(
