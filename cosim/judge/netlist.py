@@ -31,13 +31,19 @@ model capacitor_ sp_capacitor
 _SKIPPED = (".option", ".options", ".temp", ".save", ".tran", ".op", ".dc", ".end")
 _BSIM4_LEVELS = ("14", "54")
 _LIMITS = ("wmin", "wmax", "lmin", "lmax")
+_DEFAULTS_OF: dict[str, dict[str, str]] = {"4.5": {"ud": "1e14"}, "4.8": {}}
+"""Versions of BSIM4 whose currents the equations in use, 4.8.3, give -> defaults that are others in these."""
+
 # Noise plays no part in what is judged, and this kind of it adds a node inside each device.
 _OF_THE_MODEL = {"tnoimod": "0"}
 _SHOWN = 60
 _SIZES = {"l": 1, "w": 1, "pd": 1, "ps": 1, "sa": 1, "sb": 1, "sd": 1, "ad": 2, "as": 2}
 """Parameters of a transistor that ngspice's `scale` scales -> by which power of it."""
 _OTHER = ("nrd", "nrs", "nf", "delvto", "mulu0", "m")
-_MAIN = {"r": ("resistor_", "r"), "c": ("capacitor_", "c")}
+_MODEL_OF = {"r": "resistor_", "c": "capacitor_"}
+_KINDS = {"r": ("r", "res"), "c": ("c", "cap")}
+_LINEAR = ("tc1", "tc2", "tnom", "dtemp", "m")
+_TNOM_C = 27.0
 _FIRST_PARAMETER = re.compile(r"[a-z_]\w*\s*=", re.IGNORECASE)
 _DC = re.compile(r"(?:dc\s*=?\s*)?([^\s()]+)", re.IGNORECASE)
 _PWL = re.compile(r"(?:dc\s*=?\s*[^\s()]+\s*)?pwl\s*\(([^()]*)\)", re.IGNORECASE)
@@ -81,8 +87,11 @@ class _Model:
         if kind not in ("nmos", "pmos") or given.pop("level", "") not in _BSIM4_LEVELS:
             raise _unknown(f"a model but BSIM4: {card.text[:_SHOWN]}")
         limits = {name: _value(given.pop(name), card) for name in _LIMITS if name in given}
-        given.pop("version", None)  # there is one, 4.8.3, whose currents are those of the cards' 4.5
-        values = " ".join(f"{name}={_value(value, card)!r}" for name, value in {**given, **_OF_THE_MODEL}.items())
+        version = given.pop("version", "4.8").strip("\"'")[:3]
+        if version not in _DEFAULTS_OF:
+            raise _unknown(f"version {version} of BSIM4: {card.text[:_SHOWN]}")
+        whole = {**_DEFAULTS_OF[version], **given, **_OF_THE_MODEL}
+        values = " ".join(f"{name}={_value(value, card)!r}" for name, value in whole.items())
         text = f"type={1 if kind == 'nmos' else -1} {values}"
         return cls(card.words[1], text, limits if len(limits) == len(_LIMITS) else {})
 
@@ -143,7 +152,7 @@ class _Translator:
             return self._transistor(card)
         if letter in "vi":
             return self._source(card)
-        if letter in _MAIN:
+        if letter in _MODEL_OF:
             return self._two_terminal(card)
         raise _unknown(f"the card {card.text[:_SHOWN]}")
 
@@ -185,14 +194,28 @@ class _Translator:
         raise _unknown(f"the source {card.text[:_SHOWN]}")
 
     def _two_terminal(self, card: Statement) -> str:
+        """A resistor or capacitor, at the temperature of the deck."""
         words, given = _split(card)
-        model, main = _MAIN[card.words[0][0]]
-        values = [(name, _value(text, card)) for name, text in given]
-        if len(words) == 4:
-            values.insert(0, (main, _value(words[3], card)))
-        if len(words) not in (3, 4) or [name for name, _ in values if name != "m"] != [main]:
+        letter = card.words[0][0]
+        values = {name: _value(text, card) for name, text in given}
+        if len(words) == 4 and words[3].lower() in self.cards_of_models:
+            values = {**self._linear_model(words[3].lower(), letter), **values}
+        elif len(words) == 4:
+            values[letter] = _value(words[3], card)
+        if not 3 <= len(words) <= 4 or letter not in values or values.keys() - {letter, *_LINEAR}:
             raise _unknown(f"the card {card.text[:_SHOWN]}")
-        return self._placed(words[0], words[1:3], model, values)
+        warmth = self.deck.options.temperature_c + values.get("dtemp", 0.0) - values.get("tnom", _TNOM_C)
+        factor = 1 + warmth * (values.get("tc1", 0.0) + warmth * values.get("tc2", 0.0))
+        multiplier = [("m", values["m"])] if "m" in values else []
+        return self._placed(words[0], words[1:3], _MODEL_OF[letter], [(letter, values[letter] * factor), *multiplier])
+
+    def _linear_model(self, name: str, letter: str) -> dict[str, float]:
+        """What the model of a resistor or capacitor says, by the names of its card."""
+        card = self.cards_of_models[name][0]
+        said = {"cap": "c", "res": "r"}
+        if card.words[2].strip("(") not in _KINDS[letter]:
+            raise _unknown(f"a model of another kind: {card.text[:_SHOWN]}")
+        return {said.get(key, key): _value(value.rstrip(") "), card) for key, value in assignments(card.text)}
 
     def _placed(self, name: str, nodes: Iterable[str], model: str, values: Iterable[tuple[str, float]], more: str = "") -> str:
         given = " ".join(f"{'$mfactor' if key == 'm' else key}={value!r}" for key, value in values)
@@ -202,10 +225,8 @@ class _Translator:
         options = self.deck.options
         tolerances = " ".join(f"{name}={getattr(options, name)!r}" for name in ("reltol", "abstol", "vntol", "chgtol", "gmin"))
         # The default of relref compares each signal with its own past and dies at the first edge.
-        return (
-            f'  options {tolerances} temp={options.temperature_c!r} tnom=27 relref="sigglobal" tran_method="{options.method}" '
-            'rawfile="binary"'
-        )
+        fixed = f'temp={options.temperature_c!r} tnom={_TNOM_C!r} tran_method="{options.method}" rawfile="binary"'
+        return f'  options {tolerances} relref="sigglobal" {fixed}'
 
     def _analysis(self) -> str:
         match self.deck.analysis:
@@ -254,4 +275,4 @@ def _value(text: str, card: Statement) -> float:
     try:
         return spice_number(text)
     except ValueError:
-        raise _unknown(f"the value {text} of {card.text[:_SHOWN]}") from None
+        raise _unknown(f"the value {text[:_SHOWN]} of {card.text[:_SHOWN]}") from None

