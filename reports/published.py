@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Published(NamedTuple):
@@ -24,9 +25,31 @@ CELLS = {
 }
 """Of its cells, which characterisation measures."""
 
+KEY = "published_circuit"
+"""Of provenance.json: whether the design of the run is the published circuit."""
+
+CIRCUIT: dict[tuple[str, ...], Any] = {
+    ("process", "name"): "sky130", ("process", "corner"): "tt", ("process", "temperature_c"): 27.0, ("process", "supply_v"): 1.8,
+    ("synapse", "kind"): "current_source", ("neuron", "kind"): "rc_spike", ("neuron", "rest_v"): 1.3,
+    ("timing", "phase_s"): 1e-6,
+    ("network", "dataset"): "iris", ("network", "bias"): True, ("network", "layers"): [5, 5],
+}  # fmt: skip
+"""What a design must say, its defaults filled in, for its output spikes to be comparable with the published ones."""
+
 OUTPUT_SPIKES = {
     "validation.conventional.output_spike_rmse_s": Published("s", 39.04e-9),
     "validation.ode.output_spike_rmse_s": Published("s", 1.97e-9),
     "validation.error_ratio": Published("", 19.8),
 }
 """Of its output spikes over 50 Iris samples, T = 1 us, by the metric that a run has for them."""
+
+
+def is_published_circuit(design: Mapping[str, Any]) -> bool:
+    """Whether a design, with every default filled in, is the published circuit. What it does not say is not taken to be so."""
+    return all(_at(design, path) == value for path, value in CIRCUIT.items())
+
+
+def _at(design: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    for key in path:
+        design = design.get(key, {}) if isinstance(design, Mapping) else {}
+    return design

@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from reports import files
+from reports.baseline import LEFT_OUT, NOTES
 from reports.errors import ReportError
+from reports.published import KEY
 from reports.tables import RUN
 
 
@@ -23,6 +25,7 @@ class Run:
     metrics: dict[str, Any]
     hardware: dict[str, Any]
     provenance: dict[str, Any]
+    mapping: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     drawings: dict[str, str]
 
@@ -39,6 +42,16 @@ class Run:
     @property
     def limits(self) -> dict[str, Any]:
         return _section(self.design, "limits")
+
+    @property
+    def is_published_circuit(self) -> bool:
+        """Whether the run says that its design is the published circuit; one that says nothing of it is not taken for it."""
+        return self.provenance.get(KEY) is True
+
+    @property
+    def without_baseline(self) -> str:
+        """Why the run has no conventional mapping to compare with; empty where it has one."""
+        return str(self.mapping.get(LEFT_OUT, ""))
 
     def metric(self, name: str) -> float | None:
         """A metric in its SI unit, or None where the run does not have it."""
@@ -62,6 +75,7 @@ def read_run(directory: Path) -> Run:
         metrics=files.record(directory / "metrics.json"),
         hardware=files.record(directory / "hardware.json"),
         provenance=files.record(directory / "provenance.json"),
+        mapping=files.record(directory / NOTES),
         tables={name: table for name, table in tables.items() if table is not None},
         drawings={path.stem: files.text(path) for path in sorted(directory.glob("drawings/*.svg"))},
     )

@@ -9,11 +9,16 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from training.errors import TrainingError
 from training.learner import Learner
 from training.storage import NetworkFileError, read_tensors, write_tensors
 
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0
+
+
+class AnotherTraining(TrainingError):
+    """A checkpoint is of another training than the one that was asked to go on from it; it is left as it is."""
 
 
 class Checkpoint:
@@ -32,13 +37,27 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def restore(self, learner: Learner) -> None:
-        """Let the learner go on from the checkpoint if it is of this very training; anything else is left aside."""
+        """Let the learner go on from the checkpoint where there is one.
+
+        Raises `AnotherTraining` for a file that is not of this very training, which would be lost.
+        """
+        if not self.path.exists():
+            return
         try:
             state, metadata = read_tensors(self.path)
-        except NetworkFileError:
-            return
-        if metadata.get("fingerprint") == self._metadata["fingerprint"] and len(state["history"]) <= learner.recipe.epochs:
-            learner.resume(state)
+        except NetworkFileError as error:
+            raise AnotherTraining(f"{error}; give the checkpoint another name, or delete this file") from error
+        if metadata.get("fingerprint") != self._metadata["fingerprint"]:
+            raise AnotherTraining(
+                f"{self.path}: is of another training (another recipe, network, hardware or data set); give the checkpoint "
+                "another name, or delete this file"
+            )
+        if (done := len(state["history"])) > learner.recipe.epochs:
+            raise AnotherTraining(
+                f"{self.path}: holds {done} epochs of this training, more than the {learner.recipe.epochs} of the recipe; give "
+                "the checkpoint another name, or delete this file"
+            )
+        learner.resume(state)
 
     def keep(self, learner: Learner) -> None:
         """After an epoch: write the state, where it is time to."""

@@ -25,6 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from training.convolution import RCSpikeConvolution
 from training.errors import TrainingError
+from training.evaluation import evaluate
 from training.hardware import NormalisedModel
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
@@ -33,6 +34,12 @@ from training.pooling import AverageSpikePool, EarliestSpikePool
 # Nothing in evaluation.
 _IDLE = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 _SUPPORTED = "Linear, Conv2d, BatchNorm, ReLU, ReLU6, MaxPool2d, AvgPool2d, Flatten, Dropout"
+
+
+MOST_OFF, FEWEST_KEPT = 0.1, 0.9
+"""A conversion of which a larger share of the weights is off, or that keeps a smaller share of the answers, is warned of."""
+JUDGED = 200
+"""So many of the samples tell what the circuit will answer."""
 
 
 class ConversionWarning(UserWarning):
@@ -64,7 +71,8 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
         options: keyword arguments of `RCSpikeLayer`.
 
     Returns:
-        A network that takes spike times t = 1 - x, in evaluation mode.
+        A network that takes spike times t = 1 - x, in evaluation mode. Where much is lost on the way, a `ConversionWarning`
+        says what: weights below the smallest code of the cell, which are off, and answers that the circuit will not give.
 
     Raises:
         ConversionError: a layer that has no counterpart, or weights beyond what the cell can do.
@@ -94,7 +102,28 @@ def convert(network: nn.Sequential, samples: Tensor, model: NormalisedModel, **o
         scale = _load(layer, stage, scale, last=k == weighted[-1])
         layers.append(layer)
     sizes = [prod(samples.shape[1:]), *(prod(stages[k].output.shape[1:]) for k in weighted)]
-    return RCSpikeNetwork.of(sizes, layers).eval()
+    circuit = RCSpikeNetwork.of(sizes, layers).eval()
+    _warn_of_losses(circuit, samples[:JUDGED], stages[-1].output[:JUDGED])
+    return circuit
+
+
+def _warn_of_losses(circuit: RCSpikeNetwork, samples: Tensor, outputs: Tensor) -> None:
+    """Warn where many weights are off, or the circuit answers otherwise than the network, whose outputs these are."""
+    with torch.no_grad():
+        pairs = [(layer.effective_weight(), layer.weight) for layer in circuit]
+    off = sum(int(((done == 0) & (asked != 0)).sum()) for done, asked in pairs)
+    weights = sum(int((asked != 0).sum()) for _, asked in pairs)
+    answers = outputs.flatten(1)
+    found = evaluate(circuit, 1.0 - samples, answers.argmax(1), answers.shape[1], keep_layers=False)
+    if off > MOST_OFF * weights or found.accuracy < FEWEST_KEPT:
+        warnings.warn(
+            f"{off / max(weights, 1):.0%} of the weights lie below the smallest code of the cell and are off; the drive "
+            f"sum|w|/|E| is up to {max(found.drive):.2g}; on {len(samples)} samples the circuit gives {found.accuracy:.0%} of "
+            "the network's own answers. Fine-tune it on this hardware (train(..., keep_weights=True)), or another "
+            "cell",
+            ConversionWarning,
+            stacklevel=3,
+        )
 
 
 def _walk(network: nn.Sequential, x: Tensor) -> Iterator[_Stage]:

@@ -20,6 +20,9 @@ from training.synapses import SynapseCells, Synapses
 
 SolverName = Literal["exact", "dstd"]
 
+FEWEST_ON = 0.25
+"""Of the first weights, the cells must be able to do this share."""
+
 # Effective weights as designed to those of the synapses as made (noise, mismatch), of the same shape; differentiable.
 Variation = Callable[[Tensor], Tensor]
 
@@ -82,6 +85,14 @@ class RCSpikeLayer(nn.Module):
         super().__init__()
         if solver not in ("exact", "dstd"):
             raise ValueError(f"solver: {solver!r}; a layer is solved by 'exact' or 'dstd'")
+        DSTD(steps)  # which refuses what is no grid, also where the layer is solved exactly
+        for name, value in (
+            ("spike_time_noise", spike_time_noise),
+            ("membrane_leak", membrane_leak),
+            ("spike_delay", spike_delay),
+        ):
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{name}: {value} must be 0 or more")
         self.weight = nn.Parameter(torch.zeros(outputs, inputs, *kernel))
         self.gain = NeuronGain(outputs) if gain else None
         self.bias = BiasSpike(outputs) if bias else None
@@ -107,11 +118,12 @@ class RCSpikeLayer(nn.Module):
         """Draw the weights: uniform, their mean 1/inputs (a membrane below rest never fires).
 
         Their standard deviation is spread / sqrt(inputs), so that the neurons of a layer differ however many inputs they have;
-        None: 1.7 / inputs, which keeps the drive sum|w|/|E| small.
+        None: 1.7 / inputs, which keeps the drive sum|w|/|E| small, and more where the cell has hardly such weights: a layer
+        whose synapses are all off does not learn.
         """
         inputs = self.weight[0].numel()
         scale = 5.0 / inputs
-        low, high = -0.4 * scale, 0.8 * scale
+        low, high = self._reaching_the_cell(-0.4 * scale, 0.8 * scale)
         if spread is not None:
             half = spread * math.sqrt(3.0 / inputs)
             low, high = 1.0 / inputs - half, 1.0 / inputs + half
@@ -121,6 +133,14 @@ class RCSpikeLayer(nn.Module):
                 if module is not None:
                     module.reset_parameters()
             self.project()
+
+    def _reaching_the_cell(self, low: float, high: float) -> tuple[float, float]:
+        """The range of the first weights, about the same mean, so wide that half of them are on where hardly any would be."""
+        plus, minus = self.weight_range.plus[0], self.weight_range.minus[0]
+        if max(high - plus, 0.0) + max(-low - minus, 0.0) >= FEWEST_ON * (high - low):
+            return low, high
+        middle, half = (low + high) / 2, plus + minus  # of -half .. half, the weights between -minus and plus are half
+        return middle - half, middle + half
 
     @torch.no_grad()
     def project(self) -> None:

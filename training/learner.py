@@ -13,6 +13,7 @@ from torch import Tensor
 from training.data.augmentation import augment
 from training.data.mixing import mixed
 from training.data.spikes import SpikeData
+from training.errors import TrainingError
 from training.evaluation import accuracy
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
 from training.loss import loss
@@ -66,7 +67,10 @@ class Learner:
         self.steps_per_epoch = math.ceil(len(data.train_labels) / recipe.batch)
 
     def train_epoch(self) -> Epoch:
-        """Every training sample once, in a new order; returns the new row of the history."""
+        """Every training sample once, in a new order; returns the new row of the history.
+
+        Raises `TrainingError` for a loss that is no number.
+        """
         started, samples = time.monotonic(), len(self.data.train_labels)
         order = torch.randperm(samples, generator=self.generator, device=self.generator.device)
         loss_sum = right = torch.zeros((), device=self.generator.device)
@@ -74,11 +78,16 @@ class Learner:
             batch_loss, batch_right = self._step(rows, len(self.history) * self.steps_per_epoch + index)
             loss_sum, right = loss_sum + batch_loss * len(rows), right + batch_right
         done = len(self.history) + 1
+        if not math.isfinite(mean_loss := float(loss_sum) / samples):
+            raise TrainingError(
+                f"epoch {done}: the loss is {mean_loss}; lower learning_rate ({self.recipe.learning_rate:g}), or look at the "
+                "inputs and the weights that the training started from"
+            )
         looked = done % self.evaluate_every == 0 or done == self.recipe.epochs
         test_accuracy = self._test_accuracy() if looked else math.nan
         before = self.history[-1].seconds if self.history else 0.0
         seconds = before + time.monotonic() - started
-        self.history.append(Epoch(done, float(loss_sum) / samples, float(right) / samples, test_accuracy, seconds))
+        self.history.append(Epoch(done, mean_loss, float(right) / samples, test_accuracy, seconds))
         return self.history[-1]
 
     def _step(self, rows: Tensor, step: int) -> tuple[Tensor, Tensor]:

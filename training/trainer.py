@@ -39,8 +39,8 @@ def train(
 
     The result is bitwise the same for the same seed on a CPU, with or without interruptions: every `checkpoint_every` epochs,
     and at least once a minute, the weights, the optimiser, the random generator and the history go to `checkpoint`
-    (safetensors), from which a later call goes on. A checkpoint of another recipe, network, hardware or data set is not used;
-    more epochs may be asked for than it was made with. A layer of a few neurons is too small for threads: call
+    (safetensors), from which a later call goes on. A checkpoint of another recipe, network, hardware or data set is refused, and
+    left as it is; more epochs may be asked for than it was made with. A layer of a few neurons is too small for threads: call
     torch.set_num_threads(1) before.
 
     Args:
@@ -50,9 +50,14 @@ def train(
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.
 
-    Raises `TrainingError` for a device that is not there, fewer outputs than classes, or an augmentation of what is no picture.
+    Raises `TrainingError` for a device that is not there, fewer outputs than classes, an augmentation of what is no picture,
+    spikes that are no numbers, and a loss that is none, with its epoch; `AnotherTraining` for the checkpoint of another one.
     """
     place = _device(device)
+    for name, every in (("checkpoint_every", checkpoint_every), ("evaluate_every", evaluate_every)):
+        if not isinstance(every, int) or every < 1:
+            raise TrainingError(f"{name}: must be a whole number of epochs, 1 or more, not {every!r}")
+    _check_spikes(data)
     if network.sizes[-1] < data.classes:
         raise TrainingError(f"network: has {network.sizes[-1]} outputs for {data.classes} classes")
     if recipe.augmentation and data.train_t.dim() != 4:
@@ -71,6 +76,15 @@ def train(
                 if saved is not None:
                     saved.keep(learner)
     return learner.history
+
+
+def _check_spikes(data: SpikeData) -> None:
+    """Raises `TrainingError` for samples that hold what is no number."""
+    for name, spikes in (("train_t", data.train_t), ("test_t", data.test_t)):
+        if bad := torch.nonzero(spikes.isnan().flatten(1).any(1)).flatten().tolist():
+            raise TrainingError(
+                f"data: {name}: sample {bad[0]} ({len(bad)} of {len(spikes)}) holds a spike time that is no number"
+            )
 
 
 def _device(device: torch.device | str) -> torch.device:

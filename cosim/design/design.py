@@ -21,6 +21,7 @@ from cosim.design.sections import (
     Sweep,
     Training,
     Validation,
+    WeightMapping,
 )
 from cosim.errors import InputError
 from netlists.process import Process
@@ -44,6 +45,7 @@ class Design(Section):
     characterization: Characterization = Characterization()
     network: Network = Network()
     training: Training = Training()
+    mapping: WeightMapping = WeightMapping()
     validation: Validation = Validation()
     sweep: Sweep = Sweep()
     datasheet: Datasheet | None = None

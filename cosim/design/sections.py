@@ -113,6 +113,15 @@ class GainSearch(Section):
         return self
 
 
+class WeightMapping(Section):
+    """How trained weights become codes."""
+
+    conventional: bool = Field(
+        default=True,
+        description="beside the ODE-aware network also train, map and simulate the conventional one, to compare with",
+    )
+
+
 class Validation(Section):
     """What is simulated at transistor level."""
 

@@ -11,10 +11,11 @@ from scipy.interpolate import PchipInterpolator
 from cosim.bench.bench import Bench
 from cosim.bench.lines import SYNAPSE_THRESHOLDS
 from cosim.characterize import synapse_fit
+from cosim.errors import InputError
 from cosim.fits.membrane_model import AnyArray, FloatArray, NeuronParameters, Stimuli, Trace, displacement
 from cosim.fits.waveform_fit import solve
 from netlists.synapse import SIGNS
-from training.hardware import HardwareModel
+from training.hardware import Curve, HardwareModel
 
 FITTED = {
     "ideal": (),
@@ -36,7 +37,8 @@ EVERY_SAMPLE = -1.0
 class CurrentCurves:
     """Second-order fits of a sign's I-V curves against ln of the current at rest (A) of their straight lines.
 
-    ln of the ratio of the two currents at rest, beta (1/V) and curvature (1/V^2), stacked: [codes] -> [codes, 3].
+    ln of the ratio of the two currents at rest, beta (1/V) and curvature (1/V^2), stacked: [codes] -> [codes, 3]. Weaker and stronger
+    currents than were swept have those of the nearest code.
     """
 
     log_current: FloatArray
@@ -44,31 +46,47 @@ class CurrentCurves:
 
     def __call__(self, current_a: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Current at rest (A, > 0), beta (positive for both signs), curvature."""
-        ratio, beta, curvature = PchipInterpolator(self.log_current, self.values)(np.log(current_a)).T
+        ratio, beta, curvature = PchipInterpolator(self.log_current, self.values)(
+            np.clip(np.log(current_a), self.log_current[0], self.log_current[-1])
+        ).T
         return current_a * np.exp(ratio), beta, curvature
 
 
 def current_curves(bench: Bench, hardware: HardwareModel) -> dict[int, CurrentCurves]:
     """By sign: the parabola through each I-V curve of the synapse, from the end of the linear range to the threshold.
 
-    The decks are those of characterisation, so a store that has seen it knows them.
+    The decks are those of characterisation, so a store that has seen it knows them; the hardware model may come from other codes.
+    Raises `InputError` where fewer than two of the design's codes lie among those of the model.
     """
     iv = synapse_fit.iv_table(bench.run(synapse_fit.points(bench)).alive)
     displacement_of = hardware.neuron.membrane.inverse()
     low, high = hardware.neuron.linear_range[0], SYNAPSE_THRESHOLDS.high * hardware.neuron.v_th_v
     found = {}
     for sign in SIGNS:
-        code = hardware.synapse(sign).code
-        rows = []
-        for current, value in zip(code.x, code.y, strict=True):
+        currents, rows = [], []
+        for current, value in _swept(hardware.synapse(sign).code, iv[iv.sign == sign].code.unique()):
             curve = iv[(iv.sign == sign) & np.isclose(iv.code, value)]
             inside = (curve.membrane_v >= displacement_of.x[0]) & (curve.membrane_v <= displacement_of.x[-1])
             u = displacement_of(curve.membrane_v[inside].to_numpy())
             used = (u >= low) & (u <= high)
             quadratic, linear, at_rest = np.polyfit(u[used], sign * curve.current_a[inside].to_numpy()[used], 2)
+            currents.append(current)
             rows.append((np.log(at_rest / current), -sign * linear / at_rest, quadratic / at_rest))
-        found[int(sign)] = CurrentCurves(np.log(code.x), np.array(rows))
+        if len(rows) < 2:
+            raise InputError(
+                f"characterization.codes: {len(rows)} of the design's codes of sign {sign:+d} lie among those of {hardware.name}, "
+                "whose synapses they shall be; characterise the design itself"
+            )
+        found[int(sign)] = CurrentCurves(np.log(currents), np.array(rows))
     return found
+
+
+def _swept(code: Curve, swept: FloatArray) -> list[tuple[float, float]]:
+    """Current at rest (A) and code of what was swept, where the hardware model says the current, in order of the current."""
+    current_of = code.inverse()
+    inside = [float(value) for value in swept if min(code.y) <= value <= max(code.y) or np.isclose(value, code.y).any()]
+    pairs = [(float(current_of(np.clip(value, min(code.y), max(code.y)))), value) for value in inside]
+    return sorted(pairs)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,13 @@ FINE_STEP = 1.04
 
 
 class GainSearchError(CosimError):
-    """No optimum inside the range, or too many simulations failed."""
+    """No optimum inside the range, or too many simulations failed; `table` holds the points that there are."""
 
     exit_code = 3
+
+    def __init__(self, problem: str, table: pd.DataFrame) -> None:
+        super().__init__(problem)
+        self.table = table
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ class _Search:
 
     def table(self) -> pd.DataFrame:
         frame = pd.DataFrame(self.gains, columns=["gain_plus", "gain_minus"])
-        return frame.assign(stage=self.stages, rmse_s=self.rmse_s, samples=len(self.inputs))
+        frame = frame.assign(stage=self.stages, rmse_s=self.rmse_s, samples=len(self.inputs))
+        return frame.assign(refinement_gain=float("nan"))
 
 
 def search_gains(
@@ -116,7 +121,8 @@ def search_gains(
     """Find the two gains of the conventional mapping: a coarse grid, minima of a fitted surface, then a last check around it.
 
     A range at whose edge the optimum lies is widened there, and searched on. `cells` and `columns` are those of each layer.
-    Raises `GainSearchError` if the coarse grid could not be simulated, or the optimum runs away.
+    Raises `GainSearchError` if the coarse grid could not be simulated, or the optimum runs away; its table has no gain of a
+    last refinement.
     """
     settings = bench.design.validation.gain_search
     rows = _stratified_rows(data.train_labels.numpy(), settings.samples)
@@ -128,7 +134,7 @@ def search_gains(
     progress("gain search for the conventional mapping: coarse grid")
     search.simulate("coarse", [(float(p), float(m)) for p in plus for m in minus])
     if len(search.gains) < 6:
-        raise GainSearchError("gain search: fewer than 6 points of the coarse grid could be simulated; see the failures table")
+        raise GainSearchError("gain search: fewer than 6 points of the coarse grid could be simulated", search.table())
     for refinement in range(FARTHEST):
         before = ranges
         ranges = _widened(ranges, search) if refinement >= REFINEMENTS else ranges
@@ -137,7 +143,11 @@ def search_gains(
         progress(f"gain search: refinement {refinement + 1}")
         search.simulate("fine", [_minimum(search, *ranges)])
     else:
-        raise GainSearchError(f"gain search: after {FARTHEST} refinements the best gains still lie on the edge of {ranges}")
+        raise GainSearchError(
+            f"gain search: after {FARTHEST} refinements the best gains still lie at the edge of "
+            + " and ".join(f"{low:.3g} .. {high:.3g}" for low, high in ranges),
+            search.table(),
+        )
     refined_s = float(search.rmse_s.min())
     p, m = search.gains[search.best]
     progress("gain search: check around the optimum")

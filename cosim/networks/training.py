@@ -15,6 +15,7 @@ from torch import Tensor
 from cosim.errors import InputError
 from cosim.networks.given_weights import check_range, read_weights, sizes_of
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
+from training.checkpoint import AnotherTraining
 from training.data.catalogue import load_split, load_table
 from training.data.files import DataFileError
 from training.data.spikes import SpikeData
@@ -22,6 +23,7 @@ from training.data.table import Table
 from training.evaluation import Evaluation, evaluate
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, columns_of_layers, normalise
 from training.hardware_aware.variation import DynamicMismatch, Mismatch
+from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.storage import load_description, load_weights, save_networks
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from cosim.design import Design
     from cosim.design.sections import Network, Training
 
-MAPPINGS = ("ode", "conventional")
+ODE, CONVENTIONAL = "ode", "conventional"
 WEIGHTS = "network.safetensors"
 
 GAIN_HEADROOM = 1.6
@@ -40,11 +42,16 @@ GAIN_HEADROOM = 1.6
 
 @dataclass(frozen=True)
 class TrainedNetworks:
-    """Both networks, their histories (one row per epoch) and flat metrics."""
+    """The networks by mapping, their histories (one row per epoch) and flat metrics."""
 
     networks: dict[str, RCSpikeNetwork]
     history: pd.DataFrame
     metrics: dict[str, float]
+
+
+def mappings_of(design: Design) -> tuple[str, ...]:
+    """The networks that a design trains and maps."""
+    return (ODE, CONVENTIONAL) if design.mapping.conventional else (ODE,)
 
 
 def spike_data(network: Network) -> SpikeData:
@@ -85,7 +92,7 @@ def untrained_network(name: str, sizes: tuple[int, ...], hardware: HardwareModel
     headroom that the gain search needs; below the cell's smallest they are off, as in the circuit.
     """
     columns = columns_of_layers(hardware, sizes)
-    if name == "ode":
+    if name == ODE:
         return RCSpikeNetwork(sizes, [normalise(column) for column in columns])
     model = NormalisedModel.constant(conventional_reversal, -conventional_reversal)
     network = RCSpikeNetwork(sizes, model)
@@ -98,10 +105,10 @@ def untrained_network(name: str, sizes: tuple[int, ...], hardware: HardwareModel
 def train_networks(
     design: Design, hardware: HardwareModel, run: Path, progress: Callable[[str, Epoch], None] = lambda name, epoch: None
 ) -> TrainedNetworks:
-    """Train both networks and write network.safetensors and network.json into the folder `run`.
+    """Train the networks of a design and write network.safetensors and network.json into the folder `run`.
 
     Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch. Where the
-    run was given weights, both networks get those, and nothing is trained. Raises `InputError` where the design trains for
+    run was given weights, all networks get those, and nothing is trained. Raises `InputError` where the design trains for
     mismatch and the hardware model holds no Monte Carlo dies.
     """
     # Layers of a few neurons are too small for threads.
@@ -113,7 +120,7 @@ def train_networks(
     histories: dict[str, History] = {}
     given = read_weights(run / GIVEN_WEIGHTS, design.network) if (run / GIVEN_WEIGHTS).exists() else None
     mismatch = mismatch_of(hardware) if design.training.mismatch and given is None else None
-    for name in MAPPINGS:
+    for name in mappings_of(design):
         networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
         if given is not None:
             check_range(run, given, columns_of_layers(hardware, sizes))
@@ -121,8 +128,13 @@ def train_networks(
             histories[name] = []
             continue
         checkpoint = run / "checkpoints" / f"{name}.safetensors"
-        dies = DynamicMismatch(mismatch) if mismatch and name == "ode" else None
-        histories[name] = train(networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
+        dies = DynamicMismatch(mismatch) if mismatch and name == ODE else None
+        work = partial(train, networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
+        try:
+            histories[name] = work()
+        except AnotherTraining:  # of the design or the hardware that this run directory held before
+            checkpoint.unlink()
+            histories[name] = work()
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
     return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed))
 
@@ -134,7 +146,7 @@ def _take(network: RCSpikeNetwork, weights: Sequence[Tensor]) -> None:
 
 
 def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
-    """Both trained networks of a run directory in float64, on the hardware they were trained for.
+    """The trained networks of a run directory, by mapping, in float64, on the hardware they were trained for.
 
     Raises `NetworkFileError` or `HardwareModelError` with one line where a file is missing or does not fit.
     """
@@ -195,11 +207,27 @@ def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData, seed: int)
         noise = torch.Generator().manual_seed(seed)  # drawn only where the recipe has noise in inference
         return evaluate(networks[name], data.test_t, data.test_labels, data.classes, generator=noise)
 
-    ode, conventional = evaluated("ode"), evaluated("conventional")
-    return {
+    ode = evaluated(ODE)
+    silent = [int((layer.spike_times >= 1.0).all(0).sum()) for layer in ode.layers]
+    off = [_off(layer) for layer in networks[ODE]]
+    metrics = {
         "training.test_accuracy": ode.accuracy,
-        "training.conventional_test_accuracy": conventional.accuracy,
+        "training.chance_accuracy": float(torch.bincount(data.test_labels).max()) / len(data.test_labels),
         "training.firing_share": ode.firing_share,
         "training.late_share": ode.late_share,
         "training.drive": max(ode.drive),
+        "training.silent_neurons": float(sum(silent)),
+        "training.dead_layers": float(
+            sum(count == len(layer.weight) for count, layer in zip(silent, networks[ODE], strict=True))
+        ),
+        "training.synapses": float(sum(layer.weight.numel() for layer in networks[ODE])),
+        "training.off_synapses": float(sum(off)),
     }
+    if CONVENTIONAL in networks:
+        metrics["training.conventional_test_accuracy"] = evaluated(CONVENTIONAL).accuracy
+    return metrics
+
+
+def _off(layer: RCSpikeLayer) -> int:
+    """How many synapses are off because their weight, which is not zero, lies below the smallest code of the cell."""
+    return int(((layer.effective_weight() == 0) & (layer.weight != 0)).sum())

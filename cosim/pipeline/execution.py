@@ -18,6 +18,7 @@ from cosim.runs import provenance
 from cosim.runs.directory import LAYOUT, PROVENANCE, RunDirectory
 from cosim.runs.effort import Effort
 from cosim.simulator.pools import processors
+from reports.published import KEY, is_published_circuit
 
 
 def forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
@@ -103,6 +104,7 @@ def _origin(space: Workspace) -> dict[str, Any]:
         "model_set": hardware.get("model_set", str(design.process.model_set)),
         "model_library_sha256": hardware.get("model_digest"),
         "hardware": hardware.get("provenance"),
+        KEY: is_published_circuit(design.model_dump(mode="json")),
         "seeds": {
             "split": design.network.split_seed, "training": design.training.seed, "mismatch": design.validation.mismatch_seed,
         },

@@ -7,10 +7,12 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from cosim.pipeline.freshness import records_of
+from cosim.pipeline.freshness import Records, records_of
 from cosim.pipeline.stages import StageName
 from cosim.pipeline.workspace import Workspace
 from cosim.runs.limits import Verdict, judge
+from reports.baseline import LEFT_OUT, NOTES, is_of_baseline
+from reports.remarks import remarks
 
 METRICS, LIMITS, DATASHEET_LIMITS = "metrics.json", "limits.json", "datasheet/limits.json"
 
@@ -48,12 +50,21 @@ def result_of(space: Workspace, asked: Collection[StageName], ran: tuple[StageNa
             *(_of_datasheet(space) if StageName.DATASHEET in asked else []),
         ),
         failed_points=int(sum(record["failed_points"] for record in records.values())),
-        remarks=tuple(space.monitor.remarks),
+        remarks=(*space.monitor.remarks, *_remarks(space, records)),
     )
 
 
+def _remarks(space: Workspace, records: Records) -> list[str]:
+    """What the metrics and notes of a run give reason to say, and which limits could not be judged."""
+    notes = space.run.read_json(NOTES) if StageName.MAP in records else {}
+    unjudged = [name for name in space.design.limits if is_of_baseline(name)] if LEFT_OUT in notes else []
+    said = [f"limits not judged, for there is no conventional mapping: {', '.join(unjudged)}"] if unjudged else []
+    return [*remarks(space.run.read_json(METRICS), notes), *said]
+
+
 def _of_metrics(space: Workspace) -> list[Verdict]:
-    verdicts = judge(space.design.limits, space.run.read_json(METRICS))
+    baseline = LEFT_OUT not in space.run.read_json(NOTES)
+    verdicts = judge(space.design.limits, space.run.read_json(METRICS), baseline=baseline)
     space.run.write_json(LIMITS, [asdict(verdict) for verdict in verdicts])
     return verdicts
 

@@ -19,6 +19,7 @@ from cosim.pipeline.closure import own_sources
 from cosim.pipeline.work import characterize, datasheet, map_weights, report, train, validate
 from cosim.runs.directory import DESIGN
 from cosim.runs.given import GIVEN_HARDWARE, GIVEN_WEIGHTS
+from reports.baseline import NOTES
 
 if TYPE_CHECKING:
     from cosim.design import Design
@@ -138,7 +139,7 @@ STAGES = (
     Stage(
         StageName.TRAIN,
         train.work,
-        sections={"network": True, "training": True},
+        sections={"network": True, "training": True, "mapping": True},
         inputs=("hardware.json", GIVEN_WEIGHTS),
         outputs=("network.safetensors", "network.json", "training.parquet"),
         packages=_TRAINING_PACKAGES,
@@ -148,9 +149,9 @@ STAGES = (
     Stage(
         StageName.MAP,
         map_weights.work,
-        sections={**_CIRCUIT, "network": True, "validation": {"gain_search"}},
+        sections={**_CIRCUIT, "network": True, "mapping": True, "validation": {"gain_search"}},
         inputs=_TRAINED,
-        outputs=("validation/gain_search.parquet", "mapping.parquet"),
+        outputs=("validation/gain_search.parquet", "mapping.parquet", NOTES),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
         needs=(StageName.TRAIN,),
         simulates=True,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cosim.design.sections import Limit
+from reports.baseline import is_of_baseline
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,13 @@ class Verdict:
     passed: bool
 
 
-def judge(limits: Mapping[str, Limit], metrics: Mapping[str, float]) -> list[Verdict]:
-    """One verdict a limit. Bounds are inclusive; zero is a bound like any other."""
-    return [_verdict(name, limit, metrics.get(name)) for name, limit in limits.items()]
+def judge(limits: Mapping[str, Limit], metrics: Mapping[str, float], *, baseline: bool = True) -> list[Verdict]:
+    """One verdict a limit; none for what only a run with a conventional mapping has where it has none (no `baseline`).
+
+    Bounds are inclusive; zero is a bound like any other.
+    """
+    judged = {name: limit for name, limit in limits.items() if baseline or not is_of_baseline(name)}
+    return [_verdict(name, limit, metrics.get(name)) for name, limit in judged.items()]
 
 
 def _verdict(name: str, limit: Limit, value: float | None) -> Verdict:

@@ -48,6 +48,7 @@ class SweepRequest:
     def conditions_for(self, design: Design) -> tuple[list[Condition], tuple[tuple[str, Value], ...]]:
         """The conditions of a design's sweep, and what a point's own condition must have. Raises `InputError`."""
         if self.only:
+            self._check_alone(design)
             condition, of_point = parse(self.only, design)
             return [condition], of_point
         if self.conditions:
@@ -62,6 +63,18 @@ class SweepRequest:
             seeds=self.seeds or seeds(own.seeds),
         )
         return asked, ()
+
+    def _check_alone(self, design: Design) -> None:
+        """Raises `InputError` for a condition that stands beside the one that `only` names, which would be dropped."""
+        beside = {
+            "corners": self.corners, "temperatures": self.temperatures_c, "supplies": self.supplies_v, "seeds": self.seeds,
+            "set": self.parameters, "conditions": self.conditions,
+        }  # fmt: skip
+        if given := [f"--{name}" for name, values in beside.items() if len(values)]:
+            raise InputError(
+                f"--only: names one condition, beside which {' and '.join(given)} would be dropped; say all of it there, such as "
+                f"--only corner={design.process.corner},temperature_c=85,synapse.nmos.length_um=0.5,seed=17"
+            )
 
 
 def sweep_design(
@@ -94,13 +107,17 @@ def sweep_design(
 
 def _biased(conditions: list[Condition], design: Design, directory: RunDirectory, monitor: Monitor) -> list[Condition]:
     """The conditions, at the bias that the run directory's characterisation found where they say nothing of it."""
+    if not any(map(_is_open, conditions)):
+        return conditions
     file = directory / "hardware.json"
-    if not file.exists() or not any(map(_is_open, conditions)):
+    middle = f"dischargers at {sum(design.neuron.discharger_bias_v) / 2:.6g} V, the middle of neuron.discharger_bias_v"
+    if not file.exists():
+        monitor.remark(f"{middle}: {file} is not there; cosim characterize finds the bias that fires after one phase")
         return conditions
     try:
         bias_v = read_hardware(file, design).neuron.discharger_bias.value
     except InputError as error:  # of another design: it says nothing of this one
-        monitor.remark(f"dischargers in the middle of neuron.discharger_bias_v: {error}")
+        monitor.remark(f"{middle}: {error}")
         return conditions
     monitor.remark(f"dischargers at {bias_v:.6g} V, as {file} says")
     return [one.at_bias(bias_v) if _is_open(one) else one for one in conditions]

@@ -17,7 +17,7 @@ from cosim.bench.bench import Accuracy, Bench
 from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
 from cosim.mapping.network import MappedNetwork
 from cosim.simulator import Point, Pool
-from cosim.validation.metrics import error_metrics, model_metrics, numerical_metrics
+from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.tables import (
     CONVENTIONAL,
@@ -71,12 +71,12 @@ def validate(
     progress: Callable[[str], None] = lambda _: None,
     rerun: str = "",
 ) -> Validation:
-    """Simulate the test samples with both mappings, mismatch dies of the ODE-aware one, and a few again: more accurately,
+    """Simulate the test samples with every mapping, mismatch dies of the ODE-aware one, and a few again: more accurately,
     and in another simulator.
 
     Args:
         cells, columns: of each layer.
-        networks, mapped: by mapping, `ode` and `conventional`; networks in float64.
+        networks, mapped: by mapping, `ode` and, where there is one, `conventional`; networks in float64.
         samples: test samples, the first of `data`.
         dies: mismatch dies (device mismatch drawn by ngspice, process nominal).
         second: another simulator, which repeats `validation.judge_samples` of the ODE-aware samples.
@@ -84,9 +84,9 @@ def validate(
     """
     inputs = data.test_t[:samples].numpy()
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
-              for name, network in networks.items()}  # fmt: skip
+              for name, network in networks.items() if name in mapped}  # fmt: skip
     failed_before = len(bench.failures)
-    progress(f"transistor-level simulation of {samples} samples, both mappings, and {dies} mismatch dies")
+    progress(f"transistor-level simulation of {samples} samples, {' and '.join(mapped)}, and {dies} mismatch dies")
     judged, runs = _simulate(
         bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
     )
@@ -105,6 +105,7 @@ def validate(
         **error_metrics(tables, columns[0].phase_s),
         **numerical_metrics(runs, judged, tables["second_judge"], output_spikes(len(columns))),
         **model_metrics(models[ODE]),
+        **membrane_metrics(tables["membranes"], cells[0].supply_v),
         **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
         "validation.samples": float(samples),
         "validation.mismatch_dies": float(dies),
@@ -136,18 +137,19 @@ def _samples_on_dies(bench: Bench, samples: int) -> int:
 
 
 def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int) -> list[_Task]:
-    """Samples repeated more accurately: they tell the numerical error."""
-    count = min(bench.design.validation.accuracy_samples, samples)
-    return [_Task(mapped[ODE], sample, bench.judging) for sample in range(count)]
+    """Samples repeated more accurately: they tell the numerical error of each mapping."""
+    few = range(min(bench.design.validation.accuracy_samples, samples))
+    accuracy = {ODE: bench.judging, CONVENTIONAL: bench.working}
+    return [_Task(network, sample, accuracy[name]) for name, network in mapped.items() for sample in few]
 
 
 def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
-    """Both nominal circuits on all samples, and the dies on a few."""
+    """The nominal circuits on all samples, and the dies on a few."""
     settings = bench.design.validation
     few = range(_samples_on_dies(bench, samples))
     return [
         *(_Task(mapped[ODE], sample, bench.working) for sample in range(samples)),
-        *(_Task(mapped[CONVENTIONAL], sample, bench.coarse) for sample in range(samples)),
+        *(_Task(network, sample, bench.coarse) for name, network in mapped.items() if name != ODE for sample in range(samples)),
         *(_Task(mapped[ODE], sample, bench.coarse, settings.mismatch_seed + k) for k in range(dies) for sample in few),
     ]
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from reports.baseline import is_of_baseline
 from reports.blocks import Block, Cell, Figures, Table, Text
 from reports.formatting import MISSING, engineering, metric, number, percent
 from reports.published import OUTPUT_SPIKES
+from reports.remarks import remarks
 from reports.run import Run
 
 ODE, CONVENTIONAL = "validation.ode.output_spike_rmse_s", "validation.conventional.output_spike_rmse_s"
@@ -26,23 +28,35 @@ def at_a_glance(run: Run) -> list[Block]:
     """The five numbers of the headline and the verdict in a sentence."""
     passed, judged = limit_count(run)
     accuracy = _circuit_accuracy(run)
-    published = {
-        source: f"{value:g}" if source == RATIO else f"{value / 1e-9:.4g} ns" for source, (_, value) in OUTPUT_SPIKES.items()
-    }
+    baseline = [
+        (engineering(run.metric(CONVENTIONAL), "s"), "conventional error", "after its gain search" + _beside(run, CONVENTIONAL)),
+        (number(run.metric(RATIO)), "ratio", "conventional / ODE-aware" + _beside(run, RATIO)),
+    ]
+    conventional = f"; conventional {percent(run.metric('circuit.conventional_test_accuracy'))}"
     return [
         Figures([
-            (engineering(run.metric(ODE), "s"), "ODE-aware error", f"output spike-time RMSE; published {published[ODE]}"),
-            (engineering(run.metric(CONVENTIONAL), "s"), "conventional error", f"after its gain search; published {published[CONVENTIONAL]}"),
-            (number(run.metric(RATIO)), "ratio", f"conventional / ODE-aware; published {published[RATIO]}"),
-            (percent(accuracy), "circuit accuracy", f"ODE-aware; conventional {percent(run.metric('circuit.conventional_test_accuracy'))}"),
+            (engineering(run.metric(ODE), "s"), "ODE-aware error", "output spike-time RMSE" + _beside(run, ODE)),
+            *([] if run.without_baseline else baseline),
+            (percent(accuracy), "circuit accuracy", "ODE-aware" + ("" if run.without_baseline else conventional)),
             (f"{passed} / {judged}" if judged else MISSING, "limits passed", _missed(run)),
         ]),
         Text(_verdict(run, passed, judged)),
+        *(Text(f"{remark[0].upper()}{remark[1:]}.") for remark in remarks(run.metrics, run.mapping)),
     ]  # fmt: skip
 
 
+def _beside(run: Run, metric_name: str) -> str:
+    """The published value to lay beside a figure, where the run is of the published circuit."""
+    if not run.is_published_circuit:
+        return ""
+    value = OUTPUT_SPIKES[metric_name].value
+    return f"; published {value:g}" if metric_name == RATIO else f"; published {value / 1e-9:.4g} ns"
+
+
 def against_published(run: Run) -> list[Block]:
-    """Published value, value of this run, and their ratio, quantity by quantity."""
+    """Published value, value of this run, and their ratio, quantity by quantity; nothing for another circuit."""
+    if not run.is_published_circuit:
+        return []
     rows = [
         [name, _in_unit(published, unit), _in_unit(measured, unit), _ratio(measured, published), remark]
         for name, unit, published, measured, remark in _published(run)
@@ -68,14 +82,20 @@ def limits(run: Run) -> list[Block]:
         value = run.metric(name)
         verdict = _passes(value, limit)
         mark = {True: Cell("✓ pass", "pass"), False: Cell("✗ fail", "fail"), None: Cell("not measured")}[verdict]
+        mark = mark if name in _judged(run) else Cell("not judged")
         rows.append([name, *(metric(name, _bound(limit, key)) for key in ("min", "typ", "max")), metric(name, value), mark])
     return [Table(("metric", "min", "typ", "max", "this run", "verdict"), rows, words=("metric", "verdict"))]
 
 
 def limit_count(run: Run) -> tuple[int, int]:
-    """How many limits passed, and how many there are; one that was not measured has not passed."""
-    verdicts = [_passes(run.metric(name), limit) for name, limit in run.limits.items()]
+    """How many limits passed, and how many were judged; one that was not measured has not passed."""
+    verdicts = [_passes(run.metric(name), limit) for name, limit in _judged(run).items()]
     return verdicts.count(True), len(verdicts)
+
+
+def _judged(run: Run) -> dict[str, Any]:
+    """The limits but for those on a conventional mapping that the run is without."""
+    return {name: limit for name, limit in run.limits.items() if not (run.without_baseline and is_of_baseline(name))}
 
 
 def _bound(limit: Any, key: str) -> float | None:
@@ -92,7 +112,7 @@ def _passes(value: float | None, limit: Any) -> bool | None:
 
 def _missed(run: Run) -> str:
     """The limits that did not pass, with what was measured."""
-    missed = [name for name, limit in run.limits.items() if not _passes(run.metric(name), limit)]
+    missed = [name for name, limit in _judged(run).items() if not _passes(run.metric(name), limit)]
     return "missed: " + ", ".join(f"{name} ({metric(name, run.metric(name))})" for name in missed) if missed else "from [limits]"
 
 

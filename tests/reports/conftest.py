@@ -42,6 +42,7 @@ PROVENANCE = {
     "cosim": "0.1.0",
     "ngspice": {"version": "39", "options": {"reltol": 3e-6}},
     "seeds": [0, 1],
+    "published_circuit": True,
     "stages": {"characterize": {"wall_s": 30.5, "cpu_s": 55.25}, "validate": {"wall_s": 210.0, "cpu_s": 400.5}},
 }
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><rect width="200" height="80" fill="none"/></svg>'

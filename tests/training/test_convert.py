@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -195,3 +198,28 @@ def test_weights_beyond_the_cell_are_refused_by_name() -> None:
     x = torch.tensor([[0.5, 0.49, 0.3], [0.2, 0.2, 0.1]])
     with pytest.raises(ConversionError, match=r"0: weight \+100 is more than the cell can do, \+7"):
         convert(network, x, model())
+
+
+def test_what_is_lost_on_the_way_is_said() -> None:
+    """Half of the weights below the smallest code: said with their share, the drive, and how many answers stay."""
+    torch.manual_seed(2)
+    layers = [nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 4)]
+    network, x = nn.Sequential(*layers).double().eval(), torch.rand(200, 12, dtype=torch.float64)
+    for layer in (layers[0], layers[2]):
+        nn.init.normal_(layer.weight)  # type: ignore[arg-type]
+    assert len(network(x).argmax(1).unique()) > 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConversionWarning)
+        convert(network, x, IDEAL)
+    strong = model()
+    strong = replace(strong, **{
+        name: replace(getattr(strong, name), magnitude=10 * getattr(strong, name).magnitude) for name in ("plus", "minus")
+    })  # fmt: skip
+    with pytest.warns(ConversionWarning) as caught:
+        circuit = convert(network, x, strong)
+    said = str(caught[0].message)
+    off = sum(int((layer.effective_weight() == 0).sum()) for layer in circuit) / sum(layer.weight.numel() for layer in circuit)
+    kept = float((circuit(1 - x)[-1].spike_times.argmin(1) == network(x).argmax(1)).double().mean())
+    assert 0.3 < off < 1 and said.startswith(f"{off:.0%} of the weights lie below the smallest code")
+    share = re.search(r"on 200 samples the circuit gives (\d+)%", said)
+    assert share is not None and int(share[1]) <= round(100 * kept) < 90

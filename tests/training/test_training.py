@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +13,16 @@ import torch
 from realistic import model
 
 from training.data import SpikeData, iris
+from training.errors import TrainingError
 from training.evaluation import evaluate
-from training.hardware import NormalisedModel, WeightRange
+from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
+from training.hardware_aware.variation import WeightNoise
 from training.layer import LayerOutput
 from training.loss import loss
 from training.network import RCSpikeNetwork
 from training.recipe import Augmentation, Recipe
 from training.storage import NetworkFileError, load_description, load_weights, save_networks, write_tensors
-from training.trainer import train
+from training.trainer import Epoch, train
 
 SHORT = Recipe(epochs=4)
 
@@ -128,14 +132,77 @@ def test_an_interrupted_training_ends_in_the_same_bits(data: SpikeData, tmp_path
         assert torch.equal(a, b)
 
 
-def test_a_checkpoint_of_another_recipe_is_left_aside(data: SpikeData, tmp_path: Path) -> None:
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    trained(data, SHORT, checkpoint=checkpoint)
-    other = SHORT.but(learning_rate=1e-2)
-    network, history = trained(data, other, checkpoint=checkpoint)
-    expected, _ = trained(data, other)
-    assert len(history) == 4
-    assert torch.equal(network.layers[0].weight, expected.layers[0].weight)
+def test_a_training_that_cannot_be_one_ends_in_a_line(data: SpikeData) -> None:
+    """Spikes that are no numbers are named before the first epoch, a loss that is none with its epoch."""
+    spoilt = data.test_t.clone()
+    spoilt[7, 2] = torch.nan
+    with pytest.raises(TrainingError, match=r"^data: test_t: sample 7 \(1 of 50\) holds a spike time that is no number$"):
+        train(RCSpikeNetwork((5, 5, 5), model()), replace(data, test_t=spoilt), SHORT)
+    network = RCSpikeNetwork((5, 5, 5), model())
+    heard: list[int] = []
+
+    def ruin(epoch: Epoch) -> None:
+        heard.append(epoch.epoch)
+        if epoch.epoch == 2:
+            with torch.no_grad():
+                network.layers[0].weight.fill_(torch.nan)
+
+    with pytest.raises(TrainingError, match=r"^epoch 3: the loss is nan; lower learning_rate \(0\.\d+\)"):
+        train(network, data, SHORT, ruin)
+    assert heard == [1, 2]
+
+
+@pytest.mark.parametrize("option", ["evaluate_every", "checkpoint_every"])
+@pytest.mark.parametrize("epochs", [0, -1, 1.5])
+def test_every_so_many_epochs_is_a_whole_number(data: SpikeData, option: str, epochs: float) -> None:
+    with pytest.raises(TrainingError, match=rf"^{option}: must be a whole number of epochs, 1 or more, not {epochs}$"):
+        train(RCSpikeNetwork((5, 5, 5), model()), data, SHORT, **{option: epochs})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"steps": 0}, "steps: 0 must be a whole number"),
+        ({"steps": 1.5, "solver": "dstd"}, "steps: 1.5 must be a whole number"),
+        ({"spike_time_noise": -0.01}, "spike_time_noise: -0.01 must be 0 or more"),
+        ({"membrane_leak": float("nan")}, "membrane_leak: nan must be 0 or more"),
+    ],
+)
+def test_what_a_layer_cannot_be_is_refused_where_it_is_given(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{complaint}"):
+        RCSpikeNetwork((5, 5), model(), **options)
+    with pytest.raises(ValueError, match="share: -1 must be 0 or more"):
+        WeightNoise(-1)
+    with pytest.raises(ValueError, match=r"batch\n.*valid integer"):
+        Recipe(batch=1.5)  # type: ignore[arg-type]
+
+
+def strong_cell(times: float) -> NormalisedModel:
+    """The reference's cell with all of its weights so many times larger, the smallest too."""
+    reference = normalise(HardwareModel.reference())
+    plus, minus = (replace(one, magnitude=one.magnitude * times) for one in (reference.plus, reference.minus))
+    return replace(reference, plus=plus, minus=minus)
+
+
+def test_first_weights_reach_the_cell_and_are_the_usual_ones_where_they_do() -> None:
+    usual = RCSpikeNetwork((5, 5, 5), normalise(HardwareModel.reference()))
+    usual.reset_parameters(torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    for layer in usual:
+        assert torch.equal(layer.weight, torch.empty(5, 5).uniform_(-0.4, 0.8, generator=generator))
+    strong = RCSpikeNetwork((40, 100), strong_cell(60.0))
+    strong.reset_parameters(torch.Generator().manual_seed(3))
+    (layer,) = strong
+    on = (layer.effective_weight() != 0).double().mean()
+    assert layer.weight_range.plus[0] > 1.0 and float(on) == pytest.approx(0.5, abs=0.02)
+    assert float(layer.weight.detach().mean()) == pytest.approx(1 / 40, abs=0.03)
+
+
+def test_a_network_of_strong_cells_learns(data: SpikeData) -> None:
+    """With the usual first weights hardly a synapse is on, at the end none, and no sample is right."""
+    network = RCSpikeNetwork((5, 5, 5), strong_cell(40.0))
+    train(network, data, Recipe(epochs=150, learning_rate=2e-2, schedule="one_cycle"))
+    assert evaluate(network, data.test_t, data.test_labels).accuracy > 0.5
 
 
 def test_a_network_survives_the_round_trip_under_another_hardware(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from training.checkpoint import AnotherTraining
 from training.data import iris
 from training.hardware import NormalisedModel
 from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, Mismatch, VariationKind, WeightNoise
@@ -44,6 +45,7 @@ from pathlib import Path
 from dataclasses import replace
 sys.path.insert(0, sys.argv[2])
 from test_training_resume import RECIPE, network
+from training.checkpoint import AnotherTraining
 from training.data import iris
 from training.trainer import train
 torch.set_num_threads(1)
@@ -116,8 +118,13 @@ def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
         return len(heard)
 
     def continued(net: RCSpikeNetwork, recipe: Recipe, split: int = 0, **options: object) -> bool:
-        checkpoint.with_name("copy").write_bytes(checkpoint.read_bytes())
-        return epochs_heard(net, recipe, split, **options) == 0
+        copy = checkpoint.with_name("copy")
+        copy.write_bytes(checkpoint.read_bytes())
+        try:
+            return epochs_heard(net, recipe, split, **options) == 0
+        except AnotherTraining as error:
+            assert str(error).startswith(f"{copy}: is of another training") and copy.read_bytes() == checkpoint.read_bytes()
+            return False
 
     finer = network()
     finer.layers[0].steps = 4
@@ -130,6 +137,25 @@ def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
     assert not continued(network(), RECIPE.but(epochs=7))  # the schedule stretches over the epochs
     assert not continued(network(), RECIPE, split=1)
     assert not continued(network(), RECIPE, variation=WeightNoise(0.01))
+
+
+def test_what_a_checkpoint_would_overwrite_is_refused(tmp_path: Path) -> None:
+    """A longer training of the same kind, and a file that is no checkpoint at all."""
+    longer = tmp_path / "checkpoint.safetensors"
+    train(network(), iris(), RECIPE, lambda row: None, longer)
+    kept = longer.read_bytes()
+    constant = RECIPE.but(schedule="constant")
+    other = tmp_path / "constant.safetensors"
+    train(network(), iris(), constant, lambda row: None, other)
+    with pytest.raises(
+        AnotherTraining, match=rf"constant\.safetensors: holds {RECIPE.epochs} epochs .* more than the 1 of the recipe"
+    ):
+        train(network(), iris(), constant.but(epochs=1), lambda row: None, other)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(AnotherTraining, match=r"notes\.txt: cannot be read as safetensors"):
+        train(network(), iris(), RECIPE, lambda row: None, notes)
+    assert notes.read_text() == "mine" and longer.read_bytes() == kept
 
 
 def test_fine_tuning_starts_from_the_weights_there_are() -> None:

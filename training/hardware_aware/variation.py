@@ -92,6 +92,10 @@ class WeightNoise:
 
     share: float = 0.05
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.share < math.inf:
+            raise ValueError(f"share: {self.share} must be 0 or more (a share of the largest weight)")
+
 
 @dataclass(frozen=True)
 class DynamicMismatch:

@@ -101,6 +101,10 @@ class DSTD:
     moment: bool = False
     interpolated_adjoint: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, int) or self.steps < 1:
+            raise ValueError(f"steps: {self.steps!r} must be a whole number of cells, 1 or more")
+
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if phase.lift is not None:
             raise ValueError("lift: DSTD holds the capacitance of a membrane constant; solve the layer by 'exact'")

@@ -20,11 +20,11 @@ def check(space: Workspace) -> None:
 
 
 def work(space: Workspace) -> dict[str, float]:
-    """Train both networks, or take the weights that the run was given."""
-    from cosim.networks.training import MAPPINGS, train_networks
+    """Train the networks of the design, or take the weights that the run was given."""
+    from cosim.networks.training import mappings_of, train_networks
     from training.hardware import HardwareModel
 
-    space.monitor.expect(len(MAPPINGS) * space.design.training.epochs)
+    space.monitor.expect(len(mappings_of(space.design)) * space.design.training.epochs)
 
     def progress(name: str, epoch: Epoch) -> None:
         space.monitor.doing = f"{name} network, loss {epoch.loss:.3f}"
