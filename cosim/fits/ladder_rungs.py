@@ -37,8 +37,8 @@ EVERY_SAMPLE = -1.0
 class CurrentCurves:
     """Second-order fits of a sign's I-V curves against ln of the current at rest (A) of their straight lines.
 
-    ln of the ratio of the two currents at rest, beta (1/V) and curvature (1/V^2), stacked: [codes] -> [codes, 3]. Weaker and stronger
-    currents than were swept have those of the nearest code.
+    ln of the ratio of the two currents at rest, beta (1/V) and curvature (1/V^2), stacked: [codes] -> [codes, 3].
+    Weaker and stronger currents than were swept have those of the nearest code.
     """
 
     log_current: FloatArray
@@ -74,8 +74,8 @@ def current_curves(bench: Bench, hardware: HardwareModel) -> dict[int, CurrentCu
             rows.append((np.log(at_rest / current), -sign * linear / at_rest, quadratic / at_rest))
         if len(rows) < 2:
             raise InputError(
-                f"characterization.codes: {len(rows)} of the design's codes of sign {sign:+d} lie among those of {hardware.name}, "
-                "whose synapses they shall be; characterise the design itself"
+                f"characterization.codes: {len(rows)} of the design's codes of sign {sign:+d} lie among those of "
+                f"{hardware.name}, whose synapses they shall be; characterise the design itself"
             )
         found[int(sign)] = CurrentCurves(np.log(currents), np.array(rows))
     return found

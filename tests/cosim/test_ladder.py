@@ -11,8 +11,9 @@ import pytest
 from cosim.bench.bench import Bench
 from cosim.characterize.measurements.membrane_ramp import ramp_voltage
 from cosim.design import load_design
+from cosim.errors import InputError
 from cosim.fits.ladder import EXTRACTED, EXTRACTED_CURVED, Simulated, climb, extracted_parameters, ladder
-from cosim.fits.ladder_rungs import EVERY_SAMPLE, CurrentCurves
+from cosim.fits.ladder_rungs import EVERY_SAMPLE, CurrentCurves, current_curves
 from cosim.fits.membrane_model import Spike, Stimuli, Trace, displacement
 from cosim.fits.patterns import REACHED, Pattern, PatternError, random_patterns, settings, with_synapses
 from cosim.mapping.codes import weight_of_setting
@@ -153,3 +154,25 @@ def test_the_ladder_on_the_real_column() -> None:
     assert rms["+ beta(w), kick, leak"] < 1e-3
     assert rms[EXTRACTED_CURVED] < 0.5e-3
     assert rms[EXTRACTED_CURVED] < rms[EXTRACTED]
+
+
+@pytest.mark.slow
+def test_the_codes_of_a_hardware_model_need_not_be_those_of_the_design() -> None:
+    """The reference has eleven a sign; the design sweeps six others in the same range."""
+    design = load_design(REFERENCE)
+    coarse = design.model_copy(update={"characterization": design.characterization.model_copy(update={"codes": 6})})
+    hardware = HardwareModel.reference()
+    found, fine = (current_curves(Bench(one, find_pdk(), None), hardware) for one in (coarse, design))
+    for sign in (1, -1):
+        assert len(found[sign].log_current) == 6 and len(fine[sign].log_current) == 11
+        middle = np.exp(np.linspace(found[sign].log_current[0], found[sign].log_current[-1], 9))
+        for coarsely, finely in zip(found[sign](middle), fine[sign](middle), strict=True):
+            np.testing.assert_allclose(coarsely, finely, rtol=0.03, atol=2e-5)
+        assert np.isfinite(found[sign](np.array([1e-12, 1e-3]))).all()
+    elsewhere = hardware.model_copy(update={"plus": hardware.plus.model_copy(update={
+        "code": hardware.plus.code.model_copy(update={"y": tuple(y + 0.5 for y in hardware.plus.code.y)})
+    })})  # fmt: skip
+    with pytest.raises(
+        InputError, match=r"characterization\.codes: 0 of the design's codes of sign \+1 lie among those of iris_5_5_5"
+    ):
+        current_curves(Bench(coarse, find_pdk(), None), elsewhere)

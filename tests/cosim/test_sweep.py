@@ -109,6 +109,11 @@ def test_a_condition_changes_the_design_it_is_applied_to() -> None:
         (("--set", "neuron.rest_v"), "--set: 'neuron.rest_v' is not FIELD=VALUE"),
         (("--only", "corner"), "'corner' is not NAME=VALUE"),
         (("--only", "corner=zz"), "condition: corner: 'zz' is none of tt, ff"),
+        (("--only", "corner=ss", "--corners", "tt,ff"), "--only: names one condition, beside which --corners would be dropped"),
+        (
+            ("--only", "corner=ss", "--set", "synapse.nmos.length_um=0.5", "--seeds", "3"),
+            "--only: names one condition, beside which --seeds and --set would be dropped; say all of it there",
+        ),
         (("--scheduler", "tcp://127.0.0.1:1"), "no Dask scheduler answers there"),
     ],
 )
@@ -152,7 +157,7 @@ def test_a_characterisation_of_another_design_says_nothing_of_this_one(character
     hardware = HardwareModel.reference().model_copy(update={"cell": "resistive"})
     hardware.save(characterised / "hardware.json")
     row, said = _point(characterised)
-    assert row.bias_v == 0.6 and said[0].startswith("dischargers in the middle of neuron.discharger_bias_v: ")
+    assert row.bias_v == 0.6 and said[0].startswith("dischargers at 0.6 V, the middle of neuron.discharger_bias_v: ")
     assert "cell: is resistive" in said[0]
 
 
