@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from netlists.crossbar import Cells, Sources, attach_biases, attach_supplies, neuron_nodes
+from netlists.multipliers import written_out
 from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, in_parallel, netlist_text, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
@@ -41,7 +42,7 @@ def held_neuron(cells: Cells, membrane: Sequence[tuple[float, float]] | None, le
         circuit.V(f"{name}_bar", f"neuron_{name}_bar", 0, 0.0 if high else cells.supply_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v if membrane is None else pwl(membrane))
     _idle_synapses(circuit, cells, synapses)
-    return netlist_text(circuit)
+    return written_out(netlist_text(circuit))
 
 
 def followed_device(cells: Cells, device: str) -> str:
@@ -83,7 +84,7 @@ def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: i
     _neuron(circuit, cells)
     control_lines(circuit, "neuron", cells.supply_v, window, cells.timing, stop_s)
     _idle_synapses(circuit, cells, synapses)
-    return netlist_text(circuit)
+    return written_out(netlist_text(circuit))
 
 
 def _neuron(circuit: Circuit, cells: Cells) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -19,6 +19,9 @@ SCALE = {
     "a": 1e-18,
 }  # fmt: skip
 
+DRAWING = {"agauss": 3, "gauss": 3, "aunif": 2, "unif": 2, "limit": 2}
+"""Functions that draw a random number around their first argument -> how many arguments each takes."""
+
 FILE_CALLS = {".include": 1, ".inc": 1, ".lib": 2}
 """Keyword of a card that calls for a file -> its arguments: the file, and of a library the section."""
 
@@ -28,6 +31,7 @@ _ASSIGNMENT = re.compile(r"([a-z_]\w*)\s*=(?!=)\s*", re.IGNORECASE)
 _QUOTED = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"")
 _ARGUMENT = re.compile(r"\"[^\"]*\"|'[^']*'|\S+")
 _WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\S+")
+_DRAW = re.compile(rf"\b({'|'.join(sorted(DRAWING))})\s*\(", re.IGNORECASE)
 _BIN_SUFFIX = re.compile(r"\.\d+$")
 
 
@@ -55,6 +59,32 @@ def words_and_values(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     first = _ASSIGNMENT.search(masked)
     words = _WORD.findall(text[: first.start()] if first else text)
     return [word for word in words if word.lower() != "params:"], assignments(text)
+
+
+def with_draws(text: str, written: Callable[[str, list[str]], str]) -> str:
+    """The text with each draw of a random number as `written` puts it, of the function's name and its arguments."""
+    parts, position = [], 0
+    while match := _DRAW.search(text, position):
+        found = _call_arguments(text, match.end())
+        if found is None:
+            break
+        given, end = found
+        parts += [text[position : match.start()], written(match[1].lower(), [with_draws(one, written) for one in given])]
+        position = end
+    return "".join([*parts, text[position:]])
+
+
+def _call_arguments(text: str, start: int) -> tuple[list[str], int] | None:
+    """The arguments of a call that begin at `start`, and where it ends; None if it does not."""
+    given, depth, begins = list[str](), 1, start
+    for at in range(start, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if depth == 0 or (depth == 1 and text[at] == ","):
+            given.append(text[begins:at].strip())
+            begins = at + 1
+        if depth == 0:
+            return given, at + 1
+    return None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
@@ -11,12 +13,14 @@ from cosim.design import Design
 from cosim.design.cells import cells_of
 from cosim.design.condition import Condition
 from cosim.design.sections import Network
+from cosim.errors import InputError, InputRemark
 from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
-from cosim.simulator.deck import Analysis, flat_deck
+from cosim.simulator.deck import Analysis, flat_deck, undrawable
 from netlists.crossbar import Cells
 from netlists.errors import LibraryError
 from netlists.models.pdk import Pdk
 from netlists.models.pruning import device_uses, prune
+from netlists.spice_text import definitions, statements
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
 from netlists.testbenches import column
@@ -142,7 +146,10 @@ class Bench:
         deck = Deck(
             title, netlist, library.text, analysis, tuple(save), options, mismatch_seed, setup=self.design.technology.setup
         )
-        if mismatch and self.pdk.own:
+        own_cell = self.design.synapse.kind == "netlist"
+        if own_cell:
+            _check_parameters(netlist, library.text, self.pdk.source)
+        if mismatch and (own_cell or self.pdk.own):
             _check_draws(deck, self.pdk)
         return deck
 
@@ -172,13 +179,31 @@ class Bench:
 
 
 def _check_draws(deck: Deck, pdk: Pdk) -> None:
-    """Raises `LibraryError` for a library of the user whose random numbers come to nothing: every die would be the same."""
+    """Raises `InputError` where a seed would be no die, `LibraryError` for a user's library whose random numbers come to nothing.
+
+    Where nothing of the deck draws, though the library does, that is an `InputRemark`: another deck's devices may draw.
+    """
+    if why := undrawable(deck.with_seed(1)):
+        raise InputError(f"{deck.title}: {why}; write what it cannot read in numbers, or run without seeds")
     flat = flat_deck(deck.base)
-    if flat is not None and flat.numbers({}, 1) == flat.numbers({}, 2):
+    if flat is None or flat.numbers({}, 1) != flat.numbers({}, 2):
+        return
+    if pdk.own:
         raise LibraryError(
             f"{pdk.source}: a seed changes nothing: the random numbers of the devices in use are switched off; switch them on in "
             "the library, or run without seeds"
         )
+    warnings.warn("a seed changes nothing of some measurements: their devices draw no random number", InputRemark, stacklevel=1)
+
+
+@functools.lru_cache(maxsize=64)
+def _check_parameters(netlist: str, library: str, source: str) -> None:
+    """Raises `InputError` for a parameter of a user's cell that is one of the model library: it would change the devices."""
+    ours, theirs = (
+        {item.name for item in definitions(statements(text.splitlines())) if item.is_parameter} for text in (netlist, library)
+    )
+    if both := sorted(ours & theirs):
+        raise InputError(f"synapse.file: .param {both[0]}: is a parameter of {source}, which the design sets; leave it out")
 
 
 def with_bias(cells: Cells, discharger_bias_v: float) -> Cells:

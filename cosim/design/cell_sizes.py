@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cosim.simulator.expressions import NotEvaluable, compiled
+from cosim.simulator.flattening import Subcircuit, expression_of
 from cosim.simulator.netlist_cards import Card
 from cosim.simulator.scopes import Draws, Scope
 from netlists.models.pdk import ModelNames
-from netlists.spice_text import assignments, spice_number, words_and_values
+from netlists.spice_text import Definition, Statement, assignments, spice_number, words_and_values
 
 _LENGTHS = frozenset(["w", "l", "pd", "ps", "sa", "sb", "sd", "pj", "perim", "c_width", "c_length", "r_width", "r_length"])
 _AREAS = frozenset(["ad", "as", "area"])
@@ -22,6 +23,9 @@ _SMALLEST_UM, _LARGEST_UM = 1e-3, 1e5
 _SHORTEST_DIFFUSION_UM, _LONGEST_DIFFUSION_UM = 0.01, 100.0
 
 _DEEPEST = 30
+
+_HSPICE = True
+"""Our processes have ngspice read decks as HSPICE does."""
 
 
 def rescaled(cards: Sequence[Card], factor: float) -> list[Card]:
@@ -125,6 +129,13 @@ def _open_sizes(card: Card, names: ModelNames) -> list[tuple[str, str]]:
     return [(name, value) for name, value in given if name in _SIZES and _number(value) is None]
 
 
+def _marks_off(card: Card, value: str) -> str:
+    try:
+        return expression_of(value)
+    except NotEvaluable as error:
+        raise card.refuse(str(error)) from error
+
+
 def _number(value: str) -> float | None:
     try:
         return spice_number(value.strip("'{} "))
@@ -138,7 +149,7 @@ class _Evaluation:
     def __init__(self, cards: Sequence[Card], names: ModelNames) -> None:
         self.names = names
         self.draws = Draws()
-        self.top_scope = Scope(self.draws, "")
+        self.top_scope = Scope(self.draws, "", hspice=_HSPICE)
         self.top: list[Card] = []
         self.bodies: dict[str, list[Card]] = {}
         self.variants: dict[tuple[str, ...], list[Card]] = {}
@@ -151,7 +162,7 @@ class _Evaluation:
             if body is None:
                 self.top.append(card)
                 for name, value in assignments(card.text) if card.keyword == ".param" else ():
-                    self.top_scope.define(name, value)
+                    self.top_scope.define(name, _marks_off(card, value))
             else:
                 body.append(card)
             if card.keyword == ".ends":
@@ -164,12 +175,12 @@ class _Evaluation:
     def _variant(self, name: str, given: Iterable[tuple[str, str]], outer: Scope, path: str) -> str:
         """The name of the sub-circuit with the sizes that this call gives it."""
         header, *elements, end = self.bodies[name]
-        scope = Scope(self.draws, path, self.top_scope)
-        local = [pair for card in elements if card.keyword == ".param" for pair in assignments(card.text)]
-        for parameter, value in [*assignments(header.text), *local]:
-            scope.define(parameter, value)
-        for parameter, value in given:
-            scope.define(parameter, value, read_in=outer)
+        try:
+            body_as_read = Subcircuit(Definition(name, tuple(Statement((card.text,)) for card in self.bodies[name])))
+            expressions = {parameter: expression_of(value) for parameter, value in given}
+        except NotEvaluable as error:
+            raise header.refuse(f"its parameters cannot be evaluated: {error}; give numbers or expressions in quotes") from error
+        scope = body_as_read.scope(self.draws, path, outer, expressions, _HSPICE)
         body = [self._sized(card, scope, path) if card.keyword[0] == "x" else card for card in elements]
         key = (name, *(card.text for card in body))
         if key not in self.variants:
@@ -194,7 +205,7 @@ class _Evaluation:
 
     def _value(self, card: Card, name: str, text: str, scope: Scope) -> str:
         try:
-            code = compiled(text)
+            code = compiled(expression_of(text), _HSPICE)
             value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, scope, name)
         except (NotEvaluable, LookupError) as error:
             raise card.refuse(f"{name}={text}: has no value: {error}; give a number or a parameter of the sub-circuit") from error

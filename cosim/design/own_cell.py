@@ -13,6 +13,8 @@ from cosim.errors import InputError, InputRemark
 from cosim.simulator.netlist_cards import Card
 from cosim.simulator.netlist_guard import AdmittedNetlist, Brought, admit
 from cosim.texts import text_of
+from netlists.errors import NetlistError
+from netlists.multipliers import written_out
 from netlists.neuron import SUBCIRCUITS
 from netlists.process import ProcessSection
 from netlists.spice_text import FILE_CALLS, arguments
@@ -49,7 +51,14 @@ def admitted_cell(section: NetlistSection, folder: Path, process: ProcessSection
     cards, floating = without_floating_metal(cards)
     check_nets(cards, section.subcircuit, names)
     _tell(source, [*_left_out(admitted, source), *_read_otherwise(admitted, converted, floating)])
-    return section.model_copy(update={"cards": "".join(f"{card.text}\n" for card in cards)})
+    return section.model_copy(update={"cards": _multipliers_written_out(cards, source)})
+
+
+def _multipliers_written_out(cards: Iterable[Card], source: Path) -> str:
+    try:
+        return written_out("".join(f"{card.text}\n" for card in cards))
+    except NetlistError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def _text(path: Path) -> str:

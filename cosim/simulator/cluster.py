@@ -141,8 +141,9 @@ def _environment() -> tuple[int, str]:
 def _reply(index: int, outcome: Outcome) -> Reply:
     """An outcome without its point, which need not travel back."""
     return Reply(
-        index, outcome.row, outcome.error, outcome.cpu_s, outcome.wall_s, outcome.peak_memory_mb, fallbacks=outcome.fallbacks
-    )
+        index, outcome.row, outcome.error, outcome.cpu_s, outcome.wall_s, outcome.peak_memory_mb,
+        fallbacks=outcome.fallbacks, not_flat=outcome.not_flat,
+    )  # fmt: skip
 
 
 def _refused(index: int, point: Point) -> Reply:

@@ -16,6 +16,7 @@ from cosim.errors import InputError
 from cosim.simulator import netlist_values
 from cosim.simulator.expressions import NotEvaluable
 from cosim.simulator.flattening import FlatDeck, flatten
+from netlists.spice_text import DRAWING, with_draws
 
 SETTINGS = ("set num_threads=1",)
 """What ngspice is told whatever deck it runs."""
@@ -28,6 +29,7 @@ def spiceinit(setup: Sequence[str]) -> str:
     return "\n".join([_HEAD, *setup, *SETTINGS]) + "\n"
 
 
+_BEHAVIOUR = re.compile(r"\s*set\s+ngbehavior\s*=\s*\"?(\w+)", re.IGNORECASE)
 _INCLUDE = re.compile(r"^\s*\.(?:inc|include|lib)\s+[\"']?(?P<path>[^\s\"']+)", re.IGNORECASE | re.MULTILINE)
 
 # The node or source inside v() and i() may be hierarchical; @device[parameter] reads a device.
@@ -128,10 +130,11 @@ class Base(NamedTuple):
     def cards(self, netlist: str, seed: int | None) -> str:
         cards = [
             self.options.cards(),
-            # For what is not made flat: without a seed, 1 or more, ngspice goes on drawing where the deck before it stopped.
+            # Nothing is left for ngspice to draw; if it drew, it would go on where the deck before it stopped.
             f".option seed={1 if seed is None else seed + 1}",
-            self.library.strip("\n"),
+            # In this order: ngspice 39 hands a multiplier on to calls below the one that has it alone.
             netlist.strip("\n"),
+            self.library.strip("\n"),
             ".save " + " ".join(self.save),
             self.analysis.card(),
             ".end",
@@ -197,7 +200,9 @@ class Deck:
         return started(self._cards(), self.start)
 
     def _cards(self) -> str:
-        return self.base.cards(netlist_values.replaced(self.netlist, self.values) if self.values else self.netlist, self.seed)
+        netlist = netlist_values.replaced(self.netlist, self.values) if self.values else self.netlist
+        cards = self.base.cards(netlist, self.seed)
+        return _at_their_nominal_values(cards) if self.seed is None else cards
 
     def text(self) -> str:
         """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside the .spiceinit of `spiceinit(setup)`.
@@ -239,13 +244,65 @@ def _check_names(netlist: str, names: tuple[str, ...]) -> None:
     netlist_values.check(netlist, names)
 
 
-@functools.lru_cache(maxsize=32)
 def flat_deck(base: Base) -> FlatDeck | None:
     """The base made flat, None if only ngspice can read it, or say what is wrong with it."""
+    found = _read(base)
+    return found if isinstance(found, FlatDeck) else None
+
+
+def why_not_flat(base: Base) -> str:
+    """What only ngspice can read, in one line; empty where the base was made flat."""
+    found = _read(base)
+    return found if isinstance(found, str) else ""
+
+
+@functools.lru_cache(maxsize=32)
+def _read(base: Base) -> FlatDeck | str:
     try:
-        return flatten(base.cards(base.netlist, None), base.value_names)
-    except (NotEvaluable, LookupError, ValueError):  # the latter two: a card with less on it than there should be
-        return None
+        return flatten(base.cards(base.netlist, None), base.value_names, _is_hspice(base.setup))
+    except (NotEvaluable, LookupError, ValueError, RecursionError) as error:  # a card with less on it than there should be
+        return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def undrawable(deck: Deck) -> str:
+    """Why the random numbers of a deck cannot be those of its seed, or nominal without one, in one line; empty if they can.
+
+    They are drawn while a deck is made flat. ngspice itself draws in the order of the cards: a device more shifts all others.
+    """
+    if deck.seed is None:
+        drawing = next((path for path in _included_paths(deck.netlist, deck.library) if _draws(_text(path))), None)
+        return f"{drawing} draws random numbers, which are nominal only in a deck that holds its cards itself" if drawing else ""
+    texts = (deck.library, deck.netlist)
+    why = why_not_flat(deck.base)
+    if not why or not (any(map(_draws, texts)) or any(_draws(_text(path)) for path in _included_paths(*texts))):
+        return ""
+    return f"seed {deck.seed} means no die here: only ngspice can read the deck ({why}), and it draws in an order of its own"
+
+
+@functools.lru_cache(maxsize=64)
+def _at_their_nominal_values(cards: str) -> str:
+    """Cards in which every random number is drawn with no spread.
+
+    The functions stay: what ngspice makes of a parameter depends on whether it draws.
+    """
+    return with_draws(cards, lambda function, given: f"{function}({','.join([*given[:1], '0', '1'][: DRAWING[function]])})")
+
+
+@functools.lru_cache(maxsize=64)
+def _draws(text: str) -> bool:
+    return with_draws(text, lambda function, given: "") != text
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _is_hspice(setup: Sequence[str]) -> bool:
+    """Whether ngspice is told to read decks as HSPICE does. Raises `NotEvaluable` for another dialect."""
+    behaviours = {match[1].lower() for line in setup if (match := _BEHAVIOUR.match(line))}
+    if behaviours - {"hs", "hsa"}:
+        raise NotEvaluable(f"compatibility with {min(behaviours)}")
+    return bool(behaviours)
 
 
 @functools.lru_cache(maxsize=256)

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NOT_FINITE = "not_finite"
     EMPTY = "empty"
     MISSING_VECTOR = "missing_vector"
+    DRAWS = "draws"
     EXTRACTION = "extraction"
     TIMEOUT = "timeout"
     WORKER_DIED = "worker_died"

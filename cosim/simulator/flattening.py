@@ -4,20 +4,23 @@ Sub-circuits are expanded, parameters evaluated, random numbers drawn. Such a de
 differ in a value or in a seed are set on the circuit that is loaded already. Draws mean what a designer expects: a parameter of
 the library is drawn once and shared by all devices (the die), one inside a sub-circuit once for each device (mismatch).
 Devices and nodes get the names that ngspice's own expansion gives them.
+
+What is written here is ngspice 39's reading of a deck (its `inpcom.c`, `subckt.c` and numparam), oddities included, and tested
+against it over decks at random. Every card or word that is not known raises `NotEvaluable`: the deck is left to ngspice.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from types import CodeType
 
 from cosim.simulator.expressions import NotEvaluable, compiled, parts
 from cosim.simulator.scopes import Draws, Scope
-from netlists.spice_text import Definition, Statement, assignments, definitions, statements
+from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, statements, words_and_values
 
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
 _PLAIN = frozenset("defghkst")
@@ -25,13 +28,23 @@ _DEEPEST = 30
 # Model parameters whose change by command gives what loading them gives (tested). A length does not: what follows from it is
 # worked out when the card is read.
 _FOLLOWED = frozenset({"nfactor", "toxe", "voff", "vth0"})
-_PINS = {"c": 2, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
-_WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\S+")
-_ASSIGNMENT = re.compile(r"\b[a-z_]\w*\s*=", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\{.*\}|'.*'", re.DOTALL)
+_PINS = {"b": 2, "c": 2, "d": 2, "e": 4, "g": 4, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
+_WITHOUT_MULTIPLIER = frozenset("bvehaknopstuwy")
+"""Elements that ngspice does not hand the multiplier of the call around them."""
+_MARKED = re.compile(r"\{[^{}']*\}|'[^{}']*'")
+"""A whole expression in braces or quotes."""
+_MARKS = re.compile(r"[{}'\"]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNORECASE)
-_QUOTED = re.compile(r"\{[^{}]*\}|'[^']*'")
+_NUMERIC_START = re.compile(r"[+-]?[.\d]|true|false", re.IGNORECASE)
+"""What ngspice takes for a number where an element says `parameter = `, however it goes on."""
+_IDENTIFIER = re.compile(r"(?<!\w)[a-z_]\w*")
 _RUN = re.compile(r"\b[vi]\s*\(|\b(?:temper|time|hertz)\b", re.IGNORECASE)
+_NOT_TEMPERATURE = re.compile(r"\b[vi]\s*\(|\b(?:time|hertz)\b", re.IGNORECASE)
+_TO_EVALUATE = re.compile(r"[{}'\"]|^\.(?!option).*=\s*[a-z_(]", re.IGNORECASE)
+_DRAW = re.compile(rf"\b(?:{'|'.join(DRAWING)})\b", re.IGNORECASE)
+_COMMENT = re.compile(r"\s\$|//|\"")
+_COMMANDED = re.compile(r"[\w.:#]+")
+"""Names that may stand in a command."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,9 @@ class FlatDeck:
         return "".join(piece if isinstance(piece, str) else repr(next(given)) for piece in self.pieces)
 
 
-def flatten(cards: str, values: Iterable[str] = ()) -> FlatDeck:
-    """Flatten a deck's cards. `values` names the numbers of the top level that will be set: `element` or `element[parameter]`.
+def flatten(cards: str, values: Iterable[str] = (), hspice: bool = False) -> FlatDeck:
+    """Flatten a deck's cards. `values` names the numbers of the top level that will be set: `element` or `element[parameter]`;
+    `hspice` says whether ngspice is told to be compatible with HSPICE.
 
     Raises `NotEvaluable` for what this module does not know; ngspice may know it.
     """
@@ -89,39 +103,121 @@ def flatten(cards: str, values: Iterable[str] = ()) -> FlatDeck:
     keywords = [line.words[0] for line in lines]
     if keywords.count(".subckt") != keywords.count(".ends"):
         raise NotEvaluable("a sub-circuit does not end")
-    return _Flattener(frozenset(values)).flatten(definitions(lines))
+    return _Flattener(frozenset(values), hspice).flatten(definitions(lines))
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """A parameter of a sub-circuit and its default; one that draws is, to ngspice, its expression wherever it is used."""
+
+    name: str
+    expression: str
+    draws: bool = False
+
+
+class Subcircuit:
+    """A definition, as ngspice reads it: its parameters in the order in which a call evaluates them."""
+
+    def __init__(self, body: Definition) -> None:
+        header, *cards, _ = body.statements
+        (_, _, *self.pins), defaults = _split(header)
+        self.cards = [card for card in cards if card.words[0] not in (".param", ".model")]
+        self.models = {card.words[1]: card for card in cards if card.words[0] == ".model"}
+        local = [pair for card in cards if card.words[0] == ".param" for pair in assignments(card.text)]
+        everything = [_parameter(*pair) for pair in [*_in_order(defaults), *local]]
+        self.draws = [one for one in everything if one.draws]
+        names = {one.name for one in self.draws}
+        ordered = _in_order([(one.name, one.expression) for one in everything if one.name not in names])
+        self.parameters = [_Parameter(*pair) for pair in ordered]
+        self.hands_on_its_multiplier = False
+        """Whether its cards get the multiplier of its call."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.parameters)
+
+    def hand_on_multiplier(self) -> None:
+        """Unless its header says what `m` is."""
+        if "m" not in self.names:
+            self.hands_on_its_multiplier = True
+            self.parameters.append(_Parameter("m", "1"))
+
+    def scope(self, draws: Draws, path: str, caller: Scope, given: Mapping[str, str], hspice: bool) -> Scope:
+        """The parameters of a call with what it gives, expressions without marks; ngspice evaluates plain numbers first."""
+        scope = Scope(draws, path, caller, hspice)
+        for one in self.draws:
+            scope.define_draw(one.name, one.expression)
+        expressions = {one.name: given.get(one.name, one.expression) for one in self.parameters}
+        for name, expression in sorted(expressions.items(), key=lambda pair: not _NUMBER.fullmatch(pair[1].strip())):
+            scope.define(name, expression)
+        return scope
+
+
+def _parameter(name: str, text: str) -> _Parameter:
+    if not _DRAW.search(text):
+        return _Parameter(name, expression_of(text))
+    # ngspice makes a function of it, and then braces and quotes mean nothing.
+    return _Parameter(name, _MARKS.sub("", text).strip(), draws=True)
+
+
+def _in_order(parameters: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Parameters as ngspice sorts them: those on which others depend first; of two of a name the later counts."""
+    last = dict(parameters)
+    places = {name: place for place, (name, _) in enumerate(parameters)}
+    named = {name: set(_IDENTIFIER.findall(text.lower())) & last.keys() - {name} for name, text in last.items()}
+    levels: dict[str, int] = {}
+
+    def level(name: str, above: tuple[str, ...] = ()) -> int:
+        if name in above or len(above) > 200:
+            raise NotEvaluable(f"{name} depends on itself")
+        if name not in levels:
+            levels[name] = max((level(other, (*above, name)) + 1 for other in named[name]), default=0)
+        return levels[name]
+
+    return [(name, last[name]) for name in sorted(last, key=lambda name: (level(name), places[name]))]
 
 
 @dataclass(frozen=True)
 class _Level:
-    """Where an element stands: inside which call, among which nodes, parameters and models, how many times in parallel."""
+    """Where an element stands: inside which call, among which nodes, parameters and models."""
 
     path: str
     nodes: Mapping[str, str]
     scope: Scope
-    models: Mapping[str, Statement]
-    multiplier: float = 1.0
+    inside: Subcircuit | None = None
 
     def node(self, name: str) -> str:
         name = name.lower()
         return "0" if name in ("0", "gnd") else self.nodes.get(name, f"{self.path}{name}")
 
+    def element(self, name: str) -> str:
+        """The name that ngspice gives an element of this place."""
+        name = name.lower()
+        return f"{name[0]}.{self.path}{name}" if self.path else name
+
+    @property
+    def hands_on_multiplier(self) -> bool:
+        return self.inside is not None and self.inside.hands_on_its_multiplier
+
 
 class _Flattener:
-    def __init__(self, values: frozenset[str]) -> None:
-        self.values = values
+    def __init__(self, values: frozenset[str], hspice: bool) -> None:
+        self.values, self.hspice = values, hspice
         self.draws = Draws()
-        self.top = Scope(self.draws, "")
+        self.top = Scope(self.draws, "", hspice=hspice)
         self.scopes = [self.top]
-        self.subcircuits: dict[str, Definition] = {}
+        self.subcircuits: dict[str, Subcircuit] = {}
         self.models: dict[str, str] = {}
+        self.parameters = 0
         self.pieces: list[Piece] = []
 
     def flatten(self, items: list[Definition]) -> FlatDeck:
-        level = _Level("", {}, self.top, {})
+        level = _Level("", {}, self.top)
         if (celsius := _temperature(items)) is not None:
             self.top.define("temper", celsius)
         cards = [item.statements[0] for item in items if not self._take_up(item)]
+        self.top.evaluate_all()
+        self._spread_multipliers(items)
         # Options say how the sizes in all other cards are to be read.
         for card in sorted(cards, key=lambda card: not card.words[0].startswith(".option")):
             self.pieces += self._element(card, level)
@@ -134,88 +230,170 @@ class _Flattener:
     def _take_up(self, item: Definition) -> bool:
         """Keep a parameter or sub-circuit for later; False for any other card."""
         if item.is_parameter:
-            self.top.define(item.name, assignments(item.statements[0].text)[0][1])
-        elif item.statements[0].words[0] == ".subckt":
-            self.subcircuits[item.name] = item
+            name, text = assignments(item.statements[0].text)[0]
+            self.top.define(name, _parameter(name, text).expression)
+        elif item.is_subcircuit:
+            if item.name in self.subcircuits:
+                raise NotEvaluable(f"{item.name} is defined twice")
+            self.subcircuits[item.name] = Subcircuit(item)
         else:
             return False
         return True
 
+    def _spread_multipliers(self, items: Iterable[Definition]) -> None:
+        """Which sub-circuits hand on the multiplier of their call.
+
+        ngspice goes through the deck once. A sub-circuit that is called with `m` gets it as a parameter, and each of its cards
+        then has it, calls too; but a call that it has passed by then is not looked at again.
+        """
+        for item in items:
+            around = self.subcircuits[item.name] if item.is_subcircuit else None
+            for card in around.cards if around else item.statements[:1]:
+                if card.words[0][0] != "x":
+                    continue
+                words, given = _split(card)
+                called = self.subcircuits.get(words[-1].lower())
+                if called and ("m" in dict(given) or (around and around.hands_on_its_multiplier)):
+                    called.hand_on_multiplier()
+
     def _element(self, card: Statement, level: _Level) -> list[Piece]:
-        keyword = card.words[0]
+        keyword, letter = card.words[0], card.words[0][0]
         if keyword == ".end":
             return []
-        if keyword in _KEPT and not level.path:
+        if _COMMENT.search(card.text):
+            raise NotEvaluable(f"not known: {card.text}")
+        if keyword in _KEPT and not level.path and not _TO_EVALUATE.search(card.text):
             return [card.text + "\n"]
-        if keyword[0] == "x":
+        if letter == "x":
             return self._call(card, level)
         if keyword == ".model" and not level.path:
             return [*self._model(card, level, card.words[1]), "\n"]
-        if keyword[0] in _PINS:
-            return self._device(card, level) if level.path else self._top_device(card, level)
-        if keyword[0] in _PLAIN and not level.path and not _EXPRESSION.search(card.text):
+        if letter in _PINS and (found := self._device(card, level)):
+            return found
+        if letter in _PLAIN and not level.path and not self._holds_parameters(card.text.split()[1:], level):
             return [card.text + "\n"]
         raise NotEvaluable(f"not known: {card.text}")
+
+    def _is_parameter(self, word: str, level: _Level) -> bool:
+        """Whether ngspice takes a bare word behind the nodes of an element for a parameter."""
+        word = word.lower()
+        return word in self.top.names or (level.inside is not None and word in level.scope.names)
+
+    def _holds_parameters(self, words: Iterable[str], level: _Level) -> bool:
+        """Whether there is something to evaluate in these words."""
+        text = " ".join(words)
+        names = _IDENTIFIER.findall(text.lower())
+        return bool(_MARKS.search(text)) or any(self._is_parameter(name, level) for name in names)
 
     def _call(self, card: Statement, level: _Level) -> list[Piece]:
         """The elements of the sub-circuit that an X card calls."""
         words, given = _split(card)
+        if len(dict(given)) < len(given):
+            raise NotEvaluable(f"a parameter is given twice: {card.text}")
         body = self.subcircuits.get(words[-1].lower())
-        if body is None:
+        if body is None or self._is_parameter(words[-1], level):
             raise NotEvaluable(f"unknown sub-circuit {words[-1]}")
         if level.path.count(".") > _DEEPEST:
             raise NotEvaluable(f"{words[-1]} calls itself")
-        (_, _, *pins), defaults = _split(body.statements[0])
-        if len(pins) != len(words) - 2:
+        if len(body.pins) != len(words) - 2:
             raise NotEvaluable(f"wrong number of nodes: {card.text}")
         path = f"{level.path}{words[0].lower()}."
-        scope = Scope(self.draws, path, self.top)
+        scope = self._called(body, path, level, dict(given))
+        nodes = dict(zip(map(str.lower, body.pins), map(level.node, words[1:-1]), strict=True))
+        inside = _Level(path, nodes, scope, body)
+        return [piece for element in body.cards for piece in self._element(element, inside)]
+
+    def _called(self, body: Subcircuit, path: str, level: _Level, texts: dict[str, str]) -> Scope:
+        """The parameters of a call; what the sub-circuit does not know of is left out, as ngspice does."""
+        given, own_m = {name: expression_of(text) for name, text in texts.items()}, texts.get("m")
+        if level.hands_on_multiplier:
+            given["m"] = self._multiplied([own_m] if own_m else [])
+        if (given and not body.parameters) or given.keys() & {one.name for one in body.draws}:
+            raise NotEvaluable(f"{path}: a parameter that {', '.join(given)} cannot be")
+        scope = body.scope(self.draws, path, level.scope, given, self.hspice)
         self.scopes.append(scope)
-        local = [pair for card in body.statements[1:] if card.words[0] == ".param" for pair in assignments(card.text)]
-        for name, expression in [*defaults, *local]:
-            scope.define(name, expression)
-        multiplier = level.multiplier
-        for name, expression in given:
-            scope.define(name, expression, read_in=level.scope)
-            if name == "m":
-                multiplier *= self._constant(expression, level.scope, f"{path}{name}")
-        nodes = dict(zip(map(str.lower, pins), map(level.node, words[1:-1]), strict=True))
-        inside = _Level(path, nodes, scope, _models_of(body), multiplier)
-        elements = [card for card in body.statements[1:-1] if card.words[0] not in (".param", ".model")]
-        return [piece for element in elements for piece in self._element(element, inside)]
+        scope.evaluate_all()  # as ngspice does: what nobody uses may be wrong too
+        return scope
 
-    def _device(self, card: Statement, level: _Level) -> list[Piece]:
-        """An element inside a sub-circuit, by the name that ngspice would give it."""
+    def _device(self, card: Statement, level: _Level) -> list[Piece] | None:
+        """An element that has no element inside; None where it is left to others."""
         words, given = _split(card)
-        letter = words[0][0].lower()
-        name, pins = f"{letter}.{level.path}{words[0].lower()}", _PINS[letter]
-        pieces: list[Piece] = [" ".join([name, *map(level.node, words[1 : pins + 1])])]
-        for word in words[pins + 1 :]:
-            is_model = not (_EXPRESSION.fullmatch(word) or _NUMBER.fullmatch(word))
-            pieces += [" ", *(self._model_name(word.lower(), level) if is_model else self._number(word, level, name))]
-        for parameter, expression in given:
-            main = parameter == letter
-            pieces += [f" {parameter}=", *self._number(expression, level, name, "" if main else parameter)]
-        return [*pieces, f" m={level.multiplier!r}\n" if level.multiplier != 1.0 else "\n"]
-
-    def _top_device(self, card: Statement, level: _Level) -> list[Piece]:
-        """An element of the top level stays as it is, but for its expressions and for the numbers that will be set."""
-        words, given = _split(card)
-        name, pins = words[0].lower(), _PINS[words[0][0].lower()]
-        rest = words[pins + 1 :]
-        if name in self.values and [word.lower() for word in rest[:-1]] not in ([], ["dc"]):
-            raise NotEvaluable(f"{name} has no single value: {card.text}")
-        pieces: list[Piece] = [" ".join(words[: pins + 1])]
-        for word in rest:
-            is_number = word is rest[-1] and name in self.values
-            pieces += [" ", *(self._number(word, level, name) if is_number or _EXPRESSION.fullmatch(word) else [word])]
-        for parameter, expression in given:
-            pieces += [f" {parameter}=", *self._number(expression, level, name, parameter)]
+        letter, pins = words[0][0].lower(), _PINS[words[0][0].lower()]
+        name, rest = level.element(words[0]), words[pins + 1 :]
+        first = name if level.path else words[0]
+        pieces: list[Piece] = [" ".join([first, *map(level.node if level.path else str, words[1 : pins + 1])])]
+        if len(dict(given)) < len(given):
+            raise NotEvaluable(f"a parameter is given twice: {card.text}")
+        of_the_run = bool(_RUN.search(card.text))
+        if of_the_run and any("," in text for parameter, text in given if parameter == "m"):
+            raise NotEvaluable(f"{name}: ngspice reads its multiplier up to the comma")
+        if letter == "b":
+            return [*pieces, *self._behaviour(card, level, name), "\n"]
+        own_m = [text for parameter, text in given if parameter == "m"]
+        pieces += [" ", *found] if (found := self._words(letter, rest, level, name)) else []
+        for parameter, text in given:
+            key = "" if parameter == letter and level.path else parameter
+            if parameter != "m" or not level.hands_on_multiplier:
+                number = self._number(_value(parameter, text), level, name, key, letter)
+                pieces += [f" {parameter}=", *(_in_marks(number, text) if of_the_run else number)]
+        if level.hands_on_multiplier and letter not in _WITHOUT_MULTIPLIER:
+            m = self._constant(self._multiplied(own_m), level, f"{name}[m]")
+            pieces += [f" m={{{m!r}}}" if of_the_run else f" m={m!r}"] if m != 1.0 else []
         return [*pieces, "\n"]
+
+    def _multiplied(self, own: list[str]) -> str:
+        """The multiplier of a card inside a sub-circuit that hands on its own, `own` what the card says."""
+        if not own:
+            return "m"
+        text = own[0]
+        unmarked = _NUMERIC_START.match(text) and not _NUMBER.fullmatch(text)
+        if not self.hspice or "," in text or unmarked or len(own) > 1:
+            raise NotEvaluable(f"m={text}: a multiplier that ngspice does not multiply")
+        return f"m*({expression_of(text)})"
+
+    def _words(self, letter: str, words: list[str], level: _Level, name: str) -> list[Piece]:
+        """What stands between the nodes of an element and its first `parameter = `: a model, a value, the form of a source."""
+        pieces: list[Piece] = []
+        if letter in "md":
+            if not words or not all(word.lower() == "off" or _NUMBER.fullmatch(word) for word in words[1:]):
+                raise NotEvaluable(f"{name}: {' '.join(words)}")
+            model = self._model_name(words[0].lower(), level) if level.path else [words[0]]
+            return [*model, *(f" {word}" for word in words[1:])]
+        if letter in "eg" and len(words) != 1 and (level.path or self._holds_parameters(words, level)):
+            raise NotEvaluable(f"{name}: {' '.join(words)}")
+        if name in self.values and [word.lower() for word in words[:-1]] not in ([], ["dc"]) and words:
+            raise NotEvaluable(f"{name} has no single value: {' '.join(words)}")
+        for place, word in enumerate(words):
+            is_last = place == len(words) - 1
+            pieces += [" "] if pieces else []
+            if _MARKED.fullmatch(word) or self._is_parameter(word, level) or (is_last and _NUMBER.fullmatch(word)):
+                of_a_source = letter in "vi" and not is_last
+                pieces += self._number(expression_of(word), level, f"{name}.{place}" if of_a_source else name, kind=letter)
+            elif self._holds_parameters([word], level):
+                raise NotEvaluable(f"{name}: {word}")
+            elif letter in "rc" and level.path and not _NUMBER.fullmatch(word):
+                pieces += self._model_name(word.lower(), level)
+            elif letter in "vi" or _NUMBER.fullmatch(word) or (letter in "rc" and not level.path):
+                pieces.append(word)
+            else:
+                raise NotEvaluable(f"{name}: {word}")
+        return pieces
+
+    def _behaviour(self, card: Statement, level: _Level, name: str) -> list[Piece]:
+        """The one expression of a behavioural source."""
+        words, given = _split(card)
+        if len(words) != 3 or len(given) != 1 or given[0][0] not in ("i", "v"):
+            raise NotEvaluable(f"not known: {card.text}")
+        quantity, text = given[0]
+        inner = text[1:-1] if _MARKED.fullmatch(text) else text
+        if _MARKS.search(inner):
+            raise NotEvaluable(f"not known: {card.text}")
+        return [f" {quantity} = ", *self._expression_of_the_run(inner, level, name)]
 
     def _model_name(self, word: str, level: _Level) -> list[Piece]:
         """The name of a flat model with the parameters of this place; its cards are written when it is first needed."""
-        bins = {name[len(word) :]: card for name, card in level.models.items() if word in (name, name.rpartition(".")[0])}
+        models = level.inside.models if level.inside else {}
+        bins = {name[len(word) :]: card for name, card in models.items() if word in (name, name.rpartition(".")[0])}
         if not bins:
             return [word]
         cards = {number: self._model(card, level, f"{level.path}{word}{number}") for number, card in bins.items()}
@@ -231,22 +409,22 @@ class _Flattener:
 
     def _model(self, card: Statement, level: _Level, name: str) -> list[Piece]:
         """A model card; its first piece holds the name."""
-        words, given = _split(card)
-        pieces: list[Piece] = [f".model {name}", f" {words[2].strip('(')}"]
-        for number, (parameter, expression) in enumerate(given):
-            pieces.append("\n+ " if number % 8 == 7 else " ")
-            pieces += [f"{parameter}=", *self._number(expression.rstrip(") "), level, name, parameter)]
+        pieces: list[Piece] = [f".model {name}"]
+        for part in _model_parts(card):
+            pieces += [part] if isinstance(part, str) else self._number(part[1], level, name, part[0], ".")
         return pieces
 
-    def _number(self, text: str, level: _Level, name: str, parameter: str = "") -> list[Piece]:
+    def _number(self, text: str, level: _Level, name: str, parameter: str = "", kind: str = "") -> list[Piece]:
         """A number as text or, where a seed or a value decides it, as a slot."""
         key = f"{name}[{parameter}]" if parameter else name
         to_be_set = not level.path and key in self.values
         if _NUMBER.fullmatch(text) and not to_be_set:
             return [text]
         if _RUN.search(text):
-            return self._expression_of_the_run(text, level, key)
-        code = compiled(text)
+            if kind not in ("r", "c", "l") and (kind not in ("m", ".") or _NOT_TEMPERATURE.search(text)):
+                raise NotEvaluable(f"{key}: only the run knows {text}")
+            return ["{", *self._expression_of_the_run(text, level, key), "}"]
+        code = compiled(text, self.hspice)
         value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, level.scope, key)
         if not (random or to_be_set):
             return [repr(value)]
@@ -254,19 +432,80 @@ class _Flattener:
         return [replace(slot, code=code, scope=level.scope) if random and not isinstance(code, float) else slot]
 
     def _expression_of_the_run(self, text: str, level: _Level, key: str) -> list[Piece]:
-        """An expression that ngspice evaluates, with the numbers of its parameters, which no command reaches."""
+        """An expression that ngspice evaluates. Its parameters stay some, as ngspice rounds a number in it to eleven digits."""
         pieces: list[Piece] = []
-        for part, word in parts(text, level.node):
-            found = self._number(word, level, f"{key}.{word}") if word else [part]
-            pieces += [replace(piece, command=None) if isinstance(piece, Slot) else piece for piece in found]
+        for part, word in parts(text, level.node, level.element):
+            if not word:
+                pieces.append(part)
+                continue
+            number = self._number(word, level, f"{key}.{word}")
+            # No command reaches them.
+            known = [replace(piece, command=None) if isinstance(piece, Slot) else piece for piece in number]
+            self.parameters += 1
+            self.pieces += [f".param flat_{self.parameters}=", *known, "\n"]
+            pieces.append(f"flat_{self.parameters}")
         return pieces
 
-    def _constant(self, text: str, scope: Scope, where: str) -> float:
-        code = compiled(text)
-        value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, scope, where)
+    def _constant(self, text: str, level: _Level, where: str) -> float:
+        code = compiled(text, self.hspice)
+        value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, level.scope, where)
         if random:
             raise NotEvaluable(f"{where}: a random number that no command can set")
         return value
+
+
+def expression_of(text: str) -> str:
+    """What is to be evaluated, without the braces or quotes around it. Raises `NotEvaluable` where they do not hold all of it."""
+    text = text.strip()
+    if _MARKED.fullmatch(text):
+        inner = text[1:-1].strip()
+        # Read in an expression, a unit is not what it is elsewhere.
+        return repr(compiled(inner)) if _NUMBER.fullmatch(inner) and inner[-1].isalpha() else inner
+    depth = 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter in "{}'\"; \t" or (letter == "," and not depth) or depth < 0:
+            raise NotEvaluable(f"{text} is not one expression")
+    return text
+
+
+def _in_marks(number: list[Piece], text: str) -> list[Piece]:
+    """A number that was in marks, in marks: ngspice reads it with all its digits then."""
+    return number if _NUMBER.fullmatch(text) or number[0] == "{" else ["{", *number, "}"]
+
+
+def _value(parameter: str, text: str) -> str:
+    """What stands behind `parameter = ` of an element or a model, to be evaluated."""
+    if _NUMBER.fullmatch(text):
+        return text
+    if not _MARKED.fullmatch(text) and _NUMERIC_START.match(text):
+        raise NotEvaluable(f"ngspice reads {parameter}={text} up to where it is no number")
+    return expression_of(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _model_parts(card: Statement) -> list[str | tuple[str, str]]:
+    """A model behind its name: text, and parameters with what is to be evaluated. Most of hundreds are plain numbers."""
+    words, given = _split(card)
+    if [word for word in words[3:] if word != "("]:
+        raise NotEvaluable(f"not known: {card.text}")
+    found: list[str | tuple[str, str]] = []
+    text = f" {words[2].strip('(')}"
+    for number, (parameter, value) in enumerate(given):
+        inner = _value(parameter, _without_parenthesis(value))
+        text += ("\n+ " if number % 8 == 7 else " ") + f"{parameter}="
+        if _NUMBER.fullmatch(inner):
+            text += inner
+        else:
+            found += [text, (parameter, inner)]
+            text = ""
+    return [*found, text] if text else found
+
+
+def _without_parenthesis(text: str) -> str:
+    """The last value of a model whose parameters stand in parentheses."""
+    inner = text.rstrip(") ")
+    return inner if inner != text and (_NUMBER.fullmatch(inner) or _MARKED.fullmatch(inner)) else text.strip()
 
 
 def _temperature(items: Iterable[Definition]) -> str | None:
@@ -279,6 +518,8 @@ def _temperature(items: Iterable[Definition]) -> str | None:
 
 def _command(name: str, parameter: str) -> str | None:
     """What sets a number on a loaded circuit, up to the number; None where ngspice would not follow it everywhere."""
+    if not _COMMANDED.fullmatch(name):
+        return None
     if not parameter:
         return f"alter {name} = "
     if parameter in ("delvto", "mulu0"):
@@ -289,15 +530,7 @@ def _command(name: str, parameter: str) -> str | None:
 @functools.lru_cache(maxsize=4096)
 def _split(card: Statement) -> tuple[list[str], list[tuple[str, str]]]:
     """The words of a card before its first `name = value`, and these pairs."""
-    text = card.text
-    masked = _QUOTED.sub(lambda match: "#" * len(match[0]), text)
-    first = _ASSIGNMENT.search(masked)
-    words = _WORD.findall(text[: first.start()] if first else text)
-    return [word for word in words if word.lower() != "params:"], assignments(text)
-
-
-def _models_of(body: Definition) -> dict[str, Statement]:
-    return {card.words[1]: card for card in body.statements if card.words[0] == ".model"}
+    return words_and_values(card.text)
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

@@ -33,6 +33,7 @@ class Outcome:
 
     `index` is the point's place in what was given; times in seconds, memory is the worker's peak. `fallbacks`: how many times
     ngspice gave up on an operating point and went on from a pseudo-transient; such a solution is solved again or is a failure.
+    `not_flat`: what in the deck only ngspice itself could read, so that it was loaded as it is; empty where it was made flat.
     """
 
     point: Point
@@ -44,3 +45,4 @@ class Outcome:
     peak_memory_mb: float = 0.0
     index: int = 0
     fallbacks: int = 0
+    not_flat: str = ""

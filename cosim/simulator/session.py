@@ -19,7 +19,18 @@ import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
 from cosim.simulator.completeness import check_complete
-from cosim.simulator.deck import SETTINGS, Analysis, DcSweep, Deck, OperatingPoint, Start, Transient, flat_deck, started
+from cosim.simulator.deck import (
+    SETTINGS,
+    Analysis,
+    DcSweep,
+    Deck,
+    OperatingPoint,
+    Start,
+    Transient,
+    flat_deck,
+    started,
+    undrawable,
+)
 from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.flattening import FlatDeck
@@ -31,6 +42,7 @@ LOG_END_LINES = 1000
 OPERATING_POINT_RELTOLS = (3e-6, 1e-5, 1e-4)
 """Relative tolerances at which an operating point is looked for, the first that has one; Newton's last step leaves far less."""
 _COMMAND_LENGTH = 1000
+_KEPT_BY_NGSPICE = frozenset({"inputdir", "prompt", "rndseed", "sim_status", "sourcepath"})
 _NOT_FOUND = (
     "libngspice was not found; install it (Debian, Ubuntu: apt install libngspice0; Fedora: dnf install libngspice; "
     "macOS: brew install libngspice) or set NGSPICE_LIBRARY_PATH to the file"
@@ -80,6 +92,7 @@ class NgspiceSession:
         self._log: list[str] = []
         self._loaded: _Loaded | None = None
         self._setup: tuple[str, ...] = ()
+        self._variables = self._variables_now()
 
     @property
     def version(self) -> str:
@@ -99,6 +112,8 @@ class NgspiceSession:
         self._log.clear()
         self._shared.lines.clear()
         try:
+            if why := undrawable(deck):
+                raise SimulationError(Reason.DRAWS, why)
             self._set_up(deck.setup)
             flat = None if deck.plain else flat_deck(deck.base)
             if flat is None:
@@ -120,6 +135,7 @@ class NgspiceSession:
             self._command(line)
         self._hear()
         self._setup = lines
+        self._variables = self._variables_now()
 
     def _run_plain(self, deck: Deck) -> Waveforms:
         def stand(start: Start | None) -> str:
@@ -270,11 +286,25 @@ class NgspiceSession:
         return lines
 
     def _clear(self) -> None:
-        """Leave neither results nor a circuit behind."""
+        """Leave neither results nor a circuit behind, nor what its options set for the whole of ngspice, such as a scale."""
         self._command("destroy all")
         self._command("remcirc")
         self._shared.lines.clear()
+        for name, value in self._variables_now().items():
+            if name not in self._variables:
+                self._command(f"unset {name}")
+            elif value != self._variables[name]:
+                self._command(f"set {name}={value}" if value else f"set {name}")
+        self._shared.lines.clear()
         self._loaded = None
+
+    def _variables_now(self) -> dict[str, str]:
+        """ngspice's variables, but for those that it keeps itself."""
+        self._shared.lines.clear()
+        self._command("set")
+        lines = [line.partition("\t") for line in self._shared.lines if not line.startswith("*")]
+        self._shared.lines.clear()
+        return {name: value for name, _, value in lines if name not in _KEPT_BY_NGSPICE}
 
 
 _NAMES = {

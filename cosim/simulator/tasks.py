@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.simulator.deck import Deck
+from cosim.simulator.deck import Deck, why_not_flat
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.points import Extract, Outcome, Point, Row
 from cosim.simulator.waveforms import Waveforms
@@ -44,7 +44,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of one task. `spoiled`: the process that made it should not be used again."""
+    """What came of one task; see `Outcome`. `spoiled`: the process that made it should not be used again."""
 
     index: int
     row: Row | None
@@ -54,6 +54,7 @@ class Reply:
     peak_memory_mb: float
     spoiled: bool = False
     fallbacks: int = 0
+    not_flat: str = ""
 
 
 def outcome_of(reply: Reply, point: Point) -> Outcome:
@@ -61,6 +62,7 @@ def outcome_of(reply: Reply, point: Point) -> Outcome:
     return Outcome(
         point=point, index=reply.index, row=reply.row, error=reply.error,
         cpu_s=reply.cpu_s, wall_s=reply.wall_s, peak_memory_mb=reply.peak_memory_mb, fallbacks=reply.fallbacks,
+        not_flat=reply.not_flat,
     )  # fmt: skip
 
 
@@ -84,6 +86,7 @@ def serve(session: NgspiceSession, task: Task) -> Reply:
         peak_memory_mb=_peak_memory_mb(),
         spoiled=spoiled,
         fallbacks=session.fallbacks,
+        not_flat="" if task.deck.plain else why_not_flat(task.deck.base),
     )
 
 

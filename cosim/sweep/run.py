@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,8 @@ Rows = list[dict[str, Any]]
 class SweepResult:
     """What was measured, by measurement (in the order asked for), rows of failures and of the accuracy check.
 
-    `fallbacks` are points in which ngspice found no operating point at first; they were solved again, or failed.
+    `fallbacks` are points in which ngspice found no operating point at first; they were solved again, or failed. `not_flat`
+    counts those simulated now whose decks only ngspice itself could read, by what it was.
     """
 
     folder: Path
@@ -71,6 +73,7 @@ class SweepResult:
     points: int = 0
     cached: int = 0
     fallbacks: int = 0
+    not_flat: Counter[str] = field(default_factory=Counter)
     wall_s: float = 0.0
     cpu_s: float = 0.0
     files: list[str] = field(default_factory=list)
@@ -81,6 +84,7 @@ class SweepResult:
         self.points += 1
         self.cached += outcome.cached
         self.fallbacks += outcome.fallbacks > 0
+        self.not_flat.update([outcome.not_flat] if outcome.not_flat else [])
         self.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
 
     @property
@@ -94,7 +98,7 @@ class SweepResult:
         """Counts, times and files, by flat names."""
         return {
             "points": self.points, "cached": self.cached, "failed": len(self.failures),
-            "operating_point_fallbacks": self.fallbacks, "wall_s": round(self.wall_s, 3),
+            "operating_point_fallbacks": self.fallbacks, "not_flat": self.not_flat.total(), "wall_s": round(self.wall_s, 3),
             "simulator_cpu_s": round(self.cpu_s, 3), "files": self.files, "remarks": list(self.remarks),
             "accuracy": {f"{row['measurement']}.{row['column']}": row["worst_relative_difference"] for row in self.accuracy},
         }  # fmt: skip
@@ -105,6 +109,9 @@ class SweepResult:
             *self.remarks,
             f"{self.points} points, {self.cached} of them known, {len(self.failures)} failed, in {self.wall_s:.1f} s",
         ]
+        if self.not_flat:
+            what, _ = self.not_flat.most_common(1)[0]
+            said.append(f"{self.not_flat.total()} points read by ngspice itself, without the engine's short cuts: {what}")
         said += [f"failed ({row['reason']}), {row['message']}; again: {row['rerun']}" for row in self.failures[:_SHOWN]]
         said += [
             f"accuracy: {row['measurement']}.{row['column']} moves by at most {row['worst_relative_difference']:.2g} "

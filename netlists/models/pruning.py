@@ -20,13 +20,12 @@ from netlists.models import cache
 from netlists.models.library import read_section
 from netlists.models.pdk import ModelNames, Pdk
 from netlists.models.uses import DeviceUse, device_uses
-from netlists.spice_text import Definition, Statement, assignments, definitions, model_name, spice_number
+from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, model_name, spice_number, with_draws
 
 __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 
 _VERSION = 6  # of the pruner: part of the cache key, to be raised when the text it makes changes
-_RANDOM = frozenset({"agauss", "gauss", "aunif", "unif", "limit"})
-_DRAW = re.compile(rf"\b(?:{'|'.join(sorted(_RANDOM))})\s*\(", re.IGNORECASE)
+_RANDOM = frozenset(DRAWING)
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
 _LIBRARY_CARDS = frozenset(
     {".param", ".model", ".subckt", ".ends", ".option", ".options", ".func", ".global", ".if", ".elseif", ".else", ".endif"}
@@ -106,18 +105,11 @@ def _undrawn(item: Definition) -> Definition:
     """The same with every random number at its nominal value, the first argument of what draws it."""
     if not item.names & _RANDOM:
         return item
-    return Definition(item.name, tuple(Statement((_without_draws(statement.text),)) for statement in item.statements))
+    return Definition(item.name, tuple(Statement((with_draws(statement.text, _nominal),)) for statement in item.statements))
 
 
-def _without_draws(text: str) -> str:
-    while match := _DRAW.search(text):
-        depth, comma, end = 1, 0, match.end()
-        while depth and end < len(text):
-            depth += (text[end] == "(") - (text[end] == ")")
-            comma = comma or (end if depth == 1 and text[end] == "," else 0)
-            end += 1
-        text = f"{text[: match.start()]}({text[match.end() : comma or end - 1]}){text[end:]}"
-    return text
+def _nominal(function: str, given: list[str]) -> str:
+    return f"({given[0]})"
 
 
 def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:

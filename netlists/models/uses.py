@@ -39,6 +39,8 @@ def device_uses(netlist: str, names: ModelNames) -> set[DeviceUse]:
     cards = list(statements(netlist.splitlines()))
     defined = {card.words[1] for card in cards if card.words[0] == ".subckt" and len(card.words) > 1}
     defined |= {model_name(card) for card in cards if card.words[0] == ".model" and len(card.words) > 1}
+    # A bare word of a resistor or capacitor may be a parameter.
+    defined |= {name for card in cards if card.words[0] in (".param", ".subckt") for name, _ in assignments(card.text)}
     return {use for card in cards for use in _uses(card, names) if use.subckt not in defined}
 
 

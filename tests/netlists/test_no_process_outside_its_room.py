@@ -33,10 +33,15 @@ def test_its_room_is_imported_in_one_place_which_makes_it_known() -> None:
         assert named(rf"^\s*(from|import) {process}") == {"cosim/design/choices.py": 1}
 
 
-@pytest.mark.parametrize("name", ["nfet_01v8", "pfet_01v8", "cap_mim", "res_xhigh", "mc_(mm|pr)_switch", "ngbehavior",
-                                  "[np]fet_03v3", "ppolyf_u", "sw_stat_"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["nfet_01v8", "pfet_01v8", "cap_mim", "res_xhigh", "mc_(mm|pr)_switch", "[np]fet_03v3", "ppolyf_u", "sw_stat_"]
+)
 def test_its_devices_switches_and_settings_are_named_nowhere_else(name: str) -> None:
     assert named(name) == {}
     assert any(
         re.search(name, path.read_text(encoding="utf-8")) for room in PROCESS_ROOMS for path in (ROOT / room).rglob("*.py")
     )
+
+
+def test_the_setting_that_says_how_ngspice_reads_a_deck_is_named_by_the_engine_alone() -> None:
+    assert named("ngbehavior") == {"cosim/simulator/deck.py": 1}

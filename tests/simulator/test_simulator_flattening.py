@@ -173,7 +173,7 @@ def test_whole_numbers_stay_floats() -> None:
     [
         "x1 a 0 nosuch", "v1 a 0 {nosuch}", ".subckt s p\nx1 p s\n.ends\nx1 a s", ".subckt s p q\nr1 p q 1\n.ends\nx1 a s",
         ".subckt s p\nr1 p 0 1\n", ".func f(x) {x}\nr1 a 0 {f(2)}", ".if (1)\nr1 a 0 1\n.endif", "r1 a 0 {1 ? 2 : 3}",
-        ".subckt s p\nb1 p 0 i=1\n.ends\nx1 a s",
+        ".subckt s p\nf1 p 0 v1 2\n.ends\nx1 a s",
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_left_to_ngspice(netlist: str) -> None:
