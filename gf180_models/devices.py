@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netlists.errors import GeometryError
-from netlists.process import Transistor, call, call_transistor, check_within
+from netlists.process import Transistor, call, call_transistor, check_size, check_within
 from netlists.section import FetSize
 
 UM = 1e-6
@@ -38,8 +38,7 @@ def mosfet(
 
 def mim_capacitor(circuit: Any, name: str, top: str, bottom: str, width_um: float, length_um: float) -> Any:
     """Add a MIM capacitor of about 2 fF/um^2, and return the element. Raises `GeometryError` for a side outside 5 .. 100 um."""
-    check_within(name, MIM_CAPACITOR, "W", width_um, *_MIM_SIDE_UM)
-    check_within(name, MIM_CAPACITOR, "L", length_um, *_MIM_SIDE_UM)
+    check_size(name, MIM_CAPACITOR, (width_um, length_um), _MIM_SIDE_UM, _MIM_SIDE_UM)
     return call(circuit, name, MIM_CAPACITOR, (top, bottom), {"c_width": width_um * UM, "c_length": length_um * UM})
 
 

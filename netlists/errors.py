@@ -20,4 +20,8 @@ class LibraryError(DeviceModelError):
 
 
 class GeometryError(DeviceModelError):
-    """A size that the device or its models do not cover."""
+    """A size that the device or its models do not cover: `size_um`, width and length, where it is one of those."""
+
+    def __init__(self, problem: str, size_um: tuple[float, float] | None = None) -> None:
+        super().__init__(problem)
+        self.size_um = size_um

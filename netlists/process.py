@@ -188,8 +188,7 @@ def call_transistor(
     Diffusion areas and perimeters are those of a finger with one contact row, d W and 2 (W + d): without them a membrane lacks
     some percent of its capacitance. `um` is the number that the models take for a length of 1 um. Raises `GeometryError`.
     """
-    check_within(name, device.subcircuit, "W", size.width_um, *device.width_um)
-    check_within(name, device.subcircuit, "L", size.length_um, *device.length_um)
+    check_size(name, device.subcircuit, (size.width_um, size.length_um), device.width_um, device.length_um)
     area, perimeter = size.width_um * device.diffusion_um * um**2, 2 * (size.width_um + device.diffusion_um) * um
     lengths = {"w": size.width_um * um, "l": size.length_um * um}
     parallel = {"m": units, device.units: units} if units > 1 else {}
@@ -200,6 +199,17 @@ def call_transistor(
 def call(circuit: Any, name: str, device: str, nodes: tuple[str, ...], sizes: Mapping[str, float]) -> Any:
     """Add the call of a device with its sizes; returns the element."""
     return circuit.X(name, device, *nodes, **{key: f"{value:.9g}" for key, value in sizes.items()})
+
+
+def check_size(
+    name: str, device: str, size_um: tuple[float, float], width_um: tuple[float, float], length_um: tuple[float, float]
+) -> None:
+    """Raises `GeometryError`, with the size, for a width or a length outside its limits."""
+    try:
+        check_within(name, device, "W", size_um[0], *width_um)
+        check_within(name, device, "L", size_um[1], *length_um)
+    except GeometryError as error:
+        raise GeometryError(str(error), size_um) from None
 
 
 def check_within(name: str, device: str, quantity: str, value: float, low: float, high: float, unit: str = " um") -> None:

@@ -10,7 +10,7 @@ from netlists.section import Second, Section
 class Timing(Section):
     """Three phases of one length (reset, accumulation, firing); the layers run one phase apart."""
 
-    phase_s: Second = 1e-6
+    phase_s: float = Field(default=1e-6, ge=1e-9, le=1e-2)
     edge_s: Second = Field(default=1e-9, description="rise and fall time of control and input lines")
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from netlists.errors import GeometryError
-from netlists.process import Transistor, call, call_transistor, check_within
+from netlists.process import Transistor, call, call_transistor, check_size, check_within
 from netlists.section import FetSize
 
 PREFIX = "sky130_fd_pr__"
@@ -56,8 +56,7 @@ def mim_capacitor(circuit: Any, name: str, top: str, bottom: str, width_um: floa
     `top` is the pin c0, as layout extraction orders them. Raises `GeometryError` for a side outside 1 .. 30 um or an aspect
     ratio above 20.
     """
-    check_within(name, MIM_CAPACITOR, "W", width_um, *_MIM_SIDE_UM)
-    check_within(name, MIM_CAPACITOR, "L", length_um, *_MIM_SIDE_UM)
+    check_size(name, MIM_CAPACITOR, (width_um, length_um), _MIM_SIDE_UM, _MIM_SIDE_UM)
     aspect = max(width_um / length_um, length_um / width_um)
     check_within(name, MIM_CAPACITOR, "aspect ratio", aspect, 1.0, _MAX_ASPECT, unit="")
     return call(circuit, name, MIM_CAPACITOR, (top, bottom), {"w": width_um, "l": length_um})

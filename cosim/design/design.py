@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cosim.design.choices import CHOICES, AnyNeuron, AnyProcess, AnySynapse, filled
+from cosim.design.metric_names import is_metric, nearest
 from cosim.design.sections import (
     Accuracy,
     Characterization,
@@ -30,6 +31,9 @@ from netlists.synapse import synapse_cell
 from netlists.synapse.from_netlist import NetlistSection
 from netlists.timing import Timing
 from training.errors import what_is_wrong
+
+MOST_STEPS = 20_000
+"""Of one phase: a network of two layers then takes hours a sample."""
 
 
 class Design(Section):
@@ -56,6 +60,15 @@ class Design(Section):
     def _filled(cls, content: Any) -> Any:
         return filled(content) if isinstance(content, Mapping) else content
 
+    @field_validator("limits")
+    @classmethod
+    def _on_metrics(cls, limits: dict[str, Limit]) -> dict[str, Limit]:
+        for name in limits:
+            if not is_metric(name):
+                like = " or ".join(nearest(name))
+                raise ValueError(f"{name!r} is no metric of a run" + (f"; did you mean {like}?" if like else ""))
+        return limits
+
     @model_validator(mode="after")
     def _voltages(self) -> Design:
         if not 0 < self.neuron.rest_v < self.process.supply_v:
@@ -72,6 +85,11 @@ class Design(Section):
             synapse_cell(self.synapse, self.technology, self.process.supply_v).check()
         except ValueError as error:
             raise ValueError(f"synapse.{error}") from None
+        if self.timing.phase_s > MOST_STEPS * self.accuracy.max_step_s:
+            raise ValueError(
+                f"accuracy.max_step_s: {self.accuracy.max_step_s:g} makes more than {MOST_STEPS} steps of timing.phase_s, "
+                f"{self.timing.phase_s:g}; raise it"
+            )
         of_datasheet = self.datasheet.corners if self.datasheet else ()
         for section, corners in (("sweep", self.sweep.corners), ("datasheet", of_datasheet)):
             for corner in corners:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from cosim.design.cells import sizes_by_key
 from cosim.errors import InputError
 from cosim.pipeline.freshness import Records, inputs_digest, outputs_digest, records_of, sealed, tools
 from cosim.pipeline.packages import one_line_errors
@@ -41,7 +42,7 @@ def run_stage(space: Workspace, stage: Stage) -> None:
     started, wall, cpu = datetime.now(UTC), time.monotonic(), time.process_time()
     inputs = inputs_digest(space, stage, records_of(space.run))
     simulates = stage.simulates and stage.works(space)
-    with one_line_errors():
+    with one_line_errors(), sizes_by_key(space.design):
         metrics = stage.work(space)
     record = {
         "started": started.isoformat(timespec="seconds"),

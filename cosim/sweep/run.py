@@ -17,6 +17,7 @@ from cosim.bench.bench import Bench
 from cosim.bench.results import Measured
 from cosim.characterize.catalogue import MEASUREMENTS
 from cosim.design import Design
+from cosim.design.cells import sizes_by_key
 from cosim.design.condition import Condition, PointCondition, Value, grouped, text, written
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
@@ -196,7 +197,8 @@ def _points(
         for name in measurements:
             made = MEASUREMENTS[name]
             asked = (made.datasheet_points if options.datasheet else made.points)(bench)
-            points = [point for point in asked if _wanted(point, options.only)]
+            with sizes_by_key(bench.design):
+                points = [point for point in asked if _wanted(point, options.only)]
             if name not in usual:
                 # The time left is told for the whole sweep, from its first condition on.
                 usual[name] = len(points)

@@ -236,7 +236,7 @@ def _covering(use: DeviceUse, bins: Sequence[_Bin]) -> list[_Bin]:
     if not found:
         width, length = min((one.nearest(*size) for one in bins), key=lambda near: dist(_log_size(near), _log_size(size)))
         wrong, right = f"W = {size[0]:g} um, L = {size[1]:g} um", f"W = {width:g} um, L = {length:g} um"
-        raise GeometryError(f"{use.subckt}: no model for {wrong}; the nearest size that has one is {right}")
+        raise GeometryError(f"{use.subckt}: no model for {wrong}; the nearest size that has one is {right}", size)
     return [one for one in found if one.begins(*size)] or found
 
 

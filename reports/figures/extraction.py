@@ -43,7 +43,7 @@ def synapse_iv(points: pd.DataFrame) -> Figure:
         upper.set(yscale="log", title=SIGN_NAME[sign], ylabel="|current|" if column == 0 else None)
         lower.set(xlabel="membrane voltage", ylabel="measured / fit − 1" if column == 0 else None)
         lower.set_ylim(*_robust_limits(part.current_a / part.fit_a - 1))
-        lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+        lower.yaxis.set_major_formatter(PercentFormatter(1.0))
         units(upper, "V", "A")
         units(lower, "V")
     return figure

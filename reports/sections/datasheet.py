@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ SHOWN = (
     "sensing_delay_s", "e_dis", "spike_s",
 )  # fmt: skip
 MOST_OUTLIERS = 20
+TAIL = 0.00135
+"""Share of a normal distribution beyond 3 σ, on either side."""
+FEWEST_FOR_QUANTILE = 741
+"""With fewer dies than 1 / TAIL even the outermost one lies inside."""
 _UNITS = {"1/V": "/V", "1/V2": "/V²"}
 
 
@@ -163,7 +168,8 @@ def statistics(sheet: Sheet) -> list[Block]:
         rows = [_spread_row(row)[:columns] for row in part.to_dict("records")]
         caption = (
             f"{model_set} models, {part.dies.max()} dies. σ of a parameter spread over factors is that of its logarithm (ln). Its "
-            "interval is that of a normal distribution. ±3 σ are the quantiles 0.00135 and 0.99865 of the dies."
+            f"interval is that of a normal distribution. ±3 σ: {_of_three_sigma(int(part.dies.max()))}, with the 95 % interval "
+            "that so many dies leave of it."
         )
         if part.missing.any():
             caption += " Without: dies that do not have the parameter, such as a neuron that does not fire."
@@ -183,9 +189,31 @@ def _spread_row(row: dict[str, Any]) -> list[str]:
         interval = f"−{-below:.0f} +{above:.0f} %"
     return [
         str(row["parameter"]), value(row["mean"], unit), sigma("sigma"), interval,
-        sigma("sigma_die"), sigma("sigma_device"), *(value(row[name], unit) for name in ("q0.00135", "q0.5", "q0.99865")),
+        sigma("sigma_die"), sigma("sigma_device"), _three_sigma(row, -1), value(row["q0.5"], unit), _three_sigma(row, 1),
         str(row["missing"] or ""),
     ]  # fmt: skip
+
+
+def _three_sigma(row: dict[str, Any], side: int) -> str:
+    """The parameter at -3 or +3 σ (side), and how far it may be off: the normal approximation of the order statistics where the dies
+    have such a quantile, and of mean and σ where they are too few for one."""
+    unit, dies, logarithmic = str(row["unit"]), float(row["dies"]), row["scale"] == "log"
+    if dies < 2 or not np.isfinite(row["sigma"]):
+        return MISSING
+    if dies >= FEWEST_FOR_QUANTILE:
+        at, off = float(row["q0.00135" if side < 0 else "q0.99865"]), np.sqrt(TAIL * (1 - TAIL) / dies) / NormalDist().pdf(3.0)
+    else:
+        beyond = 3 * side * row["sigma"]
+        at = row["q0.5"] * np.exp(beyond) if logarithmic else row["mean"] + beyond
+        off = np.sqrt(1 / dies + 9 / (2 * (dies - 1)))
+    half = 1.96 * off * row["sigma"]
+    return f"{value(at, unit)} {f'×÷ {number(float(np.exp(half)))}' if logarithmic else f'± {value(half, unit)}'}"
+
+
+def _of_three_sigma(dies: int) -> str:
+    if dies >= FEWEST_FOR_QUANTILE:
+        return f"the quantiles {TAIL} and {1 - TAIL} of the dies"
+    return f"median or mean and 3 times σ, for {dies} dies have no quantile {TAIL}"
 
 
 def compared(sheet: Sheet) -> list[Block]:

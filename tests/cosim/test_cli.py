@@ -130,6 +130,12 @@ def test_version() -> None:
         ('name = "x"\n[process]\ncorner = "slow"\n', r"process\.corner: .*'tt'.*slow"),
         ('name = "x"\n[validation]\nsamples = 60\n', r"validation\.samples: 60 is more than the 50"),
         ('name = "x"\n[limits]\n"a.b" = { typ = 1.0 }\n', r"limits\.a\.b: a limit needs min or max"),
+        (
+            'name = "x"\n[limits]\n"circuit.test_acuracy" = { max = 1e-9 }\n',
+            r"limits: 'circuit\.test_acuracy' is no metric of a run; did you mean circuit\.test_accuracy",
+        ),
+        ('name = "x"\n[timing]\nphase_s = 1\n', r"timing\.phase_s: .*less than or equal to 0\.01, not 1"),
+        ('name = "x"\n[timing]\nphase_s = 1e-3\n', r"accuracy\.max_step_s: 1e-08 makes more than 20000 steps of timing\.phase_s"),
         ('name = "x"\n[synapse]\nnmos_bias_v = [0.4, 0.6]\n', r"synapse\.kind: .*current_source.*missing"),
         ('name = "x"\n[synapse]\nkind = "ideal"\n', r"synapse\.kind: .*'current_source'.*'resistive'.*'ideal'"),
         ('title = "no name"\n', r"name: .*required"),

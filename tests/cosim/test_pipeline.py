@@ -17,7 +17,7 @@ from cosim.runs.diff import compare
 from cosim.runs.limits import judge
 from cosim.runs.progress import Monitor
 
-DESIGN = 'name = "toy"\n[training]\nseed = {seed}\n[validation]\nsamples = 5\n[limits]\n"circuit.value" = {{ max = {limit} }}\n'
+DESIGN = 'name = "toy"\n[training]\nseed = {seed}\n[validation]\nsamples = 5\n[limits]\n"energy.bias_j" = {{ max = {limit} }}\n'
 DATASHEET = '[datasheet]\nrun = {run}\n[datasheet.limits]\n"fixed.e_dis" = {{ max = {limit} }}\n'
 
 
@@ -52,7 +52,7 @@ def _toy_stage(log: Log, real: Stage, section: str) -> Stage:
             assert space.design.datasheet is not None
             judged = judge(space.design.datasheet.limits, {"fixed.e_dis": 6.0})
             space.run.write_json("datasheet/limits.json", [{**asdict(one), "at": "tt"} for one in judged])
-        return {StageName.VALIDATE: {"circuit.value": 2.0}, StageName.DATASHEET: {"datasheet.fixed.e_dis": 6.0}}.get(name, {})
+        return {StageName.VALIDATE: {"energy.bias_j": 2.0}, StageName.DATASHEET: {"datasheet.fixed.e_dis": 6.0}}.get(name, {})
 
     return replace(
         real, work=work, sections={section: real.sections[section]}, inputs=sources, outputs=(f"{name}.txt",), packages=(),
@@ -110,7 +110,7 @@ def test_no_later_result_survives_a_rerun_of_an_earlier_stage(tmp_path: Path, de
     design.write_text(DESIGN.format(seed=2, limit=3.0))
     result = pipeline.run(design, tmp_path / "run", until="train")
     assert sorted(path.stem for path in (tmp_path / "run").glob("*.txt")) == ["characterize", "train"]
-    assert "circuit.value" not in result.metrics
+    assert "energy.bias_j" not in result.metrics
     assert set(json.loads((tmp_path / "run" / "provenance.json").read_text())["stages"]) == {"characterize", "train"}
     assert not (tmp_path / "run" / "limits.json").exists()
 
@@ -166,7 +166,7 @@ def test_a_design_that_asks_for_a_datasheet_gets_it(tmp_path: Path, design: Path
     with_datasheet(design)
     result = pipeline.run(design, tmp_path / "run")
     assert log.taken() == ["datasheet", "report"]
-    assert {verdict.name: verdict.passed for verdict in result.verdicts} == {"circuit.value": True, "fixed.e_dis": True}
+    assert {verdict.name: verdict.passed for verdict in result.verdicts} == {"energy.bias_j": True, "fixed.e_dis": True}
     assert result.metrics["datasheet.fixed.e_dis"] == 6.0 and result.metrics["time.datasheet_s"] >= 0
     assert pipeline.run(design, tmp_path / "run").ran == ()
 
@@ -254,7 +254,7 @@ def test_a_failed_limit_is_exit_code_1(tmp_path: Path, design: Path, log: Log, l
     result = pipeline.run(design, tmp_path / "run")
     assert result.exit_code == exit_code
     [verdict] = json.loads((tmp_path / "run" / "limits.json").read_text())
-    assert verdict == {"name": "circuit.value", "value": 2.0, "min": None, "typ": None, "max": limit, "passed": exit_code == 0}
+    assert verdict == {"name": "energy.bias_j", "value": 2.0, "min": None, "typ": None, "max": limit, "passed": exit_code == 0}
 
 
 def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path, design: Path, log: Log) -> None:
@@ -338,7 +338,7 @@ def test_metrics_that_are_missing_or_changed_are_those_of_the_stages_again(tmp_p
     wanted = pipeline.run(design, tmp_path / "run").metrics
     log.taken()
     file = tmp_path / "run" / "metrics.json"
-    for damage in (None, "{", json.dumps({**wanted, "circuit.value": 3.0}), json.dumps({**wanted, "circuit.more": 1.0})):
+    for damage in (None, "{", json.dumps({**wanted, "energy.bias_j": 3.0}), json.dumps({**wanted, "energy.more": 1.0})):
         file.unlink() if damage is None else file.write_text(damage)
         assert pipeline.run(design, tmp_path / "run").metrics == wanted
         assert json.loads(file.read_text()) == wanted
@@ -351,9 +351,9 @@ def test_a_record_that_was_changed_counts_for_nothing(tmp_path: Path, design: Pa
     wanted = pipeline.run(design, run).metrics
     log.taken()
     record = json.loads((run / "provenance.json").read_text())
-    record["stages"]["validate"]["metrics"]["circuit.value"] = 2.5
+    record["stages"]["validate"]["metrics"]["energy.bias_j"] = 2.5
     (run / "provenance.json").write_text(json.dumps(record))
-    assert pipeline.run(design, run).metrics["circuit.value"] == wanted["circuit.value"]
+    assert pipeline.run(design, run).metrics["energy.bias_j"] == wanted["energy.bias_j"]
     assert log.taken() == ["validate", "report"]
 
 

@@ -21,6 +21,6 @@ def test_every_section_and_key_is_on_the_page() -> None:
 
 
 def test_units_bounds_and_defaults_are_told() -> None:
-    assert "| `phase_s` | number, > 0, <= 1 | s | `1e-06` |" in page()
+    assert "| `phase_s` | number, >= 1e-09, <= 0.01 | s | `1e-06` |" in page()
     assert "| `name` | text |  | required |" in page()
     assert "| `mismatch` | `true` or `false` |  | `false` |" in page()

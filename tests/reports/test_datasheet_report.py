@@ -13,7 +13,7 @@ import pytest
 
 from reports.datasheet import datasheet, render
 from reports.errors import ReportError
-from reports.sections.datasheet import value
+from reports.sections.datasheet import _three_sigma, value
 from reports.sheet import read_sheet
 
 FAILED = {"name": "fixed.e_dis", "value": 5.0, "min": 6.0, "typ": 6.5, "max": None, "margin": -1.0, "at": "ss, -40 C, 1.62 V"}
@@ -112,6 +112,7 @@ def test_the_page_says_what_the_tables_say(run: Path) -> None:
     assert "1 of 2" in words and "timeout" in words and "cosim again" in words and "cosim sweep x --only seed=17" in words
     assert "0.100 ln" in words, "sigma of what is spread over factors is that of its logarithm"
     assert "1 without" not in words and "binned" in words
+    assert "for 39 dies have no quantile 0.00135" in words and "±3 σ: median or mean and 3 times σ" in words
     assert "Weights out of reach" not in words, "nothing was out of reach"
     assert "15.4 mV" in words and "12.1 mV" in words and "500 µV" not in words, (
         "what was fitted to nothing has no error of the fit"
@@ -164,3 +165,24 @@ def test_no_datasheet_is_one_line(tmp_path: Path) -> None:
 )
 def test_values_carry_their_unit(number: float | None, unit: str, text: str) -> None:
     assert value(number, unit) == text
+
+
+@pytest.mark.parametrize(("dies", "at", "off"), [(60, 0.40 - 3 * 0.01, 0.00598), (1000, 0.372, 0.00513)])
+def test_three_sigma_has_an_interval(dies: int, at: float, off: float) -> None:
+    """Of few dies sqrt(1/n + 9/(2(n - 1))) of mean + 3 sigma; of many sqrt(p(1 - p)/n) over the density at their quantile."""
+    row = {
+        "unit": "V",
+        "dies": dies,
+        "scale": "linear",
+        "sigma": 0.01,
+        "mean": 0.40,
+        "q0.5": 0.401,
+        "q0.00135": 0.372,
+        "q0.99865": 0.43,
+    }
+    found = re.fullmatch(r"([\d.]+) mV ± ([\d.]+) mV", _three_sigma(row, -1))
+    assert (
+        found is not None and float(found[1]) == pytest.approx(1e3 * at) and float(found[2]) == pytest.approx(1e3 * off, rel=0.01)
+    )
+    assert _three_sigma({**row, "sigma": 0.1, "scale": "log"}, 1).count("×÷") == 1
+    assert _three_sigma({**row, "dies": 1}, 1) == "–"
