@@ -94,7 +94,7 @@ def test_names_stay_apart() -> None:
         ("r1 d 0 1k ac=2k", "the card r1 d 0 1k ac=2k"),
         ("r1 d 0 body r=1k\n.model body r rsh=3", "the card r1 d 0 body r=1k"),
         ("r1 d 0 body r=1k\n.model body c cap=3", "a model of another kind"),
-        ("r1 d 0 r='1k*(1+v(d))'", "the value '1k*(1+v(d))'"),
+        ("r1 d 0 r='1k*(1+v(d))'", "1k*(1+v(d))"),
         ("v1 d 0 sin(0 1 1k)", "the source v1 d 0 sin"),
         (".ic v(d)=1", "the card .ic"),
     ],
