@@ -28,7 +28,8 @@ _HEAD = """include "builtins.inc"
 model resistor_ sp_resistor
 model capacitor_ sp_capacitor
 """
-_SKIPPED = (".option", ".options", ".temp", ".save", ".tran", ".op", ".dc", ".end")
+_SKIPPED = (".option", ".options", ".temp", ".save", ".tran", ".op", ".dc", ".param", ".end")
+"""What stands in the deck's fields too, and parameters, which only expressions of the run still name: those are refused."""
 _BSIM4_LEVELS = ("14", "54")
 _LIMITS = ("wmin", "wmax", "lmin", "lmax")
 _DEFAULTS_OF: dict[str, dict[str, str]] = {"4.5": {"ud": "1e14"}, "4.8": {}}
