@@ -141,6 +141,8 @@ def _doubt(run: Run) -> str:
     numerical = run.metric("validation.numerical_error_s")
     second, both = run.metric("validation.second_judge_rmse_s"), run.metric("validation.both_judges_error_s")
     said = f" The simulator's own error is {engineering(numerical, 's')}." if numerical is not None else ""
+    if (conventional := run.metric("validation.conventional.numerical_error_s")) is not None:
+        said += f" The conventional circuit was simulated more coarsely, to {engineering(conventional, 's')}."
     if second is not None:
         judge, samples = _second_judge(run), number(run.metric("validation.second_judge_samples"))
         said += (

@@ -74,6 +74,8 @@ def error_budget(run: Run) -> list[Block]:
     header = ("mapping", "layer", "pairs", "spike RMSE", "worst spike", "membrane RMSE", "worst membrane")
     nonlinear = run.metric("validation.nonlinear_share")
     left = "" if nonlinear is None else f" {percent(nonlinear)} of the membranes leave the range in which the cells are linear."
+    past = run.metric("validation.past_supply_share")
+    left += "" if past is None else f" {percent(past)} of the model's pass ground or supply, where the circuit's cannot follow."
     caption = (
         "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output "
         f"layer. No spike counts as one at the end of the phase.{left}"

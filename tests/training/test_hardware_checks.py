@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.truth.hardware_mutations import accepted, mutations
-from training.hardware import HardwareModel, HardwareModelError
+from training.hardware import SCHEMA_VERSION, HardwareModel, HardwareModelError
 from training.hardware.consistency import first_contradiction
 from training.hardware.model import DIGEST
 
@@ -81,6 +81,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda c: c["plus"]["code"]["y"].__setitem__(4, 0.40),
         "plus.code: y: must rise or fall throughout, in every step",
     ),
+    "a membrane nearer to the threshold that fires later": (
+        lambda c: c["neuron"]["firing"]["y"].__setitem__(12, 2 * c["neuron"]["firing"]["y"][12]),
+        "neuron.firing: number of steps towards the threshold in which it does not fall is 1, must be 0 .. 0",
+    ),
     "curves of other currents": (
         lambda c: c["plus"]["charge_on"].update(x=[2 * x for x in c["plus"]["charge_on"]["x"]]),
         "plus.code: the distance of its currents from those of the other curves, in e-folds, is 0.6931",
@@ -95,7 +99,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "a field that is missing": (
         lambda c: c["plus"]["code"].pop("log_x"),
-        "plus.code.log_x: missing; every field stands in a hardware model of version 6",
+        f"plus.code.log_x: missing; every field stands in a hardware model of version {SCHEMA_VERSION}",
     ),
 }  # fmt: skip
 
@@ -127,6 +131,16 @@ def test_a_file_that_was_changed_since_it_was_written_says_so(tmp_path: Path) ->
     assert HardwareModel.load(file).plus.charge_on.y == tuple(content["plus"]["charge_on"]["y"]), "by hand it is meant"
     file.write_text(json.dumps({**digest, "temperature_c": 27}, indent=4, sort_keys=True))
     assert HardwareModel.load(file) == HardwareModel.reference(), "how it is printed is no change"
+
+
+def test_past_the_threshold_the_neuron_alone_decides(tmp_path: Path) -> None:
+    """There the spikes of GF180's neuron come a little later again, by a percent."""
+    file, content = saved(tmp_path)
+    firing = content["neuron"]["firing"]
+    firing["y"][-1] = 1.01 * firing["y"][-2]
+    content["neuron"]["earliest_spike"]["value"] = min(firing["y"])
+    file.write_text(json.dumps(content))
+    assert HardwareModel.load(file).neuron.firing.y[-1] > HardwareModel.load(file).neuron.firing.y[-2]
 
 
 def test_the_reference_contradicts_itself_nowhere() -> None:

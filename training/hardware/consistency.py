@@ -26,6 +26,9 @@ LEAST_CAPACITANCE_F = 2e-17
 NO_CAPACITANCE_F = 1e-20
 """An idle synapse adds at least the first, or it is no device at all and adds nothing but rounding."""
 
+NEAR_THRESHOLD = 0.9
+"""Of the threshold: up to there a membrane that is farther on fires earlier."""
+
 
 @dataclass(frozen=True)
 class Law:
@@ -98,6 +101,13 @@ def _half_way(column: ColumnHardware) -> float:
     return _at(firing, half) / _at(firing, 0.0) - _law_share(0.5, _e_dis(column))
 
 
+def _rises_before_threshold(column: ColumnHardware) -> float:
+    """Steps in which a membrane nearer to the threshold fires later; past the threshold the neuron alone decides."""
+    firing = column.neuron.firing
+    before = np.asarray(firing.y)[np.asarray(firing.x) <= NEAR_THRESHOLD * column.neuron.v_th_v]
+    return float((np.diff(before) >= 0).sum())
+
+
 def _of_threshold(of: Callable[[ColumnHardware], float]) -> Callable[[ColumnHardware, HardwareModel], float]:
     return lambda column, model: of(column) / column.neuron.v_th_v
 
@@ -122,6 +132,8 @@ LAWS = (
     Law("neuron.discharger_reversal", "reversal of the discharger, in thresholds,", lambda c, m: _e_dis(c), 1.01, 1e5),
     Law("neuron.discharger_current", "discharge of a resting membrane by capacitance, threshold and current, in phases,",
         _discharge_phases, 1 / 3, 3.0),
+    Law("neuron.firing", "number of steps towards the threshold in which it does not fall",
+        lambda c, m: _rises_before_threshold(c), 0.0, 0.0),
     Law("neuron.firing", "spike time of a resting membrane, in phases,",
         lambda c, m: _at(c.neuron.firing, 0.0) / m.phase_s, 1 / 3, 3.0),
     Law("neuron.firing", "spike time from half the threshold over that from rest, less what the discharger's law says,",

@@ -7,14 +7,11 @@ of this kind lies outside of; what the numbers of one circuit say of each other 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from pydantic import AfterValidator
 
 from training.hardware.curve import Curve, Quantity
-
-Course = Literal["rises", "falls", "either", ""]
 
 
 @dataclass(frozen=True)
@@ -48,17 +45,15 @@ def quantity(unit: str, low: float, high: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def curve(x: Expected, y: Expected, course: Course = "") -> AfterValidator:
-    """Of a `Curve`: units and ranges of both axes, and how y goes as x rises, step by step."""
+def curve(x: Expected, y: Expected, *, monotone: bool = False) -> AfterValidator:
+    """Of a `Curve`: units and ranges of both axes, and whether it is monotone (either way, in every step)."""
 
     def check(given: Curve) -> Curve:
         x.check("x", given.x_unit, *given.x)
         y.check("y", given.y_unit, *given.y)
         steps = np.diff(given.y)
-        rises, falls = bool(np.all(steps > 0)), bool(np.all(steps < 0))
-        if not {"rises": rises, "falls": falls, "either": rises or falls, "": True}[course]:
-            must = "must rise or fall throughout" if course == "either" else f"{course} as x rises"
-            raise ValueError(f"y: {must}, in every step")
+        if monotone and not (np.all(steps > 0) or np.all(steps < 0)):
+            raise ValueError("y: must rise or fall throughout, in every step")
         return given
 
     return AfterValidator(check)

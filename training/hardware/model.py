@@ -47,7 +47,9 @@ class SynapseHardware(Record):
     code_name: str = Field(description="what sets the weight, such as gate_bias or resistor_length")
     code_unit: str
     code_step: float = Field(default=0.0, ge=0.0, description="codes are multiples of it; 0 where any number will do")
-    code: Annotated[Curve, curve(AMPERE, Expected(""), "either")] = Field(description="current at rest (A) -> code that gives it")
+    code: Annotated[Curve, curve(AMPERE, Expected(""), monotone=True)] = Field(
+        description="current at rest (A) -> code that gives it"
+    )
     reversal: Annotated[Curve, curve(AMPERE, Expected("V", 0.02, 1e5))] = Field(
         description="current at rest (A) -> displacement at which the current vanishes (V, > 0)"
     )
@@ -102,14 +104,16 @@ class NeuronHardware(Record):
     capacitance_synapse: Annotated[Quantity, quantity("F", -NO_CAPACITANCE_F, 1e-11)] = Field(
         description="membrane capacitance that each synapse adds while idle (F)"
     )
-    membrane: Annotated[Curve, curve(VOLTAGE, VOLTAGE, "either")] = Field(description="displacement (V) -> membrane voltage (V)")
+    membrane: Annotated[Curve, curve(VOLTAGE, VOLTAGE, monotone=True)] = Field(
+        description="displacement (V) -> membrane voltage (V)"
+    )
     discharger_current: Annotated[Quantity, quantity("A", 1e-14, 1e-3)] = Field(
         description="current of the discharger at rest (A)"
     )
     discharger_reversal: Annotated[Quantity, quantity("V", 0.02, 1e5)] = Field(
         description="displacement at which the discharger's current vanishes (V)"
     )
-    firing: Annotated[Curve, curve(VOLTAGE, Expected("s", 0.0, 10.0), "falls")] = Field(
+    firing: Annotated[Curve, curve(VOLTAGE, Expected("s", 0.0, 10.0))] = Field(
         description="displacement at the start of the firing phase (V) -> spike time after it (s)"
     )
     earliest_spike: Annotated[Quantity, quantity("s", 0.0, 1.0)] = Field(
