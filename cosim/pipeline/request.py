@@ -13,7 +13,8 @@ from cosim.design import Design, explain
 from cosim.errors import InputError
 from cosim.pipeline.packages import one_line_errors
 from cosim.pipeline.stages import StageName
-from cosim.runs.given import GIVEN_HARDWARE, GIVEN_WEIGHTS, read_hardware
+from cosim.runs.given import GIVEN_HARDWARE, GIVEN_WEIGHTS
+from cosim.runs.given_hardware import read_hardware
 
 if TYPE_CHECKING:
     from cosim.runs.directory import RunDirectory

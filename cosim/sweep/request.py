@@ -11,7 +11,7 @@ from cosim.design import Design, load_design
 from cosim.design.condition import Condition, Value, check_corner, parse, product, seeds
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
-from cosim.runs.given import read_hardware
+from cosim.runs.given_hardware import read_hardware
 from cosim.runs.progress import Monitor
 from cosim.simulator.pools import open_pool, processors
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 from cosim.cli.main import app
 from cosim.design import Design, load_design
 from cosim.errors import InputError
-from cosim.runs.given import GIVEN_HARDWARE, read_hardware
+from cosim.runs.given import GIVEN_HARDWARE
+from cosim.runs.given_hardware import read_hardware
 from training.hardware import HardwareModel
 
 QUICK = 'name = "quick"\n[training]\nepochs = {epochs}\n'

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from cosim.pipeline.workspace import Workspace
 from cosim.runs.failures import failure_row
-from cosim.runs.given import GIVEN_HARDWARE, read_hardware
+from cosim.runs.given import GIVEN_HARDWARE
+from cosim.runs.given_hardware import read_hardware
 
 if TYPE_CHECKING:
     from training.hardware import HardwareModel
