@@ -16,6 +16,7 @@ from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, in_parallel, netlist_text, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
 from netlists.synapse import SynapseNodes, SynapseSetting
+from netlists.testbenches import attach_off
 
 MEMBRANE_SOURCE = "i(vmembrane)"
 SUPPLY_SOURCE = "i(vsupply)"
@@ -98,4 +99,4 @@ def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
     nodes = SynapseNodes("membrane", "0", "supply", "supply")
     for name, units in (("synapse", 1), ("others", count - 1)):
         if 0 < units <= count:
-            in_parallel(circuit, units, partial(cells.synapse.attach, circuit, name, nodes, None))
+            in_parallel(circuit, units, partial(attach_off, circuit, cells, name, nodes))
