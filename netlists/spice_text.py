@@ -74,6 +74,14 @@ def with_draws(text: str, written: Callable[[str, list[str]], str]) -> str:
     return "".join([*parts, text[position:]])
 
 
+def without_spread(text: str) -> str:
+    """The text in which every random number is its nominal value, the first argument of what draws it.
+
+    The functions stay: what ngspice makes of a parameter depends on whether it draws.
+    """
+    return with_draws(text, lambda function, given: f"{function}({','.join([*given[:1], '0', '1'][: DRAWING[function]])})")
+
+
 def _call_arguments(text: str, start: int) -> tuple[list[str], int] | None:
     """The arguments of a call that begin at `start`, and where it ends; None if it does not."""
     given, depth, begins = list[str](), 1, start

@@ -16,7 +16,7 @@ from cosim.errors import InputError
 from cosim.simulator import netlist_values
 from cosim.simulator.expressions import NotEvaluable
 from cosim.simulator.flattening import FlatDeck, flatten
-from netlists.spice_text import DRAWING, with_draws
+from netlists.spice_text import with_draws, without_spread
 
 SETTINGS = ("set num_threads=1",)
 """What ngspice is told whatever deck it runs."""
@@ -279,13 +279,7 @@ def undrawable(deck: Deck) -> str:
     return f"seed {deck.seed} means no die here: only ngspice can read the deck ({why}), and it draws in an order of its own"
 
 
-@functools.lru_cache(maxsize=64)
-def _at_their_nominal_values(cards: str) -> str:
-    """Cards in which every random number is drawn with no spread.
-
-    The functions stay: what ngspice makes of a parameter depends on whether it draws.
-    """
-    return with_draws(cards, lambda function, given: f"{function}({','.join([*given[:1], '0', '1'][: DRAWING[function]])})")
+_at_their_nominal_values = functools.lru_cache(maxsize=64)(without_spread)
 
 
 @functools.lru_cache(maxsize=64)

@@ -20,11 +20,11 @@ from netlists.models import cache
 from netlists.models.library import read_section
 from netlists.models.pdk import ModelNames, Pdk
 from netlists.models.uses import DeviceUse, device_uses
-from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, model_name, spice_number, with_draws
+from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, model_name, spice_number, without_spread
 
 __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 
-_VERSION = 6  # of the pruner: part of the cache key, to be raised when the text it makes changes
+_VERSION = 7  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _RANDOM = frozenset(DRAWING)
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
 _LIBRARY_CARDS = frozenset(
@@ -105,11 +105,7 @@ def _undrawn(item: Definition) -> Definition:
     """The same with every random number at its nominal value, the first argument of what draws it."""
     if not item.names & _RANDOM:
         return item
-    return Definition(item.name, tuple(Statement((with_draws(statement.text, _nominal),)) for statement in item.statements))
-
-
-def _nominal(function: str, given: list[str]) -> str:
-    return f"({given[0]})"
+    return Definition(item.name, tuple(Statement((without_spread(statement.text),)) for statement in item.statements))
 
 
 def _switched(item: Definition, switches: Mapping[str, bool]) -> Definition:
