@@ -114,6 +114,10 @@ class _Parameter:
     expression: str
     draws: bool = False
 
+    @property
+    def identifiers(self) -> set[str]:
+        return set(_IDENTIFIER.findall(self.expression.lower()))
+
 
 class Subcircuit:
     """A definition, as ngspice reads it: its parameters in the order in which a call evaluates them."""
@@ -209,6 +213,8 @@ class _Flattener:
         self.subcircuits: dict[str, Subcircuit] = {}
         self.models: dict[str, str] = {}
         self.parameters = 0
+        self.drawn: set[str] = set()
+        """Parameters of the top level that draw."""
         self.pieces: list[Piece] = []
 
     def flatten(self, items: list[Definition]) -> FlatDeck:
@@ -231,7 +237,9 @@ class _Flattener:
         """Keep a parameter or sub-circuit for later; False for any other card."""
         if item.is_parameter:
             name, text = assignments(item.statements[0].text)[0]
-            self.top.define(name, _parameter(name, text).expression)
+            parameter = _parameter(name, text)
+            self.top.define(name, parameter.expression)
+            self.drawn |= {name} if parameter.draws else set()
         elif item.is_subcircuit:
             if item.name in self.subcircuits:
                 raise NotEvaluable(f"{item.name} is defined twice")
@@ -305,6 +313,10 @@ class _Flattener:
 
     def _called(self, body: Subcircuit, path: str, level: _Level, texts: dict[str, str]) -> Scope:
         """The parameters of a call; what the sub-circuit does not know of is left out, as ngspice does."""
+        for one in body.parameters:
+            # ngspice makes functions of both kinds, and what comes of one inside the other is not known.
+            if "temper" in one.expression.lower() and one.identifiers & self.drawn:
+                raise NotEvaluable(f"{path}{one.name}: of temperature and random numbers")
         given, own_m = {name: expression_of(text) for name, text in texts.items()}, texts.get("m")
         if level.hands_on_multiplier:
             given["m"] = self._multiplied([own_m] if own_m else [])
