@@ -11,7 +11,7 @@ from cosim.bench.results import Measured
 from cosim.datasheet.parameters import all_parameters, parameters_of
 from cosim.design import Design
 from cosim.design.condition import Condition, PointCondition
-from cosim.sweep.run import SweepResult
+from cosim.sweep.run import Swept
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Circuit:
     values: Mapping[str, float]
 
 
-def by_condition(result: SweepResult) -> dict[Condition, dict[str, list[Measured]]]:
+def by_condition(result: Swept) -> dict[Condition, dict[str, list[Measured]]]:
     """What was measured, by what the circuit was at and then by measurement."""
     found: dict[Condition, dict[str, list[Measured]]] = {}
     for name, measured in result.measured.items():
@@ -32,7 +32,7 @@ def by_condition(result: SweepResult) -> dict[Condition, dict[str, list[Measured
     return found
 
 
-def circuits_of(mode: str, result: SweepResult, design: Design) -> list[Circuit]:
+def circuits_of(mode: str, result: Swept, design: Design) -> list[Circuit]:
     """The parameters of every condition (and seed) of a sweep."""
     measured = by_condition(result)
     designs = {nominal: nominal.applied(design) for nominal in {condition.nominal for condition in measured}}

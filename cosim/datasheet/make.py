@@ -43,7 +43,7 @@ from cosim.runs.effort import Effort
 from cosim.runs.failures import failure_row
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Pool, Store
-from cosim.sweep.run import SweepOptions, SweepResult, measure
+from cosim.sweep.run import SweepOptions, Swept, measure
 from netlists.errors import DeviceModelError
 from training.hardware import HardwareModel
 
@@ -139,7 +139,7 @@ class _Maker:
 
     def measure(
         self, names: Sequence[str], conditions: Sequence[Condition], process: bool = True, design: Design | None = None
-    ) -> SweepResult:
+    ) -> Swept:
         """Rows of these measurements; failures are kept."""
         options = SweepOptions(process=process, datasheet=True)
         found = measure(

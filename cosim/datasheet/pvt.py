@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from cosim.datasheet.parameters import all_parameters, measured_names, no_values
 from cosim.design import Design
 from cosim.design.condition import Condition, Value, product
 from cosim.design.sections import Datasheet
-from cosim.sweep.run import SweepResult
+from cosim.sweep.run import Swept
 from netlists.synapse import SIGNS, Sign
 from training.hardware.variation import MIDDLE
 
@@ -38,7 +37,7 @@ TINY_A = 1e-30
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 Curves = Mapping[str, Curve]
-Measure = Callable[[Sequence[str], Sequence[Condition]], SweepResult]
+Measure = Callable[[Sequence[str], Sequence[Condition]], Swept]
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class PvtResult:
     nominal: Circuit
     circuits: list[Circuit] = field(default_factory=list)
     unreached: list[Unreached] = field(default_factory=list)
-    sweeps: list[SweepResult] = field(default_factory=list)
+    sweeps: list[Swept] = field(default_factory=list)
 
 
 def conditions(design: Design, asked: Datasheet) -> list[Condition]:
@@ -108,7 +107,7 @@ def _rebias_all(design: Design, wanted: Sequence[Condition], measure: Measure, r
         for condition in wanted
         if condition != own and condition in curves_at and own in curves_at
     }
-    units = measure(UNIT_OF_WEIGHT, list(sensed.values())) if sensed else SweepResult(Path(), {})
+    units = measure(UNIT_OF_WEIGHT, list(sensed.values())) if sensed else Swept()
     units_at = by_condition(units)
     chosen: list[Condition] = [own]  # whose biases are right as they are
     for condition, with_sensing in sensed.items():

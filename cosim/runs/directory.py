@@ -15,10 +15,11 @@ from typing import IO, TYPE_CHECKING, Any
 from cosim.errors import InputError
 from cosim.locks import is_without_locks
 from cosim.runs.tables import checked
-from training.files import write_whole
+from training.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 LOCK, DESIGN, PROVENANCE = ".lock", "design.toml", "provenance.json"
 
@@ -124,6 +125,25 @@ class RunDirectory:
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """A parquet file of a table that `cosim.runs.tables` describes. Raises `TableError` for one that is not as described."""
         self.write(name, checked(name.removesuffix(".parquet"), table).to_parquet(index=False))
+
+    def write_table_slices(self, name: str, slices: Iterable[pa.Table]) -> None:
+        """The same of a table that comes in slices, each as described and of the schema of the first; never whole in memory.
+
+        Raises `TableError` as `write_table`, `InputError` where it cannot be written.
+        """
+        import pyarrow.parquet
+
+        title, writer, path = name.removesuffix(".parquet"), None, self / name
+        try:
+            with whole_file(path) as partial, contextlib.ExitStack() as opened:
+                for one in slices:
+                    frame = checked(title, one.to_pandas())
+                    one = one if len(one) else pyarrow.Table.from_pandas(frame)  # noqa: PLW2901  (its columns, and no row)
+                    if writer is None:
+                        writer = opened.enter_context(pyarrow.parquet.ParquetWriter(partial, one.schema))
+                    writer.write_table(one)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
     def read_json(self, name: str) -> dict[str, Any]:
         """The content of a JSON file; empty where there is none. Raises `InputError` for one that is damaged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -57,13 +58,13 @@ def stream(points: Iterable[Point], store: Store | None, pool: Pool) -> Iterator
     `HopelessBatchError` where `MOST_FAILURES` points have failed and none has succeeded: what is wrong is wrong with all.
     """
     known: deque[Outcome] = deque()
-    opened: list[tuple[int, str]] = []
+    opened: dict[int, tuple[int, str]] = {}
     failures: list[Outcome] = []
     hopeful = False
     for outcome in pool.map(_unknown(points, store, pool, known, opened)):
         good = bool(known) or outcome.error is None
         yield from _drained(known)
-        index, key = opened[outcome.index]
+        index, key = opened.pop(outcome.index)
         if store is not None:
             store.put(key, outcome)
         yield dataclasses.replace(outcome, index=index)
@@ -86,9 +87,10 @@ def _stop_where_hopeless(failures: Sequence[Outcome]) -> None:
 
 
 def _unknown(
-    points: Iterable[Point], store: Store | None, pool: Pool, known: deque[Outcome], opened: list[tuple[int, str]]
+    points: Iterable[Point], store: Store | None, pool: Pool, known: deque[Outcome], opened: dict[int, tuple[int, str]]
 ) -> Iterator[Point]:
     """The points that the store does not know, with place and key in `opened`; the others go to `known`."""
+    sent = itertools.count()
     for index, point in enumerate(points):
         key = ""
         if store is not None:
@@ -96,7 +98,7 @@ def _unknown(
             if (row := store.get(key)) is not None:
                 known.append(Outcome(point=point, row=row, error=None, cached=True, index=index))
                 continue
-        opened.append((index, key))
+        opened[next(sent)] = (index, key)
         yield point
 
 

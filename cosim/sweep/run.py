@@ -9,9 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cosim.bench.bench import Bench
 from cosim.bench.results import Measured
@@ -25,6 +23,7 @@ from cosim.runs.failures import failure_row, sweep_command
 from cosim.runs.provenance import git_revision, versions
 from cosim.simulator import Outcome, Point, Pool, Store, stream
 from cosim.simulator.errors import HopelessBatchError
+from cosim.sweep.accuracy import Spread, accuracy
 from netlists.models.pruning import without_process
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 FAILURES, SUMMARY, ACCURACY = "sweep/failures.parquet", "sweep/sweep.json", "sweep/accuracy.parquet"
 _SHOWN = 20
-TIGHTER = 10.0
-"""An accuracy check repeats points at this much less relative tolerance."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +57,20 @@ Rows = list[dict[str, Any]]
 
 
 @dataclass
-class SweepResult:
-    """What was measured, by measurement (in the order asked for), rows of failures and of the accuracy check.
+class Tally:
+    """What came of points beside their rows: counts, times, and rows of failures.
 
     `fallbacks` are points in which ngspice found no operating point at first; they were solved again, or failed. `not_flat`
     counts those simulated now whose decks only ngspice itself could read, by what it was.
     """
 
-    folder: Path
-    measured: dict[str, list[Measured]]
     failures: Rows = field(default_factory=list)
-    accuracy: Rows = field(default_factory=list)
     points: int = 0
     cached: int = 0
     fallbacks: int = 0
     not_flat: Counter[str] = field(default_factory=Counter)
     wall_s: float = 0.0
     cpu_s: float = 0.0
-    files: list[str] = field(default_factory=list)
-    remarks: tuple[str, ...] = ()
 
     def count(self, outcome: Outcome) -> None:
         """What a point that has ended adds to the sums."""
@@ -88,12 +80,30 @@ class SweepResult:
         self.not_flat.update([outcome.not_flat] if outcome.not_flat else [])
         self.cpu_s += 0.0 if outcome.cached else outcome.cpu_s
 
+
+@dataclass
+class Swept(Tally):
+    """Points that worked, by measurement."""
+
+    measured: dict[str, list[Measured]] = field(default_factory=dict)
+
+
+@dataclass
+class SweepResult(Tally):
+    """What a sweep has left in its folder: a file for each measurement (in the order asked for), failures, an accuracy check."""
+
+    folder: Path = Path()
+    measurements: tuple[str, ...] = ()
+    accuracy: Rows = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
+
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """What was measured, by measurement: one row a point (its condition, the numbers, how it was integrated)."""
         import pandas as pd
 
-        return {name: pd.DataFrame(map(table_row, measured)) for name, measured in self.measured.items()}
+        return {name: pd.read_parquet(self.folder / _file(name)) for name in self.measurements}
 
     def summary(self) -> dict[str, Any]:
         """Counts, times and files, by flat names."""
@@ -136,8 +146,22 @@ def run_sweep(
 
     Raises `InputError` for a measurement or condition that does not exist.
     """
+    _check(design, measurements, conditions)
     monitor.begin("sweep")
-    result = measure(design, design_file, measurements, conditions, directory, pool, monitor, options)
+    # Late: its import takes as long as the first simulations.
+    from cosim.sweep.rows import Spool
+
+    result, spread = SweepResult(folder=directory.path, measurements=tuple(measurements)), Spread(options.check_accuracy)
+    directory.remove([FAILURES, ACCURACY, *map(_file, measurements)])
+    with Store(directory / "points.sqlite", monitor.remark) as store, Spool(directory / "sweep", measurements) as spool:
+        points = _points(design, measurements, conditions, options, monitor)
+        for outcome in _worked(points, store, pool, result, monitor, Rerun(design_file, directory, options.plain)):
+            name = _measurement(outcome)
+            spool.add(name, outcome.index, table_row(Measured.of(outcome)))
+            spread.offer(name, outcome)
+        result.accuracy = accuracy(spread.chosen(), store, pool, monitor)
+        for name in measurements:
+            directory.write_table_slices(_file(name), spool.slices(name))
     monitor.end()
     result.remarks = tuple(monitor.remarks)
     _write(result, directory, options, len(conditions), design, pool.version)
@@ -153,29 +177,51 @@ def measure(
     pool: Pool,
     monitor: Monitor,
     options: SweepOptions,
-) -> SweepResult:
+) -> Swept:
     """Simulate what the run directory's store does not know; writes nothing else. Raises as `run_sweep` does."""
     _check(design, measurements, conditions)
-    started, done = time.monotonic(), list[Outcome]()
-    result = SweepResult(directory.path, {name: [] for name in measurements})
+    result = Swept(measured={name: [] for name in measurements})
     with Store(directory / "points.sqlite", monitor.remark) as store:
-        try:
-            for outcome in stream(_points(design, measurements, conditions, options, monitor), store, pool):
-                monitor.outcome(outcome)
-                result.count(outcome)
-                if outcome.error:
-                    result.failures.append(_failure(outcome, design_file, directory, options))
-                    monitor.failure(result.failures[-1])
-                else:
-                    done.append(outcome)
-        except HopelessBatchError as error:
-            monitor.remark(str(error))
-        done.sort(key=lambda outcome: outcome.index)
-        result.accuracy = _accuracy(_spread(done, options.check_accuracy), store, pool, monitor)
-    for outcome in done:
+        points = _points(design, measurements, conditions, options, monitor)
+        done = list(_worked(points, store, pool, result, monitor, Rerun(design_file, directory, options.plain)))
+    for outcome in sorted(done, key=lambda outcome: outcome.index):
         result.measured[_measurement(outcome)].append(Measured.of(outcome))
-    result.wall_s = time.monotonic() - started
     return result
+
+
+class Rerun(NamedTuple):
+    """What the command that runs a point again is made of."""
+
+    design_file: Path
+    directory: RunDirectory
+    plain: bool
+
+    def failure(self, outcome: Outcome) -> dict[str, Any]:
+        """A row that says what failed, why, and the command that runs just this point again."""
+        measurement = _measurement(outcome)
+        rerun = sweep_command(self.design_file, measurement, text(outcome.point.condition), self.directory.path)
+        return {"measurement": measurement, **failure_row(outcome, rerun + " --plain" * self.plain)}
+
+
+def _worked(points: Iterator[Point], store: Store, pool: Pool, tally: Tally, monitor: Monitor, rerun: Rerun) -> Iterator[Outcome]:
+    """The outcomes that have a row, as they come; of all of them the tally is kept. A hopeless batch ends here, and is told."""
+    started = time.monotonic()
+    try:
+        for outcome in stream(points, store, pool):
+            monitor.outcome(outcome)
+            tally.count(outcome)
+            if outcome.error:
+                tally.failures.append(rerun.failure(outcome))
+                monitor.failure(tally.failures[-1])
+            else:
+                yield outcome
+    except HopelessBatchError as error:
+        monitor.remark(str(error))
+    tally.wall_s = time.monotonic() - started
+
+
+def _file(measurement: str) -> str:
+    return f"sweep/{measurement}.parquet"
 
 
 def _check(design: Design, measurements: Sequence[str], conditions: Sequence[Condition]) -> None:
@@ -228,54 +274,14 @@ def table_row(one: Measured) -> dict[str, Any]:
     return {**condition, **one.row, **numerics, "cpu_s": one.cpu_s}
 
 
-def _failure(outcome: Outcome, design_file: Path, directory: RunDirectory, options: SweepOptions) -> dict[str, Any]:
-    """A row that says what failed, why, and the command that runs just this point again."""
-    measurement = _measurement(outcome)
-    rerun = sweep_command(design_file, measurement, text(outcome.point.condition), directory.path)
-    return {"measurement": measurement, **failure_row(outcome, rerun + " --plain" * options.plain)}
-
-
-def _spread(done: Sequence[Outcome], count: int) -> list[Outcome]:
-    """So many outcomes of each measurement, evenly over the sweep."""
-    groups: dict[str, list[Outcome]] = {}
-    for outcome in done:
-        groups.setdefault(_measurement(outcome), []).append(outcome)
-    chosen = {name: np.unique(np.linspace(0, len(group) - 1, count).round().astype(int)) for name, group in groups.items()}
-    return [groups[name][index] for name, indices in chosen.items() for index in indices]
-
-
-def _accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Monitor) -> Rows:
-    """These points again at a tenth of the relative tolerance: how much each number moves."""
-    monitor.expect(len(before))
-    changes: dict[tuple[str, str], list[float]] = {}
-    for outcome in stream([_tightened(one.point) for one in before], store, pool):
-        monitor.outcome(outcome)
-        tight = outcome.row or {}
-        for column, value in (before[outcome.index].row or {}).items():
-            if isinstance(value, float) and np.isfinite(value) and np.isfinite(tight.get(column, np.nan)):
-                change = abs(value - tight[column]) / max(abs(tight[column]), 1e-300)
-                changes.setdefault((_measurement(outcome), column), []).append(change)
-    return [
-        {"measurement": name, "column": column, "points": len(found), "worst_relative_difference": max(found)}
-        for (name, column), found in changes.items()
-    ]
-
-
-def _tightened(point: Point) -> Point:
-    options = dataclasses.replace(point.deck.options, reltol=point.deck.options.reltol / TIGHTER)
-    return dataclasses.replace(point, deck=dataclasses.replace(point.deck, options=options))
-
-
 def _write(
     result: SweepResult, directory: RunDirectory, options: SweepOptions, conditions: int, design: Design, ngspice: str
 ) -> None:
-    # Late: its import takes as long as the first simulations.
     import pandas as pd
 
-    directory.remove([FAILURES, ACCURACY])
-    tables = {f"sweep/{name}.parquet": list(map(table_row, measured)) for name, measured in result.measured.items()}
-    for file, rows in {**tables, FAILURES: result.failures, ACCURACY: result.accuracy}.items():
-        if rows or file in tables:
+    result.files += map(_file, result.measurements)
+    for file, rows in {FAILURES: result.failures, ACCURACY: result.accuracy}.items():
+        if rows:
             directory.write_table(file, pd.DataFrame(rows))
             result.files.append(file)
     pdk = design.process.pdk()
