@@ -111,6 +111,7 @@ def test_cosim_characterize_ends_with_the_verdicts_of_the_datasheet(tmp_path: Pa
     def make(design: Design, file: Path, run: RunDirectory, *_: object, **__: object) -> DatasheetResult:
         made.append(file)
         run.write_json("datasheet/limits.json", [judged_row(failed)])
+        run.write("datasheet.pdf", b"%PDF")  # what could not be typeset is tried again
         return DatasheetResult([failed], Effort(points=9, cached_points=4, simulate_s=1.5))
 
     monkeypatch.setattr("cosim.datasheet.make.make_datasheet", make)
