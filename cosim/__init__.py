@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cosim.api.project import Project
     from cosim.design import Design, load_design
     from cosim.design.condition import Condition
-    from cosim.errors import CosimError, InputError
+    from cosim.errors import CosimError, InputError, InputRemark
     from cosim.networks.study.result import StudyResult
     from cosim.pipeline.result import RunResult
     from cosim.pipeline.run import run
@@ -46,6 +46,7 @@ _HOME = {
     "HardwareModel": "training.hardware",
     "HardwareModelError": "training.hardware",
     "InputError": "cosim.errors",
+    "InputRemark": "cosim.errors",
     "OperatingPoint": "cosim.simulator",
     "Outcome": "cosim.simulator",
     "Point": "cosim.simulator",
@@ -71,7 +72,7 @@ __all__ = [  # noqa: RUF022 (as docs/api.md has them)
     "RunResult", "StageName", "SweepResult", "FitResult", "StudyResult", "Comparison",
     "HardwareModel", "load_networks", "study", "diff",
     "simulate", "Deck", "OperatingPoint", "DcSweep", "Transient", "Point", "Outcome", "Waveforms",
-    "CosimError", "InputError", "SimulationError", "HardwareModelError",
+    "CosimError", "InputError", "InputRemark", "SimulationError", "HardwareModelError",
     "__version__",
 ]  # fmt: skip
 

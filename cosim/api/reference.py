@@ -123,8 +123,10 @@ GROUPS = (
         "Errors",
         "`except cosim.CosimError` catches whatever is not a bug. `HardwareModel.load` belongs to `training` and raises its\n"
         "`HardwareModelError`; a `Project` and the functions above make an `InputError` of that.",
-        ("CosimError", "InputError", "SimulationError", "HardwareModelError"),
+        ("CosimError", "InputError", "InputRemark", "SimulationError", "HardwareModelError"),
         """
+        import warnings
+
         import cosim
 
         try:
@@ -136,6 +138,7 @@ GROUPS = (
             cosim.HardwareModel.load("nowhere.json")
         except cosim.HardwareModelError as error:
             print(error)
+        warnings.simplefilter("ignore", cosim.InputRemark)  # what was left out of a file that was read is a warning
         """,
     ),
 )
