@@ -378,7 +378,7 @@ def test_a_cell_that_is_the_built_in_one_has_its_parameters(tmp_path: Path) -> N
         file="cell.spice", subcircuit="Synapse_Current_Source", pins={**pins, "supply": "supply"},
         bias_n_v=ours.synapse.nmos_bias_v, bias_p_v=ours.synapse.pmos_bias_v,
     )  # fmt: skip
-    own = ours.model_copy(update={"synapse": admitted_cell(section, tmp_path)})
+    own = ours.model_copy(update={"synapse": admitted_cell(section, tmp_path, ours.process)})
     values = []
     for design in (ours, own):
         n, p = design.synapse.bias_fields
