@@ -1,7 +1,8 @@
 """Files as users of such tools have them (tests/data/cases): the right value, or one clear line.
 
 A folder is a case; its `expected.toml` says `what` it is and what must come: `gives`, a file that says the same plainly, or the
-numbers themselves; or `refused`, a pattern of the line that ends it. `told` is a pattern of what is said beside the result.
+numbers themselves, or "ngspice": what that gives for the deck as it is; or `refused`, a pattern of the line that ends it. `told`
+is a pattern of what is said beside the result, `seed` a die instead of the nominal circuit.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tempfile
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from cosim.errors import CosimError, InputRemark
 from cosim.networks.given_weights import read_weights
 from cosim.silicon import files
 from cosim.simulator import simulate
+from netlists.errors import NetlistError
 from training.data import load
 from training.errors import TrainingError
 
@@ -40,6 +42,7 @@ TOLERANCE = 1e-6
 """Relative, of what two spellings of one thing give."""
 
 WEIGHTS = ("weak", "strong")
+NGSPICE = "ngspice"
 
 Numbers = dict[str, np.ndarray]
 
@@ -100,25 +103,32 @@ def _heard(read: Callable[[], Numbers]) -> tuple[list[str], Numbers | None]:
         warnings.simplefilter("always", InputRemark)
         try:
             numbers, last = read(), list[str]()
-        except (CosimError, TrainingError) as error:
+        except (CosimError, NetlistError, TrainingError) as error:
             numbers, last = None, [str(error)]
     return [*(str(remark.message) for remark in remarks), *last], numbers
 
 
 def _cell(case: Case, instead: str | None) -> Numbers:
-    """Currents at rest and lambda of a cell, by code; of the cell in the file `instead` where there is one."""
+    """Currents at rest and lambda of a cell, by code; of the cell in the file `instead`, or of the deck as ngspice loads it."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(case.folder, folder, dirs_exist_ok=True)
         own = Path(folder) / "own.toml"
         if not own.exists():
             text = (FOLDER / "own.toml").read_text(encoding="utf-8")
-            own.write_text(text.replace('"cs4"', f'"{case.expected.get("subcircuit", "cs4") if instead is None else "cs4"}"'))
-        if instead is not None:
-            shutil.copy(case.folder / instead, Path(folder) / "cell.spice")
-        design = load_design(own)
-        points = MEASUREMENTS["synapse_current"].points(Bench(design, design.process.pdk(), None))
+            own.write_text(
+                text.replace('"cs4"', f'"{case.expected.get("subcircuit", "cs4") if instead in (None, NGSPICE) else "cs4"}"')
+            )
+        if instead not in (None, NGSPICE):
+            shutil.copy(case.folder / str(instead), Path(folder) / "cell.spice")
+        design, seed = load_design(own), case.expected.get("seed")
+        bench = Bench(design, design.process.pdk(), None, statistics=seed is not None)
+        points = [
+            replace(point, deck=replace(point.deck.with_seed(seed), plain=instead == NGSPICE))
+            for point in MEASUREMENTS["synapse_current"].points(bench)
+            if point.condition.get("weight") in WEIGHTS
+        ]
         rows = []
-        for outcome in simulate([point for point in points if point.condition.get("weight") in WEIGHTS], None, jobs=1):
+        for outcome in simulate(points, None, jobs=1):
             if outcome.error is not None:
                 raise outcome.error
             rows.append(outcome.row or {})
