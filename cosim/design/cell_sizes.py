@@ -73,11 +73,11 @@ def _counted(card: Card, names: ModelNames, process: str) -> Card:
     if all(_is_size(value / names.um, 1, 0.0) for value in sizes.values()):
         return card
     units_um = (1.0 / names.um, 1e6, 1.0)
-    meant = Scope(Draws(), "")
+    meant = Scope(Draws(), "", hspice=_HSPICE)
     counted = dict(given)
     # The width first, by which areas are judged; then numbers, from which expressions follow.
     for name, text in sorted(given, key=lambda pair: (pair[0] != "w", _number(pair[1]) is None)):
-        meant.define(name, text)
+        meant.define(name, _marks_off(card, text))
         power = 1 if name in _LENGTHS else 2 if name in _AREAS else 0
         value = _evaluated(meant, name) if power else 0.0
         if value == 0.0:

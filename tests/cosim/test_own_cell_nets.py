@@ -142,16 +142,16 @@ def test_a_net_that_is_more_than_metal_stays(lines: tuple[str, ...]) -> None:
 
 def test_sizes_from_a_header_are_numbers_for_each_call() -> None:
     text = (
-        ".param unit=0.5\n.subckt stage d g s b wn=1 ln={2*unit}\n.param twice='2*wn'\n"
-        f"x1 d g s b {N} w=wn l=ln\nx2 d g s b {P} w='twice' l=0.15 nf=1\n.ends\n"
+        ".param unit=0.5\n.subckt stage d g s b wn=1 lng={2*unit}\n.param twice='2*wn'\n"
+        f"x1 d g s b {N} w=wn l=lng\nx2 d g s b {P} w='twice' l=0.15 nf=1\n.ends\n"
         ".subckt cell d g s b\nxa d g s b stage\nxb d g s b stage wn=3\nxc d g s b stage wn=1\n.ends\n"
     )
     found = [card.text for card in evaluated(cards(text), "cell", NAMES)]
     assert found == [
         ".param unit=0.5",
-        ".subckt stage d g s b wn=1 ln={2*unit}", ".param twice='2*wn'", f"x1 d g s b {N} w=1 l=1",
+        ".subckt stage d g s b wn=1 lng={2*unit}", ".param twice='2*wn'", f"x1 d g s b {N} w=1 l=1",
         f"x2 d g s b {P} w=2 l=0.15 nf=1", ".ends",
-        ".subckt stage_2 d g s b wn=1 ln={2*unit}", ".param twice='2*wn'", f"x1 d g s b {N} w=3 l=1",
+        ".subckt stage_2 d g s b wn=1 lng={2*unit}", ".param twice='2*wn'", f"x1 d g s b {N} w=3 l=1",
         f"x2 d g s b {P} w=6 l=0.15 nf=1", ".ends",
         ".subckt cell d g s b", "xa d g s b stage", "xb d g s b stage_2 wn=3", "xc d g s b stage wn=1", ".ends",
     ]  # fmt: skip
