@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, model_validator
 
-from netlists.errors import GeometryError
+from netlists.errors import GeometryError, PdkNotFound
 from netlists.models.pdk import ModelNames, Pdk, own_pdk
 from netlists.registry import Registry
 from netlists.section import FetSize, Section, Volt
@@ -81,8 +81,15 @@ class ProcessSection(Section):
     def pdk(self) -> Pdk:
         """The device models. Raises `PdkNotFound`."""
         if self.library:
-            return own_pdk(Path(self.library), self.sections, self.process.names)
+            return own_pdk(Path(self.library), self.sections, self.process.names, self._installed())
         return self.process.find_pdk(self.model_set)
+
+    def _installed(self) -> tuple[Path, ...]:
+        """The folder of the installed models, if there are any."""
+        try:
+            return (self.process.find_pdk(self.model_set).root,)
+        except PdkNotFound:
+            return ()
 
 
 @dataclass(frozen=True)

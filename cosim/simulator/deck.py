@@ -129,12 +129,13 @@ class Base(NamedTuple):
 
     def cards(self, netlist: str, seed: int | None) -> str:
         cards = [
-            self.options.cards(),
-            # Nothing is left for ngspice to draw; if it drew, it would go on where the deck before it stopped.
-            f".option seed={1 if seed is None else seed + 1}",
             # In this order: ngspice 39 hands a multiplier on to calls below the one that has it alone.
             netlist.strip("\n"),
             self.library.strip("\n"),
+            # Last: of an option that is given twice the later counts, and a row says what these are.
+            self.options.cards(),
+            # Nothing is left for ngspice to draw; if it drew, it would go on where the deck before it stopped.
+            f".option seed={1 if seed is None else seed + 1}",
             ".save " + " ".join(self.save),
             self.analysis.card(),
             ".end",

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from types import CodeType
 
+from cosim.simulator.commands import setting
 from cosim.simulator.expressions import NotEvaluable, compiled, parts
 from cosim.simulator.scopes import Draws, Scope
 from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, statements, words_and_values
@@ -25,9 +26,6 @@ from netlists.spice_text import DRAWING, Definition, Statement, assignments, def
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
 _PLAIN = frozenset("defghkst")
 _DEEPEST = 30
-# Model parameters whose change by command gives what loading them gives (tested). A length does not: what follows from it is
-# worked out when the card is read.
-_FOLLOWED = frozenset({"nfactor", "toxe", "voff", "vth0"})
 _PINS = {"b": 2, "c": 2, "d": 2, "e": 4, "g": 4, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
 _WITHOUT_MULTIPLIER = frozenset("bvehaknopstuwy")
 """Elements that ngspice does not hand the multiplier of the call around them."""
@@ -43,8 +41,6 @@ _NOT_TEMPERATURE = re.compile(r"\b[vi]\s*\(|\b(?:time|hertz)\b", re.IGNORECASE)
 _TO_EVALUATE = re.compile(r"[{}'\"]|^\.(?!option).*=\s*[a-z_(]", re.IGNORECASE)
 _DRAW = re.compile(rf"\b(?:{'|'.join(DRAWING)})\b", re.IGNORECASE)
 _COMMENT = re.compile(r"\s\$|//|\"")
-_COMMANDED = re.compile(r"[\w.:#]+")
-"""Names that may stand in a command."""
 
 
 @dataclass(frozen=True)
@@ -440,7 +436,7 @@ class _Flattener:
         value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, level.scope, key)
         if not (random or to_be_set):
             return [repr(value)]
-        slot = Slot(key, _command(name, parameter), value)
+        slot = Slot(key, setting(name, parameter), value)
         return [replace(slot, code=code, scope=level.scope) if random and not isinstance(code, float) else slot]
 
     def _expression_of_the_run(self, text: str, level: _Level, key: str) -> list[Piece]:
@@ -526,17 +522,6 @@ def _temperature(items: Iterable[Definition]) -> str | None:
     given = [words[1] for words in cards if words[0] == ".temp" and len(words) == 2]
     swept = any(words[0] == ".dc" and "temp" in words for words in cards)
     return given[-1] if given and not swept else None
-
-
-def _command(name: str, parameter: str) -> str | None:
-    """What sets a number on a loaded circuit, up to the number; None where ngspice would not follow it everywhere."""
-    if not _COMMANDED.fullmatch(name):
-        return None
-    if not parameter:
-        return f"alter {name} = "
-    if parameter in ("delvto", "mulu0"):
-        return f"alter @{name}[{parameter}] = "
-    return f"altermod {name} {parameter} = " if parameter in _FOLLOWED else None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cosim.simulator.netlist_cards import Card, cards_of
 from cosim.texts import text_of
+from netlists.names import unfit_name
 from netlists.spice_text import FILE_CALLS, arguments, assignments, library_section, spice_number
 
 # Fewest words of a card. No `a`: XSPICE code models start processes and read files.
@@ -162,6 +163,8 @@ def _check(card: Card) -> None:
     keyword = card.keyword
     if _FILE_ARGUMENT.search(card.text):
         raise card.refuse("a cell reads no files and runs no commands")
+    if (name := unfit_name(card.text)) is not None:
+        raise card.refuse(f"{name!r} is not a name; letters, digits and . _ : # / $ [ ] may stand in one; rename it")
     if keyword.startswith("."):
         if keyword not in _CARDS:
             raise card.refuse(f"{keyword} is not allowed in a cell; it may hold devices, {', '.join(_CARDS)}, .include and .lib")

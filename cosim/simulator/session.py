@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
 
+from cosim.simulator.commands import is_plain
 from cosim.simulator.completeness import check_complete
 from cosim.simulator.deck import (
     SETTINGS,
@@ -132,7 +133,7 @@ class NgspiceSession:
             if line.startswith("set "):
                 self._command(f"unset {line.split()[1].partition('=')[0]}")
         for line in lines:
-            self._command(line)
+            self._tell(line)
         self._hear()
         self._setup = lines
         self._variables = self._variables_now()
@@ -247,7 +248,7 @@ class NgspiceSession:
         return self._read(deck, title, start)
 
     def _read(self, deck: Deck, title: str, start: Start) -> Waveforms:
-        self._command("echo $curplottitle")
+        self._tell("echo $curplottitle")
         if [line.strip() for line in self._hear()] != [title]:
             raise SimulationError(Reason.STALE, "ngspice holds no result of this deck")
         plot = ffi.string(self._shared._ngspice_shared.ngSpice_CurPlot()).decode()
@@ -276,6 +277,13 @@ class NgspiceSession:
         return np.frombuffer(ffi.buffer(info.v_realdata, 8 * info.v_length), dtype=np.float64).copy()
 
     def _command(self, command: str) -> None:
+        """A command in which names of a deck may stand. Raises `SimulationError` for one that would be more than a command."""
+        if not is_plain(command):
+            raise SimulationError(Reason.LOAD, f"{command!r}: a name that cannot stand in a command of ngspice; rename it")
+        self._tell(command)
+
+    def _tell(self, command: str) -> None:
+        """A command of our own, or a process's."""
         with contextlib.suppress(NameError):
             self._shared.exec_command(command)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netlists.errors import LibraryError
 from netlists.spice_text import Statement, arguments, calls_file, library_section, statements
 
 
-def read_section(library: Path, section: str, root: Path | None = None) -> tuple[list[Statement], list[Path]]:
+def read_section(
+    library: Path, section: str, root: Path | None = None, within: Sequence[Path] = ()
+) -> tuple[list[Statement], list[Path]]:
     """The statements of one `.lib` section with every include in place, and the files they come from.
 
-    An included file that does not lie beside the one that names it is looked for in `root`. Raises `LibraryError` if a file
-    cannot be read or the section does not exist.
+    An included file that does not lie beside the one that names it is looked for in `root`. Where `within` is given, each must
+    lie below one of these folders. Raises `LibraryError` if a file cannot be read or the section does not exist.
     """
-    source = _Source(root)
+    source = _Source(root, [folder.resolve() for folder in within])
     try:
         return list(source.section(library, section)), sorted(source.read)
     except RecursionError:
@@ -25,8 +27,9 @@ def read_section(library: Path, section: str, root: Path | None = None) -> tuple
 class _Source:
     """The files of a library; each is read once, however many of its sections are taken in."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, within: Sequence[Path]) -> None:
         self.root = root
+        self.within = within
         self.read: dict[Path, list[Statement]] = {}
 
     def section(self, library: Path, section: str) -> Iterator[Statement]:
@@ -56,6 +59,11 @@ class _Source:
 
     def _statements(self, path: Path) -> list[Statement]:
         file = path.resolve()
+        if self.within and not any(file.is_relative_to(folder) for folder in self.within):
+            raise LibraryError(
+                f"{path}: lies neither below the folder of your model library nor below the installed process; copy it beside "
+                "the library"
+            )
         if file not in self.read:
             try:
                 self.read[file] = list(statements(path.read_text(encoding="utf-8", errors="replace").splitlines()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlists.errors import LibraryError, PdkNotFound
 from netlists.models.library import read_section
+from netlists.spice_text import Statement
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Pdk:
     `library` is its file, `root` the folder of the installation, `source` its name for provenance, such as "toy 1.2.0". Where the
     library is not the installation's own, `taken_in` are those of the installation's files that it takes in.
     `sections` are the sections by corner; without it each has the name of its corner. `drawn_sections` are those that draw a die,
-    where it is another. `heading` and `licence` stand at the head of what is taken out of it. `own`: a user named it.
+    where it is another. `heading` and `licence` stand at the head of what is taken out of it. `own`: a user named it, and then
+    its files lie below the folders `within`.
     """
 
     library: Path
@@ -63,6 +65,7 @@ class Pdk:
     licence: str = ""
     own: bool = False
     taken_in: tuple[Path, ...] = ()
+    within: tuple[Path, ...] = ()
 
     def section(self, corner: str, process: bool = False) -> str:
         """The section of a corner; with `process` that which draws its die. Raises `LibraryError` where there is none."""
@@ -79,11 +82,21 @@ class Pdk:
 
         Raises `LibraryError` where a library of the user cannot be read.
         """
-        return read_section(self.library, self.section(corner))[1] if self.own else [self.library, *self.taken_in]
+        return self.read(self.section(corner))[1] if self.own else [self.library, *self.taken_in]
+
+    def read(self, section: str) -> tuple[list[Statement], list[Path]]:
+        """The statements of a section, includes in place, and the files they come from. Raises `LibraryError`."""
+        return read_section(self.library, section, self.root, self.within)
 
 
-def own_pdk(library: Path, sections: Mapping[str, str], names: ModelNames) -> Pdk:
-    """The library that a user named, with its sections by corner. Raises `PdkNotFound` if it is not there."""
+def own_pdk(library: Path, sections: Mapping[str, str], names: ModelNames, installed: Sequence[Path] = ()) -> Pdk:
+    """The library that a user named, with its sections by corner; it may take in files of the folders `installed`.
+
+    Raises `PdkNotFound` if it is not there.
+    """
     if not library.is_file():
         raise PdkNotFound(f"process.library: {library} is not a file; give the path of a .lib file")
-    return Pdk(library, "own", library.name, library.parent, names, dict(sections), own=True)
+    # A library that lies within an installation of open_pdks takes in files of other folders there.
+    around = [above.parent for above in library.resolve().parents if above.name == "libs.tech"]
+    within = (library.parent, *around, *installed)
+    return Pdk(library, "own", library.name, library.parent, names, dict(sections), own=True, within=within)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from netlists.errors import GeometryError, LibraryError
 from netlists.models import cache
-from netlists.models.library import read_section
 from netlists.models.pdk import ModelNames, Pdk
 from netlists.models.uses import DeviceUse, device_uses
+from netlists.names import unfit_name
 from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, model_name, spice_number, without_spread
 
 __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
@@ -27,9 +27,10 @@ __all__ = ["DeviceUse", "PrunedLibrary", "device_uses", "prune"]
 _VERSION = 7  # of the pruner: part of the cache key, to be raised when the text it makes changes
 _RANDOM = frozenset(DRAWING)
 _BIN_LIMITS = ("wmin", "wmax", "lmin", "lmax")
-_LIBRARY_CARDS = frozenset(
-    {".param", ".model", ".subckt", ".ends", ".option", ".options", ".func", ".global", ".if", ".elseif", ".else", ".endif"}
-)
+_LIBRARY_CARDS = frozenset({".param", ".model", ".subckt", ".ends", ".func", ".if", ".elseif", ".else", ".endif"})
+_OPTIONS = frozenset({".option", ".options", ".opt"})
+_SIZES = frozenset({"scale", "parser"})
+"""Options that say what sizes are counted in, which is the library's to say."""
 _RUNS_OR_READS = re.compile(r"\bfile\s*=|`", re.IGNORECASE)
 
 
@@ -73,7 +74,7 @@ def _as_binned(use: DeviceUse, names: ModelNames) -> DeviceUse:
 
 
 def _pruned_text(pdk: Pdk, section: str, uses: Sequence[DeviceUse], switches: Mapping[str, bool]) -> tuple[str, list[Path]]:
-    source, files = read_section(pdk.library, section, pdk.root)
+    source, files = pdk.read(section)
     kept = _in_use(definitions(source), uses, pdk.names, every_draw=not switches[pdk.names.process])
     if pdk.own:
         _check_own(pdk, kept, any(switches.values()))
@@ -92,13 +93,29 @@ def _header(pdk: Pdk, section: str) -> str:
 
 
 def _check_own(pdk: Pdk, kept: Sequence[Definition], draws: bool) -> None:
-    """A library that a user names is code: it may hold models and options, and nothing that runs commands or reads files."""
-    for statement in (statement for item in kept for statement in item.statements):
-        keyword = statement.words[0]
-        if keyword[0] == "a" or (keyword[0] == "." and keyword not in _LIBRARY_CARDS) or _RUNS_OR_READS.search(statement.text):
-            raise LibraryError(f"{pdk.source}: {keyword} is not allowed in a model library: {statement.text[:60]!r}")
+    """A library that a user names is code: it holds models, and says nothing of the circuit around them, nor how it is solved."""
+    for item in kept:
+        for statement in item.statements:
+            if why := _objection(statement, item):
+                raise LibraryError(f"{pdk.source}: {why}: {statement.text[:60]!r}")
     if draws and not any(item.names & _RANDOM for item in kept):
         raise LibraryError(f"{pdk.source}: a seed changes nothing: the devices in use draw no random number; run without seeds")
+
+
+def _objection(statement: Statement, item: Definition) -> str:
+    """Why a statement is not allowed in a model library of a user; empty where it is."""
+    keyword = statement.words[0]
+    if keyword in _OPTIONS and not item.is_subcircuit:
+        names = [word.partition("=")[0] for word in re.sub(r"\s*=\s*", "=", statement.text.lower()).split()[1:]]
+        others = [name for name in names if name not in _SIZES]
+        return f"option {others[0]} is not a model library's to set; how decks are solved is said in [accuracy]" if others else ""
+    if keyword[0] == "a" or (keyword[0] == "." and keyword not in _LIBRARY_CARDS) or _RUNS_OR_READS.search(statement.text):
+        return f"{keyword} is not allowed in a model library"
+    if keyword[0] != "." and not item.is_subcircuit:
+        return f"{keyword} stands outside any sub-circuit; a model library holds no circuit"
+    if (name := unfit_name(statement.text)) is not None:
+        return f"{name!r} is not a name; letters, digits and . _ : # / $ [ ] may stand in one"
+    return ""
 
 
 def _undrawn(item: Definition) -> Definition:

@@ -21,12 +21,12 @@ def test_text_is_complete_and_in_order() -> None:
     deck = dataclasses.replace(DECK, analysis=Transient(1e-6, 1e-9, 2e-9, use_initial_conditions=True), seed=7)
     assert deck.text().splitlines() == [
         "title",
-        ".options reltol=3e-06 abstol=1e-15 vntol=1e-08 chgtol=1e-18 gmin=1e-12 method=trap",
-        ".temp 27.0",
-        ".option seed=8",
         "v1 a 0 1",
         "r1 a 0 1k",
         "* models",
+        ".options reltol=3e-06 abstol=1e-15 vntol=1e-08 chgtol=1e-18 gmin=1e-12 method=trap",
+        ".temp 27.0",
+        ".option seed=8",
         ".save v(a)",
         ".tran 1e-09 1e-06 0.0 2e-09 uic",
         ".end",
