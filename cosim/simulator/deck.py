@@ -208,12 +208,17 @@ class Deck:
     def text(self) -> str:
         """The complete stand-alone deck. Run it with `ngspice -b -r out.raw DECK` beside the .spiceinit of `spiceinit(setup)`.
 
-        One that draws random numbers comes with them in place, flat.
+        One that draws random numbers comes with them in place, flat; without them where its seed makes an expression of them
+        that has no value.
         """
-        return f"{self.title}\n{self.whole_cards()}"
+        try:
+            cards = self.whole_cards()
+        except NotEvaluable:
+            cards = self.cards()
+        return f"{self.title}\n{cards}"
 
     def whole_cards(self) -> str:
-        """All lines but the title, with the random numbers in place."""
+        """All lines but the title, with the random numbers in place. Raises `NotEvaluable` for a seed whose numbers give none."""
         flat = flat_deck(self.base) if self.seed is not None else None
         if not (flat and flat.draws_numbers):
             return self.cards()

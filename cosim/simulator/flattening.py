@@ -26,6 +26,8 @@ from netlists.spice_text import DRAWING, Definition, Statement, assignments, def
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
 _PLAIN = frozenset("defghkst")
 _DEEPEST = 30
+_MOST_CALLS = 200_000
+"""More calls of sub-circuits than this are left to ngspice, in a process that may be ended."""
 _PINS = {"b": 2, "c": 2, "d": 2, "e": 4, "g": 4, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
 _WITHOUT_MULTIPLIER = frozenset("bvehaknopstuwy")
 """Elements that ngspice does not hand the multiplier of the call around them."""
@@ -208,7 +210,7 @@ class _Flattener:
         self.scopes = [self.top]
         self.subcircuits: dict[str, Subcircuit] = {}
         self.models: dict[str, str] = {}
-        self.parameters = 0
+        self.parameters = self.calls = 0
         self.drawn: set[str] = set()
         """Parameters of the top level that draw."""
         self.pieces: list[Piece] = []
@@ -299,6 +301,9 @@ class _Flattener:
             raise NotEvaluable(f"unknown sub-circuit {words[-1]}")
         if level.path.count(".") > _DEEPEST:
             raise NotEvaluable(f"{words[-1]} calls itself")
+        self.calls += 1
+        if self.calls > _MOST_CALLS:
+            raise NotEvaluable(f"more than {_MOST_CALLS} calls of sub-circuits")
         if len(body.pins) != len(words) - 2:
             raise NotEvaluable(f"wrong number of nodes: {card.text}")
         path = f"{level.path}{words[0].lower()}."

@@ -34,6 +34,7 @@ from cosim.simulator.deck import (
 )
 from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
 from cosim.simulator.errors import Reason, SimulationError
+from cosim.simulator.expressions import NotEvaluable
 from cosim.simulator.flattening import FlatDeck
 from cosim.simulator.waveforms import FloatArray, Waveforms
 
@@ -120,9 +121,10 @@ class NgspiceSession:
             if flat is None:
                 return self._run_plain(deck)
             return self._run_flat(deck, flat)
-        except SimulationError as error:
+        except (SimulationError, NotEvaluable) as error:
             self._clear()
-            raise SimulationError(error.reason, f"{deck.title}: {error}", deck.text(), "\n".join(self._log)) from None
+            reason, why = (error.reason, "") if isinstance(error, SimulationError) else (Reason.DRAWS, f"seed {deck.seed}: ")
+            raise SimulationError(reason, f"{deck.title}: {why}{error}", deck.text(), "\n".join(self._log)) from None
 
     def _set_up(self, lines: tuple[str, ...]) -> None:
         """Tell ngspice the settings of a deck; those of the deck before no longer hold. What `osdi` loaded stays loaded."""
