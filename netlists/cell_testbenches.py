@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from netlists.crossbar import Cells, Sources, attach_biases, attach_supplies, neuron_nodes
-from netlists.multipliers import written_out
 from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, in_parallel, netlist_text, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, digital_line
 from netlists.synapse import SynapseNodes, SynapseSetting
-from netlists.testbenches import attach_off
 
 MEMBRANE_SOURCE = "i(vmembrane)"
 SUPPLY_SOURCE = "i(vsupply)"
@@ -43,7 +41,7 @@ def held_neuron(cells: Cells, membrane: Sequence[tuple[float, float]] | None, le
         circuit.V(f"{name}_bar", f"neuron_{name}_bar", 0, 0.0 if high else cells.supply_v)
     circuit.V("membrane", "membrane", 0, cells.neuron.rest_v if membrane is None else pwl(membrane))
     _idle_synapses(circuit, cells, synapses)
-    return written_out(netlist_text(circuit))
+    return netlist_text(circuit)
 
 
 def followed_device(cells: Cells, device: str) -> str:
@@ -85,7 +83,7 @@ def resting_neuron(cells: Cells, window: PhaseWindow, stop_s: float, synapses: i
     _neuron(circuit, cells)
     control_lines(circuit, "neuron", cells.supply_v, window, cells.timing, stop_s)
     _idle_synapses(circuit, cells, synapses)
-    return written_out(netlist_text(circuit))
+    return netlist_text(circuit)
 
 
 def _neuron(circuit: Circuit, cells: Cells) -> None:
@@ -99,4 +97,4 @@ def _idle_synapses(circuit: Circuit, cells: Cells, count: int) -> None:
     nodes = SynapseNodes("membrane", "0", "supply", "supply")
     for name, units in (("synapse", 1), ("others", count - 1)):
         if 0 < units <= count:
-            in_parallel(circuit, units, partial(attach_off, circuit, cells, name, nodes))
+            in_parallel(circuit, units, partial(cells.synapse.attach, circuit, name, nodes, None))

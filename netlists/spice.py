@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from netlists.multipliers import written_out
 
 if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit, SubCircuit
@@ -21,6 +23,8 @@ __all__ = [
     "pwl",
     "shared_level",
 ]
+
+T = TypeVar("T")
 
 
 def new_circuit(title: str) -> Circuit:
@@ -51,46 +55,17 @@ def shared_level(circuit: Circuit, node: str, volts: float) -> list[str]:
     return [f"V{node}"]
 
 
-def in_parallel(circuit: Circuit, count: int, attach: Callable[[str], object]) -> None:
-    """What `attach` adds to a circuit under names that end as it is told, `count` times in parallel.
+def in_parallel(circuit: Circuit, count: int, attach: Callable[[], T]) -> T:
+    """What `attach` adds to a circuit, `count` times in parallel: its calls of sub-circuits become so many units.
 
-    Devices that see the same voltages are one device of so many units, exactly, unless mismatch tells them apart. Each device
-    says it itself: ngspice hands the multiplier of a call on to some calls inside, and not to others. What is not a sub-circuit
-    of devices alone (text of a user, cells in cells) is there `count` times.
+    Devices that see the same voltages are the same device of so many units, exactly, unless mismatch tells them apart.
     """
     before = set(circuit.element_names)
-    attach("")
-    calls = [circuit[name] for name in circuit.element_names if name not in before and name.startswith("X")]
-    cells = {cell.name: cell for cell in circuit.subcircuits}
-    if all(_is_of_devices(circuit, cells, call.subcircuit_name) for call in calls):
-        for call in calls if count > 1 else ():
-            _make_units(circuit, cells, call, count)
-    else:
-        for k in range(1, count):
-            attach(f"_{k}")
-
-
-def _is_of_devices(circuit: Circuit, cells: Mapping[str, SubCircuit], called: str) -> bool:
-    """Whether what is called is a device of the process, or a sub-circuit of such alone."""
-    if called not in cells:
-        return not circuit.raw_spice
-    elements = cells[called].elements
-    return all(element.name.startswith("X") and element.subcircuit_name not in cells for element in elements)
-
-
-def _make_units(circuit: Circuit, cells: Mapping[str, SubCircuit], call: Any, count: int) -> None:
-    """Have a call stand for so many: of the device itself, or of every device of the sub-circuit, of which a copy is defined."""
-    called = call.subcircuit_name
-    if called not in cells:
-        call.parameters["m"] = count
-        return
-    call.subcircuit_name = f"{called}_of_{count}"
-    if call.subcircuit_name not in {known.name for known in circuit.subcircuits}:
-        units = new_subcircuit(call.subcircuit_name, *cells[called].external_nodes)
-        for device in cells[called].elements:
-            many = {**device.parameters, "m": count * int(device.parameters.get("m", 1))}
-            units.X(device.name[1:], device.subcircuit_name, *(pin.node.name for pin in device.pins), **many)
-        circuit.subcircuit(units)
+    result = attach()
+    for name in circuit.element_names:
+        if count > 1 and name not in before and name.startswith("X"):
+            circuit[name].parameters["m"] = count
+    return result
 
 
 def pwl(points: Sequence[tuple[float, float]]) -> str:
@@ -99,5 +74,5 @@ def pwl(points: Sequence[tuple[float, float]]) -> str:
 
 
 def netlist_text(circuit: Circuit) -> str:
-    """The cards of a circuit without its title line."""
-    return "\n".join(line for line in str(circuit).splitlines() if not line.startswith(".title")) + "\n"
+    """The cards of a circuit without its title line; what stands for several in parallel says so device by device."""
+    return written_out("\n".join(line for line in str(circuit).splitlines() if not line.startswith(".title")) + "\n")

@@ -101,10 +101,10 @@ def column(
 def _idle(circuit: Circuit, cells: Cells, count: int, sources: Sources) -> None:
     """So many synapses of the column that are off, each behind an input of its own that stays low."""
 
-    def one(ending: str) -> None:
-        line = attach_input(circuit, cells, f"input_idle{ending}", [], sources)
+    def one() -> None:
+        line = attach_input(circuit, cells, "input_idle", [], sources)
         nodes = SynapseNodes(f"{COLUMN}_membrane_0", line.true, line.bar, "supply")
-        cells.synapse.attach(circuit, f"{COLUMN}_synapse_idle{ending}", nodes, None)
+        cells.synapse.attach(circuit, f"{COLUMN}_synapse_idle", nodes, None)
 
     if count:
         in_parallel(circuit, count, one)
@@ -114,9 +114,4 @@ def _load(circuit: Circuit, cells: Cells, name: str, line: SpikeLine, count: int
     """Synapses on a line whose membranes are at the rest level."""
     nodes, units = SynapseNodes("rest", line.true, line.bar, "supply"), max(count, 1) if merged else 1
     for k in range(count // units):
-        in_parallel(circuit, units, partial(attach_off, circuit, cells, f"{name}_load_{k}", nodes))
-
-
-def attach_off(circuit: Circuit, cells: Cells, name: str, nodes: SynapseNodes, ending: str) -> None:
-    """A synapse that is off."""
-    cells.synapse.attach(circuit, f"{name}{ending}", nodes, None)
+        in_parallel(circuit, units, partial(cells.synapse.attach, circuit, f"{name}_load_{k}", nodes, None))
