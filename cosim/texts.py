@@ -6,6 +6,7 @@ import codecs
 from pathlib import Path
 
 from cosim.errors import InputError
+from training.files import MOST_TEXT_BYTES, read_bounded
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -15,7 +16,7 @@ def text_of(path: Path) -> str:
 
     Raises `OSError` where it cannot be read, `InputError` where it is no text.
     """
-    content = path.read_bytes()
+    content = read_bounded(path, MOST_TEXT_BYTES)
     if content.startswith(_UTF_16):
         text = content.decode("utf-16", errors="replace")
     else:

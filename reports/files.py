@@ -28,7 +28,7 @@ def settings(path: Path) -> dict[str, Any]:
     """The content of a TOML file. Raises `ReportError` for one that cannot be read."""
     try:
         return tomllib.loads(text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ReportError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -44,7 +44,7 @@ def json_of(path: Path) -> Any:
     """The content of a JSON file. Raises `ReportError` for one that cannot be read."""
     try:
         return json.loads(text(path))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ReportError(f"{path}: not valid JSON: {error}") from error
 
 

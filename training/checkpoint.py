@@ -63,8 +63,16 @@ class Checkpoint:
         """After an epoch: write the state, where it is time to."""
         done, now = len(learner.history), time.monotonic()
         if done % self.every == 0 or done == learner.recipe.epochs or now - self._written > LONGEST_LOSS_S:
-            write_tensors(self.path, learner.state(), self._metadata)
+            self._write(learner)
             self._written = now
+
+    def _write(self, learner: Learner) -> None:
+        try:
+            write_tensors(self.path, learner.state(), self._metadata)
+        except OSError as error:
+            raise NetworkFileError(
+                f"{self.path}: cannot be written: {error.strerror}; the checkpoint before it is kept: make room and start again"
+            ) from error
 
 
 def fingerprint(learner: Learner) -> str:

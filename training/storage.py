@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from training.errors import TrainingError
-from training.files import write_whole
+from training.files import check_readable, read_bounded, read_json, why, write_whole
 from training.network import RCSpikeNetwork
 
 FORMAT_VERSION = 1
@@ -33,10 +33,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file. Raises `NetworkFileError`."""
     try:
+        check_readable(path)
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise NetworkFileError(f"{path}: cannot be read as safetensors: {error}") from error
+        raise NetworkFileError(f"{path}: cannot be read as safetensors: {why(error)}") from error
 
 
 def save_networks(path: Path, networks: Mapping[str, RCSpikeNetwork], metadata: Mapping[str, Any]) -> None:
@@ -61,10 +62,10 @@ def load_description(path: Path) -> dict[str, Any]:
     """The JSON beside the weights at `path`. Raises `NetworkFileError` where it is missing, newer, or of other weights."""
     file = path.with_suffix(".json")
     try:
-        description: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        description: dict[str, Any] = read_json(file)
+        digest = hashlib.sha256(read_bounded(path)).hexdigest()
     except (OSError, ValueError) as error:
-        raise NetworkFileError(f"{file}: cannot be read: {error}; run the training again") from error
+        raise NetworkFileError(f"{file}: cannot be read: {why(error)}; run the training again") from error
     version = description.get("format_version") if isinstance(description, dict) else None
     if not isinstance(version, int):
         raise NetworkFileError(f"{file}: format_version: missing; this is not a network description")

@@ -174,12 +174,19 @@ def product(
     ]
 
 
+MOST_DIES, LARGEST_SEED = 10_000_000, 2**62
+_SEED_DIGITS = 19
+
+
 def seeds(asked: str | int) -> Sequence[int]:
     """`200` is 0 to 199; `100:200` from 100 to 199; `7` alone is written `7:8`; empty is none. Raises `InputError`."""
     match = re.fullmatch(r"\s*(?:(\d+)\s*:)?\s*(\d+)?\s*", str(asked))
     if match is None:
         raise InputError(f"seeds: {asked!r} is neither a number of dies nor FIRST:END, such as 0:200")
-    first, end = int(match[1] or 0), int(match[2] or 0)
+    digits = max(len(match[1] or ""), len(match[2] or ""))
+    first, end = (int(match[1] or 0), int(match[2] or 0)) if digits <= _SEED_DIGITS else (0, LARGEST_SEED + 1)
+    if end > LARGEST_SEED or end - first > MOST_DIES:
+        raise InputError(f"seeds: {str(asked)[:40]!r}: must be at most {MOST_DIES} dies, with seeds below {LARGEST_SEED}")
     if match[1] and end <= first:
         raise InputError(f"seeds: {asked!r} is empty; the end is not included: 0:200 is 0 to 199")
     return range(first, end)

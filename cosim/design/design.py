@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from netlists.synapse import synapse_cell
 from netlists.synapse.from_netlist import NetlistSection
 from netlists.timing import Timing
 from training.errors import what_is_wrong
+from training.files import read_toml
 
 MOST_STEPS = 20_000
 """Of one phase: a network of two layers then takes hours a sample."""
@@ -107,12 +107,12 @@ def load_design(path: Path | str) -> Design:
     """Read a design file. Raises `InputError` with one line: file, field, what is wrong."""
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; give the path of a design, e.g. designs/iris_5_5_5.toml"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     try:
         return _with_files(Design.model_validate(data), path.parent)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Iterator, Sequence
 
-from cosim.errors import InputError
+from cosim.errors import CosimError, InputError
 from cosim.pipeline.closure import ROOMS
 from netlists.errors import NetlistError
 from reports.errors import ReportError
 from training.errors import TrainingError
 
+
+class MachineError(CosimError):
+    """The machine could not go on: a full disk, a quota, a device that fails."""
+
+    exit_code = 3
+
+
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+_NO_PATH = ("Symlink loop", "embedded null byte")
+"""What `Path.resolve` says of a path, otherwise than by an OSError."""
 _USER_ERRORS = (NetlistError, TrainingError, ReportError)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "markupsafe": "jinja2"}
 """Who brings a package that is imported by another name than it is installed by."""
@@ -65,7 +76,13 @@ def one_line_errors() -> Iterator[None]:
         raise InputError(str(error)) from error
     except _USER_ERRORS as error:
         raise InputError(str(error)) from error
-    except OSError as error:
-        if error.filename is None:
+    except (RuntimeError, ValueError) as error:
+        if not str(error).startswith(_NO_PATH):
             raise
-        raise InputError(f"{error.filename}: {error.strerror}") from error
+        raise InputError(f"{error}: a path that names no file") from error
+    except OSError as error:
+        if error.filename is not None:
+            raise InputError(f"{error.filename}: {error.strerror}") from error
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        raise MachineError(f"{error.strerror}; what was written before is kept: run the same command again then") from error

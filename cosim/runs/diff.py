@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
+from training.files import read_json
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,15 @@ def _limits(run: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = _parse(path)
+    content = _parse(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no named values; run the command that made it again")
     return content
 
 
 def _parse(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; give a run directory, e.g. runs/iris_5_5_5") from error
     except ValueError as error:

@@ -6,16 +6,16 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
-import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from cosim.errors import InputError
+from cosim.errors import CosimError, InputError
 from cosim.locks import is_without_locks
 from cosim.runs.tables import checked
-from training.files import whole_file, write_whole
+from training.files import check_readable, read_bounded, read_json, read_toml, whole_file, why, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,28 +27,66 @@ LAYOUT = 2
 """Version of what a run directory holds, in its provenance.json. 2 numbers the layers, which 1 called hidden and output."""
 
 
+RUN = "run"
+"""What a folder is of unless something else is said; a word in its lock file, before the name of the design."""
+
+
+class DirectoryLostError(CosimError):
+    """A folder that was removed, renamed or replaced while cosim wrote into it."""
+
+    exit_code = 3
+
+
 class RunDirectory:
     """The folder of one run. Paths given to its methods are relative to it, with `/` between the parts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: os.stat_result | None = None
+        """The lock file of a folder that is open."""
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
     @contextlib.contextmanager
-    def open(self, design_name: str, say: Callable[[str], None] = lambda line: None) -> Iterator[RunDirectory]:
-        """Create and lock it; `say` hears where it cannot be locked.
+    def open(
+        self, design_name: str, say: Callable[[str], None] = lambda line: None, kind: str = RUN, known: Collection[str] = ()
+    ) -> Iterator[RunDirectory]:
+        """Create and lock it; `say` hears where it cannot be locked. A folder is of one `kind` of result of one design; one that
+        holds nothing but the files that are `known` may be taken for it.
 
-        Raises `InputError`: not writable, in use, not the run directory of this design, or that of another cosim.
+        Raises `InputError`: not writable, in use, not a folder of this kind or this design, or that of another cosim; and
+        `DirectoryLostError` where it is not there any more at the end.
         """
-        self._check_owner(design_name)
-        with self._locked(say):
-            for leftover in self.path.rglob("*.partial"):
-                leftover.unlink(missing_ok=True)
-            yield self
+        self._check_owner(kind, design_name, known)
+        with self._locked(say) as lock:
+            if not os.fstat(lock.fileno()).st_size:
+                lock.write(f"{kind} {design_name}\n")
+                lock.flush()
+            self._lock = os.fstat(lock.fileno())
+            try:
+                for leftover in self.path.rglob("*.partial"):
+                    leftover.unlink(missing_ok=True)
+                yield self
+                self._check_there()
+            finally:
+                self._lock = None
 
-    def _check_owner(self, design_name: str) -> None:
+    def _check_there(self) -> None:
+        """Raises `DirectoryLostError` where this folder is not the one that was opened."""
+        if self._lock is None:
+            return
+        try:
+            there = (self / LOCK).stat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (self._lock.st_dev, self._lock.st_ino):
+            raise DirectoryLostError(
+                f"{self.path}: was removed or replaced while cosim was at work in it; what was written there is lost: run "
+                "the same command again"
+            )
+
+    def _check_owner(self, kind: str, design_name: str, known: Collection[str]) -> None:
         """Results of an earlier stage replace those of later ones here, so never touch a folder that is something else."""
         try:
             names = {entry.name for entry in self.path.iterdir()}
@@ -58,24 +96,25 @@ class RunDirectory:
             raise InputError(
                 f"{self.path}: cannot be used as run directory: {error.strerror}; choose another with --out"
             ) from error
-        if names - {LOCK} and LOCK not in names and PROVENANCE not in names:
+        if names - {LOCK, *known} and LOCK not in names and PROVENANCE not in names:
             raise InputError(f"{self.path}: not empty and not a run directory; choose another with --out")
-        if DESIGN in names:
-            owner = self._read_owner()
-            if owner != design_name:
-                raise InputError(
-                    f"{self.path}: holds a run of the design {owner!r}, not {design_name!r}; choose another with --out"
-                )
+        found, owner = self._read_owner(names) or (kind, design_name)
+        if (found, owner) != (kind, design_name):
+            wanted = repr(design_name) if found == kind else f"a {kind}"
+            raise InputError(f"{self.path}: holds a {found} of the design {owner!r}, not {wanted}; choose another with --out")
         self.check_layout()
 
-    def _read_owner(self) -> str:
-        """The name of the design that the directory is of."""
+    def _read_owner(self, names: Collection[str]) -> tuple[str, str] | None:
+        """What the folder is of, and of which design; None where nothing says so."""
         try:
-            return str(tomllib.loads((self / DESIGN).read_text(encoding="utf-8")).get("name"))
+            if DESIGN in names:
+                return RUN, str(read_toml(self / DESIGN).get("name"))
+            kind, _, design_name = (read_bounded(self / LOCK, 4096).decode() if LOCK in names else "").strip().partition(" ")
+            return (kind, design_name) if kind else None
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{self / DESIGN}: cannot be read: {error}; choose another folder with --out, or delete this file, which cosim "
-                "makes anew"
+                f"{self / DESIGN}: cannot be read: {why(error)}; choose another folder with --out, or delete this file, which "
+                "cosim makes anew"
             ) from error
 
     def check_layout(self) -> None:
@@ -90,29 +129,32 @@ class RunDirectory:
             )
 
     @contextlib.contextmanager
-    def _locked(self, say: Callable[[str], None]) -> Iterator[None]:
+    def _locked(self, say: Callable[[str], None]) -> Iterator[IO[str]]:
         with self._lock_file() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if is_without_locks(error):
                     say(f"{self.path}: this file system has no locks; let one cosim at a time use it")
-                    yield
+                    yield file
                     return
                 raise InputError(
                     f"{self.path}: another cosim is at work in this run directory; wait for it, or use --out"
                 ) from error
-            yield
+            yield file
 
     def _lock_file(self) -> IO[str]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if (self / LOCK).exists():
+                check_readable(self / LOCK)
             return (self / LOCK).open("a")
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written: {error.strerror}; choose another folder with --out") from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all. Raises `InputError` where that is impossible."""
+        self._check_there()
         path = self / name
         try:
             write_whole(path, content)
@@ -133,6 +175,7 @@ class RunDirectory:
         """
         import pyarrow.parquet
 
+        self._check_there()
         title, writer, path = name.removesuffix(".parquet"), None, self / name
         try:
             with whole_file(path) as partial, contextlib.ExitStack() as opened:
@@ -148,19 +191,21 @@ class RunDirectory:
     def read_json(self, name: str) -> dict[str, Any]:
         """The content of a JSON file; empty where there is none. Raises `InputError` for one that is damaged."""
         try:
-            content = json.loads((self / name).read_text(encoding="utf-8"))
+            content = read_json(self / name)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise InputError(f"{self / name}: cannot be read: {error}; delete it, and cosim makes it anew") from error
+            raise InputError(f"{self / name}: cannot be read: {why(error)}; delete it, and cosim makes it anew") from error
         if not isinstance(content, dict):
             raise InputError(f"{self / name}: holds no named values; delete it, and cosim makes it anew")
         return content
 
     def remove(self, names: Iterable[str]) -> None:
-        """Delete files and folders; what is not there is left so."""
+        """Delete files and folders; what is not there is left so. Raises `InputError` for a link in the place of a folder."""
         for name in names:
             path = self / name
+            if path.is_symlink() and path.is_dir():
+                raise InputError(f"{path}: is a link to a folder, in which nothing is deleted; put the folder in its place")
             if path.is_dir():
                 shutil.rmtree(path)
             else:

@@ -85,7 +85,8 @@ def run_fit(measured: Sequence[Path], design_file: Path, hardware: Path | None, 
     fit = fit_silicon(measured, design, base)
     if not fit.measured:
         return FitResult(fit, ())
-    return FitResult(fit, _written(fit, RunDirectory(out or run / "silicon")))
+    with RunDirectory(out or run / "silicon").open(design.name, kind="fit", known=(HARDWARE, PARAMETERS)) as folder:
+        return FitResult(fit, _written(fit, folder))
 
 
 def _written(fit: SiliconFit, folder: RunDirectory) -> tuple[Path, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import tomllib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from cosim.fits.waveform_fit import SynapseUnderTest
 from cosim.silicon.times import even_times
 from cosim.texts import text_of
 from netlists.section import Section
+from training.files import read_toml
 
 IV_COLUMNS = ("sign", "bias_v", "membrane_v", "current_a")
 WAVEFORM_COLUMNS = ("time_s", "membrane_v")
@@ -249,15 +249,15 @@ def _check_time(path: Path, time: Column, phase_s: float) -> None:
 
 def _stimulus(path: Path) -> Stimulus:
     try:
-        return Stimulus.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Stimulus.model_validate(read_toml(path))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; it says which synapse fires when (docs/silicon.md)"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
     except ValidationError as error:
         raise InputError(f"{path}: {explain(error)}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
 
 
 def _spike(path: Path, entry: SpikeEntry, synapses: Sequence[SynapseUnderTest], times: FloatArray) -> Spike:

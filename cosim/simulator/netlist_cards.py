@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from cosim.errors import InputError
 
+_LONGEST = 50_000
+"""Characters of a card, continuations included."""
 _BLANKS = str.maketrans(dict.fromkeys("\t\f\v\xa0", " "))
 _COMMENT = ("*", "$", "//", "#")
 _END_OF_LINE_COMMENT = re.compile(r";.*|\s(?:\$|//)(?:\s.*)?$|\s\*\*FLOATING.*$")
@@ -45,6 +47,8 @@ def cards_of(text: str, source: str) -> list[Card]:
     for number, line in _with_headers(text):
         if not line:
             continue
+        if len(line) > _LONGEST:
+            raise InputError(f"{source}:{number}: has {len(line)} characters; no card has more than {_LONGEST}")
         if not line.isprintable():
             raise InputError(f"{source}:{number}: holds a control character")
         if not line.isascii():
@@ -54,6 +58,8 @@ def cards_of(text: str, source: str) -> list[Card]:
             if not cards:
                 raise InputError(f"{source}:{number}: continues a line, but there is none before it")
             cards[-1] = Card(source, cards[-1].line, f"{cards[-1].text} {line[1:].strip()}".rstrip())
+            if len(cards[-1].text) > _LONGEST:
+                raise cards[-1].refuse(f"goes on for more than {_LONGEST} characters, more than any card")
         else:
             cards.append(Card(source, number, line))
     return cards

@@ -72,6 +72,12 @@ class StoreFullError(CosimError):
     exit_code = 3
 
 
+class StoreLostError(CosimError):
+    """The file was removed or replaced while it was open."""
+
+    exit_code = 3
+
+
 class Store:
     """Rows of simulated points in one file; a context manager.
 
@@ -85,6 +91,7 @@ class Store:
         self.path = Path(path)
         self._say = say
         self._database: Any = None
+        self._identity: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._uncommitted_since: float | None = None
         self._uncommitted: list[tuple[Any, ...]] = []
@@ -100,11 +107,13 @@ class Store:
         self.close()
 
     def close(self) -> None:
+        """Write what was put. Raises `StoreLostError` where the file is not there any more."""
         self._closing.set()
         if self._committer:
             self._committer.join()
         try:
             self.flush()
+            self._check_there()
         finally:
             self._database.close()
 
@@ -112,8 +121,14 @@ class Store:
         """Commit what was put."""
         self._repaired(self._commit)
 
+    def _check_there(self) -> None:
+        """SQLite goes on writing to a file that was removed, and says nothing."""
+        if self._identity is not None and self._identity != _identity(self.path):
+            raise StoreLostError(f"{self.path}: was removed or replaced while cosim used it; run the same command again")
+
     def _commit(self) -> None:
         if self._uncommitted_since is not None:
+            self._check_there()
             self._database.execute("COMMIT")
             self._uncommitted_since = None
             self._uncommitted.clear()
@@ -127,6 +142,7 @@ class Store:
     def _open(self) -> None:
         self._database = connect(self.path, self._say)
         self._prepare()
+        self._identity = _identity(self.path)
 
     def _prepare(self) -> None:
         version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
@@ -257,6 +273,15 @@ class Store:
     def _unusable(self, error: Exception) -> InputError:
         remedy = "see to its folder, its rights and its locks" if is_ours(self.path) else "name another file"
         return InputError(f"{self.path}: cannot be used as a result store: {error}; {remedy}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is on the disk; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _seal(key: str, row: str) -> str:

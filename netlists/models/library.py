@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netlists.errors import LibraryError
 from netlists.spice_text import Statement, arguments, calls_file, library_section, statements
+
+_MOST_BYTES = 1 << 30
 
 
 def read_section(
@@ -66,7 +69,16 @@ class _Source:
             )
         if file not in self.read:
             try:
-                self.read[file] = list(statements(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+                self.read[file] = list(statements(_text(path).splitlines()))
             except OSError as error:
                 raise LibraryError(f"{path}: cannot be read: {error.strerror}") from error
         return self.read[file]
+
+
+def _text(path: Path) -> str:
+    """Raises `OSError`, also for a device, which never ends, and for a file that is larger than any library."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is not a file")
+    if path.stat().st_size > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"has more than the {_MOST_BYTES >> 20} MB of any model library")
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import TrainingError
+from training.files import read_bounded, why
 
 Pixels = NDArray[np.uint8]
 
@@ -113,10 +114,10 @@ def _present(folder: Path, name: str) -> Path:
 def _content(path: Path) -> bytes:
     """What a file holds; packed is what begins as such, whatever its name."""
     try:
-        content = path.read_bytes()
+        content = read_bounded(path)
         return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
     except (OSError, EOFError, zlib.error) as error:
-        raise DataFileError(f"{path}: cannot be read: {error}; fetch the file again") from error
+        raise DataFileError(f"{path}: cannot be read: {why(error)}; fetch the file again") from error
 
 
 def _check_set(path: Path, content: bytes, name: str) -> None:

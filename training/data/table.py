@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.data.files import DataFileError
+from training.files import check_readable, why
 from training.hardware import FloatArray
 
 FORMATS = (".csv", ".parquet")
@@ -69,11 +70,12 @@ def _read(file: Path) -> pd.DataFrame:
     if file.suffix.lower() not in FORMATS:
         raise DataFileError(f"{file}: is neither {' nor '.join(FORMATS)}; write the table as one of these")
     try:
+        check_readable(file)
         frame = pd.read_parquet(file) if file.suffix.lower() == ".parquet" else pd.read_csv(file, skipinitialspace=True)
     except FileNotFoundError:
         raise DataFileError(f"{file}: is not there; give the table of the samples, relative to the design file") from None
     except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        reason = str(error).strip().partition("\n")[0]
+        reason = why(error).strip().partition("\n")[0]
         raise DataFileError(f"{file}: cannot be read as a table: {reason}") from error
     if not len(frame):
         raise DataFileError(f"{file}: holds no sample below its header")

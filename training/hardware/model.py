@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from training.errors import first_problem
-from training.files import write_whole
+from training.files import read_json, why, write_whole
 from training.hardware.columns import column_of
 from training.hardware.consistency import NO_CAPACITANCE_F, first_contradiction
 from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
@@ -250,9 +250,9 @@ class HardwareModel(Record):
         numbers that cannot be of one circuit, and a content that is not what `save` wrote.
         """
         try:
-            data: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+            data: Any = read_json(Path(path))
         except (OSError, ValueError) as error:
-            raise HardwareModelError(f"{path}: cannot be read as JSON: {error}") from error
+            raise HardwareModelError(f"{path}: cannot be read as JSON: {why(error)}") from error
         version = data.get("schema_version") if isinstance(data, dict) else None
         if not isinstance(version, int):
             raise HardwareModelError(f"{path}: schema_version: missing; this is not a hardware model")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from training.data.names import SetName
 from training.errors import TrainingError, first_problem
+from training.files import read_toml
 from training.hardware_aware.methods import Method
 from training.hardware_aware.variation import Mismatch
 from training.recipe import Recipe
@@ -82,10 +82,10 @@ class Study(_Section):
 def load_study(path: Path) -> Study:
     """Read a study file. Raises `StudyError` with one line: file, field, what is wrong."""
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_toml(path)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror}; give the path of a study (TOML)") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise StudyError(f"{path}: not valid TOML: {error}") from error
     try:
         study = Study.model_validate(content)

@@ -1,0 +1,116 @@
+"""Files that a user, a crash or an attacker may leave in the place of those that cosim reads, and the commands that read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.hardware.model import REFERENCE_FILE
+
+ROOT = Path(__file__).parents[2]
+DESIGNS, CASES = ROOT / "designs", ROOT / "tests/data/cases"
+REFERENCE = DESIGNS / "iris_5_5_5.toml"
+TABLE_DESIGN = """name = "own_table"
+[network]
+layers = [2, 3]
+[network.table]
+file = "table.csv"
+label = "kind"
+"""
+CELL_DESIGN = """name = "own_cell"
+[synapse]
+kind = "netlist"
+file = "cell.spice"
+subcircuit = "c"
+pins = { membrane = "MEM", spike = "SP", spike_bar = "SPB", bias_n = "NB", bias_p = "PB", supply = "VDD", ground = "VSS" }
+bias_n_v = [0.20, 0.30]
+bias_p_v = [1.60, 1.50]
+"""
+LIBRARY_DESIGN = 'name = "own_library"\n[process]\nlibrary = "own.lib"\nsections = { tt = "TT" }\n'
+
+Damage = Callable[[Path], None]
+
+
+def _sparse(path: Path) -> None:
+    """8 GiB that take no room."""
+    path.touch()
+    os.truncate(path, 8 << 30)
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _deep_json(path: Path) -> None:
+    path.write_text("[" * 200_000 + "]" * 200_000)
+
+
+def _deep_toml(path: Path) -> None:
+    path.write_text("a = " + "[" * 50_000 + "]" * 50_000)
+
+
+DAMAGES: dict[str, Damage] = {
+    "missing": lambda path: None,
+    "folder": lambda path: path.mkdir(),
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "pipe": os.mkfifo,
+    "link to itself": _loop,
+    "larger than any": _sparse,
+    "empty": lambda path: path.touch(),
+    "bytes": lambda path: path.write_bytes(bytes(range(256)) * 40) and None,
+    "NUL in the text": lambda path: path.write_bytes(b"a = 1\n\0\n") and None,
+    "not UTF-8": lambda path: path.write_bytes(b'name = "\xff\xfe"\n') and None,
+    "deep brackets": _deep_json,
+    "deep TOML": _deep_toml,
+    "a list": lambda path: path.write_text("[1, 2]\n") and None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """A command that reads a file: its words, `@` for the folder; files that lie beside it; damages that do no harm there."""
+
+    words: str
+    beside: Mapping[str, Path | str] = field(default_factory=dict)
+    harmless: tuple[str, ...] = ()
+
+
+_A_RUN = {"run/.lock": ""}
+_NOT_READ = tuple(name for name in DAMAGES if name not in ("folder", "device", "pipe", "link to itself"))
+_FIT = f"--design {REFERENCE} --out @/fit --hardware"
+PLACES = {
+    "design.toml": Place("run @/design.toml --out @/run"),
+    "swept.toml": Place("sweep @/swept.toml --out @/run"),
+    "study.toml": Place("study @/study.toml --out @/run"),
+    "hardware.json": Place(f"train {REFERENCE} --hardware @/hardware.json --out @/run"),
+    "weights.safetensors": Place(f"map {REFERENCE} --weights @/weights.safetensors --out @/run"),
+    "table.csv": Place("run @/d.toml --out @/run", {"d.toml": TABLE_DESIGN}),
+    "cell.spice": Place("run @/d.toml --out @/run", {"d.toml": CELL_DESIGN}),
+    "own.lib": Place("characterize @/d.toml --out @/run --jobs 1", {"d.toml": LIBRARY_DESIGN}),
+    "measured.csv": Place(f"fit @/measured.csv {_FIT} {REFERENCE_FILE}"),
+    "fit.json": Place(f"fit {CASES}/iv_plain/measured.csv {_FIT} @/fit.json"),
+    "run/design.toml": Place(f"run {REFERENCE} --out @/run", _A_RUN, ("missing",)),
+    "run/provenance.json": Place(f"run {REFERENCE} --out @/run", _A_RUN, ("missing",)),
+    "run/.lock": Place(f"run {REFERENCE} --out @/run", {"run/design.toml": REFERENCE}, _NOT_READ),
+    "a/metrics.json": Place("diff @/a @/b", {"b/metrics.json": "{}", "a/.lock": ""}),
+    "b/hardware.json": Place("diff @/a @/b", {"a/metrics.json": "{}", "a/hardware.json": "{}", "b/metrics.json": "{}"}),
+}
+
+
+def attacks() -> Iterator[tuple[str, str]]:
+    """Every damage in every place, but where it does no harm there."""
+    for file, place in PLACES.items():
+        yield from ((file, damage) for damage in DAMAGES if damage not in place.harmless)
+
+
+def prepared(folder: Path, file: str, damage: str) -> list[str]:
+    """Put the damaged file where the command will read it; the words of the command."""
+    place = PLACES[file]
+    for name, content in place.beside.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content.read_text() if isinstance(content, Path) else content)
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    DAMAGES[damage](folder / file)
+    return place.words.replace("@", str(folder)).split()
