@@ -111,7 +111,7 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=12, max_size=12, unique=True), st.integers(0, 1000))
 def test_spike_times_lie_in_a_phase_and_keep_the_order(
     tmp_path_factory: pytest.TempPathFactory, values: list[float], seed: int

@@ -26,7 +26,7 @@ def layer_with(weight: Tensor, hardware: NormalisedModel, **options: object) -> 
     return layer.eval()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(-10, 10))
 def test_effective_weight_is_what_the_cell_can_do(weight: float) -> None:
     span = WeightRange.of(model())

@@ -62,7 +62,7 @@ def test_event_walk_agrees_with_the_ode_solver(seed: int, scale: float) -> None:
 finite = st.floats(-5.0, 5.0, allow_subnormal=False)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     t=arrays(np.float64, (2, 3), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.5]) | st.floats(0.0, 1.0)),
     weight=arrays(np.float64, (2, 3), elements=st.just(0.0) | finite),
