@@ -8,10 +8,10 @@ import resource
 import shutil
 from pathlib import Path
 
-import attacks
 import pytest
 from typer.testing import CliRunner, Result
 
+from benchmarks.trust import files as attacks
 from cosim.cli.main import app
 from cosim.errors import CosimError, InputError
 from cosim.pipeline.packages import MachineError, one_line_errors

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.mapping.codes import MappingError, setting_of_weight, to_range, weight_of_setting, with_gains
@@ -13,7 +13,6 @@ HARDWARE = HardwareModel.reference()
 COLUMNS = [HARDWARE, HARDWARE]
 
 
-@settings(deadline=None)  # the first example pays for imports
 @given(st.sampled_from([1, -1]), st.floats(0.0, 1.0))
 def test_every_weight_of_the_range_comes_back(sign: int, position: float) -> None:
     low, high = HARDWARE.weight_range(sign)

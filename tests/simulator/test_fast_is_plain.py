@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from simulator_sessions import in_fresh_process, values_of_decks
 
 from benchmarks.fast_plain import HSPICE, RELATIVE, compared, expressions, generated
+from benchmarks.trust.leaks import LEAKS, VICTIM, before
 from cosim.simulator import Deck, OperatingPoint, Point, Reason, Waveforms, WorkerPool, simulate
 from cosim.simulator.deck import flat_deck, undrawable, why_not_flat
 from cosim.simulator.expressions import NotEvaluable, compiled
@@ -188,21 +189,6 @@ def test_what_only_ngspice_reads_is_told_with_the_outcome() -> None:
     assert outcomes[0].row == outcomes[1].row
 
 
-LEAKS = {
-    "scale": ".option scale=1u", "parser": ".options parser scale=1u", "temp": ".option temp=90", "tnom": ".option tnom=60",
-    "gmin": ".option gmin=1e-6", "reltol": ".option reltol=0.1", "cshunt": ".option cshunt=1p", "rseries": ".option rseries=1k",
-    "rshunt": ".option rshunt=1k", "defw": ".option defw=5u defl=3u", "seed": ".option seed=9",
-    "savecurrents": ".option savecurrents", "badmos3": ".option badmos3", "nopage": ".option nopage noacct",
-    "width": ".option width=40", "numdgt": ".option numdgt=3",
-    "global": ".global a", "param": ".param r=9", "func": ".func f(x) {x*3}", "nodeset": ".nodeset v(a)=3", "ic": ".ic v(b)=2",
-    "model": ".model nm nmos level=1 vto=0.1", "csparam": ".csparam r=3", "probe": ".probe i(v1)",
-}  # fmt: skip
-VICTIM = "\n".join([
-    SOURCE, "vb b 0 2", "r1 a c 1k tc1=1e-3", "d1 c 0 dm", "m1 c b 0 0 nm w=10 l=2", "r2 c 0 5k",
-    ".model dm d is=1e-14", ".model nm nmos level=1 vto=0.4 kp=20u",
-])  # fmt: skip
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("setup", [(), HSPICE], ids=["ngspice", "hspice"])
 def test_nothing_of_a_deck_reaches_the_next(setup: tuple[str, ...]) -> None:
@@ -211,9 +197,8 @@ def test_nothing_of_a_deck_reaches_the_next(setup: tuple[str, ...]) -> None:
     alone = in_fresh_process(values_of_decks, victims, 2)
     order: list[Deck] = []
     for card in LEAKS.values():
-        without = VICTIM.replace(".model nm", ".model nx") if card.startswith(".model nm") else VICTIM
         for victim in victims:
-            order += [dataclasses.replace(victim, netlist=f"{without}\n{card}"), victim]
+            order += [before(victim, card), victim]
     found = in_fresh_process(values_of_decks, order, 1)[0][1::2]
     assert len(found) == 2 * len(LEAKS)
     for number, values in enumerate(found):

@@ -216,6 +216,7 @@ def _in_one_of_two_processes(rank: int, meeting: str, results: str) -> None:
     parallel(t)[-1].spike_times.square().mean().backward()
     if rank == 0:
         torch.save([p.grad for p in parallel.parameters()], results)
+    dist.barrier()  # a process that ends while the other still listens to it aborts that one
     dist.destroy_process_group()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.figure import Figure
 from training.hardware.model import REFERENCE_FILE
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +32,7 @@ bias_p_v = [1.60, 1.50]
 """
 LIBRARY_DESIGN = 'name = "own_library"\n[process]\nlibrary = "own.lib"\nsections = { tt = "TT" }\n'
 
-Damage = Callable[[Path], None]
+Damage = Callable[[Path], object]
 
 
 def _sparse(path: Path) -> None:
@@ -59,12 +61,12 @@ DAMAGES: dict[str, Damage] = {
     "link to itself": _loop,
     "larger than any": _sparse,
     "empty": lambda path: path.touch(),
-    "bytes": lambda path: path.write_bytes(bytes(range(256)) * 40) and None,
-    "NUL in the text": lambda path: path.write_bytes(b"a = 1\n\0\n") and None,
-    "not UTF-8": lambda path: path.write_bytes(b'name = "\xff\xfe"\n') and None,
+    "bytes": lambda path: path.write_bytes(bytes(range(256)) * 40),
+    "NUL in the text": lambda path: path.write_bytes(b"a = 1\n\0\n"),
+    "not UTF-8": lambda path: path.write_bytes(b'name = "\xff\xfe"\n'),
     "deep brackets": _deep_json,
     "deep TOML": _deep_toml,
-    "a list": lambda path: path.write_text("[1, 2]\n") and None,
+    "a list": lambda path: path.write_text("[1, 2]\n"),
 }  # fmt: skip
 
 
@@ -114,3 +116,24 @@ def prepared(folder: Path, file: str, damage: str) -> list[str]:
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     DAMAGES[damage](folder / file)
     return place.words.replace("@", str(folder)).split()
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Every attack; every tenth if `quick`."""
+    from typer.testing import CliRunner
+
+    from cosim.cli.main import app
+
+    tried = list(attacks())[:: 10 if quick else 1]
+    unclear = []
+    for file, damage in tried:
+        with tempfile.TemporaryDirectory() as folder:
+            result = CliRunner().invoke(app, prepared(Path(folder), file, damage))
+        if result.exit_code not in (2, 3) or len(result.stderr.strip().splitlines()) != 1:
+            unclear.append(f"{file}: {damage}")
+    yield Figure(
+        "trust.file_attacks", len(tried), "", "190", f"{len(DAMAGES)} damages in {len(PLACES)} places, where they could harm"
+    )
+    yield Figure(
+        "trust.file_attacks_clear", len(tried) - len(unclear), "", "all", "; ".join(unclear)[:200] or "one line, exit code 2 or 3"
+    )

@@ -1,0 +1,19 @@
+"""Deliberate attacks: what leaks, what writes, what damage passes for data. Each part is a module with `figures(quick)`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+from benchmarks.figure import Figure
+
+PACKAGES = ("PySpice",)
+
+PARTS = ("files", "damage", "hostile", "leaks")
+"""In the order in which they are measured; the names of their figures begin with "trust."."""
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Every figure of every part."""
+    for part in PARTS:
+        yield from importlib.import_module(f"{__name__}.{part}").figures(quick)
