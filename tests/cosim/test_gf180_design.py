@@ -25,5 +25,5 @@ def test_the_cells_of_the_reference_network_in_gf180() -> None:
     assert statistics.median(hardware.plus.reversal.y) / neuron.v_th_v == pytest.approx(5.89, rel=0.01)
     assert -statistics.median(hardware.minus.reversal.y) / neuron.v_th_v == pytest.approx(-12.1, rel=0.01)
     assert neuron.discharger_reversal.value / neuron.v_th_v == pytest.approx(13.0, rel=0.02)
-    assert neuron.delay.value == pytest.approx(8e-9, rel=0.02)
+    assert neuron.delay.value == pytest.approx(7.8e-9, rel=0.02)
     assert neuron.reset_error.value == pytest.approx(-2.4e-3, rel=0.05)
