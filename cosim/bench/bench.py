@@ -14,7 +14,7 @@ from cosim.design.cells import cells_of
 from cosim.design.condition import Condition
 from cosim.design.sections import Network
 from cosim.errors import InputError, InputRemark
-from cosim.simulator import Deck, Outcome, Point, Pool, SolverOptions, Store, simulate
+from cosim.simulator import Deck, Outcome, Point, Pool, Reason, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis, flat_deck, undrawable
 from netlists.crossbar import Cells
 from netlists.errors import LibraryError
@@ -154,14 +154,30 @@ class Bench:
         return deck
 
     def run(self, points: Iterable[Point]) -> Results:
-        """Simulate points (from the store where they are known). What failed is also kept in `failures`."""
-        outcomes = simulate(
-            points, self.store, self.jobs, self.design.accuracy.timeout_s, on_outcome=self.on_outcome, pool=self.pool
-        )
+        """Simulate points (from the store where they are known). What failed is also kept in `failures`.
+
+        A point at a looser tolerance than the design's that finds no step to go on with is tried at the design's.
+        """
+        outcomes = self._simulated(points)
+        stuck = {one.point: self._tightened(one.point) for one in outcomes if self._is_stuck(one)}
+        if stuck:
+            again = {one.point: one for one in self._simulated(stuck.values())}
+            outcomes = [replace(again[stuck[one.point]], point=one.point) if one.point in stuck else one for one in outcomes]
         results = Results(outcomes)
         self.failures += results.failed
         self.cpu_s += sum(outcome.cpu_s for outcome in results if not outcome.cached)
         return results
+
+    def _simulated(self, points: Iterable[Point]) -> list[Outcome]:
+        return simulate(points, self.store, self.jobs, self.design.accuracy.timeout_s, on_outcome=self.on_outcome, pool=self.pool)
+
+    def _is_stuck(self, outcome: Outcome) -> bool:
+        loose = outcome.point.deck.options.reltol > self.design.accuracy.reltol * (1 + 1e-9)
+        return loose and outcome.error is not None and outcome.error.reason is Reason.NO_CONVERGENCE
+
+    def _tightened(self, point: Point) -> Point:
+        options = replace(point.deck.options, reltol=self.design.accuracy.reltol)
+        return replace(point, deck=replace(point.deck, options=options))
 
     @property
     def model_digest(self) -> str:

@@ -32,14 +32,15 @@ class MonitoredBench(Bench):
         self.effort.solver_options |= {" ".join(point.deck.options.cards().split()) for point in points}
         started = time.monotonic()
         try:
-            return super().run(points)
+            results = super().run(points)
         finally:
             self.effort.simulate_s += time.monotonic() - started
+        self.effort.failed_points += len(results.failed)
+        return results
 
     def _count(self, outcome: Outcome) -> None:
         self.effort.points += 1
         self.effort.cached_points += outcome.cached
-        self.effort.failed_points += outcome.error is not None
         self.effort.operating_point_fallbacks += outcome.fallbacks > 0
         self.effort.simulate_cpu_s += 0.0 if outcome.cached else outcome.cpu_s
         self.monitor.outcome(outcome)

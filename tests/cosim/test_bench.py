@@ -1,0 +1,61 @@
+"""What a bench does with points beyond handing them on, with a pool that simulates nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from installed import ROOT
+
+from cosim.bench.monitored import MonitoredBench
+from cosim.design import load_design
+from cosim.runs.progress import Monitor
+from cosim.simulator import OperatingPoint, Outcome, Point, Reason, SimulationError, Waveforms
+
+
+class StuckWhereLoose:
+    """A pool in which points of more than a tolerance find no step to go on with, and some fail for another reason."""
+
+    version = "none"
+
+    def __init__(self, tolerance: float, missing: str = "") -> None:
+        self.tolerance, self.missing, self.tried = tolerance, missing, list[float]()
+
+    def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
+        for k, point in enumerate(points):
+            reltol = point.deck.options.reltol
+            self.tried.append(reltol)
+            reason = Reason.MISSING_VECTOR if point.condition["name"] == self.missing else Reason.NO_CONVERGENCE
+            if reltol > self.tolerance or reason is Reason.MISSING_VECTOR:
+                yield Outcome(point, None, SimulationError(reason, "failed"), index=k)
+            else:
+                yield Outcome(point, {"reltol": reltol}, None, index=k)
+
+
+def bench_and_points(pool: StuckWhereLoose) -> tuple[MonitoredBench, list[Point]]:
+    design = load_design(ROOT / "designs" / "iris_5_5_5.toml")
+    bench = MonitoredBench(design, design.process.pdk(), None, pool=pool, monitor=Monitor())
+    decks = {
+        name: bench.deck(name, "Vone one 0 1.0\n", OperatingPoint(), ["v(one)"], accuracy)
+        for name, accuracy in (("coarse", bench.coarse), ("working", bench.working))
+    }
+    return bench, [Point({"name": name}, deck, Waveforms.last) for name, deck in decks.items()]
+
+
+def test_a_coarse_point_that_is_stuck_is_tried_at_the_tolerance_of_the_design() -> None:
+    """One of forty die simulations in GF180 found its time step too small, and the whole run ended with exit code 3."""
+    bench, points = bench_and_points(pool := StuckWhereLoose(1e-5))
+    results = bench.run(points)
+    assert [results.row(point) for point in points] == [{"reltol": 1e-6}, {"reltol": 1e-6}]
+    assert pool.tried == pytest.approx([1e-4, 1e-6, 1e-6])
+    assert bench.failures == [] and (bench.effort.points, bench.effort.failed_points) == (3, 0)
+
+
+def test_what_fails_at_the_tolerance_of_the_design_or_for_another_reason_has_failed() -> None:
+    bench, points = bench_and_points(pool := StuckWhereLoose(1e-9))
+    results = bench.run(points)
+    assert [results.row(point) for point in points] == [None, None] and len(bench.failures) == 2
+    assert bench.effort.failed_points == 2 and len(pool.tried) == 3
+    bench, points = bench_and_points(pool := StuckWhereLoose(1e-5, missing="coarse"))
+    assert [results_row is None for results_row in map(bench.run(points).row, points)] == [True, False]
+    assert len(pool.tried) == 2 and bench.effort.failed_points == 1
