@@ -41,6 +41,7 @@ from cosim.simulator.waveforms import FloatArray, Waveforms
 LIBRARY_NAMES = ("libngspice.so", "libngspice.so.0", "libngspice.dylib")
 # A behavioural source may complain at every iteration.
 LOG_END_LINES = 1000
+_NOWHERE = ("/proc/self", "/")
 OPERATING_POINT_RELTOLS = (3e-6, 1e-5, 1e-4)
 """Relative tolerances at which an operating point is looked for, the first that has one; Newton's last step leaves far less."""
 _COMMAND_LENGTH = 1000
@@ -332,7 +333,8 @@ _NAMES = {
 def _start_shared() -> _Shared:
     """Load libngspice with our settings only. Raises `SimulationError` (LIBRARY_MISSING).
 
-    The process stays in a folder that is no more: what ngspice would write beside a deck cannot be written, nor read.
+    The process stays in a folder in which nobody can make a file: what ngspice would write beside a deck is not written, and no
+    file that lies there is read.
     """
     _Shared.LIBRARY_PATH = _find_library()
     # The .spiceinit of the current folder wins over the one at home: put ours there while ngspice starts.
@@ -340,6 +342,7 @@ def _start_shared() -> _Shared:
         os.chdir(folder)
         Path(".spiceinit").write_text("\n".join(SETTINGS), encoding="ascii")
         shared = _Shared()
+        os.chdir(next(filter(os.path.isdir, _NOWHERE)))
     for line in SETTINGS:
         with contextlib.suppress(NameError):
             shared.exec_command(line)
