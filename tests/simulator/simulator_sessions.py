@@ -43,7 +43,7 @@ def settings_between(setups: list[tuple[str, ...]]) -> list[tuple[str, float]]:
     session, heard = NgspiceSession(), list[tuple[str, float]]()
     for setup in setups:
         result = session.run(dataclasses.replace(divider(), setup=setup))
-        session._command("echo $?mark $?other")
+        session._tell("echo $?mark $?other")
         heard.append((session._hear()[-1].strip(), float(result["v(mid)"][0])))
     return heard
 
