@@ -24,7 +24,10 @@ BENCHMARKS = {
     "characterize": "corners and dies of the cells, what a rerun costs, how good the extracted models are",
     "truth": "whether the numbers are true: a second simulator, fast against plain, users' files, what must be refused",
     "trust": "deliberate attacks: wrong files, flipped bits, hostile cells, what leaks from deck to deck",
-    "truth.fast_plain": "of this the part that compares the fast path with ngspice's own reading",
+    "truth.judges": "of this a second simulator, and operating points that are none",
+    "truth.hardware_mutations": "of this hardware models that cannot be true",
+    "truth.cases": "of this users' files",
+    "truth.fast_plain": "of this the fast path against ngspice's own reading",
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }

