@@ -176,8 +176,7 @@ class Bench:
         return loose and outcome.error is not None and outcome.error.reason is Reason.NO_CONVERGENCE
 
     def _tightened(self, point: Point) -> Point:
-        options = replace(point.deck.options, reltol=self.design.accuracy.reltol)
-        return replace(point, deck=replace(point.deck, options=options))
+        return replace(point, deck=point.deck.with_reltol(self.design.accuracy.reltol))
 
     @property
     def model_digest(self) -> str:

@@ -191,6 +191,10 @@ class Deck:
         """The same circuit with the random numbers of another seed."""
         return replace(self, title=title or self.title, seed=seed)
 
+    def with_reltol(self, reltol: float) -> Deck:
+        """The same simulation at another relative tolerance."""
+        return replace(self, options=replace(self.options, reltol=reltol))
+
     @property
     def base(self) -> Base:
         names = tuple(name for name, _ in self.values)

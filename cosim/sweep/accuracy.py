@@ -62,5 +62,4 @@ def accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Monit
 
 
 def _tightened(point: Point) -> Point:
-    options = dataclasses.replace(point.deck.options, reltol=point.deck.options.reltol / TIGHTER)
-    return dataclasses.replace(point, deck=dataclasses.replace(point.deck, options=options))
+    return dataclasses.replace(point, deck=point.deck.with_reltol(point.deck.options.reltol / TIGHTER))
