@@ -20,6 +20,7 @@ _TAKES_M = frozenset("cdgijlmqrzx")
 _NEEDS_NONE = frozenset("veh")
 """Ideal voltages, which are the same however many stand side by side."""
 _MARKED = re.compile(r"\{[^{}']*\}|'[^{}']*'")
+_MULTIPLIER = re.compile(r"\bm[\s+]*=", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[a-z_]\w*")
 
 
@@ -45,6 +46,8 @@ def written_out(netlist: str) -> str:
 
     Raises `NetlistError` for a card inside such a sub-circuit that has no multiplier.
     """
+    if not _MULTIPLIER.search(netlist):  # every netlist comes through here, and most have none
+        return netlist
     cards = list(statements(netlist.splitlines()))
     bodies = dict(_bodies(cards))
     copied = _copied(cards, bodies)
@@ -104,9 +107,9 @@ def _called(card: Statement) -> str:
 def _written(card: Statement, around: str, copied: frozenset[str], parameter: str) -> str:
     keyword = card.words[0]
     words, given = words_and_values(card.text)
+    others = [pair for pair in given if pair[0] != "m"]
     if keyword == ".subckt":
-        without = [pair for pair in given if pair[0] != "m"] if around in copied else given
-        return _card(words, [*without, (parameter, "1")]) if around in copied else card.text
+        return _card(words, [*others, (parameter, "1")]) if around in copied else card.text
     factors = [parameter] if around in copied and not keyword.startswith(".") else []
     if not factors and _called(card) not in copied:
         return card.text
@@ -120,7 +123,6 @@ def _written(card: Statement, around: str, copied: frozenset[str], parameter: st
     if not factors:
         return card.text
     name = parameter if _called(card) in copied else "m"
-    others = [pair for pair in given if pair[0] != "m"]
     return _card(words, [*others, (name, f"{{{'*'.join(factors)}}}")])
 
 
