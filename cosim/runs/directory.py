@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cosim.errors import CosimError, InputError
 from cosim.locks import is_without_locks
-from cosim.runs.tables import checked
 from training.files import check_readable, read_bounded, read_json, read_toml, whole_file, why, write_whole
 
 if TYPE_CHECKING:
@@ -166,7 +165,15 @@ class RunDirectory:
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """A parquet file of a table that `cosim.runs.tables` describes. Raises `TableError` for one that is not as described."""
-        self.write(name, checked(name.removesuffix(".parquet"), table).to_parquet(index=False))
+        import pyarrow as pa
+
+        from cosim.runs.tables import TableError
+
+        try:
+            columns = pa.Table.from_pandas(table, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:  # numbers and text in one column
+            raise TableError(f"{name}: {error}") from error
+        self.write_table_slices(name, [columns])
 
     def write_table_slices(self, name: str, slices: Iterable[pa.Table]) -> None:
         """The same of a table that comes in slices, each as described and of the schema of the first; never whole in memory.
@@ -175,16 +182,17 @@ class RunDirectory:
         """
         import pyarrow.parquet
 
+        from cosim.runs.tables import checked
+
         self._check_there()
         title, writer, path = name.removesuffix(".parquet"), None, self / name
         try:
             with whole_file(path) as partial, contextlib.ExitStack() as opened:
                 for one in slices:
-                    frame = checked(title, one.to_pandas())
-                    one = one if len(one) else pyarrow.Table.from_pandas(frame)  # noqa: PLW2901  (its columns, and no row)
+                    table = checked(title, one)
                     if writer is None:
-                        writer = opened.enter_context(pyarrow.parquet.ParquetWriter(partial, one.schema))
-                    writer.write_table(one)
+                        writer = opened.enter_context(pyarrow.parquet.ParquetWriter(partial, table.schema))
+                    writer.write_table(table)
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pyarrow as pa
+from pyarrow import types
 
 
 class Kind(StrEnum):
@@ -298,11 +297,11 @@ def described(name: str) -> Table:
     raise TableError(f"{name}: no such table in cosim.runs.tables")
 
 
-def checked(name: str, table: pd.DataFrame) -> pd.DataFrame:
+def checked(name: str, table: pa.Table) -> pa.Table:
     """The table, if it is what its description says; one without rows gets its columns. Raises `TableError`."""
-    wanted, found = described(name), [str(column) for column in table.columns]
+    wanted, found = described(name), table.column_names
     if not len(table) and not found:
-        return table.reindex(columns=list(wanted.names))
+        return pa.table({column: pa.nulls(0) for column in wanted.names})
     lacking = [column for column in wanted.names if column not in found]
     unknown = [] if wanted.further else [column for column in found if column not in wanted.names]
     if lacking or unknown:
@@ -319,20 +318,14 @@ def _listed(what: str, columns: Iterable[str]) -> str:
     return f"{what} {names}; " if names else ""
 
 
-def _check_cells(name: str, column: Column, cells: pd.Series) -> None:
-    from pandas.api import types
-
-    there = cells.dropna()
+def _check_cells(name: str, column: Column, cells: pa.ChunkedArray) -> None:
+    there, kind = cells.drop_null(), cells.type
     if len(there) < len(cells) and not column.missing and column.kind != Kind.NUMBER:  # a number may be no number
         raise TableError(f"{name}: {column.name}: {len(cells) - len(there)} of {len(cells)} cells are empty")
     holds = {
-        Kind.NUMBER: types.is_float_dtype(there.dtype) or types.is_integer_dtype(there.dtype),
-        Kind.WHOLE: types.is_integer_dtype(there.dtype) or all(_is_whole(cell) for cell in there),
-        Kind.TEXT: all(isinstance(cell, str) for cell in there),
+        Kind.NUMBER: types.is_floating(kind) or types.is_integer(kind),
+        Kind.WHOLE: types.is_integer(kind) or (types.is_floating(kind) and all(cell.is_integer() for cell in there.to_pylist())),
+        Kind.TEXT: types.is_string(kind) or types.is_large_string(kind),
     }
     if len(there) and not holds[column.kind]:
-        raise TableError(f"{name}: {column.name}: holds {there.dtype}, must hold {column.kind}")
-
-
-def _is_whole(cell: object) -> bool:
-    return isinstance(cell, int | float) and float(cell).is_integer()
+        raise TableError(f"{name}: {column.name}: holds {kind}, must hold {column.kind}")

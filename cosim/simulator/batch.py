@@ -17,6 +17,9 @@ from cosim.simulator.workers import WorkerPool
 MOST_FAILURES = 50
 """So many failures, and no success, and a batch is given up: a failure costs a process, a hundred times what a success costs."""
 
+MOST_KNOWN_AHEAD = 1000
+"""So many points that the store knows, and they are told before another is made: what is resumed may know a million."""
+
 
 class Pool(Protocol):
     """What makes outcomes of points: ngspice in processes of this machine (`WorkerPool`) or of a cluster, or another program."""
@@ -61,19 +64,22 @@ def stream(points: Iterable[Point], store: Store | None, pool: Pool) -> Iterator
     opened: dict[int, tuple[int, str]] = {}
     failures: list[Outcome] = []
     hopeful = False
-    for outcome in pool.map(_unknown(points, store, pool, known, opened)):
-        good = bool(known) or outcome.error is None
+    fresh = enumerate(points)
+    for first in fresh:
+        for outcome in pool.map(_unknown(itertools.chain([first], fresh), store, pool, known, opened)):
+            good = bool(known) or outcome.error is None
+            yield from _drained(known)
+            index, key = opened.pop(outcome.index)
+            if store is not None:
+                store.put(key, outcome)
+            yield dataclasses.replace(outcome, index=index)
+            if good:
+                failures, hopeful = [], True
+            elif not hopeful:
+                failures.append(outcome)
+                _stop_where_hopeless(failures)
+        hopeful = hopeful or bool(known)
         yield from _drained(known)
-        index, key = opened.pop(outcome.index)
-        if store is not None:
-            store.put(key, outcome)
-        yield dataclasses.replace(outcome, index=index)
-        if good:
-            failures, hopeful = [], True
-        elif not hopeful:
-            failures.append(outcome)
-            _stop_where_hopeless(failures)
-    yield from _drained(known)
 
 
 def _stop_where_hopeless(failures: Sequence[Outcome]) -> None:
@@ -87,16 +93,22 @@ def _stop_where_hopeless(failures: Sequence[Outcome]) -> None:
 
 
 def _unknown(
-    points: Iterable[Point], store: Store | None, pool: Pool, known: deque[Outcome], opened: dict[int, tuple[int, str]]
+    points: Iterable[tuple[int, Point]],
+    store: Store | None,
+    pool: Pool,
+    known: deque[Outcome],
+    opened: dict[int, tuple[int, str]],
 ) -> Iterator[Point]:
-    """The points that the store does not know, with place and key in `opened`; the others go to `known`."""
+    """The points that the store does not know, with place and key in `opened`; the others go to `known`, till there are many."""
     sent = itertools.count()
-    for index, point in enumerate(points):
+    for index, point in points:
         key = ""
         if store is not None:
             key = store.key(point, pool.version)
             if (row := store.get(key)) is not None:
                 known.append(Outcome(point=point, row=row, error=None, cached=True, index=index))
+                if len(known) >= MOST_KNOWN_AHEAD:
+                    return
                 continue
         opened[next(sent)] = (index, key)
         yield point

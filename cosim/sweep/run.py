@@ -277,12 +277,12 @@ def table_row(one: Measured) -> dict[str, Any]:
 def _write(
     result: SweepResult, directory: RunDirectory, options: SweepOptions, conditions: int, design: Design, ngspice: str
 ) -> None:
-    import pandas as pd
+    from cosim.sweep.rows import table_of
 
     result.files += map(_file, result.measurements)
     for file, rows in {FAILURES: result.failures, ACCURACY: result.accuracy}.items():
         if rows:
-            directory.write_table(file, pd.DataFrame(rows))
+            directory.write_table_slices(file, [table_of(rows)])
             result.files.append(file)
     pdk = design.process.pdk()
     models = f"{pdk.model_set} from {pdk.source}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from cosim.simulator import Outcome, Point
 from cosim.sweep.accuracy import Spread
-from cosim.sweep.rows import ROWS_TOGETHER, Spool
+from cosim.sweep.rows import ROWS_TOGETHER, Spool, column
 
 
 def row(k: int) -> dict[str, Any]:
@@ -45,6 +49,39 @@ def test_rows_come_back_in_their_places(tmp_path: Path) -> None:
         pd.testing.assert_series_equal(found[name], wanted[name], check_dtype=False)
     assert all(np.array_equal(a, b) for a, b in zip(found.curve, wanted.curve, strict=True))
     assert list((tmp_path / "sweep").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [], [None, None], [1.5, None, float("nan")], [1, None, 2**62], [1, 2.5], [np.float64(1), 2], [True, None, False],
+        ["a", None, "\u03bc", ""], [[1.0, 2.0], None, []], [np.arange(3.0), [4.0]], [[[1, 2], []], None], [[], []],
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_column_is_what_pyarrow_makes_of_it(values: list[Any]) -> None:
+    found, wanted = column(values), pa.array([one.tolist() if isinstance(one, np.ndarray) else one for one in values])
+    found.validate(full=True)
+    assert found.type == wanted.type and repr(found.to_pylist()) == repr(wanted.to_pylist())
+
+
+def test_a_sweep_is_written_without_pandas(tmp_path: Path) -> None:
+    """It is 40 MB in a process that may stand beside many, and of use to none of them."""
+    writes = textwrap.dedent(f"""
+        import sys
+        from pathlib import Path
+        from cosim.runs.directory import RunDirectory
+        from cosim.sweep.rows import Spool, table_of
+        directory = RunDirectory(Path(sys.argv[1]))
+        row = dict(corner="tt", temperature_c=27.0, supply_v=1.8, leakage_a=1e-15, reltol=1e-4, max_step_s=None, cpu_s=1.0)
+        with Spool(directory / "sweep", ["leakage"]) as spool:
+            for k in range({2 * ROWS_TOGETHER + 5}):
+                spool.add("leakage", k, dict(row, curve=[1.0, 2.0], seed=k))
+            directory.write_table_slices("sweep/leakage.parquet", spool.slices("leakage"))
+        assert "pandas" not in sys.modules
+    """)
+    subprocess.run([sys.executable, "-c", writes, str(tmp_path)], check=True)
+    assert len(pd.read_parquet(tmp_path / "sweep/leakage.parquet")) == 2 * ROWS_TOGETHER + 5
 
 
 def test_what_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -47,3 +47,20 @@ def test_one_success_and_it_goes_on_to_the_end(good: int) -> None:
     pool = Failing(good)
     outcomes = list(stream(points(300), None, pool))
     assert len(outcomes) == 300 and [k for k, one in enumerate(outcomes) if one.row] == [good]
+
+
+class Working(Failing):
+    """A pool that works on no more points at once than a machine has processors."""
+
+    def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
+        for k, point in enumerate(points):
+            self.taken += 1
+            yield Outcome(point, {"a": 1.0}, None, index=k)
+
+
+@pytest.mark.parametrize("unknown", [[], [0], [MOST_KNOWN_AHEAD + 7, 4 * MOST_KNOWN_AHEAD - 1]])
+def test_points_that_are_known_are_told_before_all_are_made(unknown: list[int], tmp_path: Path) -> None:
+    """A sweep that knew its 22 000 points held 52 MB of them before it told the first."""
+    asked, pool, ahead = points(4 * MOST_KNOWN_AHEAD), Working(), []
+    known = {k: replace(one, deck=divider(f"{k + 1}k")) for k, one in enumerate(asked) if k not in unknown}
+    ...
