@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from simulator_decks import divider, everything
 
-from cosim.simulator import Outcome, Point, Reason, SimulationError, stream
-from cosim.simulator.batch import MOST_FAILURES
+from cosim.simulator import Outcome, Point, Reason, SimulationError, Store, stream
+from cosim.simulator.batch import MOST_FAILURES, MOST_KNOWN_AHEAD
 from cosim.simulator.errors import HopelessBatchError
 
 
@@ -50,17 +51,46 @@ def test_one_success_and_it_goes_on_to_the_end(good: int) -> None:
 
 
 class Working(Failing):
-    """A pool that works on no more points at once than a machine has processors."""
+    """A pool in which every point succeeds."""
 
     def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
         for k, point in enumerate(points):
             self.taken += 1
-            yield Outcome(point, {"a": 1.0}, None, index=k)
+            yield Outcome(point, {"a": 2.0}, None, index=k)
+
+
+class Knowing(Store):
+    """A store that knows every point but those that are named."""
+
+    def __init__(self, *unknown: int) -> None:
+        self.unknown, self.kept = [str(k) for k in unknown], list[str]()
+
+    def key(self, point: Point, simulator: str) -> str:
+        return str(point.condition["k"])
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        return None if key in self.unknown else {"a": 1.0}
+
+    def put(self, key: str, outcome: Outcome) -> None:
+        self.kept.append(key)
 
 
 @pytest.mark.parametrize("unknown", [[], [0], [MOST_KNOWN_AHEAD + 7, 4 * MOST_KNOWN_AHEAD - 1]])
-def test_points_that_are_known_are_told_before_all_are_made(unknown: list[int], tmp_path: Path) -> None:
+def test_points_that_are_known_are_told_before_all_are_made(unknown: list[int]) -> None:
     """A sweep that knew its 22 000 points held 52 MB of them before it told the first."""
-    asked, pool, ahead = points(4 * MOST_KNOWN_AHEAD), Working(), []
-    known = {k: replace(one, deck=divider(f"{k + 1}k")) for k, one in enumerate(asked) if k not in unknown}
-    ...
+    made, count, pool, store = 0, 4 * MOST_KNOWN_AHEAD, Working(), Knowing(*unknown)
+
+    def making() -> Iterator[Point]:
+        nonlocal made
+        for point in points(count):
+            made += 1
+            yield point
+
+    ahead, outcomes = [], list[Outcome]()
+    for outcome in stream(making(), store, pool):
+        outcomes.append(outcome)
+        ahead.append(made - len(outcomes))
+    assert max(ahead) <= MOST_KNOWN_AHEAD + 1 and pool.taken == len(unknown)
+    assert sorted(one.index for one in outcomes) == list(range(count))
+    assert [one.index for one in outcomes if not one.cached] == unknown and store.kept == list(map(str, unknown))
+    assert all(one.index == one.point.condition["k"] for one in outcomes)
