@@ -13,7 +13,8 @@ _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 def locks_work(folder: Path) -> bool:
     """Whether files in a folder can be locked. Where none can be made there, others will say so."""
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".lock-probe-") as probe:
+        # Without a name, where the system can: a process that is killed here leaves nothing.
+        with tempfile.TemporaryFile(dir=folder, prefix=".lock-probe-") as probe:
             fcntl.lockf(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         return not is_without_locks(error)

@@ -15,6 +15,7 @@ PARTS = {
     "hostile": "cells and libraries that would write, open, run or set something",
     "leaks": "what a deck leaves behind for the next",
     "expressions": "expressions, fast against plain",
+    "kills": "sweeps and runs killed at random moments",
     "memory": "the most that the parent of a sweep holds",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "trust."."""

@@ -10,7 +10,6 @@ import ctypes
 import logging
 import math
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +41,8 @@ LIBRARY_NAMES = ("libngspice.so", "libngspice.so.0", "libngspice.dylib")
 # A behavioural source may complain at every iteration.
 LOG_END_LINES = 1000
 _NOWHERE = ("/proc/self", "/")
+_START = Path(__file__).parent / "start"
+"""Where ngspice is started: its `.spiceinit` says what `SETTINGS` does."""
 OPERATING_POINT_RELTOLS = (3e-6, 1e-5, 1e-4)
 """Relative tolerances at which an operating point is looked for, the first that has one; Newton's last step leaves far less."""
 _COMMAND_LENGTH = 1000
@@ -337,12 +338,13 @@ def _start_shared() -> _Shared:
     file that lies there is read.
     """
     _Shared.LIBRARY_PATH = _find_library()
-    # The .spiceinit of the current folder wins over the one at home: put ours there while ngspice starts.
-    with tempfile.TemporaryDirectory(prefix="cosim-") as folder:
-        os.chdir(folder)
-        Path(".spiceinit").write_text("\n".join(SETTINGS), encoding="ascii")
-        shared = _Shared()
-        os.chdir(next(filter(os.path.isdir, _NOWHERE)))
+    # The .spiceinit of the current folder wins over the one at home. Ours is installed: one that is made for this process would
+    # be left behind where that is killed.
+    if not (_START / ".spiceinit").is_file():
+        raise SimulationError(Reason.LIBRARY_MISSING, f"{_START / '.spiceinit'}: is missing; install cosim again")
+    os.chdir(_START)
+    shared = _Shared()
+    os.chdir(next(filter(os.path.isdir, _NOWHERE)))
     for line in SETTINGS:
         with contextlib.suppress(NameError):
             shared.exec_command(line)

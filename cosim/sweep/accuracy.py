@@ -18,38 +18,56 @@ TIGHTER = 10.0
 
 
 class Spread:
-    """So many outcomes of each measurement, evenly over a sweep whose length nobody knows before it ends."""
+    """So many outcomes of each measurement, evenly over a sweep whose length nobody knows before it ends.
+
+    The same ones in whatever order they come: of each stretch of places the first, and when there are twice too many stretches,
+    each is joined with its neighbour.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._kept: dict[str, list[Outcome]] = {}
-        self._seen: dict[str, int] = {}
-        self._every: dict[str, int] = {}
+        self._kept: dict[str, dict[int, Outcome]] = {}
+        self._stretch: dict[str, int] = {}
 
     def offer(self, measurement: str, outcome: Outcome) -> None:
-        """The next outcome of a measurement. Every so many is kept; twice as many are skipped when there are twice too many."""
-        seen, every = self._seen.get(measurement, 0), self._every.setdefault(measurement, 1)
-        self._seen[measurement] = seen + 1
-        if not self._count or seen % every:
+        """An outcome of a measurement, with its place in the sweep."""
+        if not self._count:
             return
-        kept = self._kept.setdefault(measurement, [])
-        kept.append(outcome)
-        if len(kept) > 2 * self._count:
-            self._kept[measurement] = kept[::2]
-            self._every[measurement] = 2 * every
+        kept, stretch = self._kept.setdefault(measurement, {}), self._stretch.setdefault(measurement, 1)
+        _keep(kept, outcome, stretch)
+        while len(kept) > 2 * self._count:
+            stretch *= 2
+            outcomes, kept = kept.values(), {}
+            for one in outcomes:
+                _keep(kept, one, stretch)
+        self._kept[measurement], self._stretch[measurement] = kept, stretch
 
     def chosen(self) -> list[Outcome]:
-        """Those to be repeated."""
-        places = {name: np.linspace(0, len(kept) - 1, self._count).round().astype(int) for name, kept in self._kept.items()}
-        return [self._kept[name][place] for name, found in places.items() for place in np.unique(found)]
+        """Those to be repeated, each measurement's in the order of their places."""
+        found = []
+        for name in sorted(self._kept):
+            kept = [outcome for _, outcome in sorted(self._kept[name].items())]
+            places = np.linspace(0, len(kept) - 1, self._count).round().astype(int)
+            found += [kept[place] for place in np.unique(places)]
+        return found
+
+
+def _keep(kept: dict[int, Outcome], outcome: Outcome, stretch: int) -> None:
+    """In its stretch of places, unless an earlier one is there."""
+    number = outcome.index // stretch
+    if number not in kept or outcome.index < kept[number].index:
+        kept[number] = outcome
 
 
 def accuracy(before: Sequence[Outcome], store: Store, pool: Pool, monitor: Monitor) -> list[dict[str, Any]]:
     """Rows: measurement, column, points, worst_relative_difference."""
     monitor.expect(len(before))
     changes: dict[tuple[str, str], list[float]] = {}
+    again = []
     for outcome in stream([_tightened(one.point) for one in before], store, pool):
         monitor.outcome(outcome)
+        again.append(outcome)
+    for outcome in sorted(again, key=lambda one: one.index):
         tight = outcome.row or {}
         for column, value in (before[outcome.index].row or {}).items():
             if isinstance(value, float) and np.isfinite(value) and np.isfinite(tight.get(column, np.nan)):

@@ -205,18 +205,19 @@ class Rerun(NamedTuple):
 
 def _worked(points: Iterator[Point], store: Store, pool: Pool, tally: Tally, monitor: Monitor, rerun: Rerun) -> Iterator[Outcome]:
     """The outcomes that have a row, as they come; of all of them the tally is kept. A hopeless batch ends here, and is told."""
-    started = time.monotonic()
+    started, failed = time.monotonic(), dict[int, dict[str, Any]]()
     try:
         for outcome in stream(points, store, pool):
             monitor.outcome(outcome)
             tally.count(outcome)
             if outcome.error:
-                tally.failures.append(rerun.failure(outcome))
-                monitor.failure(tally.failures[-1])
+                failed[outcome.index] = rerun.failure(outcome)
+                monitor.failure(failed[outcome.index])
             else:
                 yield outcome
     except HopelessBatchError as error:
         monitor.remark(str(error))
+    tally.failures += [row for _, row in sorted(failed.items())]
     tally.wall_s = time.monotonic() - started
 
 

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -73,7 +72,11 @@ def _seal(content: str) -> str:
 
 
 def _replace(path: Path, content: str) -> None:
-    # Several workers may write the same entry: each writes its own file and renames it.
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as temporary:
-        temporary.write(f"{_seal(content)}\n{content}")
-    Path(temporary.name).replace(path)
+    """Write an entry beside its place and move it there.
+
+    Under a name that is the same for all who make the entry, so that what one leaves who is killed is taken up by the next. Two
+    at once may spoil each other's, which the digest tells: it is made again.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(f"{_seal(content)}\n{content}", encoding="utf-8")
+    partial.replace(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,9 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from cosim.simulator import Outcome, Point
+from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
+from cosim.simulator import Outcome, Point, Reason, SimulationError, Store
+from cosim.simulator.deck import Deck, OperatingPoint
 from cosim.sweep.accuracy import Spread
 from cosim.sweep.rows import ROWS_TOGETHER, Spool, column
+from cosim.sweep.run import Rerun, Tally, _worked
 
 
 def row(k: int) -> dict[str, Any]:
@@ -93,10 +98,34 @@ def test_what_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [1, 3, 7, 8, 100, 1001])
 def test_points_of_an_accuracy_check_lie_evenly_over_a_sweep_of_any_length(length: int) -> None:
-    spread = Spread(4)
-    for k in range(length):
-        spread.offer("iv", Outcome(Point({"k": k}, None, None), {}, None))  # type: ignore[arg-type]
-    places = [one.point.condition["k"] for one in spread.chosen()]
+    """And are the same in whatever order the points end: another one each time made another table of a sweep that was resumed."""
+    chosen = []
+    for order in (range(length), reversed(range(length)), Random(length).sample(range(length), length)):
+        spread = Spread(4)
+        for k in order:
+            spread.offer("iv", Outcome(Point({"k": k}, None, None), {}, None, index=k))  # type: ignore[arg-type]
+        chosen.append([one.point.condition["k"] for one in spread.chosen()])
+    places = chosen[0]
+    assert chosen[1:] == [places, places]
     assert places == sorted(set(places)) and len(places) == min(4, length) and places[0] == 0
     assert length < 4 or max(np.diff([*places, length])) <= length / 2
     assert Spread(0).chosen() == []
+
+
+class Backwards:
+    """A pool in which the last point ends first, and none works."""
+
+    version = "none"
+
+    def map(self, points: Iterable[Point]) -> Iterator[Outcome]:
+        for k, point in reversed(list(enumerate(points))):
+            yield Outcome(point, None, SimulationError(Reason.TIMEOUT, f"point {k}"), index=k)
+
+
+def test_failures_stand_in_the_order_of_their_points(tmp_path: Path) -> None:
+    deck = Deck("t", "r1 a 0 1", "", OperatingPoint(), ("v(a)",))
+    points = [Point({"measurement": "m", "k": k}, deck, dict) for k in range(9)]
+    tally, rerun = Tally(), Rerun(tmp_path / "d.toml", RunDirectory(tmp_path), plain=False)
+    with Store(tmp_path / "points.sqlite") as store:
+        assert list(_worked(iter(points), store, Backwards(), tally, Monitor(), rerun)) == []
+    assert [row["message"] for row in tally.failures] == [f"point {k}" for k in range(9)]

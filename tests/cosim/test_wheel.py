@@ -12,6 +12,7 @@ READ = {
     "reports/templates/report.html",
     "reports/templates/report.css",
     "training/hardware/reference.json",
+    "cosim/simulator/start/.spiceinit",
     "gf180_models/gf180.lib.spice",
 }
 

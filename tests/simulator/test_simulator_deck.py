@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosim import simulator
 from cosim.errors import InputError
 from cosim.simulator import DcSweep, Deck, OperatingPoint, Reason, SimulationError, SolverOptions, Transient, Waveforms
+from cosim.simulator.deck import SETTINGS
 from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
 
 DECK = Deck("title", "v1 a 0 1\nr1 a 0 1k", "* models", OperatingPoint(), ("v(a)",))
@@ -157,3 +160,8 @@ def test_a_pseudo_transient_or_a_singular_matrix_is_no_operating_point() -> None
 def test_a_fallback_is_counted_where_it_ends() -> None:
     once = ["Note: Transient op started", "Note: Transient op finished successfully"]
     assert (fallbacks([]), fallbacks(once), fallbacks([*once, "Note: Transient op started", *once])) == (0, 1, 2)
+
+
+def test_a_worker_starts_with_the_settings_that_every_deck_expects() -> None:
+    installed = Path(simulator.__file__).parent / "start" / ".spiceinit"
+    assert tuple(installed.read_text().splitlines()) == SETTINGS
