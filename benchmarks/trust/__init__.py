@@ -17,6 +17,7 @@ PARTS = {
     "expressions": "expressions, fast against plain",
     "kills": "sweeps and runs killed at random moments",
     "memory": "the most that the parent of a sweep holds",
+    "mutated": "decks changed at random, fast and plain against ngspice -b",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "trust."."""
 

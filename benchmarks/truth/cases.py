@@ -30,7 +30,7 @@ from cosim.design.sections import Network
 from cosim.errors import CosimError, InputRemark
 from cosim.networks.given_weights import read_weights
 from cosim.silicon import files
-from cosim.simulator import simulate
+from cosim.simulator import Point, simulate
 from netlists.errors import NetlistError
 from training.data import load
 from training.errors import TrainingError
@@ -112,6 +112,16 @@ def _heard(read: Callable[[], Numbers]) -> tuple[list[str], Numbers | None]:
 
 def _cell(case: Case, instead: str | None) -> Numbers:
     """Currents at rest and lambda of a cell, by code; of the cell in the file `instead`, or of the deck as ngspice loads it."""
+    rows = []
+    for outcome in simulate(points_of_cell(case, instead), None, jobs=1):
+        if outcome.error is not None:
+            raise outcome.error
+        rows.append(outcome.row or {})
+    return {name: np.array([row[name] for row in rows]) for name in ("current_a", "lambda_per_v")}
+
+
+def points_of_cell(case: Case, instead: str | None = None) -> list[Point]:
+    """The simulations of a cell's current. Raises whatever refuses the cell."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(case.folder, folder, dirs_exist_ok=True)
         own = Path(folder) / "own.toml"
@@ -124,17 +134,11 @@ def _cell(case: Case, instead: str | None) -> Numbers:
             shutil.copy(case.folder / str(instead), Path(folder) / "cell.spice")
         design, seed = load_design(own), case.expected.get("seed")
         bench = Bench(design, design.process.pdk(), None, statistics=seed is not None)
-        points = [
+        return [
             replace(point, deck=replace(point.deck.with_seed(seed), plain=instead == NGSPICE))
             for point in MEASUREMENTS["synapse_current"].points(bench)
             if point.condition.get("weight") in WEIGHTS
         ]
-        rows = []
-        for outcome in simulate(points, None, jobs=1):
-            if outcome.error is not None:
-                raise outcome.error
-            rows.append(outcome.row or {})
-    return {name: np.array([row[name] for row in rows]) for name in ("current_a", "lambda_per_v")}
 
 
 def _measured(case: Case, instead: str | None) -> Numbers:

@@ -38,9 +38,12 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNOREC
 _NUMERIC_START = re.compile(r"[+-]?[.\d]|true|false", re.IGNORECASE)
 """What ngspice takes for a number where an element says `parameter = `, however it goes on."""
 _IDENTIFIER = re.compile(r"(?<!\w)[a-z_]\w*")
+_PARAMS = re.compile(r"\sparams:", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"\w+", re.ASCII)
 _RUN = re.compile(r"\b[vi]\s*\(|\b(?:temper|time|hertz)\b", re.IGNORECASE)
 _NOT_TEMPERATURE = re.compile(r"\b[vi]\s*\(|\b(?:time|hertz)\b", re.IGNORECASE)
 _TO_EVALUATE = re.compile(r"[{}'\"]|^\.(?!option).*=\s*[a-z_(]", re.IGNORECASE)
+_OF_THE_RUN = "expression of the run"
 _DRAW = re.compile(rf"\b(?:{'|'.join(DRAWING)})\b", re.IGNORECASE)
 _COMMENT = re.compile(r"\s\$|//|\"")
 
@@ -131,6 +134,7 @@ class Subcircuit:
         names = {one.name for one in self.draws}
         ordered = _in_order([(one.name, one.expression) for one in everything if one.name not in names])
         self.parameters = [_Parameter(*pair) for pair in ordered]
+        self.of_temperature = _of_temperature({one.name: one.expression for one in self.parameters})
         self.hands_on_its_multiplier = False
         """Whether its cards get the multiplier of its call."""
 
@@ -179,6 +183,15 @@ def _in_order(parameters: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name, last[name]) for name in sorted(last, key=lambda name: (level(name), places[name]))]
 
 
+def _of_temperature(expressions: Mapping[str, str]) -> set[str]:
+    """Parameters in whose expressions the temperature stands, or one of these: ngspice makes functions of them."""
+    named = {name: set(_IDENTIFIER.findall(text.lower())) for name, text in expressions.items()}
+    found: set[str] = set()
+    while more := {name for name, names in named.items() if names & {"temper", *found}} - found:
+        found |= more
+    return found
+
+
 @dataclass(frozen=True)
 class _Level:
     """Where an element stands: inside which call, among which nodes, parameters and models."""
@@ -213,6 +226,10 @@ class _Flattener:
         self.parameters = self.calls = 0
         self.drawn: set[str] = set()
         """Parameters of the top level that draw."""
+        self.of_temperature: set[str] = set()
+        """Parameters of the top level that depend on the temperature."""
+        self.of_any_temperature: set[str] = set()
+        """Those of all sub-circuits as well."""
         self.pieces: list[Piece] = []
 
     def flatten(self, items: list[Definition]) -> FlatDeck:
@@ -220,6 +237,8 @@ class _Flattener:
         if (celsius := _temperature(items)) is not None:
             self.top.define("temper", celsius)
         cards = [item.statements[0] for item in items if not self._take_up(item)]
+        self.of_temperature = _of_temperature({name: self.top.expression(name) for name in self.top.names})
+        self.of_any_temperature = self.of_temperature.union(*(body.of_temperature for body in self.subcircuits.values()))
         self.top.evaluate_all()
         self._spread_multipliers(items)
         # Options say how the sizes in all other cards are to be read.
@@ -296,6 +315,8 @@ class _Flattener:
         words, given = _split(card)
         if len(dict(given)) < len(given):
             raise NotEvaluable(f"a parameter is given twice: {card.text}")
+        if self.hspice and _PARAMS.search(card.text):
+            raise NotEvaluable(f"ngspice takes params: for a node here: {card.text}")
         body = self.subcircuits.get(words[-1].lower())
         if body is None or self._is_parameter(words[-1], level):
             raise NotEvaluable(f"unknown sub-circuit {words[-1]}")
@@ -306,6 +327,8 @@ class _Flattener:
             raise NotEvaluable(f"more than {_MOST_CALLS} calls of sub-circuits")
         if len(body.pins) != len(words) - 2:
             raise NotEvaluable(f"wrong number of nodes: {card.text}")
+        if (given or body.parameters) and not _PLAIN_NAME.fullmatch(words[-1]):
+            raise NotEvaluable(f"{words[-1]}: ngspice hands no parameters to a sub-circuit of this name")
         path = f"{level.path}{words[0].lower()}."
         scope = self._called(body, path, level, dict(given))
         nodes = dict(zip(map(str.lower, body.pins), map(level.node, words[1:-1]), strict=True))
@@ -318,6 +341,11 @@ class _Flattener:
             # ngspice makes functions of both kinds, and what comes of one inside the other is not known.
             if "temper" in one.expression.lower() and one.identifiers & self.drawn:
                 raise NotEvaluable(f"{path}{one.name}: of temperature and random numbers")
+            if one.identifiers & self.of_any_temperature - body.names:
+                raise NotEvaluable(f"{path}{one.name}: of a temperature from elsewhere")
+        handed_on = any("temper" in text.lower() or self._names_temperature(text, level) for text in texts.values())
+        if handed_on or texts.keys() & body.of_temperature:
+            raise NotEvaluable(f"{path}: a temperature is handed on")
         given, own_m = {name: expression_of(text) for name, text in texts.items()}, texts.get("m")
         if level.hands_on_multiplier:
             given["m"] = self._multiplied([own_m] if own_m else [])
@@ -327,6 +355,16 @@ class _Flattener:
         self.scopes.append(scope)
         scope.evaluate_all()  # as ngspice does: what nobody uses may be wrong too
         return scope
+
+    def _names_temperature(self, text: str, level: _Level) -> bool:
+        """Whether a parameter of temperature stands in an expression. Raises `NotEvaluable` for one of elsewhere."""
+        if not self.of_any_temperature:
+            return False
+        names, inside = set(_IDENTIFIER.findall(text.lower())), level.inside
+        own = inside.of_temperature if inside else self.of_temperature
+        if inside and names & self.of_any_temperature - inside.names:
+            raise NotEvaluable(f"of a temperature from elsewhere: {text}")
+        return bool(names & own)
 
     def _device(self, card: Statement, level: _Level) -> list[Piece] | None:
         """An element that has no element inside; None where it is left to others."""
@@ -340,6 +378,8 @@ class _Flattener:
         of_the_run = bool(_RUN.search(card.text))
         if of_the_run and any("," in text for parameter, text in given if parameter == "m"):
             raise NotEvaluable(f"{name}: ngspice reads its multiplier up to the comma")
+        if len(words) <= pins:
+            raise NotEvaluable(f"{name}: too few nodes")
         if letter == "b":
             return [*pieces, *self._behaviour(card, level, name), "\n"]
         own_m = [text for parameter, text in given if parameter == "m"]
@@ -347,6 +387,8 @@ class _Flattener:
         for parameter, text in given:
             key = "" if parameter == letter and level.path else parameter
             if parameter != "m" or not level.hands_on_multiplier:
+                if not _MARKED.fullmatch(text) and self._names_temperature(text, level):
+                    raise NotEvaluable(f"{key}={text}: a parameter of temperature without marks")
                 number = self._number(_value(parameter, text), level, name, key, letter)
                 pieces += [f" {parameter}=", *(_in_marks(number, text) if of_the_run else number)]
         if level.hands_on_multiplier and letter not in _WITHOUT_MULTIPLIER:
@@ -378,6 +420,8 @@ class _Flattener:
             raise NotEvaluable(f"{name} has no single value: {' '.join(words)}")
         for place, word in enumerate(words):
             is_last = place == len(words) - 1
+            if not _MARKED.fullmatch(word) and self._names_temperature(word, level):
+                raise NotEvaluable(f"{name}: {word}, a parameter of temperature without marks")
             pieces += [" "] if pieces else []
             if _MARKED.fullmatch(word) or self._is_parameter(word, level) or (is_last and _NUMBER.fullmatch(word)):
                 of_a_source = letter in "vi" and not is_last
@@ -433,6 +477,8 @@ class _Flattener:
         to_be_set = not level.path and key in self.values
         if _NUMBER.fullmatch(text) and not to_be_set:
             return [text]
+        if self._names_temperature(text, level) and not _follows_temperature(kind, parameter):
+            raise NotEvaluable(f"{key}: a number of temperature, {text}")
         if _RUN.search(text):
             if kind not in ("r", "c", "l") and (kind not in ("m", ".") or _NOT_TEMPERATURE.search(text)):
                 raise NotEvaluable(f"{key}: only the run knows {text}")
@@ -451,7 +497,7 @@ class _Flattener:
             if not word:
                 pieces.append(part)
                 continue
-            number = self._number(word, level, f"{key}.{word}")
+            number = self._number(word, level, f"{key}.{word}", kind=_OF_THE_RUN)
             # No command reaches them.
             known = [replace(piece, command=None) if isinstance(piece, Slot) else piece for piece in number]
             self.parameters += 1
@@ -460,6 +506,8 @@ class _Flattener:
         return pieces
 
     def _constant(self, text: str, level: _Level, where: str) -> float:
+        if self._names_temperature(text, level):
+            raise NotEvaluable(f"{where}: a multiplier of temperature")
         code = compiled(text, self.hspice)
         value, random = (code, False) if isinstance(code, float) else self.draws.evaluate(code, level.scope, where)
         if random:
@@ -480,6 +528,13 @@ def expression_of(text: str) -> str:
         if letter in "{}'\"; \t" or (letter == "," and not depth) or depth < 0:
             raise NotEvaluable(f"{text} is not one expression")
     return text
+
+
+def _follows_temperature(kind: str, parameter: str) -> bool:
+    """Whether ngspice takes a number that depends on the temperature there: the value of an element, a transistor or a model."""
+    return (
+        kind == _OF_THE_RUN or (kind in ("m", ".") and parameter != "m") or (kind in ("r", "c", "l") and parameter in ("", kind))
+    )
 
 
 def _in_marks(number: list[Piece], text: str) -> list[Piece]:

@@ -98,6 +98,10 @@ class Scope(dict[str, Known]):
         """Of the parameters that are defined here."""
         return self._given.keys()
 
+    def expression(self, name: str) -> str:
+        """What a parameter of this scope was defined as."""
+        return self._given[name][0]
+
     def evaluate_all(self) -> None:
         """Evaluate what there is. Raises `NotEvaluable` for what cannot be evaluated."""
         for name in self._given:
