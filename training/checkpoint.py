@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from training.errors import TrainingError
 from training.learner import Learner
@@ -15,6 +15,9 @@ from training.storage import NetworkFileError, read_tensors, write_tensors
 
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0
+
+
+T = TypeVar("T")
 
 
 class AnotherTraining(TrainingError):
@@ -73,6 +76,15 @@ class Checkpoint:
             raise NetworkFileError(
                 f"{self.path}: cannot be written: {error.strerror}; the checkpoint before it is kept: make room and start again"
             ) from error
+
+
+def continued(work: Callable[[], T], checkpoint: Path) -> T:
+    """A training that goes on from a checkpoint of its own place; one that was left there by another, or damaged, is deleted."""
+    try:
+        return work()
+    except AnotherTraining:
+        checkpoint.unlink()
+        return work()
 
 
 def fingerprint(learner: Learner) -> str:

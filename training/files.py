@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -14,6 +15,9 @@ from typing import Any
 
 MOST_BYTES = 1 << 30
 """A file of a user that is larger is no file of the kind that is read whole."""
+
+DIGEST = "content_sha256"
+"""Key of the digest in a file that cosim writes; one that people change or write by hand has none."""
 
 MOST_TEXT_BYTES = 1 << 26
 """The same of settings and records: cosim writes none that is a hundredth of this."""
@@ -57,6 +61,19 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except RecursionError:
         raise ValueError("is nested too deep") from None
+
+
+def content_digest(content: Any) -> str:
+    """SHA-256 of a content as JSON has it, whatever the order of its keys and whether 27 is written 27.0."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    return hashlib.sha256(json.dumps(plain(content), sort_keys=True).encode()).hexdigest()
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from training.errors import TrainingError
-from training.files import check_readable, read_bounded, read_json, why, write_whole
+from training.files import DIGEST, check_readable, content_digest, read_bounded, read_json, why, write_whole
 from training.network import RCSpikeNetwork
 
 FORMAT_VERSION = 1
@@ -24,20 +25,39 @@ class NetworkFileError(TrainingError):
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
-    """Write a safetensors file; returns the sha256 of its content."""
-    content = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, dict(metadata or {}))
+    """Write a safetensors file, which carries a digest of all that is in it; returns the sha256 of the file."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    described = dict(metadata or {})
+    content = save(whole, {**described, DIGEST: _digest(whole, described)})
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file. Raises `NetworkFileError`."""
+    """Tensors and metadata of a safetensors file; one of another program carries no digest, and is taken as it is.
+
+    Raises `NetworkFileError`, also for what is not as `write_tensors` wrote it.
+    """
     try:
         check_readable(path)
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise NetworkFileError(f"{path}: cannot be read as safetensors: {why(error)}") from error
+    digest = metadata.pop(DIGEST, None)
+    if digest is not None and digest != _digest(tensors, metadata):
+        raise NetworkFileError(
+            f"{path}: {DIGEST}: the content is not what it was when the file was written; make or copy it again"
+        )
+    return tensors, metadata
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(content_digest(dict(metadata)).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_networks(path: Path, networks: Mapping[str, RCSpikeNetwork], metadata: Mapping[str, Any]) -> None:
@@ -54,12 +74,12 @@ def save_networks(path: Path, networks: Mapping[str, RCSpikeNetwork], metadata: 
         "sizes": {name: list(network.sizes) for name, network in networks.items()},
         **metadata,
     }
-    text = json.dumps(description, indent=1, allow_nan=False) + "\n"
+    text = json.dumps({**description, DIGEST: content_digest(description)}, indent=1, allow_nan=False) + "\n"
     write_whole(path.with_suffix(".json"), text.encode())
 
 
 def load_description(path: Path) -> dict[str, Any]:
-    """The JSON beside the weights at `path`. Raises `NetworkFileError` where it is missing, newer, or of other weights."""
+    """The JSON beside the weights at `path`. Raises `NetworkFileError` where it is missing, newer, damaged or of others."""
     file = path.with_suffix(".json")
     try:
         description: dict[str, Any] = read_json(file)
@@ -71,6 +91,11 @@ def load_description(path: Path) -> dict[str, Any]:
         raise NetworkFileError(f"{file}: format_version: missing; this is not a network description")
     if version > FORMAT_VERSION:
         raise NetworkFileError(f"{file}: format_version: {version} is newer than {FORMAT_VERSION}, the newest this version reads")
+    own = description.pop(DIGEST, None)
+    if own is not None and own != content_digest(description):
+        raise NetworkFileError(
+            f"{file}: {DIGEST}: the content is not what it was when the file was written; run the training again"
+        )
     if description.get("weights_sha256") != digest:
         raise NetworkFileError(f"{file}: weights_sha256: does not belong to {path.name}; run the training again")
     return description

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figure import Figure
+from training.files import DIGEST
 from training.hardware import FloatArray, HardwareModel, HardwareModelError, normalise
-from training.hardware.model import DIGEST
 
 PACKAGES = ("PySpice", "sky130")
 

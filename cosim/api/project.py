@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cosim.api.functions import load_networks
 from cosim.design import Design, load_design
 from cosim.errors import InputError
+from cosim.pipeline.freshness import check_recorded
 from cosim.pipeline.packages import one_line_errors
 from cosim.pipeline.run import run
 from cosim.runs.directory import RunDirectory
@@ -272,7 +273,9 @@ class Project:
 
             print(cosim.Project("designs/iris_5_5_5.toml", out="runs/none_yet").metrics)
         """
-        return self._finished().read_json("metrics.json")
+        finished = self._finished()
+        finished.check_sealed("metrics.json")
+        return finished.read_json("metrics.json")
 
     @property
     def tables(self) -> list[str]:
@@ -288,7 +291,9 @@ class Project:
         return sorted(path.as_posix() for path in found)
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the run directory; docs/tables.md has the columns. Raises `InputError` where there is none.
+        """A table of the run directory; docs/tables.md has the columns.
+
+        Raises `InputError` where there is none, and for one that is not as cosim wrote it.
 
         Example:
             import cosim
@@ -303,6 +308,7 @@ class Project:
             raise InputError(f"{self.directory}: table {name!r} is not there; there is {there}")
         import pandas as pd
 
+        check_recorded(RunDirectory(self.directory), f"{name}.parquet")
         return pd.read_parquet(self.directory / f"{name}.parquet")
 
     def _until(self, stage: str, **how: Any) -> RunResult:

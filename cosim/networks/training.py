@@ -15,7 +15,7 @@ from torch import Tensor
 from cosim.errors import InputError
 from cosim.networks.given_weights import check_range, read_weights, sizes_of
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
-from training.checkpoint import AnotherTraining
+from training.checkpoint import continued
 from training.data.catalogue import load_split, load_table
 from training.data.files import DataFileError
 from training.data.spikes import SpikeData
@@ -130,11 +130,8 @@ def train_networks(
         checkpoint = run / "checkpoints" / f"{name}.safetensors"
         dies = DynamicMismatch(mismatch) if mismatch and name == ODE else None
         work = partial(train, networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
-        try:
-            histories[name] = work()
-        except AnotherTraining:  # of the design or the hardware that this run directory held before
-            checkpoint.unlink()
-            histories[name] = work()
+        # One that is there may be of the design or the hardware that this run directory held before.
+        histories[name] = continued(work, checkpoint)
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
     return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed))
 

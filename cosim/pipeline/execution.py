@@ -58,9 +58,21 @@ def run_stage(space: Workspace, stage: Stage) -> None:
         "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
     }
     # The record last: only what is complete counts as done.
-    space.run.write_json(PROVENANCE, {**_origin(space), "stages": {**records_of(space.run), stage.name: sealed(record)}})
+    _write_provenance(space, {**records_of(space.run), stage.name: sealed(record)})
     write_metrics(space.run)
     space.monitor.end()
+
+
+def mend_provenance(space: Workspace) -> None:
+    """Say anew what holds for the whole run, where provenance.json is not as it was written; reports show it."""
+    found = space.run.read_json(PROVENANCE)
+    stages = found.pop("stages", None)
+    if stages and found != sealed(found):
+        _write_provenance(space, records_of(space.run))
+
+
+def _write_provenance(space: Workspace, records: Records) -> None:
+    space.run.write_json(PROVENANCE, {**sealed(_origin(space)), "stages": records})
 
 
 def write_metrics(directory: RunDirectory) -> None:
@@ -74,6 +86,7 @@ def write_metrics(directory: RunDirectory) -> None:
         found = {}
     if found != wanted:
         directory.write_json(METRICS, wanted)
+    directory.seal(METRICS)
 
 
 def _totals(records: Records) -> dict[str, float]:

@@ -14,7 +14,7 @@ from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline.closure import own_sources
 from cosim.pipeline.packages import one_line_errors
-from cosim.pipeline.stages import Stage, roots
+from cosim.pipeline.stages import STAGES, Stage, roots
 from cosim.pipeline.workspace import Workspace
 from cosim.runs import provenance
 from cosim.runs.directory import PROVENANCE, RunDirectory
@@ -81,6 +81,21 @@ def inputs_digest(space: Workspace, stage: Stage, before: Mapping[str, Mapping[s
 def outputs_digest(space: Workspace, stage: Stage) -> str:
     """Over the files that a stage writes. Without `pdf` it matters to no stage whether it has one."""
     return space.run.digest(name for name in stage.outputs if space.pdf or not name.endswith(".pdf"))
+
+
+def check_recorded(directory: RunDirectory, name: str) -> None:
+    """Raises `InputError` for a file of a run directory that is not as the stage that made it left it."""
+    directory.check_sealed(name)
+    records = records_of(directory)
+    for stage in STAGES:
+        made = any(name == output or name.startswith(f"{output}/") for output in stage.outputs)
+        if made and stage.name in records and records[stage.name].get("outputs_sha256") not in _outputs_digests(directory, stage):
+            raise InputError(f"{directory / name}: is not as {stage.name} left it; cosim {stage.name} makes it anew")
+
+
+def _outputs_digests(directory: RunDirectory, stage: Stage) -> set[str]:
+    """With a PDF and without: it matters to no other file."""
+    return {directory.digest(stage.outputs), directory.digest(name for name in stage.outputs if not name.endswith(".pdf"))}
 
 
 def _tools_unchanged(space: Workspace, stage: Stage, record: Mapping[str, Any]) -> bool:

@@ -66,6 +66,7 @@ def _of_metrics(space: Workspace) -> list[Verdict]:
     baseline = LEFT_OUT not in space.run.read_json(NOTES)
     verdicts = judge(space.design.limits, space.run.read_json(METRICS), baseline=baseline)
     space.run.write_json(LIMITS, [asdict(verdict) for verdict in verdicts])
+    space.run.seal(LIMITS)
     return verdicts
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosim.design import load_design
-from cosim.pipeline.execution import forget, run_stage, write_metrics
+from cosim.pipeline.execution import forget, mend_provenance, run_stage, write_metrics
 from cosim.pipeline.freshness import outdated
 from cosim.pipeline.packages import check_packages, one_line_errors
 from cosim.pipeline.request import Request
@@ -95,6 +95,7 @@ def carry_out(request: Request, monitor: Monitor) -> RunResult:
     with directory.open(loaded.name, monitor.remark):
         request.keep_brought(directory, design)
         directory.write(DESIGN, request.design_text())
+        mend_provenance(space)
         ran = _bring_up_to_date(space, asked)
         write_metrics(directory)
         return result_of(space, {stage.name for stage in asked}, ran)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cosim.errors import InputError
 from cosim.runs.directory import RunDirectory
-from training.files import read_json
+from training.files import DIGEST, content_digest, read_json
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,15 @@ class Comparison:
 def compare(run_a: Path, run_b: Path) -> Comparison:
     """Compare two run directories. Raises `InputError` where one holds no metrics, or names them otherwise than this cosim."""
     for run in (run_a, run_b):
-        RunDirectory(run).check_layout()
+        directory = RunDirectory(run)
+        directory.check_layout()
+        for name in ("metrics.json", "limits.json"):
+            directory.check_sealed(name)
     before, after = ({name: verdict["passed"] for name, verdict in _limits(run).items()} for run in (run_a, run_b))
     shared = before.keys() & after.keys()
     return Comparison(
         metrics=_changes(_read(run_a / "metrics.json"), _read(run_b / "metrics.json")),
-        hardware=_changes(*(dict(_numbers(_read(run / "hardware.json"))) for run in (run_a, run_b))),
+        hardware=_changes(*(dict(_numbers(_hardware(run / "hardware.json"))) for run in (run_a, run_b))),
         regressions=sorted(name for name in shared if before[name] and not after[name]),
         repairs=sorted(name for name in shared if after[name] and not before[name]),
     )
@@ -94,6 +97,14 @@ def _read(path: Path) -> dict[str, Any]:
     content = _parse(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no named values; run the command that made it again")
+    return content
+
+
+def _hardware(path: Path) -> dict[str, Any]:
+    content = _read(path)
+    digest = content.pop(DIGEST, None)
+    if digest is not None and digest != content_digest(content):
+        raise InputError(f"{path}: {DIGEST}: the content is not what it was when the file was written")
     return content
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-LOCK, DESIGN, PROVENANCE = ".lock", "design.toml", "provenance.json"
+LOCK, DESIGN, PROVENANCE, DIGESTS = ".lock", "design.toml", "provenance.json", "digests.json"
 
 LAYOUT = 2
 """Version of what a run directory holds, in its provenance.json. 2 numbers the layers, which 1 called hidden and output."""
@@ -208,6 +209,19 @@ class RunDirectory:
             raise InputError(f"{self / name}: holds no named values; delete it, and cosim makes it anew")
         return content
 
+    def seal(self, *names: str) -> None:
+        """Keep digests of files that other commands read, and that no stage's record has, by which `check_sealed` knows them."""
+        known = self.read_json(DIGESTS)
+        found = {**known, **{name: self.digest([name]) for name in names}}
+        if found != known:
+            self.write_json(DIGESTS, found)
+
+    def check_sealed(self, name: str) -> None:
+        """Raises `InputError` for a file that is not as it was sealed; one that never was, as by an older cosim, is taken."""
+        known = self.read_json(DIGESTS)
+        if name in known and (self / name).exists() and known[name] != self.digest([name]):
+            raise InputError(f"{self / name}: is not as cosim wrote it; run the command again that made it")
+
     def remove(self, names: Iterable[str]) -> None:
         """Delete files and folders; what is not there is left so. Raises `InputError` for a link in the place of a folder."""
         for name in names:
@@ -227,5 +241,8 @@ class RunDirectory:
             digest.update(f"{name} {'is there' if path.exists() else 'is missing'}\n".encode())
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 if file.is_file():
-                    digest.update(f"{file.relative_to(self.path)}\n".encode() + file.read_bytes())
+                    digest.update(f"{file.relative_to(self.path)}\n".encode())
+                    with file.open("rb") as content:  # of a sweep of a million points, too
+                        for part in iter(partial(content.read, 1 << 20), b""):
+                            digest.update(part)
         return digest.hexdigest()

@@ -100,9 +100,14 @@ class SweepResult(Tally):
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """What was measured, by measurement: one row a point (its condition, the numbers, how it was integrated)."""
+        """What was measured, by measurement: one row a point (its condition, the numbers, how it was integrated).
+
+        Raises `InputError` where a file is not as the sweep wrote it.
+        """
         import pandas as pd
 
+        for name in self.measurements:
+            RunDirectory(self.folder).check_sealed(_file(name))
         return {name: pd.read_parquet(self.folder / _file(name)) for name in self.measurements}
 
     def summary(self) -> dict[str, Any]:
@@ -285,6 +290,7 @@ def _write(
         if rows:
             directory.write_table_slices(file, [table_of(rows)])
             result.files.append(file)
+    directory.seal(*result.files)
     pdk = design.process.pdk()
     models = f"{pdk.model_set} from {pdk.source}"
     provenance = {

@@ -7,10 +7,14 @@ import os
 import resource
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
+from benchmarks.trust import damage
 from benchmarks.trust import files as attacks
 from cosim.cli.main import app
 from cosim.errors import CosimError, InputError
@@ -22,6 +26,7 @@ from cosim.simulator.store import StoreLostError
 from cosim.simulator.waveforms import Waveforms
 from training import checkpoint, storage
 from training.files import read_bounded
+from training.hardware import HardwareModel
 from training.storage import NetworkFileError
 
 MOST_READ_MB = 400
@@ -209,6 +214,67 @@ def test_a_machine_that_cannot_go_on_is_one_line(number: int) -> None:
     assert isinstance(told.value, CosimError) and told.value.exit_code == 3
     with pytest.raises(InputError, match=r"here\.json: Permission denied"), one_line_errors():
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "here.json")
+
+
+@pytest.mark.parametrize("place", damage.PLACES)
+def test_a_flipped_bit_is_noticed(place: str, tmp_path: Path) -> None:
+    """Every file that a later command reads; `python -m benchmarks trust.damage` flips more of them."""
+    assert damage.lies_of(place, tmp_path, 12, Random(7)) == 0
+
+
+def run_of(folder: Path, **files: object) -> Path:
+    """A run directory with metrics, limits and a hardware model."""
+    contents = {
+        "metrics": {"validation.error_ratio": 2.5},
+        "limits": [{"name": "validation.error_ratio", "passed": True}],
+        **files,
+    }
+    directory = RunDirectory(folder)
+    for name, content in contents.items():
+        directory.write_json(f"{name}.json", content)
+        directory.seal(f"{name}.json")
+    HardwareModel.reference().save(folder / "hardware.json")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("metrics.json", "2.5", "6.5"),
+        ("limits.json", "true", "false"),
+        ("hardware.json", "0.9", "0.8"),
+        ("digests.json", "1", "2"),
+    ],
+)
+def test_a_number_that_no_run_gave_is_not_compared(name: str, before: str, after: str, tmp_path: Path) -> None:
+    runs = run_of(tmp_path / "a"), run_of(tmp_path / "b")
+    assert invoke("diff", *runs).exit_code == 0
+    file = runs[1] / name
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after, 1))
+    assert "/b/" in line_of(invoke("diff", *runs), (2,))
+
+
+def test_a_run_of_an_older_cosim_has_no_digests_and_is_compared(tmp_path: Path) -> None:
+    runs = run_of(tmp_path / "a"), run_of(tmp_path / "b")
+    (runs[1] / "digests.json").unlink()
+    (runs[1] / "metrics.json").write_text('{"validation.error_ratio": 6.5}')
+    assert "validation.error_ratio" in invoke("diff", *runs).stdout
+
+
+def test_weights_of_another_program_need_no_digest_and_those_of_ours_have_one(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.safetensors", tmp_path / "theirs.safetensors"
+    weights = {"w": torch.tensor([[1.0, 2.0]]), "half": torch.ones(2, dtype=torch.bfloat16), "count": torch.tensor(7)}
+    storage.write_tensors(ours, weights, {"origin": "here"})
+    save_file(weights, theirs, {"origin": "there"})
+    for path, origin in ((ours, "here"), (theirs, "there")):
+        tensors, metadata = storage.read_tensors(path)
+        assert all(torch.equal(tensors[name], weights[name]) for name in weights) and metadata == {"origin": origin}
+    content = bytearray(ours.read_bytes())
+    content[-1] ^= 1
+    ours.write_bytes(content)
+    with pytest.raises(NetworkFileError, match="not what it was when it was written"):
+        storage.read_tensors(ours)
 
 
 def test_no_more_is_read_than_is_allowed(tmp_path: Path) -> None:

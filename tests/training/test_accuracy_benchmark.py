@@ -49,7 +49,7 @@ def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.Monke
     assert run(data, "fashion-fc") == 0
     with (data / "t.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == accuracy.COLUMNS
+    assert tuple(rows[0]) == (*accuracy.COLUMNS, "row_digest")
     assert [(row["seed"], row["e_rev"]) for row in rows] == [("1", "2"), ("1", "3"), ("0", "2"), ("0", "3")]
     assert {(row["dataset"], row["network"], row["epochs"], row["device"]) for row in rows} == {
         ("fashion-mnist", "784-6-10", "1", "cpu")

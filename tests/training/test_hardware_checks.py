@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from benchmarks.truth.hardware_mutations import accepted, mutations
+from training.files import DIGEST
 from training.hardware import SCHEMA_VERSION, HardwareModel, HardwareModelError
 from training.hardware.consistency import first_contradiction
-from training.hardware.model import DIGEST
 
 
 def saved(folder: Path) -> tuple[Path, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from training.errors import first_problem
-from training.files import read_json, why, write_whole
+from training.files import DIGEST, content_digest, read_json, why, write_whole
 from training.hardware.columns import column_of
 from training.hardware.consistency import NO_CAPACITANCE_F, first_contradiction
 from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
@@ -22,9 +21,6 @@ SCHEMA_VERSION = 6
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
 whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version
 6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code."""
-
-DIGEST = "content_sha256"
-"""Key of the digest that `HardwareModel.save` puts into a file; one that people change or write by hand has none."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
@@ -233,7 +229,7 @@ class HardwareModel(Record):
         path = Path(path)
         try:
             content = self.model_dump(mode="json")
-            write_whole(path, (json.dumps({**content, DIGEST: _digest(content)}, indent=1) + "\n").encode())
+            write_whole(path, (json.dumps({**content, DIGEST: content_digest(content)}, indent=1) + "\n").encode())
         except OSError as error:
             raise HardwareModelError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -269,25 +265,12 @@ class HardwareModel(Record):
             raise HardwareModelError(f"{path}: {missing}: missing; every field stands in a hardware model of version {version}")
         if problem := first_contradiction(model):
             raise HardwareModelError(f"{path}: {problem}")
-        if digest is not None and digest != _digest(data):
+        if digest is not None and digest != content_digest(data):
             raise HardwareModelError(
                 f"{path}: {DIGEST}: the content is not what it was when the file was written; take the file from where it came "
                 "from, or remove this key where the change is meant"
             )
         return model
-
-
-def _digest(content: Any) -> str:
-    """Of a content as JSON has it, whatever the order of its keys and whether 27 is written 27.0."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [plain(one) for one in value]
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    return hashlib.sha256(json.dumps(plain(content), sort_keys=True).encode()).hexdigest()
 
 
 def _migrated(data: dict[str, Any], version: int) -> dict[str, Any]:

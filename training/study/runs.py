@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from training.checkpoint import continued
 from training.data.catalogue import load
 from training.data.spikes import SpikeData, reduced
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
@@ -132,15 +133,9 @@ def perform(
         dies=study.dies,
         noise_share=study.noise_share,
     )
-    result = run_method(
-        run.method,
-        comparison,
-        progress,
-        checkpoints / f"{run.training_key}.safetensors",
-        evaluate_every=study.recipe.epochs,
-        device=device,
-    )
-    return _row(run, result, device)
+    checkpoint = checkpoints / f"{run.training_key}.safetensors"
+    work = partial(run_method, run.method, comparison, progress, checkpoint, evaluate_every=study.recipe.epochs, device=device)
+    return _row(run, continued(work, checkpoint), device)
 
 
 def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,14 @@ from pathlib import Path
 
 from training.study.plan import StudyError
 
+DIGEST = "row_digest"
+
 
 class GrowingTable:
-    """A CSV file with one row a run: appended in one write under a lock; the piece of one that a crash left is dropped."""
+    """A CSV file with one row a run: appended in one write under a lock; the piece of one that a crash left is dropped.
+
+    Each row ends in a digest of itself, and counts as not there where that is wrong. A file without that column has none.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self.columns = path, tuple(columns)
@@ -22,26 +28,43 @@ class GrowingTable:
         """What is there. Raises `StudyError` for a file with other columns."""
         if not self.path.exists():
             return []
-        whole = self.path.read_text(encoding="utf-8").rpartition("\n")[0]
-        reader = csv.DictReader(io.StringIO(whole))
-        if whole and tuple(reader.fieldnames or ()) != self.columns:
+        columns, *rows = self._read(self.path.read_bytes()) or [[]]
+        if DIGEST in columns:
+            rows = [row[:-1] for row in rows if row and row[-1] == _digest(row[:-1])]
+        return [dict(zip(self.columns, row, strict=True)) for row in rows if len(row) == len(self.columns)]
+
+    def _read(self, content: bytes) -> list[list[str]]:
+        """The lines that are whole, their columns first; none in a file that is empty."""
+        # A flipped bit may leave what is no text, or no line: its digest tells.
+        whole = content.decode(errors="replace").rpartition("\n")[0]
+        try:
+            lines = list(csv.reader(io.StringIO(whole, newline="")))
+        except csv.Error as error:
+            raise StudyError(f"{self.path}: is damaged: {error}; move it away") from error
+        if lines and tuple(lines[0]) not in (self.columns, (*self.columns, DIGEST)):
             raise StudyError(f"{self.path}: has other columns than {', '.join(self.columns)}; move it away")
-        return list(reader)
+        return lines
 
     def append(self, row: Mapping[str, object]) -> None:
         """Add one row, on disk when this returns; None is an empty cell."""
-        self.rows()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         with os.fdopen(descriptor, "rb+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             content = file.read()
+            lines = self._read(content)
             file.truncate(content.rfind(b"\n") + 1)
-            header = [] if content.rfind(b"\n") >= 0 else [self.columns]
+            header = [] if lines else [[*self.columns, DIGEST]]
+            cells = [str(_cell(row[name])) for name in self.columns]
+            digest = [] if lines and DIGEST not in lines[0] else [_digest(cells)]
             text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([*header, [_cell(row[name]) for name in self.columns]])
+            csv.writer(text, lineterminator="\n").writerows([*header, [*cells, *digest]])
             file.write(text.getvalue().encode())
             os.fsync(file.fileno())
+
+
+def _digest(cells: Sequence[str]) -> str:
+    return hashlib.blake2b("\n".join(cells).encode(), digest_size=8).hexdigest()
 
 
 def _cell(value: object) -> object:
