@@ -273,7 +273,7 @@ def test_weights_of_another_program_need_no_digest_and_those_of_ours_have_one(tm
     content = bytearray(ours.read_bytes())
     content[-1] ^= 1
     ours.write_bytes(content)
-    with pytest.raises(NetworkFileError, match="not what it was when it was written"):
+    with pytest.raises(NetworkFileError, match="not what it was when the file was written"):
         storage.read_tensors(ours)
 
 
