@@ -124,7 +124,7 @@ class Place:
                 case ".parquet":
                     table = pd.read_parquet(path)
                     found[name] = table.drop(columns=[column for column in table.columns if column in _OF_THE_CLOCK])
-                case ".safetensors" | ".spice":
+                case ".safetensors" | ".spice" if path.parent.name != "checkpoints":  # which hold the time that was needed
                     found[name] = path.read_bytes()
         with contextlib.suppress(FileNotFoundError):
             metrics = json.loads((self.run / "metrics.json").read_text())
@@ -134,13 +134,13 @@ class Place:
         return found
 
 
-def same(one: dict[str, object], other: dict[str, object]) -> bool:
-    """Whether two commands have found the same, to the last bit."""
+def different(one: dict[str, object], other: dict[str, object]) -> list[str]:
+    """In what two commands have not found the same, to the last bit."""
 
     def equal(mine: object, theirs: object) -> bool:
         return mine.equals(theirs) if isinstance(mine, pd.DataFrame) else mine == theirs
 
-    return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
+    return sorted(name for name in one.keys() | other.keys() if not equal(one.get(name), other.get(name)))
 
 
 @dataclass
@@ -194,13 +194,12 @@ def killed_till_done(undisturbed: Undisturbed, folder: Path, random: Random, mos
     process = place.start()
     _, said = process.communicate()
     left = place.files() - undisturbed.files
-    identical = process.returncode == 0 and same(place.results(), undisturbed.results)
-    if left or not identical:
-        count.faults.append(
-            f"{place.words} after {', '.join(kills)}: exit code {process.returncode} {said[-300:]} {sorted(left)}"
-        )
+    other = [f"exit code {process.returncode}: {said[-300:]}"] if process.returncode else []
+    other += different(place.results(), undisturbed.results)
+    if left or other:
+        count.faults.append(f"{place.words} after {', '.join(kills)}: {', '.join(other) or 'the same'}; left: {sorted(left)}")
     count.kills.update(kills)
-    count.identical += len(kills) if identical else 0
+    count.identical += 0 if other else len(kills)
     count.leftovers += len(left)
     return len(kills)
 
