@@ -77,6 +77,11 @@ def doubtful_solution(lines: list[str]) -> Finding | None:
     return None
 
 
+def spoils(lines: list[str]) -> bool:
+    """Whether ngspice was told something that it forgets in no later deck: `interp` holds until its process ends."""
+    return any(line.startswith("Warning: Interpolated raw file data!") for line in lines)
+
+
 def fallbacks(lines: list[str]) -> int:
     """How many times ngspice gave up on an operating point and went on from a pseudo-transient."""
     return sum(bool(_TRANSIENT_OPERATING_POINT_ENDED.match(line)) for line in lines)

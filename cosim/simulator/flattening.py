@@ -24,6 +24,7 @@ from cosim.simulator.scopes import Draws, Scope
 from netlists.spice_text import DRAWING, Definition, Statement, assignments, definitions, statements, words_and_values
 
 _KEPT = frozenset({".option", ".options", ".temp", ".save", ".op", ".dc", ".tran", ".ic", ".nodeset"})
+_KNOWN = _KEPT | {".param", ".model", ".subckt", ".ends", ".end"}
 _PLAIN = frozenset("defghkst")
 _DEEPEST = 30
 _MOST_CALLS = 200_000
@@ -100,11 +101,26 @@ def flatten(cards: str, values: Iterable[str] = (), hspice: bool = False) -> Fla
 
     Raises `NotEvaluable` for what this module does not know; ngspice may know it.
     """
+    if any(line.lstrip().startswith(";") for line in cards.splitlines()):
+        raise NotEvaluable("a comment that ends the continuation of a card")
     lines = list(statements(cards.splitlines()))
+    for line in lines:
+        _check_form(line)
     keywords = [line.words[0] for line in lines]
     if keywords.count(".subckt") != keywords.count(".ends"):
         raise NotEvaluable("a sub-circuit does not end")
     return _Flattener(frozenset(values), hspice).flatten(definitions(lines))
+
+
+def _check_form(card: Statement) -> None:
+    """Of any card, also where nothing calls it. Raises `NotEvaluable` for what ngspice may take for more or for something else."""
+    keyword = card.words[0]
+    if _COMMENT.search(card.text) or (keyword.startswith(".") and keyword not in _KNOWN):
+        raise NotEvaluable(f"not known: {card.text}")
+    if keyword == ".param":
+        words, given = words_and_values(card.text)
+        if words != card.text.split()[:1] or not given:
+            raise NotEvaluable(f"not one parameter after the other: {card.text}")
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,8 @@ class Subcircuit:
 def _parameter(name: str, text: str) -> _Parameter:
     if not _DRAW.search(text):
         return _Parameter(name, expression_of(text))
+    if _MARKS.search(_MARKED.sub("", text)):
+        raise NotEvaluable(f"{name}: marks without another, {text}")
     # ngspice makes a function of it, and then braces and quotes mean nothing.
     return _Parameter(name, _MARKS.sub("", text).strip(), draws=True)
 
@@ -285,8 +303,6 @@ class _Flattener:
         keyword, letter = card.words[0], card.words[0][0]
         if keyword == ".end":
             return []
-        if _COMMENT.search(card.text):
-            raise NotEvaluable(f"not known: {card.text}")
         if keyword in _KEPT and not level.path and not _TO_EVALUATE.search(card.text):
             return [card.text + "\n"]
         if letter == "x":

@@ -31,7 +31,7 @@ from cosim.simulator.deck import (
     started,
     undrawable,
 )
-from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure
+from cosim.simulator.diagnosis import doubtful_solution, fallbacks, load_failure, run_failure, spoils
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.expressions import NotEvaluable
 from cosim.simulator.flattening import FlatDeck
@@ -106,6 +106,11 @@ class NgspiceSession:
     def fallbacks(self) -> int:
         """How many times the last `run` met a pseudo-transient instead of an operating point; no result rests on one."""
         return fallbacks(self._log)
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether the last `run` left something that no other can undo: the process should be replaced."""
+        return spoils(self._log)
 
     def run(self, deck: Deck) -> Waveforms:
         """Simulate. Raises `SimulationError` unless every saved vector came back complete, finite and from this very deck.

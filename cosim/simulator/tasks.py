@@ -73,7 +73,7 @@ def serve(session: NgspiceSession, task: Task) -> Reply:
     try:
         extract = _loaded(task)
         waveforms = session.run(task.deck)
-        spoiled = False
+        spoiled = session.spoiled
         row = extracted(waveforms, task.deck, extract)
     except SimulationError as failure:
         error = failure

@@ -28,6 +28,12 @@ ODD = {
     "temperature of the caller": ".subckt s a b\n.param k=temper\nx1 a b t\n.ends\n.subckt t a b\nr1 a b {k}\n.ends\nx1 in n1 s",
     "temperature given otherwise": ".subckt s a b w={temper}\nr1 a b {1k*w}\n.ends\nx1 in n1 s w=2",
     "parameters to a name with a dot": ".subckt n.1 a b p=1\nr1 a b {p}\n.ends\nx1 in n1 n.1 p=3",
+    "a parameter without a name": ".param = 1 + agauss(1,0,1)\nr1 in n1 1k",
+    "words before a parameter": ".param p q=1k\nr1 in n1 {q}",
+    "a sum before a parameter": ".param p + {1} = agauss(1k,0,1)\nr1 in n1 1k",
+    "half a pair of marks": ".param p=0.5+1} + agauss(1k,0,1)\nr1 in n1 {p}",
+    "a condition where nobody calls": ".subckt unused a b\n.if (2>1)\nr1 a b 1\n.ends\nr1 in n1 1k",
+    "a comment in a card": "r1 in n1\n; said\n+ 1k",
     "too few nodes": ".subckt s a b\nr1 a k=3\nr2 a b 1\n.ends\nx1 in n1 s",
 }
 OF_HSPICE = {"params: is a node": ".subckt s a b p=1\nr1 a b {p}\n.ends\nx1 in n1 s params: p=3"}
