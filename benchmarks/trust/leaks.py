@@ -28,10 +28,10 @@ CARDS = (
     ".nodeset v(c)=0.9", ".ic v(c)=0.9", ".temp 90", ".model nm nmos level=1 vto=0.1", ".model dm d is=1e-9", ".model other nmos",
     ".subckt cell p q\nr1 p q 100\n.ends", ".subckt other p q\nr1 p q 1\n.ends\nxo c 0 other", ".probe i(v1)", ".save all",
     ".save v(e)", ".print tran v(e)", ".plot tran v(e)", ".four 1meg v(c)", ".meas tran late param='1+1'", ".width out=132",
-    ".if (1)\nr9 c 0 1k\n.else\nr9 c 0 2k\n.endif", "r9 c 0 1k", "b9 c 0 i=v(c)*1u", ".control\nset temp=90\n.endc", ".title other",
-    ".end", ".ac dec 1 1 10", "k1 l1 l2 0.9\nl2 c f 1n\nr8 f 0 1k",
+    ".if (1)\nr9 c 0 1k\n.else\nr9 c 0 2k\n.endif", "r9 c 0 1k", "b9 c 0 i=v(c)*1u", ".control\nset temp=90\n.endc",
+    ".title other", ".end", ".ac dec 1 1 10", "k1 l1 l2 0.9\nl2 c f 1n\nr8 f 0 1k",
 )  # fmt: skip
-LEAKS = tuple([*(f".option {option}" for option in OPTIONS), *CARDS])
+LEAKS = (*(f".option {option}" for option in OPTIONS), *CARDS)
 VICTIM = """\
 .param rp={sqrt(1meg)}
 v1 a 0 dc 1 pulse(0 1 1n 2n 2n 20n 60n)
@@ -64,7 +64,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield Figure(
         "trust.leaks", len(leaking), "", "0",
         f"of {len(LEAKS)} options and cards, {taken} of which ngspice takes, each before and after a deck without it, at the "
-        f"operating point and in a transient, on both paths and in both dialects, to the last bit; {', '.join(leaking) or 'none'}",
+        f"operating point and in a transient, on both paths, in both dialects, to the last bit; {', '.join(leaking) or 'none'}",
     )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def flatten(cards: str, values: Iterable[str] = (), hspice: bool = False) -> Fla
 
 
 def _check_form(card: Statement) -> None:
-    """Of any card, also where nothing calls it. Raises `NotEvaluable` for what ngspice may take for more or for something else."""
+    """Of any card, also where nothing calls it. Raises `NotEvaluable` for what ngspice may read as something else."""
     keyword = card.words[0]
     if _COMMENT.search(card.text) or (keyword.startswith(".") and keyword not in _KNOWN):
         raise NotEvaluable(f"not known: {card.text}")
