@@ -9,21 +9,22 @@ from typing import Annotated
 import typer
 
 from cosim.cli.errors import clear_errors
-from cosim.cli.options import AsJson, takes
+from cosim.cli.options import AsJson, path_argument, path_option, takes
 from cosim.cli.say import say
 from cosim.errors import InputError
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    measured: Annotated[list[Path], typer.Argument(metavar="CSV...", help="Measured I-V tables and membrane waveforms.")]
-    design: Annotated[Path, typer.Option("--design", metavar="DESIGN", help="Design file (TOML) that was built.")]
+    measured: Annotated[list[Path], path_argument(metavar="CSV...", help="Measured I-V tables and membrane waveforms.")]
+    design: Annotated[Path, path_option("--design", metavar="DESIGN", help="Design file (TOML) that was built.")]
     hardware: Annotated[
         Path | None,
-        typer.Option("--hardware", metavar="FILE", help="Simulated hardware.json; that of the design's run unless given."),
+        path_option("--hardware", metavar="FILE", help="Simulated hardware.json; that of the design's run unless given."),
     ] = None
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result; silicon/ of the design's run unless given.")
+        Path | None,
+        path_option("--out", metavar="DIR", help="Folder of the result; silicon/ of the design's run unless given."),
     ] = None
     as_json: AsJson = False
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cosim.cli.errors import clear_errors
-from cosim.cli.options import AsJson
+from cosim.cli.options import AsJson, path_argument
 from cosim.cli.say import say
 from cosim.errors import InputError
 
@@ -44,8 +44,8 @@ def _catalogue_lines(found: dict[str, dict[str, str]]) -> Iterator[str]:
 
 
 def diff(
-    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="The run directory to compare with.")],
-    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run directory that may have got worse.")],
+    run_a: Annotated[Path, path_argument(metavar="RUN_A", help="The run directory to compare with.")],
+    run_b: Annotated[Path, path_argument(metavar="RUN_B", help="The run directory that may have got worse.")],
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs: metrics, hardware parameters, limits. Exit code 1 if RUN_B fails a limit that RUN_A passes.

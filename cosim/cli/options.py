@@ -13,8 +13,19 @@ import typer
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="Design file (TOML), e.g. designs/iris_5_5_5.toml.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory; runs/NAME OF THE DESIGN unless given.")]
+
+def path_argument(**how: Any) -> Any:
+    """An argument that is a path: what is wrong with it is said in one line by whoever reads it, not in three by typer."""
+    return typer.Argument(readable=False, **how)
+
+
+def path_option(name: str, **how: Any) -> Any:
+    """The same for an option."""
+    return typer.Option(name, readable=False, **how)
+
+
+DesignFile = Annotated[Path, path_argument(metavar="DESIGN", help="Design file (TOML), e.g. designs/iris_5_5_5.toml.")]
+Out = Annotated[Path | None, path_option("--out", metavar="DIR", help="Run directory; runs/NAME OF THE DESIGN unless given.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Simulator processes; one per processor unless given.")]
 Scheduler = Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send simulations to.")]
 Samples = Annotated[int | None, typer.Option("--samples", help="Test samples to simulate, instead of validation.samples.")]

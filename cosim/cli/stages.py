@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cosim.cli.errors import GOES_ON, clear_errors
-from cosim.cli.options import StageOptions, takes
+from cosim.cli.options import StageOptions, path_option, takes
 from cosim.cli.say import command_line, monitor, say_run
 
 
@@ -21,14 +21,16 @@ class ReportOptions(StageOptions):
 @dataclass(frozen=True)
 class TrainOptions(StageOptions):
     hardware: Annotated[
-        Path | None, typer.Option("--hardware", metavar="FILE", help="Take this hardware.json (cosim fit), characterize nothing.")
+        Path | None,
+        path_option("--hardware", metavar="FILE", help="Take this hardware.json (cosim fit), characterize nothing."),
     ] = None
 
 
 @dataclass(frozen=True)
 class MapOptions(StageOptions):
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="Take these weights (safetensors), train none.")
+        Path | None,
+        path_option("--weights", metavar="FILE", help="Take these weights (safetensors), train none."),
     ] = None
 
 

@@ -9,17 +9,18 @@ from typing import Annotated
 import typer
 
 from cosim.cli.errors import GOES_ON, clear_errors
-from cosim.cli.options import AsJson, Verbose, takes
+from cosim.cli.options import AsJson, Verbose, path_argument, path_option, takes
 from cosim.cli.say import monitor, say
 
 
 @dataclass(frozen=True)
 class StudyOptions:
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file (TOML), e.g. designs/studies/digits.toml.")]
+    study: Annotated[Path, path_argument(metavar="STUDY", help="Study file (TOML), e.g. designs/studies/digits.toml.")]
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the result; runs/NAME OF THE STUDY unless given.")
+        Path | None,
+        path_option("--out", metavar="DIR", help="Folder of the result; runs/NAME OF THE STUDY unless given."),
     ] = None
-    data: Annotated[Path | None, typer.Option("--data", metavar="FOLDER", help="Official files of the data set.")] = None
+    data: Annotated[Path | None, path_option("--data", metavar="FOLDER", help="Official files of the data set.")] = None
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu"
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Networks trained at a time, one thread each.")] = 1
     only: Annotated[str, typer.Option("--only", metavar="RUN", help="Train one network, as a failure names it.")] = ""

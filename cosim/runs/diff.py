@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def compare(run_a: Path, run_b: Path) -> Comparison:
         directory.check_layout()
         for name in ("metrics.json", "limits.json"):
             directory.check_sealed(name)
-    before, after = ({name: verdict["passed"] for name, verdict in _limits(run).items()} for run in (run_a, run_b))
+    before, after = (_passed(run / "limits.json") for run in (run_a, run_b))
     shared = before.keys() & after.keys()
     return Comparison(
         metrics=_changes(_read(run_a / "metrics.json"), _read(run_b / "metrics.json")),
@@ -88,9 +89,14 @@ def _numbers(record: Any, name: str = "") -> Iterator[tuple[str, float]]:
         yield from _numbers(value, f"{name}.{key}" if name else str(key))
 
 
-def _limits(run: Path) -> dict[str, dict[str, Any]]:
-    path = run / "limits.json"
-    return {verdict["name"]: verdict for verdict in _parse(path)} if path.exists() else {}
+def _passed(path: Path) -> dict[str, bool]:
+    """Whether each limit was passed; empty where a run has none."""
+    if not os.path.lexists(path):
+        return {}
+    try:
+        return {str(verdict["name"]): bool(verdict["passed"]) for verdict in _parse(path)}
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path}: holds no list of limits; run the command that made it again") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

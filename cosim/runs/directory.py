@@ -106,14 +106,15 @@ class RunDirectory:
 
     def _read_owner(self, names: Collection[str]) -> tuple[str, str] | None:
         """What the folder is of, and of which design; None where nothing says so."""
+        file = DESIGN if DESIGN in names else LOCK
         try:
-            if DESIGN in names:
+            if file == DESIGN:
                 return RUN, str(read_toml(self / DESIGN).get("name"))
             kind, _, design_name = (read_bounded(self / LOCK, 4096).decode() if LOCK in names else "").strip().partition(" ")
             return (kind, design_name) if kind else None
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{self / DESIGN}: cannot be read: {why(error)}; choose another folder with --out, or delete this file, which "
+                f"{self / file}: cannot be read: {why(error)}; choose another folder with --out, or delete this file, which "
                 "cosim makes anew"
             ) from error
 
@@ -150,7 +151,8 @@ class RunDirectory:
                 check_readable(self / LOCK)
             return (self / LOCK).open("a")
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}; choose another folder with --out") from error
+            what = error.filename or self.path
+            raise InputError(f"{what}: cannot be written: {error.strerror}; choose another folder with --out") from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all. Raises `InputError` where that is impossible."""

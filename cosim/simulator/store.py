@@ -257,6 +257,8 @@ class Store:
 
     def _save_what_there_is(self) -> None:
         """After a row that found no room: SQLite gives up the whole transaction, so write the rows before it one by one."""
+        if self._database is None:  # not even the file found room
+            return
         with contextlib.suppress(sqlite3.OperationalError):
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")

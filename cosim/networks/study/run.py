@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,7 @@ def run_study(
     plan = load_study(Path(study))
     _check_device(device)
     folder = Path(out) if out is not None else Path("runs") / plan.name
+    _check_writable(folder)
     work = Work(None if data is None else Path(data), folder / "checkpoints", device)
     with monitor or Monitor() as watching:
         failures = _Failures(Path(study), folder, work)
@@ -75,6 +77,16 @@ def _check_device(device: str) -> None:
         raise StudyError(
             f"command line: device: {device!r} is not there; take 'cpu'" + ", or 'cuda' on a GPU" * (device != "cuda")
         )
+
+
+def _check_writable(folder: Path) -> None:
+    """Before the first training, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StudyError(f"{folder}: cannot be written: {error.strerror}; choose another folder with --out") from error
 
 
 def _train(
