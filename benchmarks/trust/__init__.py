@@ -16,6 +16,7 @@ PARTS = {
     "leaks": "what a deck leaves behind for the next",
     "expressions": "expressions, fast against plain",
     "kills": "sweeps and runs killed at random moments",
+    "pace": "points a second at the start and at the end of 20 000",
     "memory": "the most that the parent of a sweep holds",
     "mutated": "decks changed at random, fast and plain against ngspice -b",
 }

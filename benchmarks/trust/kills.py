@@ -124,7 +124,7 @@ class Place:
                 case ".parquet":
                     table = pd.read_parquet(path)
                     found[name] = table.drop(columns=[column for column in table.columns if column in _OF_THE_CLOCK])
-                case ".safetensors" | ".spice" if path.parent.name != "checkpoints":  # which hold the time that was needed
+                case ".safetensors" | ".spice" if path.parent.name != "checkpoints":  # written when the clock says so
                     found[name] = path.read_bytes()
         with contextlib.suppress(FileNotFoundError):
             metrics = json.loads((self.run / "metrics.json").read_text())

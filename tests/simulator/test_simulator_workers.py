@@ -310,6 +310,21 @@ def test_a_replacement_that_does_not_start_is_tried_again(monkeypatch: pytest.Mo
     assert reasons(outcomes) == [Reason.WORKER_DIED, None, None]
 
 
+def test_replacements_that_never_start_end_the_batch_and_what_was_done_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "FALSE_START_PAUSE_S", 0.01)
+    starts = tmp_path / "starts"
+    ending = f"open({str(starts)!r}, 'a').write('.'); import os; os._exit(9); "
+    with WorkerPool(jobs=1) as pool, Store(tmp_path / "points.sqlite") as store:
+        pool.start()
+        monkeypatch.setattr(workers, "_COMMAND", ending + workers._COMMAND)
+        with pytest.raises(SimulationError, match=r"ended with code 9 before its first simulation; `cosim doctor`"):
+            simulate([GOOD, Point({}, rc(), kills_worker), Point({}, rc(2e3), everything)], store, pool=pool)
+        assert (store.count(), len(store.failures())) == (1, 1)
+    assert starts.read_text() == "." * (workers.MOST_FALSE_STARTS + 1)
+
+
 class _Each:
     """A command that is another each time, and in the end the same."""
 
