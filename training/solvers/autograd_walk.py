@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.solvers import riccati
 from training.solvers.phi import phi1
 from training.solvers.reversal import Beta, beta_of
 
@@ -22,31 +23,44 @@ def accumulate(
     bias: Tensor | None = None,
     leak: Tensor | None = None,
     lift: Tensor | None = None,
+    curvature: Tensor | None = None,
+    leakage: Tensor | None = None,
+    bend: Tensor | None = None,
 ) -> Tensor:
     """v(1) [batch, out]; arguments as in `event_walk.accumulate`.
 
     Args:
         lift: share of the membrane's capacitance that leaves it, at its voltage, as input j arrives, [out, in]; at most 1 in all.
-            (1 - L) dv/dt = g - f v, with L the sum of those that have left.
+            (1 - L) dv/dt = g - f v + q v^2, with L the sum of those that have left.
+        curvature: gamma of the synapses, [out, in]; q is the sum of the arrived gamma w.
+        leakage: drive of input j until it arrives, [out, in].
+        bend: q from t = 0 on, [out].
     """
     times, order = t.sort(dim=1)
     arrived, times = (times < 1.0).to(t.dtype), times.clamp(0.0, 1.0)
     # The interval after the last spike ends with the phase.
     ends = torch.cat([times[:, 1:], torch.ones_like(times[:, :1])], 1)
     g, f = (torch.zeros_like(weight[:, 0]) if x is None else x for x in (bias, leak))
+    q = bend if curvature is None or bend is not None else torch.zeros_like(g)
+    if leakage is not None:
+        g = g + leakage.sum(1)
     v = torch.full_like(t[:, :1] * g, v_reset)
     left = torch.ones_like(g)
-    v = _step(v, g, f, times[:, :1])
+    v = _step(v, g, f, q, times[:, :1])
     for j in range(t.shape[1]):
         w, c = (x.T[order[:, j]] for x in (weight, beta_of(beta, weight) * weight))
         if kick is not None:
             v = v + kick.T[order[:, j]] * arrived[:, j, None] / left
         g, f = g + w, f + c
+        if curvature is not None and q is not None:
+            q = q + (curvature * weight).T[order[:, j]]
+        if leakage is not None:
+            g = g - leakage.T[order[:, j]]
         if lift is not None:
             left = left - lift.T[order[:, j]]
-        v = _step(v, g, f, (ends - times)[:, j, None] / left)
+        v = _step(v, g, f, q, (ends - times)[:, j, None] / left)
     return v
 
 
-def _step(v: Tensor, g: Tensor, f: Tensor, d: Tensor) -> Tensor:
-    return v + d * phi1(f * d) * (g - f * v)
+def _step(v: Tensor, g: Tensor, f: Tensor, q: Tensor | None, d: Tensor) -> Tensor:
+    return v + d * phi1(f * d) * (g - f * v) if q is None else riccati.step(v, g, f, q, d)

@@ -1,11 +1,16 @@
-"""One cell of the time grid for membranes [rows, n], compiled; drives and conductances lie side by side, [rows, 2 n]."""
+"""One cell of the time grid for membranes [rows, n], compiled; drives, conductances and, where there are any, curvatures lie side
+by side, [rows, 2 n] or [rows, 3 n]."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from training.solvers import curved_kernels
 from training.solvers.compilation import Array, compiled, inlined
 from training.solvers.phi_kernels import halvings, phi
+from training.solvers.riccati_kernels import halved_rate
 from training.solvers.walk_steps import advanced, retreated
 
 _TILE = 512
@@ -51,6 +56,46 @@ def retreat(lam: Array, y: Array, drives: Array, width: float, first: int, last:
             for i in range(len(f)):
                 lams[i], ys[i], g[i], minus = retreated(g[i], f[i], lams[i], ys[i], zero, zero, d, work[1, i], work[2, i])
                 f[i] = -minus
+
+
+@inlined
+def cell_halvings(g: Array, f: Array, q: Array, d: float) -> Any:
+    """Halvings of a curved step."""
+    half, rate = f.dtype.type(0.5), f.dtype.type(0)
+    for i in range(len(f)):
+        rate = max(rate, halved_rate(abs(g[i]), f[i], abs(q[i]), half))
+    return halvings(rate * d)
+
+
+@compiled
+def advance_curved(v: Array, drives: Array, width: float, first: int, last: int) -> None:
+    """`advance` with q = drives[:, 2 n:] too."""
+    n, d, work, end = v.shape[1], v.dtype.type(width), np.empty((3, _TILE), v.dtype), np.empty(_TILE, v.dtype)
+    for row in range(first, last):
+        for start in range(0, n, _TILE):
+            stop = min(start + _TILE, n)
+            g, f, q = drives[row, start:stop], drives[row, n + start : n + stop], drives[row, 2 * n + start : 2 * n + stop]
+            membranes = v[row, start:stop]
+            curved_kernels.advance(membranes, end, g, f, q, d, cell_halvings(g, f, q, d), len(f), work)
+            for i in range(len(f)):
+                membranes[i] = end[i]
+
+
+@compiled
+def retreat_curved(lam: Array, v: Array, drives: Array, width: float, first: int, last: int) -> None:
+    """Adjoint of `advance_curved` from the membranes v: lam goes to the start, `drives` becomes the gradient to itself."""
+    n, d, work, end = v.shape[1], v.dtype.type(width), np.empty((3, _TILE), v.dtype), np.empty(_TILE, v.dtype)
+    sums = np.empty((3, _TILE), v.dtype)
+    for row in range(first, last):
+        for start in range(0, n, _TILE):
+            stop = min(start + _TILE, n)
+            g, f, q = drives[row, start:stop], drives[row, n + start : n + stop], drives[row, 2 * n + start : 2 * n + stop]
+            before, halved = v[row, start:stop], cell_halvings(g, f, q, d)
+            sums[:] = 0
+            curved_kernels.advance(before, end, g, f, q, d, halved, len(f), work)
+            curved_kernels.retreat(before, end, g, f, q, lam[row, start:stop], sums, d, halved, len(f), work)
+            for i in range(len(f)):
+                g[i], f[i], q[i] = sums[0, i], sums[1, i], sums[2, i]
 
 
 @compiled

@@ -1,6 +1,7 @@
 """What DSTD does in one cell of its grid, in place: compiled on the CPU, by torch elsewhere.
 
-Shapes: t, on any; membranes [rows, n]; `drives` [rows, 2 n], the mean drive g and the mean conductance f side by side.
+Shapes: t, on any; membranes [rows, n]; `drives` [rows, 2 n], the mean drive g and the mean conductance f side by side, or
+[rows, 3 n], the mean curvature q beside them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.solvers import cell_kernels
+from training.solvers import cell_kernels, riccati
 from training.solvers.phi import phi1_phi2, phi1_value
 from training.solvers.threads import array, over_threads, written
 
@@ -37,9 +38,15 @@ def inside(t: Tensor, start: float, end: float) -> Tensor:
 
 def advance(v: Tensor, drives: Tensor, width: float) -> None:
     """Step the membranes `v` through a cell."""
+    curved = drives.shape[1] == 3 * v.shape[1]
     if v.is_cpu:
         membranes, given = written(v), array(drives)
-        over_threads(lambda first, last: cell_kernels.advance(membranes, given, width, first, last), len(v), v.numel())
+        kernel = cell_kernels.advance_curved if curved else cell_kernels.advance
+        over_threads(lambda first, last: kernel(membranes, given, width, first, last), len(v), v.numel())
+        return
+    if curved:
+        g, f, q = drives.chunk(3, 1)
+        v.copy_(riccati.step(v, g, f, q, width))
         return
     g, f = drives.chunk(2, 1)
     v += width * phi1_value(f * width) * (g - f * v)
@@ -59,3 +66,19 @@ def retreat(lam: Tensor, y: Tensor, drives: Tensor, width: float) -> None:
     y -= g * part
     lam -= f * part
     drives.copy_(torch.cat([part, minus], 1))
+
+
+def retreat_curved(lam: Tensor, v: Tensor, drives: Tensor, width: float) -> None:
+    """Adjoint of `advance` through three drives from the membranes v: lam goes to the start of the cell, `drives` becomes the
+    gradient to itself."""
+    if lam.is_cpu:
+        states = [written(lam), array(v), written(drives)]
+        over_threads(lambda first, last: cell_kernels.retreat_curved(*states, width, first, last), len(lam), lam.numel())
+        return
+    given = [x.detach().requires_grad_() for x in (v, *drives.chunk(3, 1))]
+    with torch.enable_grad():
+        before, g, f, q = given
+        end = riccati.step(before, g, f, q, width)
+    v_grad, *drives_grad = torch.autograd.grad(end, given, lam)
+    lam.copy_(v_grad)
+    drives.copy_(torch.cat(drives_grad, 1))

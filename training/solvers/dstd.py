@@ -11,10 +11,16 @@ product, and the cell one exponential step. The error of v(1) falls as steps^-2,
 
 Backward computes S and the drives anew, all but those of the last few cells, and takes lambda = dL/dv and y = lambda v back as
 `event_walk` does. So memory does not depend on the number of steps.
+
+Curved currents bring a third product, q = S (gamma W), and each cell is the step of `riccati`. The membranes at the start of
+each cell are kept then, because lambda v^2, which the adjoint needs too, cannot be taken back by itself. With moments m of q the
+second Magnus term is g + d (f a - g b), f + 2 d (q a - g m), q + d (q b - f m): v is the ratio of two numbers that obey a linear
+equation.
 """
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -66,47 +72,77 @@ def accumulate(
     at most kick |beta w| / (4 steps): first order, but a kick is already a thousandth of the threshold.
     Under autocast the products of float32 are taken in its type, all else in the type of the weights.
     """
+    return solve(
+        t, weight, beta_of(beta, weight) * weight, kick, None, v_reset=v_reset, bias=bias, leak=leak, connection=connection,
+        steps=steps, offset=offset, moment=moment, interpolated_adjoint=interpolated_adjoint,
+    )  # fmt: skip
+
+
+def solve(
+    t: Tensor,
+    weight: Tensor,
+    conductance: Tensor,
+    kick: Tensor | None,
+    curvature: Tensor | None,
+    *,
+    v_reset: float = 0.0,
+    bias: Tensor | None = None,
+    leak: Tensor | None = None,
+    bend: Tensor | None = None,
+    steps: int = 10,
+    offset: float = 0.0,
+    moment: bool = False,
+    interpolated_adjoint: bool = False,
+    connection: Connection | None = None,
+) -> Tensor:
+    """`accumulate`, of what an arriving input adds to g, f, v and q: weight, conductance, kick, curvature, each [out, ...].
+
+    curvature and bend, q from t = 0 on, are None for straight currents.
+    """
     device = t.device.type
     # As everywhere in torch, autocast leaves float64 alone.
     cast = torch.is_autocast_enabled(device) and weight.dtype != torch.float64
     reduced = torch.get_autocast_dtype(device) if cast else None
     with torch.autocast(device, enabled=False):
         scheme = (tuple(grid(steps, offset)), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
-        v: Tensor = _DSTD.apply(t.to(weight.dtype), weight, beta_of(beta, weight) * weight, kick, bias, leak, *scheme)  # type: ignore[no-untyped-call]
+        parts = [weight, conductance] if curvature is None else [weight, conductance, curvature]
+        v: Tensor = _DSTD.apply(t.to(weight.dtype), torch.cat(parts), len(parts), kick, bias, leak, bend, *scheme)  # type: ignore[no-untyped-call]
     return v
 
 
 class _DSTD(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, t: Tensor, weight: Tensor, conductance: Tensor, kick: Tensor | None, bias: Tensor | None, leak: Tensor | None,
+        ctx: Any, t: Tensor, all_synapses: Tensor, parts: int, kick: Tensor | None,
+        bias: Tensor | None, leak: Tensor | None, bend: Tensor | None,
         points: tuple[float, ...], v_reset: float, moment: bool, interpolated: bool, connection: Connection,
         reduced: torch.dtype | None,
     ) -> Tensor:  # fmt: skip
-        shape = connection.output_shape(t.shape, weight.shape)
+        outputs = len(all_synapses) // parts
+        shape = connection.output_shape(t.shape, all_synapses[:outputs].shape)
         t = t.movedim(1, -1).contiguous()
-        synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
-        v = weight.new_full((len(t), shape[2:].numel(), len(weight)), v_reset)
+        synapses = Synapses(all_synapses, parts, kick, (bias, leak, bend)[:parts], connection, moment, reduced)
+        v = all_synapses.new_full((len(t), shape[2:].numel(), outputs), v_reset)
         keep = any(ctx.needs_input_grad)
         ctx.kept = [forwards(t[at], synapses, points, v[at].flatten(0, 1), keep) for at in _in_turn(v)]
-        ctx.save_for_backward(t, weight, conductance, kick, bias, leak, v)
-        ctx.settings = (points, moment, interpolated, connection, reduced)
-        return v.view(len(t), *shape[2:], len(weight)).movedim(-1, 1)
+        ctx.save_for_backward(t, all_synapses, kick, bias, leak, bend, v)
+        ctx.settings = (parts, points, moment, interpolated, connection, reduced)
+        return v.view(len(t), *shape[2:], outputs).movedim(-1, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, v_grad: Tensor) -> tuple[Tensor | None, ...]:
-        t, weight, conductance, kick, bias, leak, v = ctx.saved_tensors
-        points, moment, interpolated, connection, reduced = ctx.settings
-        synapses = Synapses(torch.cat([weight, conductance]), kick, bias, leak, connection, moment, reduced)
+        t, all_synapses, kick, *constants, v = ctx.saved_tensors
+        parts, points, moment, interpolated, connection, reduced = ctx.settings
+        synapses = Synapses(all_synapses, parts, kick, tuple(constants[:parts]), connection, moment, reduced)
         found = Gradients(synapses, t if ctx.needs_input_grad[0] else None, interpolated)
         v_grad = v_grad.movedim(1, -1).reshape(v.shape)
         for at, kept in zip(_in_turn(v), ctx.kept, strict=True):
             found.sweep(t[at], at, v[at].flatten(0, 1), v_grad[at].flatten(0, 1), points, kept)
         t_grad = None if found.t is None else found.t.movedim(-1, 1)
-        wanted = (bias is not None, leak is not None)
-        constants = [x if here else None for here, x in zip(wanted, found.constant.chunk(2), strict=True)]
-        return t_grad, *found.synapses.chunk(2), found.kick, *constants, *[None] * 6
+        each = zip_longest(constants, found.constant.chunk(parts))
+        constants_grad = [None if given is None else grad for given, grad in each]
+        return t_grad, found.synapses, None, found.kick, *constants_grad, *[None] * 6
 
 
 def _in_turn(v: Tensor) -> list[slice]:

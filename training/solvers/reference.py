@@ -20,16 +20,23 @@ def accumulate(
     v_reset: float = 0.0,
     bias: FloatArray | float = 0.0,
     leak: FloatArray | float = 0.0,
+    curvature: FloatArray | float = 0.0,
+    leakage: FloatArray | float = 0.0,
+    bend: FloatArray | float = 0.0,
     rtol: float = 1e-12,
 ) -> FloatArray:
-    """v(1) [batch, out] before the synapses switch off; arguments as in `event_walk.accumulate`, in numpy."""
-    synapses = weight, np.broadcast_to(beta, weight.shape), np.broadcast_to(kick, weight.shape)
-    return np.stack([_one_sample(times, *synapses, v_reset, bias, leak, rtol) for times in np.maximum(t, 0.0)])
+    """v(1) [batch, out] before the synapses switch off; arguments as in `autograd_walk.accumulate`, in numpy."""
+
+    def each(x: FloatArray | float) -> FloatArray:
+        return np.broadcast_to(x, weight.shape)
+
+    synapses = weight, each(beta), each(kick), each(curvature), each(leakage)
+    return np.stack([_one_sample(times, *synapses, v_reset, bias, leak, bend, rtol) for times in np.maximum(t, 0.0)])
 
 
 def _one_sample(
-    times: FloatArray, weight: FloatArray, beta: FloatArray, kick: FloatArray,
-    v_reset: float, bias: FloatArray | float, leak: FloatArray | float, rtol: float,
+    times: FloatArray, weight: FloatArray, beta: FloatArray, kick: FloatArray, curvature: FloatArray, leakage: FloatArray,
+    v_reset: float, bias: FloatArray | float, leak: FloatArray | float, bend: FloatArray | float, rtol: float,
 ) -> FloatArray:  # fmt: skip
     v = np.full(len(weight), v_reset)
     events = np.unique(np.concatenate([[0.0], times[times < 1.0], [1.0]]))
@@ -38,7 +45,9 @@ def _one_sample(
         on = times <= start
 
         def slope(_: float, v: FloatArray, on: NDArray[np.bool_] = on) -> FloatArray:
-            current: FloatArray = bias - leak * v + (weight[:, on] * (1.0 - beta[:, on] * v[:, None])).sum(1)
+            u = v[:, None]
+            arrived = (weight[:, on] * (1.0 - beta[:, on] * u + curvature[:, on] * u * u)).sum(1)
+            current: FloatArray = bias - leak * v + bend * v * v + arrived + leakage[:, ~on].sum(1)
             return current
 
         v = solve_ivp(slope, (start, end), v, method="DOP853", rtol=rtol, atol=1e-14).y[:, -1]

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from training.solvers import autograd_walk, dstd, event_walk, image_walk
+from training.solvers import autograd_walk, curved_walk, dstd, event_walk, image_walk
 from training.solvers.connection import Connection, Convolution, Dense
 from training.solvers.reversal import Beta, BySign, beta_of
 
@@ -17,8 +17,9 @@ from training.solvers.reversal import Beta, BySign, beta_of
 class Accumulation:
     """The accumulation phase of a layer: time in phases, membranes in thresholds.
 
-    dv/dt = bias - leak v + sum_j w_j (1 - beta_j v) step(t - t_j), v(0) = v_reset, and v jumps by kick_j at t_j. With `lift` what
-    moves v, currents and kicks, is divided by 1 - sum_j lift_j step(t - t_j).
+    dv/dt = bias - leak v + bend v^2 + sum_j w_j (1 - beta_j v + curvature_j v^2) step(t - t_j) + sum_j leakage_j step(t_j - t),
+    v(0) = v_reset, and v jumps by kick_j at t_j. With `lift` what moves v, currents and kicks, is divided by
+    1 - sum_j lift_j step(t - t_j).
 
     Attributes:
         t: input spike times, [batch, in] or, behind a `Convolution`, [batch, in, height, width]. At t >= 1 an input never
@@ -30,6 +31,9 @@ class Accumulation:
         lift: share of the membrane's capacitance that leaves it as input j arrives, shaped as the weight, or None.
         bias, leak: drive and conductance from t = 0 on, [out], or None. A bias spike is a bias, and its beta times it a leak.
         connection: how the inputs meet the synapses.
+        curvature: gamma, of the current of each synapse over its membrane, shaped as the weight; None: straight lines.
+        leakage: drive of each synapse until its input arrives, shaped as the weight, or None.
+        bend: from t = 0 on, [out], or None: gamma of a bias spike times it.
     """
 
     t: Tensor
@@ -41,6 +45,39 @@ class Accumulation:
     leak: Tensor | None = None
     connection: Connection = field(default_factory=Dense)
     lift: Tensor | None = None
+    curvature: Tensor | None = None
+    leakage: Tensor | None = None
+    bend: Tensor | None = None
+
+    @property
+    def is_curved(self) -> bool:
+        """Whether any current is no straight line."""
+        return self.curvature is not None or self.bend is not None
+
+    @property
+    def conductance(self) -> Tensor:
+        """beta w of every synapse."""
+        return (beta_of(self.beta, self.weight) * self.weight).to(self.weight.dtype)
+
+    @property
+    def switched(self) -> Tensor:
+        """What an arriving input adds to the drive: its weight, and its leakage ends."""
+        return self.weight if self.leakage is None else self.weight - self.leakage
+
+    @property
+    def drive(self) -> Tensor | None:
+        """From t = 0 on, [out]: bias, and what leaks before any input has arrived. Inputs beyond an image's border leak too."""
+        if self.leakage is None:
+            return self.bias
+        leaking = self.leakage.flatten(1).sum(1)
+        return leaking if self.bias is None else self.bias + leaking
+
+    @property
+    def quadratic(self) -> Tensor | None:
+        """gamma w of every synapse; None where there is no curvature."""
+        if self.curvature is None:
+            return None if self.bend is None else torch.zeros_like(self.weight)
+        return self.curvature * self.weight
 
     def by_patches(self) -> Accumulation:
         """The same neurons behind a dense crossbar each, one row of `t` per position: a convolution's input grows by its taps."""
@@ -52,6 +89,8 @@ class Accumulation:
             beta=beta,
             kick=None if self.kick is None else self.kick.flatten(1),
             lift=None if self.lift is None else self.lift.flatten(1),
+            curvature=None if self.curvature is None else self.curvature.flatten(1),
+            leakage=None if self.leakage is None else self.leakage.flatten(1),
             connection=Dense(),
         )
 
@@ -69,12 +108,16 @@ class Solver(Protocol):
 class Exact:
     """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU.
 
-    Where the capacitance moves it goes through torch's own autograd: exact too, some ten times slower.
+    Where the capacitance moves, and on a GPU where currents are curved, it goes through torch's own autograd: exact too, some ten
+    times slower. Curved or leaking synapses behind a convolution are walked patch by patch, which takes as many times the memory
+    as a window has pixels.
     """
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if phase.lift is not None:
             return _by_autograd(phase, phase.weight.dtype)
+        if phase.is_curved or phase.leakage is not None:
+            return _curved(phase) if phase.t.is_cpu else _by_autograd(phase, phase.weight.dtype)
         if isinstance(phase.connection, Convolution) and phase.t.is_cpu:
             return image_walk.accumulate(
                 phase.t, phase.weight, phase.beta, phase.kick,
@@ -111,9 +154,9 @@ class DSTD:
         offset = 0.0
         if self.random_offset:
             offset = float(torch.rand((), generator=generator, device=phase.t.device)) / self.steps
-        return dstd.accumulate(
-            phase.t, phase.weight, phase.beta, phase.kick,
-            v_reset=phase.v_reset, bias=phase.bias, leak=phase.leak, connection=phase.connection,
+        return dstd.solve(
+            phase.t, phase.switched, phase.conductance, phase.kick, phase.quadratic,
+            v_reset=phase.v_reset, bias=phase.drive, leak=phase.leak, bend=phase.bend, connection=phase.connection,
             steps=self.steps, offset=offset, moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
         )  # fmt: skip
 
@@ -126,12 +169,23 @@ class Reference:
         return _by_autograd(phase, torch.float64)
 
 
+def _curved(phase: Accumulation) -> Tensor:
+    """`curved_walk`, on a CPU."""
+    rows = phase.by_patches()
+    quadratic = torch.zeros_like(rows.weight) if rows.quadratic is None else rows.quadratic
+    Dense().output_shape(rows.t.shape, rows.weight.shape)
+    v = curved_walk.accumulate(
+        rows.t, rows.switched, rows.conductance, quadratic, rows.kick,
+        v_reset=rows.v_reset, bias=rows.drive, leak=rows.leak, bend=rows.bend,
+    )  # fmt: skip
+    return phase.connection.image(v, phase.t, phase.weight)
+
+
 def _by_autograd(phase: Accumulation, dtype: torch.dtype) -> Tensor:
     """`autograd_walk` in a type of its own."""
     rows = phase.by_patches()
     beta = beta_of(rows.beta, rows.weight).to(dtype)
-    kick, bias, leak, lift = (None if x is None else x.to(dtype) for x in (rows.kick, rows.bias, rows.leak, rows.lift))
-    v = autograd_walk.accumulate(
-        rows.t.to(dtype), rows.weight.to(dtype), beta, kick, v_reset=rows.v_reset, bias=bias, leak=leak, lift=lift
-    )
+    names = ("kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
+    given = {name: None if (x := getattr(rows, name)) is None else x.to(dtype) for name in names}
+    v = autograd_walk.accumulate(rows.t.to(dtype), rows.weight.to(dtype), beta, v_reset=rows.v_reset, **given)
     return phase.connection.image(v, phase.t, phase.weight)
