@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import pytest
 
+from benchmarks.trust.hostile import COMMANDS, ENDLESS, SAVES, TITLES, cell_has_effect, deck_is_taken, endless
 from cosim.simulator import Point, simulate
 from cosim.simulator.deck import Deck, OperatingPoint, undrawable, why_not_flat
 from cosim.simulator.errors import Reason
 from cosim.simulator.waveforms import Waveforms
 
-DRAW = "agauss(1,0.1,1)"
-DECKS = {
-    "itself": ".param a=a+1\nr1 a 0 {a}",
-    "itself with a draw": f".param a=a+{DRAW}\nr1 a 0 {{a}}",
-    "each other": ".param a=b+1 b=a+1\nr1 a 0 {a}",
-    "huge power": f"r1 a 0 {{int(1e300)**int(1e300)+{DRAW}}}",
-    "huge power in a parameter": f".param p='int(1e300)**int(1e300)'\nr1 a 0 {{p+{DRAW}}}",
-    "remainder of the infinite": f"r1 a 0 {{1e300%1e-300+{DRAW}}}",
-    "parentheses": f"r1 a 0 {{{'(' * 5000}1{')' * 5000}}}",
-    "signs": f"r1 a 0 {{{'-' * 3000}1}}",
-    "negations": f"r1 a 0 {{{'!' * 3000}1}}",
-    "draws in draws": f"r1 a 0 {{{'agauss(' * 300}1{',1,1)' * 300}}}",
-    "chain": "\n".join(f".param p{k}=p{k + 1}+1" for k in range(3000)) + f"\n.param p3000={DRAW}\nr1 a 0 {{p0}}",
-    "long sum": f"r1 a 0 {{{'+'.join(['1'] * 20000)}}}",
-    "parameter of a call": ".subckt s a p={p+1}\nr1 a 0 {p}\n.ends\nx1 a s",
-    "calls itself": ".subckt s a\nx1 a s\n.ends\nx1 a s",
-}
 UNLUCKY = "r1 a 0 {1000+ln(0.5+agauss(0,1,1))}"
 """Has a value without a seed and with some, none with others."""
 
@@ -37,13 +22,23 @@ def deck(cards: str, seed: int | None = 3) -> Deck:
     return Deck("hostile", f"v1 a 0 1\n{cards}", "", OperatingPoint(), ("i(v1)",), seed=seed)
 
 
-@pytest.mark.parametrize("name", DECKS)
+@pytest.mark.parametrize("name", ENDLESS)
 def test_what_has_no_value_is_left_to_ngspice_in_one_line(name: str) -> None:
-    hostile = deck(DECKS[name])
+    hostile = endless(name)
     why = why_not_flat(hostile.base)
     assert why and "\n" not in why and len(why) <= 200
-    assert bool(undrawable(hostile)) == ("agauss" in DECKS[name])
+    assert bool(undrawable(hostile)) == ("agauss" in ENDLESS[name])
     assert hostile.text().startswith("hostile\nv1 a 0 1\n"), "which an error carries"
+
+
+@pytest.mark.parametrize("card", COMMANDS)
+def test_no_card_of_a_cell_writes_opens_or_runs(card: str, tmp_path: Path) -> None:
+    assert not cell_has_effect(card, tmp_path)
+
+
+def test_no_deck_is_made_of_a_name_that_is_more_than_one() -> None:
+    assert not any(deck_is_taken("t", save) for save in SAVES) and not any(deck_is_taken(title, "v(a)") for title in TITLES)
+    assert deck_is_taken("t", "v(a)")
 
 
 def test_sub_circuits_that_multiply_are_not_expanded_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
