@@ -39,6 +39,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*", re.IGNOREC
 _NUMERIC_START = re.compile(r"[+-]?[.\d]|true|false", re.IGNORECASE)
 """What ngspice takes for a number where an element says `parameter = `, however it goes on."""
 _IDENTIFIER = re.compile(r"(?<!\w)[a-z_]\w*")
+_SEPARATOR = re.compile(r"[(),={}'\"]")
 _PARAMS = re.compile(r"\sparams:", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"\w+", re.ASCII)
 _RUN = re.compile(r"\b[vi]\s*\(|\b(?:temper|time|hertz)\b", re.IGNORECASE)
@@ -123,6 +124,13 @@ def _check_form(card: Statement) -> None:
             raise NotEvaluable(f"not one parameter after the other: {card.text}")
 
 
+def _check_names(names: Iterable[str]) -> None:
+    """Of elements and nodes. Raises `NotEvaluable` for a sign at which ngspice ends a name."""
+    for name in names:
+        if _SEPARATOR.search(name):
+            raise NotEvaluable(f"{name} is more than a name")
+
+
 @dataclass(frozen=True)
 class _Parameter:
     """A parameter of a sub-circuit and its default; one that draws is, to ngspice, its expression wherever it is used."""
@@ -142,6 +150,7 @@ class Subcircuit:
     def __init__(self, body: Definition) -> None:
         header, *cards, _ = body.statements
         (_, _, *self.pins), defaults = _split(header)
+        _check_names(self.pins)
         self.cards = [card for card in cards if card.words[0] not in (".param", ".model")]
         self.models = {card.words[1]: card for card in cards if card.words[0] == ".model"}
         local = [pair for card in cards if card.words[0] == ".param" for pair in assignments(card.text)]
@@ -341,6 +350,7 @@ class _Flattener:
         self.calls += 1
         if self.calls > _MOST_CALLS:
             raise NotEvaluable(f"more than {_MOST_CALLS} calls of sub-circuits")
+        _check_names(words)
         if len(body.pins) != len(words) - 2:
             raise NotEvaluable(f"wrong number of nodes: {card.text}")
         if (given or body.parameters) and not _PLAIN_NAME.fullmatch(words[-1]):
@@ -396,6 +406,7 @@ class _Flattener:
             raise NotEvaluable(f"{name}: ngspice reads its multiplier up to the comma")
         if len(words) <= pins:
             raise NotEvaluable(f"{name}: too few nodes")
+        _check_names(words[: pins + 1])
         if letter == "b":
             return [*pieces, *self._behaviour(card, level, name), "\n"]
         own_m = [text for parameter, text in given if parameter == "m"]
