@@ -282,6 +282,9 @@ class _Flattener:
         if item.is_parameter:
             name, text = assignments(item.statements[0].text)[0]
             parameter = _parameter(name, text)
+            if name in self.top.names:
+                # With some sub-circuits ngspice 39 then evaluates nothing without marks any more.
+                raise NotEvaluable(f"{name} is defined twice")
             self.top.define(name, parameter.expression)
             self.drawn |= {name} if parameter.draws else set()
         elif item.is_subcircuit:

@@ -34,6 +34,9 @@ ODD = {
     "half a pair of marks": ".param p=0.5+1} + agauss(1k,0,1)\nr1 in n1 {p}",
     "a condition where nobody calls": ".subckt unused a b\n.if (2>1)\nr1 a b 1\n.ends\nr1 in n1 1k",
     "a comment in a card": "r1 in n1\n; said\n+ 1k",
+    "a parameter defined twice": (
+        ".param t=1*1\n.param t=2*1\n.param q=1\n.subckt s a b q=1 p={q*2}\nr1 a b q\n.ends\nx1 in n1 s\ne1 n3 0 in 0 q"
+    ),
     "a parenthesis in a name": ".subckt s a b\nr(1 a b 1k\n.ends\nx1 in n1 s",
     "a parenthesis in a node": ".subckt s a b\nr1 a (b 1k\n.ends\nx1 in n1 s",
     "too few nodes": ".subckt s a b\nr1 a k=3\nr2 a b 1\n.ends\nx1 in n1 s",
