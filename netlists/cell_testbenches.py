@@ -66,7 +66,7 @@ def switched_synapse(cells: Cells, setting: SynapseSetting | None, on_s: float, 
     return netlist_text(circuit)
 
 
-def moved_synapse(cells: Cells, setting: SynapseSetting, on: bool, membrane: Sequence[tuple[float, float]]) -> str:
+def moved_synapse(cells: Cells, setting: SynapseSetting | None, on: bool, membrane: Sequence[tuple[float, float]]) -> str:
     """A synapse that stays on or off on a membrane which `Vmembrane` moves through (time, voltage) points."""
     circuit = new_circuit("moved_synapse")
     circuit.V("supply", "supply", 0, cells.supply_v)

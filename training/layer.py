@@ -212,7 +212,7 @@ class RCSpikeLayer(nn.Module):
         capacitance = Capacitance.of(synapses, bias) if self.cells.has_load else None
         if capacitance:
             synapses, bias = capacitance.moved_by(synapses), bias and capacitance.moved_by(bias)
-        membrane = self._accumulate(t, synapses, bias, generator)
+        membrane = self._accumulate(t, synapses, bias, capacitance, generator)
         switched = self._switched_off(t, membrane, synapses, bias, capacitance)
         spike_times = self._fire_with_tail(t, switched, synapses, bias, capacitance)
         if self.spike_time_noise and (self.training or self.noise_in_evaluation):
@@ -232,23 +232,53 @@ class RCSpikeLayer(nn.Module):
     def _fire_with_tail(
         self, t: Tensor, switched: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None
     ) -> Tensor:
-        """Spike times; the tails of the switched synapses move the membranes on until then."""
+        """Spike times; the tails of the switched synapses, and what leaks, move the membranes on until then."""
         off = capacitance and capacitance.off
         spike_times = self.fire(switched, off)
-        if not self.cells.has_tail:
+        if not (self.cells.has_tail or self.cells.has_leakage):
             return spike_times
-        tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
-        return self.fire(switched + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log(), off)
+        moved = switched
+        if self.cells.has_tail:
+            tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
+            moved = moved + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log()
+        if self.cells.has_leakage:
+            moved = moved + self._leaked(spike_times, synapses, bias, capacitance)
+        return self.fire(moved, off)
 
-    def _accumulate(self, t: Tensor, synapses: Synapses, bias: Synapses | None, generator: torch.Generator | None) -> Tensor:
+    def _leaked(self, spike_times: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None) -> Tensor:
+        """What the leakage of synapses that are no idle ones does to a firing membrane, as if it had been there at the start.
+
+        The discharger dies away as e^{-k t}, and a drive is worth (e^{k t} - 1)/k at the start.
+        """
+        leakage = (synapses.leakage - self.model.idle_leakage).flatten(1).sum(1)
+        if bias is not None:
+            leakage = leakage + bias.leakage - self.model.idle_leakage
+        rate = -math.log1p(-1.0 / self.model.e_dis)
+        if capacitance:
+            leakage, spike_times = leakage * capacitance.accumulating, spike_times / self.connection.per_output(capacitance.off)
+        return self.connection.per_output(leakage) * ((rate * spike_times).expm1() / rate if rate else spike_times)
+
+    def _accumulate(
+        self, t: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None,
+        generator: torch.Generator | None,
+    ) -> Tensor:  # fmt: skip
         leak = self.weight.new_full((len(self.weight),), self.membrane_leak) if self.membrane_leak else None
         if bias is not None:
             own = bias.weight * beta_of(bias.beta, bias.weight)
             leak = own if leak is None else own + leak
+        drive = None if bias is None else bias.weight
+        if self.model.leakage:
+            of_neuron = self.weight.new_full((len(self.weight),), self.model.leakage)
+            of_neuron = of_neuron / capacitance.accumulating if capacitance else of_neuron
+            drive = of_neuron if drive is None else drive + of_neuron
+        curved = self.cells.has_curvature
         phase = Accumulation(
             t, synapses.weight, synapses.beta, synapses.kick_on if self.cells.has_kick_on else None,
-            v_reset=self.model.v_reset, bias=None if bias is None else bias.weight, leak=leak, connection=self.connection,
+            v_reset=self.model.v_reset, bias=drive, leak=leak, connection=self.connection,
             lift=synapses.lift if self.cells.has_load else None,
+            curvature=synapses.gamma if curved else None,
+            bend=bias.gamma * bias.weight if bias and curved else None,
+            leakage=synapses.leakage if self.cells.has_leakage else None,
         )  # fmt: skip
         return self._solver_of_now()(phase, generator)
 

@@ -22,6 +22,8 @@ class Synapses(NamedTuple):
     kick_off_tail: Tensor
     load: Tensor
     lift: Tensor
+    gamma: Tensor
+    leakage: Tensor
 
 
 class SynapseCells(nn.Module):
@@ -32,6 +34,7 @@ class SynapseCells(nn.Module):
     Attributes:
         has_kick_on, has_kick_off, has_tail: whether any cell has such a charge.
         has_load: whether the capacitance of a membrane depends on the weights.
+        has_curvature, has_leakage: whether any current is bent, and whether any cell that is off leaks.
     """
 
     knots: Tensor
@@ -46,7 +49,9 @@ class SynapseCells(nn.Module):
         self.has_kick_on, self.has_kick_off, self.has_tail = (
             bool(np.any(table.values[:, i]) or table.idle[i]) for i in (1, 2, 3)
         )
-        self.has_load = bool(np.any(table.values[:, 4:]))
+        self.has_load = bool(np.any(table.values[:, 4:6]))
+        self.has_curvature = bool(np.any(table.values[:, 6]))
+        self.has_leakage = bool(np.any(table.values[:, 7]) or table.idle[7])
         self._constant_beta = constant_beta(model)
 
     def forward(self, weight: Tensor) -> Synapses:
@@ -54,7 +59,7 @@ class SynapseCells(nn.Module):
         if self._constant_beta is not None:
             by_sign = BySign(*(weight.new_tensor(beta) for beta in self._constant_beta))
             nothing = weight.new_zeros(()).expand_as(weight)
-            return Synapses(weight, by_sign, *[nothing] * 5)
+            return Synapses(weight, by_sign, *[nothing] * 7)
         with torch.no_grad():
             below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
             start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)

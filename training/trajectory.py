@@ -14,8 +14,8 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
 
     Accumulation is the exact solution. At t = 1 the synapses that were on add `kick_off`. In the firing phase the discharger
     drives the membrane, dv/ds = -ln(1 - b) (1 - b v)/b with b = 1/e_dis and s the time in the phase: the equation whose crossing
-    of v = 1 is `training.hardware.firing_law`; tail and start-up of the sensing inverter are in the spike time alone. After its
-    own crossing, where the model says nothing more, a membrane is NaN.
+    of v = 1 is `training.hardware.firing_law`; tail, leakage and start-up of the sensing inverter are in the spike time alone.
+    After its own crossing, where the model says nothing more, a membrane is NaN.
 
     Args:
         weights: effective weights, [out, in]; `OutOfRange` where the cell cannot do one.
@@ -28,7 +28,7 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     times = np.asarray(times, dtype=float)
     if times.size and not 0.0 <= times.min() <= times.max() <= 2.0:
         raise ValueError(f"times: {times.min():.6g} .. {times.max():.6g} must lie in 0 .. 2 phases")
-    _, _, kick_off, _, load, lift = SynapseTable.of(model)(weights)
+    _, _, kick_off, _, load, lift, _, _ = SynapseTable.of(model)(weights)
     capacitance, on = 1.0 + load.sum(1), spike_times < 1.0
     end = accumulation(model, weights, spike_times, np.ones(1))[0] * (1.0 - lift[:, on].sum(1) / capacitance)
     end += kick_off[:, on].sum(1) / capacitance
@@ -41,30 +41,37 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
 
 def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:
     """Membrane v [n, out] at `times` [n] in 0 .. 1, before the synapses switch off; arguments as in `trajectory`."""
-    beta, kick, _, _, load, lift = SynapseTable.of(model)(weights)
+    beta, kick, _, _, load, lift, gamma, leakage = SynapseTable.of(model)(weights)
     capacitance = 1.0 + load.sum(1)
     v = np.full((len(times), len(weights)), model.v_reset)
     now = np.full(len(weights), model.v_reset)
-    drive, conductance = np.zeros(len(weights)), np.zeros(len(weights))
+    drive = model.leakage + leakage.sum(1)
+    conductance, bend = np.zeros(len(weights)), np.zeros(len(weights))
     order = np.argsort(spike_times, kind="stable")
-    arriving = order[spike_times[order] < 1.0]
-    ends = np.append(spike_times[arriving[1:]], np.inf)
-    for j, end in zip(arriving, ends, strict=True):
-        now = now + kick[:, j] / capacitance
-        drive, conductance = drive + weights[:, j], conductance + beta[:, j] * weights[:, j]
-        capacitance = capacitance - lift[:, j]
-        inside = (times >= spike_times[j]) & (times < end)
-        v[inside] = _step(now, drive, conductance, (times[inside, None] - spike_times[j]) / capacitance)
-        now = _step(now, drive, conductance, (np.minimum(end, 1.0) - spike_times[j]) / capacitance)
+    arriving = [int(j) for j in order if spike_times[j] < 1.0]
+    starts, ends = [0.0, *spike_times[arriving]], [*spike_times[arriving], np.inf]
+    for j, start, end in zip([None, *arriving], starts, ends, strict=True):
+        if j is not None:
+            now = now + kick[:, j] / capacitance
+            drive, conductance = drive + weights[:, j] - leakage[:, j], conductance + beta[:, j] * weights[:, j]
+            bend, capacitance = bend + gamma[:, j] * weights[:, j], capacitance - lift[:, j]
+        inside = (times >= start) & (times < end)
+        v[inside] = _step(now, drive, conductance, bend, (times[inside, None] - start) / capacitance)
+        now = _step(now, drive, conductance, bend, (np.minimum(end, 1.0) - start) / capacitance)
     return v
 
 
-def _step(v: FloatArray, drive: FloatArray, conductance: FloatArray, d: FloatArray | float) -> FloatArray:
-    """Exact step of dv/dt = drive - conductance v over a time d."""
+def _step(v: FloatArray, drive: FloatArray, conductance: FloatArray, bend: FloatArray, d: FloatArray | float) -> FloatArray:
+    """Exact step of dv/dt = drive - conductance v + bend v^2 over a time d (`solvers.riccati`); NaN once it runs away."""
+    if bend.any():
+        root = np.sqrt(np.asarray(conductance**2 / 4 - bend * drive, dtype=complex))
+        x = root * d
+        tau = np.real(d * np.divide(np.tanh(x), x, out=np.ones_like(x), where=x != 0.0))
+        below = 1.0 + tau * (conductance / 2 - bend * v)
+        return np.where(below > 0.0, v + tau * (drive - conductance * v + bend * v * v) / below, np.nan)
     x = conductance * d
     phi1 = np.divide(-np.expm1(-x), x, out=np.ones_like(x), where=x != 0.0)
-    stepped: FloatArray = v + d * phi1 * (drive - conductance * v)
-    return stepped
+    return np.asarray(v + d * phi1 * (drive - conductance * v))
 
 
 def _discharge(v: FloatArray, s: FloatArray, e_dis: float) -> FloatArray:

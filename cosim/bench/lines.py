@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from training.hardware.terms import FITTED_THRESHOLDS
+
 FloatArray = NDArray[np.float64]
 
 
@@ -40,8 +42,8 @@ FIRING_RESTS = Window(0.4 / 1.3, 1.5 / 1.3)
 PUBLISHED_RESTS = Window(0.46 / 1.3, 1.36 / 1.3)
 """Membranes over which lambda is fitted as published (arXiv 2412.09010), in rest levels."""
 
-SYNAPSE_THRESHOLDS = Window(-0.1, 0.95)
-"""Displacements of a synapse's line: a membrane that ends beyond them fires at once or not at all."""
+SYNAPSE_THRESHOLDS = Window(*FITTED_THRESHOLDS)
+"""Displacements of a synapse's fits: a membrane that ends beyond them fires at once or not at all."""
 
 DISCHARGER_THRESHOLDS = Window(-0.05, 1.02)
 """Displacements of the discharger's line: a membrane that fires passes all of them."""
@@ -106,6 +108,34 @@ def line_fit(x: FloatArray, y: FloatArray) -> Line:
     variance = residual @ residual / max(len(x) - 2, 1)
     covariance = variance * np.linalg.inv(design.T @ design)
     return Line(float(coefficients[0]), float(coefficients[1]), covariance, float(np.abs(residual).max()))
+
+
+@dataclass(frozen=True)
+class Parabola:
+    """y = at_zero (1 + slope x + curvature x^2), standard errors of slope and curvature, rms deviation over at_zero."""
+
+    at_zero: float
+    slope: float
+    curvature: float
+    slope_error: float
+    curvature_error: float
+    relative_rms: float
+
+
+def parabola_within(x: FloatArray, y: FloatArray, window: Window) -> Parabola:
+    """Parabola by least squares through the points whose x lies in a range."""
+    inside = window.holds(x)
+    design = np.vander(x[inside], 3, increasing=True)
+    coefficients, *_ = np.linalg.lstsq(design, y[inside], rcond=None)
+    residual = y[inside] - design @ coefficients
+    variance = residual @ residual / max(len(residual) - 3, 1)
+    errors = np.sqrt(variance * np.diag(np.linalg.inv(design.T @ design)))
+    at_zero, slope, curvature = map(float, coefficients)
+    size = abs(at_zero) or math.nan
+    return Parabola(
+        at_zero, slope / at_zero if at_zero else math.nan, curvature / at_zero if at_zero else math.nan,
+        float(errors[1]) / size, float(errors[2]) / size, rms(residual) / size,
+    )  # fmt: skip
 
 
 def line_within(x: FloatArray, y: FloatArray, window: Window) -> Line:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cosim.bench.bench import Bench, ColumnSize
 from cosim.bench.lines import LINEAR_THRESHOLDS, Line
+from cosim.characterize.leakage import Leakages
 from cosim.characterize.membrane import Membrane, capacitance_f
 from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse
 from cosim.version import __version__
@@ -35,6 +36,7 @@ class Found:
     unloaded: pd.DataFrame
     firing_curve: Curve
     discharger: Line
+    leaks: Leakages
     loads: pd.DataFrame | None = None
     """Of the codes of the synapse (`synapse_load`), where they differ."""
 
@@ -62,17 +64,21 @@ def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareM
 def column_hardware(cells: Cells, size: ColumnSize, found: Found) -> ColumnHardware:
     """What was measured of a column of one size."""
     return ColumnHardware(
-        plus=synapse_hardware(1, cells, found.synapses, found.switching, found.loads),
-        minus=synapse_hardware(-1, cells, found.synapses, found.switching, found.loads),
+        plus=synapse_hardware(1, cells, found.synapses, found.switching, found.leaks, found.loads),
+        minus=synapse_hardware(-1, cells, found.synapses, found.switching, found.leaks, found.loads),
         neuron=_neuron_hardware(cells, size, found),
     )
 
 
 def synapse_hardware(
-    sign: Sign, cells: Cells, synapses: pd.DataFrame, switching: pd.DataFrame, loads: pd.DataFrame | None = None
+    sign: Sign,
+    cells: Cells,
+    synapses: pd.DataFrame,
+    switching: pd.DataFrame,
+    leaks: Leakages | None = None,
+    loads: pd.DataFrame | None = None,
 ) -> SynapseHardware:
-    """One sign of the synapse from the lines through its curves (`fit_synapses`), the charges of switching and the loads, code by
-    code."""
+    """One sign of the synapse by code: the fits of its curves (`fit_synapses`), charges of switching, leakages and loads."""
     fit, charge = synapses[synapses.sign == sign], switching[switching.sign == sign]
 
     def over_current(table: pd.DataFrame, column: str, name: str, unit: str, source: str, **more: Any) -> Curve:
@@ -94,6 +100,17 @@ def synapse_hardware(
             fit, "reversal_v", "reversal displacement", "V", "synapse_fit",
             standard_error=float(fit.reversal_error_v.max()), residual=float(fit.residual_fraction.max()),
         ),
+        slope=over_current(
+            fit, "slope_per_v", "slope of the current at rest", "1/V", "synapse_fit",
+            standard_error=float(fit.slope_error_per_v.max()), residual=float(fit.residual_rms.max()),
+        ),
+        curvature=over_current(
+            fit, "curvature_per_v2", "curvature of the current", "1/V^2", "synapse_fit",
+            standard_error=float(fit.curvature_error_per_v2.max()), residual=float(fit.residual_rms.max()),
+        ),
+        leakage=None
+        if leaks is None
+        else over_current(leaks.table[leaks.table.sign == sign], "leakage_a", "leakage while off", "A", "leakage"),
         charge_on=over_current(charge, "charge_on_c", "charge of switching on", "C", "switching"),
         charge_off=over_current(charge, "charge_off_c", "charge of switching off", "C", "switching"),
         charge_off_tail=over_current(charge, "charge_off_tail_c", "tail of switching off per e-fold", "C", "switching"),
@@ -140,6 +157,8 @@ def _neuron_hardware(cells: Cells, size: ColumnSize, found: Found) -> NeuronHard
         idle_charge_on=Quantity(value=found.idle.charge_on_c, unit="C", source="switching"),
         idle_charge_off=Quantity(value=found.idle.charge_off_c, unit="C", source="switching"),
         idle_charge_off_tail=Quantity(value=found.idle.charge_off_tail_c, unit="C", source="switching"),
+        leakage=Quantity(value=found.leaks.neuron_a, unit="A", source="leakage"),
+        idle_leakage=Quantity(value=found.leaks.idle_a, unit="A", source="leakage"),
         discharger_bias=Quantity(value=cells.discharger_bias_v, unit="V", source="firing"),
         fan_out=size.fan_out,
         inputs_loaded_with=size.rows,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import DISCHARGER_THRESHOLDS, line_within
 from cosim.bench.results import Results
-from cosim.characterize import firing, switching, synapse_fit, synapse_load
+from cosim.characterize import firing, leakage, switching, synapse_fit, synapse_load
 from cosim.characterize.assembly import Found, column_hardware, hardware_model
 from cosim.characterize.discharger import bias_for_phase
 from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
@@ -80,19 +80,21 @@ def _characterize_column(
     fits = synapse_fit.fit_synapses(bench, static.iv, membrane)
     firing_curve = firing.firing_curve(fired, membrane)
     progress("switching charges")
+    leaks = _leakages(bench, cells, fits)
     loads = _synapse_loads(bench, fits, cells.neuron.rest_v - membrane.v_th_v) if cells.synapse.loads_by_code else None
-    switching_table, idle = _switching_measurements(bench, cells, size, static, fits, membrane, firing_curve, loads)
+    switching_table, idle = _switching_measurements(bench, cells, size, static, fits, membrane, firing_curve, loads, leaks)
     u = membrane.displacement(discharger_iv.membrane_v.to_numpy())
     line = line_within(u, discharger_iv.current_a.to_numpy(), DISCHARGER_THRESHOLDS.times(membrane.v_th_v))
-    found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line, loads)
+    found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line, leaks, loads)
     column = _column_hardware(cells, size, found)
     return column, {
         "synapse_iv": synapse_fit.with_fit(static.iv, fits, membrane),
-        "synapse_fit": fits.drop(columns="intercept_a"),
+        "synapse_fit": fits,
         "discharger_iv": discharger_iv.assign(fit_a=line.intercept * (1 - u / line.zero)),
         "membrane": static.charge,
         "firing": firing.firing_table(fired, membrane, column.neuron, cells.timing.phase_s),
         "switching": switching_table,
+        "leakage": leaks.table,
         **({} if loads is None else {"synapse_load": loads}),
         "published": published_comparison(column, fits, discharger_iv),
     }
@@ -189,11 +191,22 @@ def _synapse_loads(bench: Bench, fits: pd.DataFrame, threshold_v: float) -> pd.D
     return fits[["sign", "code", "current_a"]].merge(synapse_load.load_table(results.alive), on=["sign", "code"])
 
 
+def _leakages(bench: Bench, cells: Cells, fits: pd.DataFrame) -> leakage.Leakages:
+    """What the neuron and the synapse of each code leak into a resting membrane."""
+    settings = [SynapseSetting(fit.sign, float(fit.code)) for fit in fits.itertuples()]
+    results = bench.run(leakage.points(bench, cells, settings))
+    if results.failed:
+        raise CharacterizationError(
+            f"leakage: {len(results.failed)} of {len(results)} simulations failed; see characterization/failures.parquet"
+        )
+    return leakage.leakages(results.alive, fits)
+
+
 def _switching_measurements(
     bench: Bench, cells: Cells, size: ColumnSize, static: _Static, fits: pd.DataFrame, membrane: Membrane, firing_curve: Curve,
-    loads: pd.DataFrame | None,
+    loads: pd.DataFrame | None, leaks: leakage.Leakages,
 ) -> tuple[pd.DataFrame, switching.IdleSynapse]:  # fmt: skip
-    """Charges of each code, and of a synapse that is off."""
+    """Charges of each code, and of a synapse that is off: beyond its current, and beyond what its idle column leaks."""
     swing = membrane.capacitance_f * membrane.v_th_v
     fired_from = firing.inverse(firing_curve)
     idle_capacitance = switching.MembraneCapacitance(*[membrane.capacitance_f] * 3)
@@ -219,6 +232,12 @@ def _switching_measurements(
     def pulses(setting: SynapseSetting | None, weight: float) -> list[Point]:
         return list(switching.points(bench, cells, size, setting, weight, swing))
 
+    leaking_a = leaks.neuron_a + (size.synapses - 1) * leaks.idle_a
+
+    def current(sign: int, code: float) -> Callable[[float], float]:
+        own = synapse_fit.current_of(static.iv, sign, code, membrane)
+        return lambda displacement_v: own(displacement_v) + leaking_a
+
     off = pulses(None, 0.0)
     swept = [(fit, pulses(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight))) for fit in fits.itertuples()]
     results = bench.run([*(point for _, pair in swept for point in pair), *off])
@@ -228,7 +247,7 @@ def _switching_measurements(
             fit.code,
             fit.current_a,
             fit.weight,
-            *charges(fired, synapse_fit.current_of(static.iv, fit.sign, fit.code, membrane), capacitance(fit.sign, fit.code)),
+            *charges(fired, current(fit.sign, fit.code), capacitance(fit.sign, fit.code)),
         ]
         for fit, pair in swept
         if (fired := _all_fired(results.of(pair)))
@@ -241,7 +260,9 @@ def _switching_measurements(
     columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
     measured = pd.DataFrame(table, columns=columns)
     check_switched(measured, fits)
-    return measured, switching.IdleSynapse(*charges(idle, lambda _: 0.0, idle_capacitance), idle[0]["rise_s"])
+    return measured, switching.IdleSynapse(
+        *charges(idle, lambda _: leaking_a + leaks.idle_a, idle_capacitance), idle[0]["rise_s"]
+    )
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:

@@ -1,4 +1,5 @@
-"""The measured curves of a synapse as straight lines over displacement, per sign and code: current at rest, reversal, lambda."""
+"""The measured curves of a synapse over displacement, per sign and code: as a parabola, which the neuron model takes, and as the
+straight line that reversal and lambda are published of."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosim.bench.bench import Bench
-from cosim.bench.lines import SYNAPSE_THRESHOLDS, lambda_line, line_within
+from cosim.bench.lines import SYNAPSE_THRESHOLDS, lambda_line, line_within, parabola_within
 from cosim.bench.results import Measured
 from cosim.characterize.measurements import synapse_current
 from cosim.characterize.membrane import Membrane
@@ -79,21 +80,28 @@ def check_currents(iv: pd.DataFrame, rest_v: float) -> None:
 
 
 def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
-    """Per sign and code: current at rest, reversal, lambda, residual. Codes in order of increasing current."""
+    """Per sign and code: current at rest, slope and curvature of the parabola; reversal, lambda and residual of the line.
+
+    Codes in order of increasing current.
+    """
     import pandas as pd
 
     rest, unit_a = bench.design.neuron.rest_v, membrane.capacitance_f * membrane.v_th_v / bench.design.timing.phase_s
     rows = []
     for (sign, code), curve in iv.groupby(["sign", "code"]):
         volts, current = curve.membrane_v.to_numpy(), curve.current_a.to_numpy()
-        line = line_within(membrane.displacement(volts), current, SYNAPSE_THRESHOLDS.times(membrane.v_th_v))
+        u, window = membrane.displacement(volts), SYNAPSE_THRESHOLDS.times(membrane.v_th_v)
+        line, parabola = line_within(u, current, window), parabola_within(u, current, window)
         published = lambda_line(volts, current, rest)
         rows.append(
             {
-                "sign": sign, "code": code, "code_unit": bench.cells().synapse.code_unit, "current_a": sign * line.intercept,
-                "weight": line.intercept / unit_a, "lambda_per_v": sign * published.relative_slope,
+                "sign": sign, "code": code, "code_unit": bench.cells().synapse.code_unit, "current_a": sign * parabola.at_zero,
+                "weight": parabola.at_zero / unit_a, "slope_per_v": -sign * parabola.slope,
+                "slope_error_per_v": parabola.slope_error, "curvature_per_v2": parabola.curvature,
+                "curvature_error_per_v2": parabola.curvature_error, "residual_rms": parabola.relative_rms,
+                "lambda_per_v": sign * published.relative_slope,
                 "lambda_error_per_v": published.relative_slope_error, "reversal_v": sign * line.zero,
-                "reversal_error_v": line.zero_error, "residual_fraction": line.relative_residual, "intercept_a": line.intercept,
+                "reversal_error_v": line.zero_error, "residual_fraction": line.relative_residual,
             }
         )  # fmt: skip
     return pd.DataFrame(rows).sort_values(["sign", "current_a"], ascending=[False, True]).reset_index(drop=True)
@@ -109,7 +117,9 @@ def current_of(iv: pd.DataFrame, sign: int, code: float, membrane: Membrane) -> 
 
 
 def with_fit(iv: pd.DataFrame, fits: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
-    table = iv.merge(fits[["sign", "code", "intercept_a", "reversal_v"]], on=["sign", "code"])
+    """The raw points beside the parabola of their code."""
+    of_fit = ["slope_per_v", "curvature_per_v2"]
+    table = iv.merge(fits.rename(columns={"current_a": "at_rest_a"})[["sign", "code", "at_rest_a", *of_fit]], on=["sign", "code"])
     u = membrane.displacement(table.membrane_v.to_numpy())
-    fit = table.intercept_a * (1 - u / (table.sign * table.reversal_v))
-    return table.assign(fit_a=fit).drop(columns=["intercept_a", "reversal_v"])
+    fit = table.sign * table.at_rest_a * (1 - table.sign * table.slope_per_v * u + table.curvature_per_v2 * u * u)
+    return table.assign(fit_a=fit).drop(columns=["at_rest_a", *of_fit])

@@ -108,7 +108,8 @@ def extracted_parameters(
     current, beta, curvature, kick = size.copy(), np.zeros_like(size), np.zeros_like(size), np.zeros_like(size)
     for sign in SIGNS:
         own, cell = currents_a * sign > 0, hardware.synapse(sign)
-        beta[own], kick[own] = 1 / cell.reversal(size[own]), cell.charge_on(size[own])
+        kick[own] = cell.charge_on(size[own])
+        beta[own], curvature[own] = cell.slope_and_curvature(size[own])
         if curves is not None:
             current[own], beta[own], curvature[own] = curves[sign](size[own])
     signs = np.sign(currents_a)

@@ -111,11 +111,19 @@ def _validation(row: str, *columns: Column, written_by: str = "validate") -> Tab
 QUANTILES = ("q0.00135", "q0.02275", "q0.15866", "q0.5", "q0.84134", "q0.97725", "q0.99865")
 
 TABLES: Mapping[str, Table] = {
-    "characterization/synapse_iv": _characterization("one operating point of a synapse", SIGN, CODE, MEMBRANE, CURRENT, FIT),
+    "characterization/synapse_iv": _characterization(
+        "one operating point of a synapse",
+        SIGN, CODE, MEMBRANE, CURRENT, replace(FIT, meaning="the parabola through it"),
+    ),
     "characterization/synapse_fit": _characterization(
         "one code of the synapse",
         SIGN, CODE, CODE_UNIT, replace(CURRENT, meaning="size of the current at rest"), WEIGHT,
-        number("lambda_per_v", "1/V", "slope of the current over its value at rest"),
+        number("slope_per_v", "1/V", "slope at rest of the parabola through the current, over its value there"),
+        number("slope_error_per_v", "1/V", "its standard error"),
+        number("curvature_per_v2", "1/V^2", "quadratic coefficient of the parabola over the displacement, likewise"),
+        number("curvature_error_per_v2", "1/V^2", "its standard error"),
+        number("residual_rms", "", "rms deviation from the parabola, over the current at rest"),
+        number("lambda_per_v", "1/V", "slope of the straight line through the current over its value at rest"),
         number("lambda_error_per_v", "1/V", "its standard error"),
         number("reversal_v", "V", "displacement from rest at which the line reaches zero"),
         number("reversal_error_v", "V", "its standard error"),
@@ -138,6 +146,13 @@ TABLES: Mapping[str, Table] = {
         number("charge_on_c", "C", "charge beyond the current as it switches on"),
         number("charge_off_c", "C", "the same as it switches off, to a spike at the reference time of the model"),
         number("charge_off_tail_c", "C", "how much that grows when the time to the output spike grows by a factor e"),
+    ),
+    "characterization/leakage": _characterization(
+        "one device that is off, on a resting membrane",
+        text("device", "neuron, idle synapse (of weight 0) or synapse"),
+        replace(SIGN, meaning="sign of its weight; 0 where it has none"), CODE,
+        replace(CURRENT, meaning="size of the current at rest while it is on"),
+        number("leakage_a", "A", "current out of the membrane, positive towards the threshold"),
     ),
     "characterization/synapse_load": _characterization(
         "one code of a synapse whose capacitance depends on it",

@@ -126,6 +126,8 @@ def resampled(cell: SynapseHardware, rows: Sequence[MeasuredCurve], source: str)
                 cell.reversal, [one.reversal_v for one in rows], source=source, standard_error=error,
                 residual=max(one.residual_fraction for one in rows),
             ),
+            # A line was measured, so the current is one; what leaks is simulated, as the charges are.
+            "slope": None, "curvature": None, "leakage": cell.leakage and charge(cell.leakage),
             "charge_on": charge(cell.charge_on), "charge_off": charge(cell.charge_off),
             "charge_off_tail": charge(cell.charge_off_tail),
             "lambda_per_v": cell.lambda_per_v.model_copy(

@@ -145,11 +145,11 @@ def _with_waveforms(fit: SiliconFit, waveforms: Sequence[Waveform]) -> None:
     for sign in sorted({synapse.sign for synapse in synapses}, reverse=True):
         word = "plus" if sign > 0 else "minus"
         cell = fit.hardware.synapse(sign)
-        update = {"charge_on": _constant(cell.charge_on, found[f"charge_on.{word}"].value)}
+        update: dict[str, Curve | None] = {"charge_on": _constant(cell.charge_on, found[f"charge_on.{word}"].value)}
         fit.measured.append(f"charge of switching on, sign {sign:+d}")
         beta = found[f"beta.{word}"]
         if sign not in curves_for and sign * beta.value > CLEAR_SIGMAS * beta.standard_error:
-            update["reversal"] = _constant(cell.reversal, 1 / abs(beta.value))
+            update |= {"reversal": _constant(cell.reversal, 1 / abs(beta.value)), "slope": None, "curvature": None}
             fit.measured.append(f"reversal, sign {sign:+d}")
         _replace_synapse(fit, sign, cell.model_copy(update=update))
 

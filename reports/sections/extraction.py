@@ -16,8 +16,9 @@ _LAMBDA = {1: "lambda_n", -1: "lambda_p"}
 def synapse_iv(run: Run) -> list[Block]:
     """I-V curves, fits, residuals."""
     caption = (
-        "Current of a synapse against the membrane voltage: points measured, lines fitted, dark to light from the lowest to the highest "
-        "code; below, the residual of each fit. Straight lines make the neuron's equation linear in v."
+        "Current of a synapse against the membrane voltage: points measured, lines the parabolas fitted between rest and threshold, "
+        "dark to light from the lowest to the highest code; below, the residual of each fit. A straight line would make the neuron's "
+        "equation linear in v; a parabola leaves it exactly solvable."
     )
     return [Plot(figures.synapse_iv(run.tables["characterization/synapse_iv"]), caption)]
 

@@ -121,6 +121,9 @@ def test_an_iv_curve_is_interpolated_once_between_the_deck_and_the_layer(design:
         cell = hardware.synapse(sign)
         np.testing.assert_allclose(cell.code.x, currents[sign], rtol=1e-9)
         np.testing.assert_allclose(cell.reversal(currents[sign]), 1 / lambdas[sign], rtol=1e-9)
+        slope, curvature = cell.slope_and_curvature(currents[sign])
+        np.testing.assert_allclose(slope, lambdas[sign], rtol=1e-9)
+        np.testing.assert_allclose(curvature, 0.0, atol=1e-9)
         # mapping asks the same curve: the weight of a measured code is set by that code, and the other way round
         code = float(cell.code.y[4])
         weight = weight_of_setting(SynapseSetting(sign, code), hardware)
@@ -136,6 +139,6 @@ def test_an_iv_curve_is_interpolated_once_between_the_deck_and_the_layer(design:
         with torch.no_grad():
             layer.weight[:] = torch.as_tensor(sign * inside)
             beta = layer.synapses().beta.numpy()[0]
-        reversal_v = hardware.synapse(sign).reversal(inside * hardware.unit_current_a)
-        assert np.ptp(reversal_v) > 0.2
-        np.testing.assert_allclose(beta, sign * hardware.neuron.v_th_v / reversal_v, rtol=1e-9)
+        slope, _ = hardware.synapse(sign).slope_and_curvature(inside * hardware.unit_current_a)
+        assert np.ptp(1 / slope) > 0.2
+        np.testing.assert_allclose(beta, sign * hardware.neuron.v_th_v * slope, rtol=1e-9)

@@ -20,6 +20,8 @@ def _synapse(
         kick_off_tail=tail * level,
         load=np.zeros_like(grid),
         lift=np.zeros_like(grid),
+        gamma=np.zeros_like(grid),
+        leakage=np.zeros_like(grid),
     )
 
 

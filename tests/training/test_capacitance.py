@@ -41,7 +41,7 @@ def layer_with(weight: Tensor) -> RCSpikeLayer:
 
 def circuit(spikes: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """v(1) and v after the synapses are off, of capacitors and currents one by one, and the capacitance with all of them off."""
-    beta, kick_on, kick_off, _, load, lift = SynapseTable.of(hardware())(weights)
+    beta, kick_on, kick_off, _, load, lift, *_ = SynapseTable.of(hardware())(weights)
     before, after = np.empty(len(weights)), np.empty(len(weights))
     whole = 1.0 + load.sum(1)
     for k, w in enumerate(weights):

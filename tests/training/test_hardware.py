@@ -21,6 +21,9 @@ from training.hardware import (
     normalise,
 )
 
+SYNAPSE_7 = ("slope", "curvature", "leakage")
+"""What version 7 adds to a synapse."""
+
 
 def variation() -> Variation:
     return Variation(
@@ -55,6 +58,22 @@ def test_a_hardware_model_is_read_without_torch() -> None:
     heavy = ("torch", "pandas", "sklearn", "numba", "netlists", "cosim")
     code += f"; normalise(HardwareModel.reference()); sys.exit([name for name in {heavy} if name in sys.modules] or 0)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_version_6_is_straight_and_does_not_leak(tmp_path: Path) -> None:
+    """Its currents are the lines to their reversals, to the last bit."""
+    content = {key: value for key, value in json.loads(REFERENCE_FILE.read_text()).items() if key != "content_sha256"}
+    for part, names in (("plus", SYNAPSE_7), ("minus", SYNAPSE_7), ("neuron", ("leakage", "idle_leakage"))):
+        content[part] = {key: value for key, value in content[part].items() if key not in names}
+    (tmp_path / "old.json").write_text(json.dumps(content | {"schema_version": 6}))
+    old, new = normalise(HardwareModel.load(tmp_path / "old.json")), normalise(HardwareModel.reference())
+    model = HardwareModel.reference()
+    current = np.geomspace(*model.minus.current_range_a, 129)
+    np.testing.assert_array_equal(old.minus.beta, -model.neuron.v_th_v / model.minus.reversal(current))
+    assert not any(x.any() for s in (old.plus, old.minus) for x in (s.gamma, s.leakage)) and old.leakage == old.idle_leakage == 0
+    # The parabola of a PMOS is flatter at rest than its line, and what leaks is picoamperes.
+    assert (new.minus.beta > old.minus.beta).all() and 0.006 < new.minus.gamma.min() < new.minus.gamma.max() < 0.03
+    assert 1e-7 < new.leakage < 1e-5 and 1e-7 < new.idle_leakage < new.leakage
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -69,7 +69,7 @@ def test_synapse_values_are_interpolated_on_the_grid_of_their_sign() -> None:
 def test_layer_agrees_with_the_oracle_kicks_included() -> None:
     hardware = model()
     output = layer_with(WEIGHTS, hardware)(SPIKES)
-    beta, on, off, tail, _, _ = SynapseTable.of(hardware)(WEIGHTS.numpy())
+    beta, on, off, tail, *_ = SynapseTable.of(hardware)(WEIGHTS.numpy())
     v = reference.accumulate(SPIKES.numpy(), WEIGHTS.numpy(), beta, on, v_reset=hardware.v_reset)
     arrived = (SPIKES.numpy() < 1.0).astype(float)
     switched = v + arrived @ off.T

@@ -23,11 +23,13 @@ from training.hardware.model import (
 )
 from training.hardware.normalised import NormalisedModel, NormalisedSynapse, firing_law, normalise
 from training.hardware.synapse_table import SynapseTable, WeightRange, constant_beta
+from training.hardware.terms import TERMS
 from training.hardware.variation import Matrix, Variation, VariedParameter
 
 __all__ = [
     "REFERENCE_FILE",
     "SCHEMA_VERSION",
+    "TERMS",
     "ColumnHardware",
     "Curve",
     "FloatArray",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.hardware.curve import FloatArray
+from training.hardware.terms import FITTED_THRESHOLDS
 
 if TYPE_CHECKING:
     from training.hardware.curve import Curve, Quantity
@@ -116,6 +117,16 @@ def _kick(of: Callable[[ColumnHardware], Quantity]) -> Callable[[ColumnHardware,
     return lambda column, model: of(column).value / (column.neuron.capacitance_f * column.neuron.v_th_v)
 
 
+def _leaks(of: Callable[[ColumnHardware], Quantity | None]) -> Callable[[ColumnHardware, HardwareModel], float]:
+    """In thresholds of a membrane a phase."""
+
+    def leaks(column: ColumnHardware, model: HardwareModel) -> float:
+        leakage = of(column)
+        return 0.0 if leakage is None else leakage.value * model.phase_s / _swing_c(column)
+
+    return leaks
+
+
 def _some_or_none(column: ColumnHardware, model: HardwareModel) -> float:
     added = column.neuron.capacitance_synapse.value
     return LEAST_CAPACITANCE_F if abs(added) <= NO_CAPACITANCE_F else added
@@ -146,6 +157,8 @@ LAWS = (
     Law("neuron.reset_error", "error, in thresholds,", _of_threshold(lambda c: c.neuron.reset_error.value), -0.05, 0.05),
     Law("neuron.linear_range", "its lower end, in thresholds,", _of_threshold(lambda c: c.neuron.linear_range[0]), -3.0, 0.0),
     Law("neuron.linear_range", "its upper end, in thresholds,", _of_threshold(lambda c: c.neuron.linear_range[1]), 0.9, 3.0),
+    Law("neuron.leakage", "leakage, in thresholds a phase,", _leaks(lambda c: c.neuron.leakage), -0.05, 0.05),
+    Law("neuron.idle_leakage", "leakage, in thresholds a phase,", _leaks(lambda c: c.neuron.idle_leakage), -0.05, 0.05),
     Law("neuron.idle_charge_on", "charge, in thresholds of a membrane,", _kick(lambda c: c.neuron.idle_charge_on), -0.02, 0.02),
     Law("neuron.idle_charge_off", "charge, in thresholds of a membrane,", _kick(lambda c: c.neuron.idle_charge_off), -0.02, 0.02),
     Law("neuron.idle_charge_off_tail", "charge, in thresholds of a membrane,",
@@ -183,7 +196,8 @@ def _lag_phases(
 def _other_currents(synapse: SynapseHardware, column: ColumnHardware, model: HardwareModel) -> float:
     """Largest distance, in e-folds, of the ends of a curve from those of the code's, and of its points from the code's points."""
     own, worst = np.log(synapse.code.x), 0.0
-    for curve in (synapse.reversal, synapse.charge_on, synapse.charge_off, synapse.charge_off_tail):
+    optional = [curve for curve in (synapse.slope, synapse.curvature, synapse.leakage) if curve is not None]
+    for curve in (synapse.reversal, synapse.charge_on, synapse.charge_off, synapse.charge_off_tail, *optional):
         x = np.log(curve.x)
         nearest = np.abs(x[:, None] - own[None, :]).min(1).max()
         worst = max(worst, float(nearest), abs(float(x[0] - own[0])), abs(float(x[-1] - own[-1])))
@@ -195,7 +209,26 @@ def _slope_and_reversal(synapse: SynapseHardware, column: ColumnHardware, model:
     return (abs(synapse.lambda_per_v.value) + FLAT_PER_V) / (expected + FLAT_PER_V)
 
 
+def _line_and_parabola(synapse: SynapseHardware, column: ColumnHardware, model: HardwareModel) -> float:
+    """Slope of the straight line to `reversal` over that of the line through the parabola, where they differ most."""
+    if synapse.slope is None or synapse.curvature is None:
+        return 1.0
+    low, high = (end * column.neuron.v_th_v for end in FITTED_THRESHOLDS)
+    middle, half = synapse.sign * (low + high) / 2, (high - low) / 2
+    slope, bend, line = (np.asarray(curve.y) for curve in (synapse.slope, synapse.curvature, synapse.reversal))
+    through = (slope - 2 * middle * bend) / (1 + bend * (half**2 / 3 - middle**2))
+    ratio = (1 / line + FLAT_PER_V) / (np.maximum(through, 0.0) + FLAT_PER_V)
+    return float(ratio[np.abs(np.log(ratio)).argmax()])
+
+
+def _most_leaking(synapse: SynapseHardware, column: ColumnHardware, model: HardwareModel) -> float:
+    """Largest leakage, in thresholds of a membrane a phase."""
+    return 0.0 if synapse.leakage is None else float(np.abs(synapse.leakage.y).max()) * model.phase_s / _swing_c(column)
+
+
 SYNAPSE_LAWS = (
+    SynapseLaw("slope", "what the reversal says of the slope, over what slope and curvature say", _line_and_parabola, 0.97, 1.03),
+    SynapseLaw("leakage", "largest leakage, in thresholds of a membrane a phase,", _most_leaking, 0.0, 0.05),
     SynapseLaw("code", "the distance of its currents from those of the other curves, in e-folds,", _other_currents, 0.0, 1e-3),
     SynapseLaw("code", "the weakest weight", lambda s, c, m: s.current_range_a[0] * m.phase_s / _swing_c(c), 1e-6, 10.0),
     SynapseLaw("code", "the strongest weight", lambda s, c, m: s.current_range_a[1] * m.phase_s / _swing_c(c), 1e-2, 1e3),

@@ -6,21 +6,24 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from training.errors import first_problem
 from training.files import DIGEST, content_digest, read_json, why, write_whole
 from training.hardware.columns import column_of
 from training.hardware.consistency import NO_CAPACITANCE_F, first_contradiction
-from training.hardware.curve import Curve, HardwareModelError, Quantity, Record
+from training.hardware.curve import Curve, FloatArray, HardwareModelError, Quantity, Record
 from training.hardware.expected import Expected, curve, quantity
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
 whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version
-6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code."""
+6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code.
+Version 7 adds `slope`, `curvature` and the leakages: in older versions a current is the straight line from its value at rest to
+`reversal`, and nothing leaks."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
@@ -31,11 +34,14 @@ AMPERE = Expected("A", 1e-16, 1e-2)
 VOLTAGE = Expected("V", -12.0, 12.0)
 CHARGE = curve(AMPERE, Expected("C", -1e-11, 1e-11))
 LOAD = curve(AMPERE, Expected("F", 0.0, 1e-11))
+LEAKAGE = Expected("A", -1e-6, 1e-6)
 
 
 class SynapseHardware(Record):
-    """One sign of a synapse cell. Currents are magnitudes at rest; charges count positive towards the threshold.
+    """One sign of a synapse cell. Currents are magnitudes at rest; charges and leakages count positive towards the threshold.
 
+    At a displacement u from rest the current is that at rest times 1 - sign slope u + curvature u^2. `reversal` is what the
+    straight line through the same points says, the figure that is published; where there is no slope, that line is the current.
     Every curve over ``current`` has the same points, the codes that were swept, in order of increasing current.
     """
 
@@ -48,6 +54,17 @@ class SynapseHardware(Record):
     )
     reversal: Annotated[Curve, curve(AMPERE, Expected("V", 0.02, 1e5))] = Field(
         description="current at rest (A) -> displacement at which the current vanishes (V, > 0)"
+    )
+    slope: Annotated[Curve, curve(AMPERE, Expected("1/V", -1.0, 50.0))] | None = Field(
+        default=None,
+        description="current (A) -> fall of the current at rest towards its reversal, over it (1/V); 1/reversal where null",
+    )
+    curvature: Annotated[Curve, curve(AMPERE, Expected("1/V^2", -50.0, 50.0))] | None = Field(
+        default=None,
+        description="current (A) -> quadratic coefficient of the current over the displacement, over it (1/V^2); 0 where null",
+    )
+    leakage: Annotated[Curve, curve(AMPERE, LEAKAGE)] | None = Field(
+        default=None, description="current (A) -> current into a resting membrane while off (A); none where null"
     )
     charge_on: Annotated[Curve, CHARGE] = Field(description="current (A) -> charge of switching on, arrival lag included (C)")
     charge_off: Annotated[Curve, CHARGE] = Field(
@@ -77,6 +94,18 @@ class SynapseHardware(Record):
         if (self.capacitance_off is None) != (self.capacitance_on is None):
             raise ValueError("capacitance_off and capacitance_on go together")
         return self
+
+    @model_validator(mode="after")
+    def _slope_and_curvature(self) -> SynapseHardware:
+        if (self.slope is None) != (self.curvature is None):
+            raise ValueError("slope and curvature go together: a parabola is steeper or flatter at rest than its line")
+        return self
+
+    def slope_and_curvature(self, current_a: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Slope (1/V) and curvature (1/V^2) of the current over its value at rest (A, any shape)."""
+        if self.slope is None or self.curvature is None:
+            return 1 / self.reversal(current_a), np.zeros_like(current_a)
+        return self.slope(current_a), self.curvature(current_a)
 
     @property
     def current_range_a(self) -> tuple[float, float]:
@@ -135,6 +164,12 @@ class NeuronHardware(Record):
     )
     idle_charge_off_tail: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] = Field(
         description="further such charge per e-fold of time (C)"
+    )
+    leakage: Annotated[Quantity, quantity("A", -1e-6, 1e-6)] | None = Field(
+        default=None, description="current of the neuron alone into its resting membrane (A); none where null"
+    )
+    idle_leakage: Annotated[Quantity, quantity("A", -1e-6, 1e-6)] | None = Field(
+        default=None, description="that of a synapse of weight 0 (A); none where null"
     )
     discharger_bias: Annotated[Quantity, quantity("V", 0.01, 10.0)] = Field(
         description="gate bias of the discharger that fires a resting membrane after one phase (V)"

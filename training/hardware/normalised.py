@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.hardware.curve import FloatArray, HardwareModelError
+from training.hardware.curve import FloatArray, HardwareModelError, Quantity
 from training.hardware.model import HardwareModel, Sign
+from training.hardware.terms import without
 
 
 @dataclass(frozen=True)
 class NormalisedSynapse:
     """One sign of the synapse over a grid of |w| (all arrays of one shape [G]); kicks are jumps of v, positive upwards.
 
-    `beta` is 1/E with the sign of the weight, so that beta * w >= 0. `load` is what the synapse adds to the membrane's
+    `beta` is 1/E with the sign of the weight, so that beta * w >= 0; with `gamma`, the curvature, a current is w (1 - beta v +
+    gamma v^2). `leakage` is what a synapse that is off drives the membrane by. `load` is what the synapse adds to the membrane's
     capacitance while it is off, over that of the column with all synapses idle, `lift` the part of it that is gone while it is
     on. Interpolate linearly between grid points.
     """
@@ -27,6 +29,8 @@ class NormalisedSynapse:
     kick_off_tail: FloatArray
     load: FloatArray
     lift: FloatArray
+    gamma: FloatArray
+    leakage: FloatArray
 
     @property
     def smallest(self) -> float:
@@ -40,20 +44,22 @@ class NormalisedSynapse:
     def constant(cls, reversal: float, largest: float = 1e6) -> NormalisedSynapse:
         """A synapse with one reversal potential (any sign, inf allowed) for all weights and no kicks."""
         zero = np.zeros(2)
-        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), zero, zero, zero, zero, zero)
+        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), *[zero] * 7)
 
 
 @dataclass(frozen=True)
 class NormalisedModel:
     """The neuron equation's numbers: time in phases, membrane in thresholds (docs/physics.md).
 
-    Accumulation: dv/dt = sum_j w_j (1 - beta(w_j) v) step(t - t_j), v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by
-    kick_off(w_j) at t = 1 for every input that arrived before 1. A synapse of weight 0 (off) jumps by `idle_kick_on/off`.
+    Accumulation: dv/dt = sum_j w_j (1 - beta(w_j) v + gamma(w_j) v^2) step(t - t_j) + leakage + sum_j leakage(w_j) step(t_j - t),
+    v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by kick_off(w_j) at t = 1 for every input that arrived before 1. A
+    synapse of weight 0 (off) jumps by `idle_kick_on/off` and leaks `idle_leakage`.
     Capacitance: all of this is divided by m - sum_j lift(w_j) step(t - t_j), with m = 1 + sum_j load(w_j) of the neuron; at t = 1
     what had left returns empty, v becomes (v (m - sum of lift) + sum of kick_off)/m, and the firing phase takes m times as long.
     Firing: t_out = firing curve at v (linear between points, clipped to [t_min, 1] outside them); the tail adds
     kick_off_tail * ln(t_out / tail_reference) to v for each synapse that was on (one fixed-point step is enough). The curve was
-    measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`.
+    measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`. Its synapses were
+    idle, so that a membrane that fires is driven by leakage(w_j) - idle_leakage of every synapse.
     """
 
     plus: NormalisedSynapse
@@ -69,6 +75,15 @@ class NormalisedModel:
     fan_out: int = 0
     load_delay: float = 0.0
     linear_range: tuple[float, float] = (-math.inf, math.inf)
+    leakage: float = 0.0
+    idle_leakage: float = 0.0
+
+    def without(self, *terms: str) -> NormalisedModel:
+        """The model without some of its terms, by their names in `training.hardware.terms.TERMS`, such as "curvature".
+
+        Raises `HardwareModelError` for a name that is none.
+        """
+        return without(self, *terms)
 
     @property
     def t_min(self) -> float:
@@ -127,15 +142,21 @@ def normalise(
             else (curve(current) - model.neuron.capacitance_synapse.value) / model.neuron.capacitance_f
             for curve in (cell.capacitance_off, cell.capacitance_on)
         ]
+        slope, curvature = cell.slope_and_curvature(current)
         return NormalisedSynapse(
             magnitude=current / model.unit_current_a,
-            beta=sign * v_th / cell.reversal(current),
+            beta=sign * v_th / cell.reversal(current) if cell.slope is None else sign * v_th * slope,
             kick_on=cell.charge_on(current) / charge_unit,
             kick_off=cell.charge_off(current) / charge_unit,
             kick_off_tail=cell.charge_off_tail(current) / charge_unit,
             load=loads[0],
             lift=loads[0] - loads[1],
+            gamma=curvature * v_th**2,
+            leakage=np.zeros(points) if cell.leakage is None else cell.leakage(current) / model.unit_current_a,
         )
+
+    def drive(leakage: Quantity | None) -> float:
+        return 0.0 if leakage is None else leakage.value / model.unit_current_a
 
     displacement = np.linspace(model.neuron.firing.x[0], model.neuron.firing.x[-1], 8 * points)
     low, high = model.neuron.linear_range
@@ -155,4 +176,6 @@ def normalise(
         load_delay=load_delay,
         tail_reference=model.tail_reference_s / model.phase_s,
         linear_range=(low / v_th, high / v_th),
+        leakage=drive(model.neuron.leakage),
+        idle_leakage=drive(model.neuron.idle_leakage),
     )

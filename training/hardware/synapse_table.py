@@ -9,6 +9,9 @@ import numpy as np
 from training.hardware.curve import FloatArray, OutOfRange
 from training.hardware.normalised import NormalisedModel
 
+COLUMNS = ("beta", "kick_on", "kick_off", "kick_off_tail", "load", "lift", "gamma", "leakage")
+"""What a cell of a weight has, in the order of a table."""
+
 
 @dataclass(frozen=True)
 class WeightRange:
@@ -26,8 +29,8 @@ class WeightRange:
 class SynapseTable:
     """Linear interpolation of the synapse over the signed weight.
 
-    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 6] are beta,
-    kick_on, kick_off, kick_off_tail, load and lift. `idle` [6] holds them for a synapse that is off.
+    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 8] are beta,
+    kick_on, kick_off, kick_off_tail, load, lift, gamma and leakage. `idle` [8] holds them for a synapse that is off.
     """
 
     weight: FloatArray
@@ -36,17 +39,16 @@ class SynapseTable:
 
     @classmethod
     def of(cls, model: NormalisedModel) -> SynapseTable:
-        columns = [
-            np.stack([s.beta, s.kick_on, s.kick_off, s.kick_off_tail, s.load, s.lift], axis=1) for s in (model.minus, model.plus)
-        ]
+        columns = [np.stack([getattr(s, name) for name in COLUMNS], axis=1) for s in (model.minus, model.plus)]
+        kicks = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail)
         return cls(
             weight=np.concatenate([-model.minus.magnitude[::-1], model.plus.magnitude]),
             values=np.concatenate([columns[0][::-1], columns[1]]),
-            idle=np.array([0.0, model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail, 0.0, 0.0]),
+            idle=np.array([0.0, *kicks, 0.0, 0.0, 0.0, model.idle_leakage]),
         )
 
     def __call__(self, weight: FloatArray) -> FloatArray:
-        """beta, kick_on, kick_off, kick_off_tail, load, lift of weights of any shape, stacked in front: [6, ...].
+        """The columns for weights of any shape, stacked in front: [8, ...].
 
         Raises `OutOfRange` for a weight that the cell cannot do.
         """
@@ -59,10 +61,9 @@ class SynapseTable:
 
 
 def constant_beta(model: NormalisedModel) -> tuple[float, float] | None:
-    """beta of positive and of negative weights where that is all there is: no dependence on the weight, charges or loads."""
-    both = (model.plus, model.minus)
-    charges = [x.any() for s in both for x in (s.kick_on, s.kick_off, s.kick_off_tail, s.load, s.lift)]
-    idle = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail)
+    """beta of positive and of negative weights where that is all there is: not by weight, and no charge, load or leakage."""
+    charges = [getattr(s, name).any() for s in (model.plus, model.minus) for name in COLUMNS[1:]]
+    idle = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail, model.idle_leakage)
     if any(charges) or any(idle) or np.ptp(model.plus.beta) or np.ptp(model.minus.beta):
         return None
     return float(model.plus.beta[0]), float(model.minus.beta[0])
