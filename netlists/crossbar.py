@@ -73,10 +73,13 @@ def neuron_nodes(layer: str, membrane: str, spike: SpikeLine) -> NeuronNodes:
     return NeuronNodes(membrane, "rest", *control, spike, "supply")
 
 
-def attach_input(circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple[float, float]], sources: Sources) -> SpikeLine:
+def attach_input(
+    circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple[float, float]], sources: Sources, driver: str = ""
+) -> SpikeLine:
     """An input of the network: an ideal source behind the same driver as a neuron's, on a supply of its own.
 
     `high` holds the (rise, fall) times: the rise that of the spike line, the fall that of the control edge that ends the phase.
+    `driver` names the driver, otherwise after the input.
     """
     if not sources.spike_lines:
         circuit.V("spike_supply", "spike_supply", 0, cells.supply_v)
@@ -85,7 +88,7 @@ def attach_input(circuit: Circuit, cells: Cells, name: str, high: Sequence[tuple
     line = SpikeLine(name, f"{name}_bar")
     driven = [(rise - cells.input_lead_s, fall) for rise, fall in high]
     sources.spike_lines.append(digital_line(circuit, f"{name}_drive", cells.supply_v, driven, cells.timing.edge_s))
-    cells.neuron.attach_driver(circuit, f"{name}_driver", f"{name}_drive", line, "spike_supply")
+    cells.neuron.attach_driver(circuit, driver or f"{name}_driver", f"{name}_drive", line, "spike_supply")
     return line
 
 

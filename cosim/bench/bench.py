@@ -64,11 +64,13 @@ class ColumnSize(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """How accurately ngspice integrates: relative tolerance, charge tolerance (C), longest step (s)."""
+    """How accurately ngspice integrates: relative tolerance, charge tolerance (C), longest step (s), and by how much it
+    overestimates the error of a step (`trtol`; ngspice's own 7 where None)."""
 
     reltol: float
     chgtol_c: float
     max_step_s: float
+    trtol: float | None = None
 
 
 QUICK = Accuracy(1e-4, 1e-15, 50e-9)
@@ -138,8 +140,9 @@ class Bench:
         """A stand-alone deck: netlist, pruned models of the design's corner, solver options (`fine` where none are given)."""
         process, accuracy = self.design.process, accuracy or self.fine
         options = SolverOptions(
-            reltol=accuracy.reltol, chgtol=accuracy.chgtol_c, abstol=ABSTOL_A, gmin=GMIN_S, temperature_c=process.temperature_c
-        )
+            reltol=accuracy.reltol, chgtol=accuracy.chgtol_c, abstol=ABSTOL_A, gmin=GMIN_S,
+            temperature_c=process.temperature_c, trtol=accuracy.trtol,
+        )  # fmt: skip
         mismatch = self.statistics or mismatch_seed is not None
         uses = device_uses(netlist, self.pdk.names)
         library = prune(self.pdk, process.corner, uses, mismatch=mismatch, process=self.statistics)

@@ -6,8 +6,10 @@ The membrane of the reference neuron is inverted: a positive weight pulls it dow
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -17,7 +19,7 @@ from netlists.process import Process
 from netlists.registry import Registry
 from netlists.section import Section
 from netlists.sheet import Sheet
-from netlists.spice import Circuit
+from netlists.spice import Circuit, in_parallel
 
 Sign = Literal[1, -1]
 SIGNS: tuple[Sign, Sign] = (1, -1)
@@ -76,6 +78,18 @@ class SynapseCell(ABC, Generic[D]):
     @abstractmethod
     def attach(self, circuit: Circuit, name: str, nodes: SynapseNodes, setting: SynapseSetting | None) -> list[str]:
         """Add the cell `name` to the circuit; returns the names of the voltage sources that it adds."""
+
+    def attach_behind_one_line(
+        self, circuit: Circuit, name: str, nodes: SynapseNodes, settings: Sequence[SynapseSetting | None]
+    ) -> list[str]:
+        """Add synapses of one membrane that the same spike line switches: what is set alike is one device of so many units.
+
+        Exact where no mismatch tells devices apart. Returns the names of the voltage sources that it adds.
+        """
+        sources = list[str]()
+        for k, (setting, count) in enumerate(Counter(settings).items()):
+            sources += in_parallel(circuit, count, partial(self.attach, circuit, f"{name}_{k}", nodes, setting))
+        return sources
 
     @abstractmethod
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:

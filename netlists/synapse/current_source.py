@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -11,8 +14,8 @@ from pydantic import Field, model_validator
 from netlists.process import Role
 from netlists.section import FetSize, VoltRange
 from netlists.sheet import FET_HEIGHT, Sheet, volts
-from netlists.spice import Circuit, SubCircuit, define, new_subcircuit
-from netlists.synapse.cell import Sign, SynapseCell, SynapseNodes, SynapseSection, SynapseSetting, synapse
+from netlists.spice import Circuit, SubCircuit, define, in_parallel, new_subcircuit
+from netlists.synapse.cell import SIGNS, Sign, SynapseCell, SynapseNodes, SynapseSection, SynapseSetting, synapse
 
 
 class BiasedPairs(SynapseSection):
@@ -71,17 +74,49 @@ class CurrentSourceSynapse(BiasedSynapse[CurrentSourceSection]):
     def subcircuit(self) -> SubCircuit:
         """The cell, transistor by transistor: nodes membrane spike spike_bar n_bias p_bias supply."""
         cell = new_subcircuit("synapse_current_source", "membrane", "spike", "spike_bar", "n_bias", "p_bias", "supply")
-        add, nmos, pmos = self.process.fet, self.dimensions.nmos, self.dimensions.pmos
-        add(cell, "n_memory", Role.NMOS, "membrane", "n_bias", "n_middle", "0", nmos)
-        add(cell, "n_selector", Role.NMOS, "n_middle", "spike", "0", "0", nmos)
-        add(cell, "p_memory", Role.PMOS, "membrane", "p_bias", "p_middle", "supply", pmos)
-        add(cell, "p_selector", Role.PMOS, "p_middle", "spike_bar", "supply", "supply", pmos)
+        self._add_n_pair(cell)
+        self._add_p_pair(cell)
         return cell
+
+    def _add_n_pair(self, cell: SubCircuit) -> None:
+        add, size = self.process.fet, self.dimensions.nmos
+        add(cell, "n_memory", Role.NMOS, "membrane", "n_bias", "n_middle", "0", size)
+        add(cell, "n_selector", Role.NMOS, "n_middle", "spike", "0", "0", size)
+
+    def _add_p_pair(self, cell: SubCircuit) -> None:
+        add, size = self.process.fet, self.dimensions.pmos
+        add(cell, "p_memory", Role.PMOS, "membrane", "p_bias", "p_middle", "supply", size)
+        add(cell, "p_selector", Role.PMOS, "p_middle", "spike_bar", "supply", "supply", size)
+
+    def pairs(self) -> tuple[SubCircuit, SubCircuit]:
+        """The two halves of the cell, each by itself: nodes membrane spike n_bias, and membrane spike_bar p_bias supply."""
+        n_pair = new_subcircuit("synapse_current_source_n", "membrane", "spike", "n_bias")
+        p_pair = new_subcircuit("synapse_current_source_p", "membrane", "spike_bar", "p_bias", "supply")
+        self._add_n_pair(n_pair)
+        self._add_p_pair(p_pair)
+        return n_pair, p_pair
 
     def attach(self, circuit: Circuit, name: str, nodes: SynapseNodes, setting: SynapseSetting | None) -> list[str]:
         define(circuit, self.subcircuit())
         biases, sources = self.attach_biases(circuit, name, setting)
         circuit.X(name, "synapse_current_source", nodes.membrane, nodes.spike, nodes.spike_bar, *biases, nodes.supply)
+        return sources
+
+    def attach_behind_one_line(
+        self, circuit: Circuit, name: str, nodes: SynapseNodes, settings: Sequence[SynapseSetting | None]
+    ) -> list[str]:
+        """Pair by pair: of the two pairs of a synapse one is off, and all that are off are alike."""
+        sources = list[str]()
+        lines = (("n", nodes.spike, 0.0, ()), ("p", nodes.spike_bar, self.supply_v, (nodes.supply,)))
+        for sign, pair, (letter, line, off_v, rail) in zip(SIGNS, self.pairs(), lines, strict=True):
+            define(circuit, pair)
+            levels = Counter(setting.code if setting and setting.sign == sign else off_v for setting in settings)
+            for k, (level, count) in enumerate(levels.items()):
+                bias = f"{name}_{letter}_{k}_bias"
+                circuit.V(bias, bias, 0, level)
+                sources.append(f"V{bias}")
+                attach = partial(circuit.X, f"{name}_{letter}_{k}", pair.name, nodes.membrane, line, bias, *rail)
+                in_parallel(circuit, count, attach)
         return sources
 
     def draw(self, sheet: Sheet) -> None:

@@ -1,0 +1,288 @@
+"""A mapped network at transistor level, column by column: what the neurons of a layer send is what switches the next layer.
+
+A column is a neuron with its synapses, and everything that it knows of the rest of the network comes over its spike lines
+(`netlists.columns`). So a network is as many small simulations as it has neurons: they run side by side, are stored one by one,
+and a changed weight costs what it touches. A sample's row is that of `cosim.mapping.circuit.network_response`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.bench.bench import Accuracy, Bench
+from cosim.bench.results import Results
+from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS, end_of_accumulation, source_energy, spike_time
+from cosim.mapping.network import MappedNetwork
+from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, recorded
+from cosim.simulator import Point, Row, Transient, Waveforms
+from netlists.columns import INPUT_LINE, MEMBRANE, OUTPUT_LINE, ColumnBench, LineWaveform, Place, column_bench, input_bench
+from netlists.crossbar import Cells, Sources
+from netlists.network import SETTLE_PHASES, layer_name
+from netlists.neuron import SpikeLine
+from netlists.stimulus import PhaseWindow
+from netlists.synapse import SIGNS, SynapseSetting
+
+FloatArray = NDArray[np.float64]
+Setting = SynapseSetting | None
+
+TEMPLATE_PHASES = 0.5
+"""When the input fires whose line all others are moved from."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRun:
+    """One sample of a mapped network.
+
+    Attributes:
+        times: arrival of each input, [inputs], in phases.
+        condition: what identifies it for people.
+        die: the seed of its mismatch; None is the nominal circuit.
+    """
+
+    mapped: MappedNetwork
+    times: FloatArray
+    condition: Mapping[str, Any]
+    accuracy: Accuracy
+    die: int | None = None
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The times of a column's simulation (s), the same for all layers."""
+
+    window: PhaseWindow
+    stop_s: float
+
+    @classmethod
+    def of(cls, cells: Cells) -> _Frame:
+        window = PhaseWindow.regular(SETTLE_PHASES * cells.timing.phase_s, cells.timing)
+        return cls(window, window.end_s + SETTLE_PHASES * cells.timing.phase_s)
+
+    @property
+    def after_template_s(self) -> float:
+        """Half way from the spike of a template to the end of the phase."""
+        return self.window.fire_s - (1 - TEMPLATE_PHASES) / 2 * (self.window.fire_s - self.window.accumulate_s)
+
+
+def simulate_columns(
+    bench: Bench, cells: Sequence[Cells], runs: Sequence[NetworkRun], progress: Callable[[str], None] = lambda _: None
+) -> list[Row | None]:
+    """Rows of the runs in their order, as `network_response` makes them; None where a simulation of the run failed.
+
+    Args:
+        cells: of each layer.
+    """
+    progress("spike lines of the inputs")
+    lines = _input_lines(bench, cells[0], runs)
+    rows: list[Row | None] = [None if found is None else found.energy() for found in lines]
+    for number, own in enumerate(cells, 1):
+        progress(f"columns of layer {number}")
+        lines = _layer(bench, own, number, runs, lines)
+        rows = [
+            row | found.response(layer_name(number), row) if row is not None and found else None
+            for row, found in zip(rows, lines, strict=True)
+        ]
+    return rows
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What the neurons of a layer, or the inputs, sent in one run: their simulations' rows, and their lines."""
+
+    rows: Sequence[Row]
+    lines: Sequence[LineWaveform]
+
+    def energy(self) -> Row:
+        return {f"{group}_energy_j": sum(row[f"{group}_energy_j"] for row in self.rows) for group in ENERGY_GROUPS}
+
+    def response(self, layer: str, before: Row) -> Row:
+        """Spikes, membranes and waveforms of a layer, and the energy with that of what stands before it."""
+        arrays = {
+            f"{layer}_spike_s": np.array([row["spike_s"] for row in self.rows]),
+            f"{layer}_membrane_v": np.array([row["membrane_v"] for row in self.rows]),
+            f"{layer}_waveform_v": np.concatenate([row["waveform_v"] for row in self.rows]),
+        }
+        return {**arrays, **{name: before[name] + joule for name, joule in self.energy().items()}}
+
+
+def _layer(
+    bench: Bench, cells: Cells, number: int, runs: Sequence[NetworkRun], inputs: Sequence[_Sent | None]
+) -> list[_Sent | None]:
+    """What a layer sends in each run."""
+    points = [
+        [] if found is None else list(_columns(bench, cells, number, run, found.lines))
+        for run, found in zip(runs, inputs, strict=True)
+    ]
+    results = bench.run([point for own in points for point in own])
+    shift = cells.timing.phase_s
+    return [_sent(results, own, lambda row: line_waveform(row, -shift)) if own else None for own in points]
+
+
+def _sent(results: Results, points: Sequence[Point], line: Callable[[Row], LineWaveform]) -> _Sent | None:
+    rows = [row for point in points if (row := results.row(point)) is not None]
+    return _Sent(rows, [line(row) for row in rows]) if len(rows) == len(points) else None
+
+
+def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Sequence[LineWaveform]) -> list[Point]:
+    """The columns of a layer, counted from 1, in one run."""
+    frame = _Frame.of(cells)
+    points = []
+    for k, settings in enumerate(run.mapped.settings[number - 1]):
+        place = None if run.die is None else Place(number, k)
+        column = column_bench(cells, settings, lines, _row(run, number, k), frame.window, frame.stop_s, place)
+        extract = partial(
+            column_response, window=frame.window, level_v=cells.supply_v / 2, guard_s=2 * cells.timing.edge_s,
+            sources=_groups(column.sources),
+        )  # fmt: skip
+        condition = {"measurement": "column", "mapping": run.mapped.name, "layer": number, "neuron": k, **run.condition}
+        nodes = (MEMBRANE, OUTPUT_LINE.true, OUTPUT_LINE.bar)
+        points.append(_point(bench, cells, run.accuracy, column, condition, nodes, extract, run.die))
+    return points
+
+
+def _row(run: NetworkRun, layer: int, number: int) -> tuple[Setting, ...]:
+    """The synapses that a neuron of a layer drives, those of the outputs none; of layer 0 an input."""
+    layers = run.mapped.settings
+    row = [settings[number] for settings in layers[layer]] if layer < len(layers) else []
+    return lumped(row) if run.die is None else tuple(row)
+
+
+def lumped(row: Sequence[Setting]) -> tuple[Setting, ...]:
+    """A row whose synapses of one sign all have their mean code, so that they are one device of so many units.
+
+    A line feels how many of its synapses are on, and next to nothing of what each of them is set to.
+    """
+    means = {
+        sign: SynapseSetting(sign, float(np.mean(codes)))
+        for sign in SIGNS
+        if (codes := [setting.code for setting in row if setting and setting.sign == sign])
+    }
+    return tuple(setting and means[setting.sign] for setting in row)
+
+
+def _point(
+    bench: Bench,
+    cells: Cells,
+    accuracy: Accuracy,
+    circuit: ColumnBench,
+    condition: Mapping[str, Any],
+    nodes: Sequence[str],
+    extract: Callable[[Waveforms], Row],
+    die: int | None,
+) -> Point:
+    groups = _groups(circuit.sources)
+    energy = [save for _, names in groups for name in names for save in (f"i({name.lower()})", f"v({name[1:].lower()})")]
+    title = ", ".join(f"{name} {value}" for name, value in condition.items() if value is not None)
+    analysis = Transient(_Frame.of(cells).stop_s, cells.timing.phase_s / 100, accuracy.max_step_s)
+    deck = bench.deck(title, circuit.netlist, analysis, list(dict.fromkeys([*nodes, *energy])), accuracy, die)
+    return Point(condition, deck, extract)
+
+
+def _groups(sources: Sources) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((group, tuple(getattr(sources, group))) for group in ENERGY_GROUPS)
+
+
+def column_response(
+    waveforms: Waveforms,
+    window: PhaseWindow,
+    level_v: float,
+    guard_s: float,
+    sources: Sequence[tuple[str, Sequence[str]]],
+) -> Row:
+    """Spike after the start of firing (s; none: the phase's length), membrane at the end of accumulation (V), its waveform over
+    accumulation and firing, the energy drawn from each group of sources (J), and the line from the start of firing on."""
+    times = np.linspace(window.accumulate_s, window.end_s, WAVEFORM_POINTS)
+    return {
+        "spike_s": spike_time(waveforms, OUTPUT_LINE.true, window, level_v),
+        "membrane_v": end_of_accumulation(waveforms, MEMBRANE, window, guard_s),
+        "waveform_v": waveforms.at(MEMBRANE, times),
+        **_energy(waveforms, sources),
+        **_recorded(waveforms, OUTPUT_LINE, window.fire_s - guard_s),
+    }
+
+
+def input_response(waveforms: Waveforms, from_s: float, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
+    """The line of an input from a time on, and the energy that its driver draws."""
+    return {**_energy(waveforms, sources), **_recorded(waveforms, INPUT_LINE, from_s)}
+
+
+def _energy(waveforms: Waveforms, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
+    return {f"{group}_energy_j": float(sum(source_energy(waveforms, name) for name in names)) for group, names in sources}
+
+
+def _recorded(waveforms: Waveforms, line: SpikeLine, from_s: float) -> Row:
+    return recorded(waveforms.axis, waveforms[line.true], waveforms[line.bar], from_s)
+
+
+def _input_lines(bench: Bench, cells: Cells, runs: Sequence[NetworkRun]) -> list[_Sent | None]:
+    """The lines of the inputs in each run.
+
+    The driver of an input knows no time: one simulation gives the line of every spike, moved to it. What fires so late that its
+    line still rises when it falls again is simulated by itself.
+    """
+    asked = [_asked(run, cells, None) for run in runs]
+    known = _driven(bench, cells, asked)
+    late = [_asked(run, cells, [known.get(one) for one in own]) for run, own in zip(runs, asked, strict=True)]
+    known |= _driven(bench, cells, late)
+    return [_moved(run, cells, own, known) for run, own in zip(runs, late, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What decides the line of an input: the synapses on it, how it is simulated, its die, when it fires (phases, or never)."""
+
+    row: tuple[Setting, ...]
+    accuracy: Accuracy
+    place: Place | None
+    die: int | None
+    time: float | None
+
+
+def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None) -> list[_Input]:
+    """What to simulate for the inputs of a run: their templates, or once these are known what follows from none of them."""
+    phase, edge, between = cells.timing.phase_s, cells.timing.edge_s, _Frame.of(cells).after_template_s
+    found = []
+    for j, time in enumerate(map(float, run.times)):
+        when = TEMPLATE_PHASES if time * phase <= phase - edge else None
+        template = templates[j] if templates is not None else None
+        if when is not None and template and not can_be_moved(template, (time - when) * phase, between):
+            when = time
+        place = None if run.die is None else Place(0, j)
+        found.append(_Input(_row(run, 0, j), run.accuracy, place, run.die, when))
+    return found
+
+
+def _driven(bench: Bench, cells: Cells, asked: Sequence[Sequence[_Input]]) -> dict[_Input, Row]:
+    """The simulated lines, of each input of its kind one; those that failed are missing."""
+    points = {one: _input_point(bench, cells, one) for own in asked for one in own}
+    results = bench.run(points.values())
+    return {one: row for one, point in points.items() if (row := results.row(point)) is not None}
+
+
+def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mapping[_Input, Row]) -> _Sent | None:
+    """The lines of a run's inputs, each moved to its time."""
+    if any(one not in known for one in asked):
+        return None
+    phase, between = cells.timing.phase_s, _Frame.of(cells).after_template_s
+    rows = [known[one] for one in asked]
+    lines = [
+        line_waveform(row) if one.time is None else moved_rise(row, (max(float(time), 0.0) - one.time) * phase, between)
+        for one, row, time in zip(asked, rows, run.times, strict=True)
+    ]
+    return _Sent(rows, lines)
+
+
+def _input_point(bench: Bench, cells: Cells, asked: _Input) -> Point:
+    frame, phase = _Frame.of(cells), cells.timing.phase_s
+    high = [] if asked.time is None else [(frame.window.accumulate_s + asked.time * phase, frame.window.fire_s)]
+    circuit = input_bench(cells, high, asked.row, asked.place)
+    start = frame.window.accumulate_s - 10 * cells.timing.edge_s
+    extract = partial(input_response, from_s=start, sources=_groups(circuit.sources))
+    condition = {"measurement": "input_line", "time": asked.time, "input": asked.place and asked.place.number, "die": asked.die}
+    return _point(bench, cells, asked.accuracy, circuit, condition, (INPUT_LINE.true, INPUT_LINE.bar), extract, asked.die)
