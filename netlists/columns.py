@@ -1,9 +1,9 @@
 """A network column by column: one neuron with its synapses, which sees the rest of the network through its spike lines alone.
 
 A column is switched by the recorded waveforms of its lines, and its own line is loaded as the next layer loads it; what it sends
-is recorded in turn. Synapses that lines of the same waveform switch hang on one node, and what is set alike there is one device of
-so many units: exact, unless mismatch tells devices apart. Then every device is there by itself, under the name that it has in
-the whole network, so that a seed makes the same die of both.
+is recorded in turn. Synapses that lines of one waveform switch hang on one node, and what is set alike there is one device of so
+many units: exact, unless mismatch tells devices apart. Then every device is there by itself, under the name that it has in the
+whole network, so that a seed makes the same die of both.
 """
 
 from __future__ import annotations

@@ -166,6 +166,18 @@ def lumped(row: Sequence[Setting]) -> tuple[Setting, ...]:
     return tuple(setting and means[setting.sign] for setting in row)
 
 
+def typical_row(rows: Sequence[Sequence[Setting]]) -> tuple[Setting, ...]:
+    """One row for all inputs: so many synapses of each sign as they have on average, with the mean code of all.
+
+    Then the lines of inputs that fire at the same time are the same, and so are the synapses that are off on them.
+    """
+    found = list[Setting]()
+    for sign in SIGNS:
+        codes = [setting.code for row in rows for setting in row if setting and setting.sign == sign]
+        found += [SynapseSetting(sign, float(np.mean(codes)))] * round(len(codes) / len(rows)) if codes else []
+    return (*found, *[None] * (len(rows[0]) - len(found)))
+
+
 def _point(
     bench: Bench,
     cells: Cells,
@@ -203,21 +215,21 @@ def column_response(
         "membrane_v": end_of_accumulation(waveforms, MEMBRANE, window, guard_s),
         "waveform_v": waveforms.at(MEMBRANE, times),
         **_energy(waveforms, sources),
-        **_recorded(waveforms, OUTPUT_LINE, window.fire_s - guard_s),
+        **_recorded(waveforms, OUTPUT_LINE, window.fire_s - guard_s, window.end_s - guard_s),
     }
 
 
-def input_response(waveforms: Waveforms, from_s: float, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
+def input_response(waveforms: Waveforms, from_s: float, fall_s: float, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
     """The line of an input from a time on, and the energy that its driver draws."""
-    return {**_energy(waveforms, sources), **_recorded(waveforms, INPUT_LINE, from_s)}
+    return {**_energy(waveforms, sources), **_recorded(waveforms, INPUT_LINE, from_s, fall_s)}
 
 
 def _energy(waveforms: Waveforms, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
     return {f"{group}_energy_j": float(sum(source_energy(waveforms, name) for name in names)) for group, names in sources}
 
 
-def _recorded(waveforms: Waveforms, line: SpikeLine, from_s: float) -> Row:
-    return recorded(waveforms.axis, waveforms[line.true], waveforms[line.bar], from_s)
+def _recorded(waveforms: Waveforms, line: SpikeLine, from_s: float, fall_s: float) -> Row:
+    return recorded(waveforms.axis, waveforms[line.true], waveforms[line.bar], from_s, fall_s)
 
 
 def _input_lines(bench: Bench, cells: Cells, runs: Sequence[NetworkRun]) -> list[_Sent | None]:
@@ -247,14 +259,17 @@ class _Input:
 def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None) -> list[_Input]:
     """What to simulate for the inputs of a run: their templates, or once these are known what follows from none of them."""
     phase, edge, between = cells.timing.phase_s, cells.timing.edge_s, _Frame.of(cells).after_template_s
+    typical = typical_row([_row(run, 0, j) for j in range(len(run.times))])
     found = []
     for j, time in enumerate(map(float, run.times)):
         when = TEMPLATE_PHASES if time * phase <= phase - edge else None
         template = templates[j] if templates is not None else None
         if when is not None and template and not can_be_moved(template, (time - when) * phase, between):
             when = time
-        place = None if run.die is None else Place(0, j)
-        found.append(_Input(_row(run, 0, j), run.accuracy, place, run.die, when))
+        if run.die is None:
+            found.append(_Input(typical, run.accuracy, None, None, when))
+        else:
+            found.append(_Input(_row(run, 0, j), run.accuracy, Place(0, j), run.die, when))
     return found
 
 
@@ -283,6 +298,7 @@ def _input_point(bench: Bench, cells: Cells, asked: _Input) -> Point:
     high = [] if asked.time is None else [(frame.window.accumulate_s + asked.time * phase, frame.window.fire_s)]
     circuit = input_bench(cells, high, asked.row, asked.place)
     start = frame.window.accumulate_s - 10 * cells.timing.edge_s
-    extract = partial(input_response, from_s=start, sources=_groups(circuit.sources))
+    fall = frame.window.fire_s - 2 * cells.timing.edge_s
+    extract = partial(input_response, from_s=start, fall_s=fall, sources=_groups(circuit.sources))
     condition = {"measurement": "input_line", "time": asked.time, "input": asked.place and asked.place.number, "die": asked.die}
     return _point(bench, cells, asked.accuracy, circuit, condition, (INPUT_LINE.true, INPUT_LINE.bar), extract, asked.die)

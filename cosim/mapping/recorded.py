@@ -10,30 +10,40 @@ from netlists.columns import Knots, LineWaveform
 
 FloatArray = NDArray[np.float64]
 
-WITHIN_V = 2e-3
-"""How far the straight lines are from what was recorded."""
+RISE_WITHIN_V, FALL_WITHIN_V = 60e-3, 2e-3
+"""How far the straight lines are from what was recorded: the rise brings a charge of a few ps, the fall that of switching off."""
 
 TIME_STEP_S, LEVEL_STEP_V = 1e-12, 1e-4
 """To what knots are rounded, so that the noise of a simulation makes no other deck of the next."""
 
+LEVEL_V = 1e-2
+"""To what the level of a line is rounded that does not move."""
 
-def recorded(times_s: FloatArray, true_v: FloatArray, bar_v: FloatArray, from_s: float) -> Row:
-    """Knots of a line and its complement from a time on: `true_s`, `true_v`, `bar_s`, `bar_v`."""
-    after = times_s >= from_s
-    row: Row = {}
-    for name, volts in (("true", true_v), ("bar", bar_v)):
-        own_s, own_v = knots(times_s[after], volts[after], WITHIN_V)
-        row |= {f"{name}_s": own_s, f"{name}_v": own_v}
-    return row
+NAMES = ("true", "bar")
+
+GRID_S = 5e-12
+"""Knots of lines that move at the same time lie on the same times, where this changes nothing: a simulator stops at every one."""
 
 
-def knots(times_s: FloatArray, volts: FloatArray, within_v: float) -> tuple[FloatArray, FloatArray]:
-    """The fewest of a curve's points, about, between which straight lines stay so close to it; one where it does not move.
+def recorded(times_s: FloatArray, true_v: FloatArray, bar_v: FloatArray, from_s: float, fall_s: float) -> Row:
+    """Knots of a line and its complement, at the same times, from a time on: `line_s`, `true_v`, `bar_v`.
 
-    Douglas and Peucker, Cartographica 10 (1973), with the distance in volts.
+    `fall_s`: when the control edge that ends the phase begins.
     """
-    if np.ptp(volts) <= 2 * within_v:
-        return times_s[:1], volts[:1]
+    after = times_s >= from_s
+    times, volts = times_s[after], np.stack([true_v[after], bar_v[after]])
+    within = np.where(times < fall_s, RISE_WITHIN_V, FALL_WITHIN_V)
+    kept = times[knots(times, volts, within)]
+    on_grid = np.unique(np.rint(kept / GRID_S)) * GRID_S
+    line_s = np.clip(on_grid, times[0], times[-1])
+    return {"line_s": line_s, **{f"{name}_v": np.interp(line_s, times, own) for name, own in zip(NAMES, volts, strict=True)}}
+
+
+def knots(times_s: FloatArray, volts: FloatArray, within_v: FloatArray) -> NDArray[np.intp]:
+    """Which points of curves [curves, points] to keep, about the fewest, so that straight lines between them stay close to all.
+
+    `within_v` [points] is how close. Douglas and Peucker, Cartographica 10 (1973), with the distance in volts.
+    """
     kept = {0, len(times_s) - 1}
     pending = [(0, len(times_s) - 1)]
     while pending:
@@ -41,44 +51,42 @@ def knots(times_s: FloatArray, volts: FloatArray, within_v: float) -> tuple[Floa
         if last - first < 2:
             continue
         inside = slice(first + 1, last)
-        line = np.interp(times_s[inside], times_s[[first, last]], volts[[first, last]])
-        away = np.abs(volts[inside] - line)
-        if away.max() > within_v:
+        share = (times_s[inside] - times_s[first]) / (times_s[last] - times_s[first])
+        line = volts[:, [first]] * (1 - share) + volts[:, [last]] * share
+        away = (np.abs(volts[:, inside] - line) / within_v[inside]).max(0)
+        if away.max() > 1:
             split = first + 1 + int(away.argmax())
             kept.add(split)
             pending += [(first, split), (split, last)]
-    chosen = sorted(kept)
-    return times_s[chosen], volts[chosen]
+    return np.array(sorted(kept))
 
 
 def line_waveform(row: Row, shift_s: float = 0.0) -> LineWaveform:
     """A recorded line, moved in time."""
-    return LineWaveform(*(_rounded(row[f"{name}_s"] + shift_s, row[f"{name}_v"]) for name in ("true", "bar")))
+    return LineWaveform(*(_rounded(row["line_s"] + shift_s, row[f"{name}_v"]) for name in NAMES))
 
 
 def can_be_moved(row: Row, shift_s: float, between_s: float) -> bool:
     """Whether a recorded line can rise so much later and fall when it fell; `between_s` lies between its rise and its fall."""
-    moved = [(rise + shift_s, fall) for rise, fall in (_parted(row[f"{name}_s"], between_s) for name in ("true", "bar"))]
-    return all(rise[-1] < fall[0] for rise, fall in moved if len(fall))
+    times = row["line_s"]
+    return bool(times[times < between_s][-1] + shift_s < times[times >= between_s][0])
 
 
 def moved_rise(row: Row, shift_s: float, between_s: float) -> LineWaveform:
     """A recorded line that rises so much later, and falls when it fell."""
-    found = []
-    for name in ("true", "bar"):
-        rise, fall = _parted(row[f"{name}_s"], between_s)
-        found.append(_rounded(np.concatenate([rise + shift_s, fall]), row[f"{name}_v"]))
-    return LineWaveform(*found)
-
-
-def _parted(times_s: FloatArray, at_s: float) -> tuple[FloatArray, FloatArray]:
-    return times_s[times_s < at_s], times_s[times_s >= at_s]
+    times = row["line_s"]
+    return line_waveform({**row, "line_s": np.where(times < between_s, times + shift_s, times)})
 
 
 def _rounded(times_s: FloatArray, volts: FloatArray) -> Knots:
-    """Plain numbers, as SPICE reads them, on the grids of time and level; of points at the same time the last."""
-    steps, levels = np.rint(times_s / TIME_STEP_S), np.rint(volts / LEVEL_STEP_V)
+    """Plain numbers, as SPICE reads them, on the grids of time and level, from time zero on; of points at the same time the last.
+
+    A line that hardly moves is a level, so that all such lines are one.
+    """
+    if np.ptp(volts) <= 2 * FALL_WITHIN_V:
+        return ((0.0, round(float(np.rint(volts[0] / LEVEL_V)) * LEVEL_V, 4)),)
+    steps = np.maximum(np.rint(times_s / TIME_STEP_S), 0.0)
+    steps[0] = 0.0
+    levels = np.rint(volts / LEVEL_STEP_V)
     found = {float(step): float(level) for step, level in zip(steps, levels, strict=True)}
-    if len(set(found.values())) == 1:
-        found = {0.0: next(iter(found.values()))}
     return tuple((round(step * TIME_STEP_S, 12), round(level * LEVEL_STEP_V, 4)) for step, level in sorted(found.items()))
