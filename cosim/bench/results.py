@@ -42,6 +42,11 @@ class Results:
         """What was read off the waveforms of a point; None where it failed."""
         return self._outcomes[point].row
 
+    def known(self, point: Point) -> Row | None:
+        """The same, None also for a point that was not in the batch."""
+        outcome = self._outcomes.get(point)
+        return None if outcome is None else outcome.row
+
     @property
     def alive(self) -> list[Measured]:
         """Points that worked, in the order of the batch."""

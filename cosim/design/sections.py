@@ -132,6 +132,11 @@ class Validation(Section):
     accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2, description="samples repeated at a tenth of reltol: the numerical error"
     )
+    engine: Literal["auto", "flat", "columns"] = Field(
+        default="auto",
+        description="the network as one circuit, or column by column with recorded spike lines, which is faster; the "
+        "`accuracy_samples` of a network that is small enough are one circuit in any case",
+    )
     judge: Literal["none", "vacask"] = Field(
         default="none", description="a second simulator, which repeats samples too (`pip install 'cosim[judge]'`)"
     )

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.bench.bench import Accuracy, Bench
-from cosim.mapping.network import MappedNetwork
+from cosim.bench.bench import Bench
+from cosim.mapping.network import NetworkRun
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.crossbar import Cells
 from netlists.network import layer_name, network_bench
@@ -24,39 +24,22 @@ WAVEFORM_POINTS = 121
 ENERGY_GROUPS = ("supply", "rest", "control", "spike_lines", "bias")
 
 
-def sample_point(
-    bench: Bench,
-    cells: Sequence[Cells],
-    mapped: MappedNetwork,
-    input_times: FloatArray,
-    condition: dict[str, Any],
-    *,
-    accuracy: Accuracy | None = None,
-    mismatch_seed: int | None = None,
-    energy: bool = True,
-    keep_start: bool = False,
-) -> Point:
-    """The whole network for one sample.
+def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energy: bool = True) -> Point:
+    """The whole network of a run as one circuit.
 
     Args:
         cells: of each layer.
-        input_times: [inputs], in phases.
-        condition: what identifies the point for people.
-        accuracy: of the integration; `bench.working` where None.
-        mismatch_seed: draws the mismatch of a die; None is the nominal circuit.
         energy: also save all source currents.
-        keep_start: also keep what the nodes start from, for a deck that shall run by itself.
     """
-    circuit = network_bench(cells, mapped.settings, [float(t) for t in input_times])
+    circuit = network_bench(cells, run.mapped.settings, [float(t) for t in run.times])
     sources = {group: getattr(circuit.sources, group) for group in ENERGY_GROUPS} if energy else {}
     currents = [f"i({name.lower()})" for names in sources.values() for name in names]
     voltages = [f"v({name[1:].lower()})" for names in sources.values() for name in names]
     nodes = [node for layer in (*circuit.membranes, *circuit.spikes) for node in layer]
     saved = list(dict.fromkeys([*nodes, *currents, *voltages]))
-    accuracy = accuracy or bench.working
-    transient = Transient(circuit.stop_s, cells[0].timing.phase_s / 100, accuracy.max_step_s)
-    title = f"{mapped.name} network, " + ", ".join(f"{key} {value}" for key, value in condition.items() if value is not None)
-    deck = bench.deck(title, circuit.netlist, transient, saved, accuracy, mismatch_seed)
+    transient = Transient(circuit.stop_s, cells[0].timing.phase_s / 100, run.accuracy.max_step_s)
+    told = ", ".join(f"{key} {value}" for key, value in run.condition.items() if value is not None)
+    deck = bench.deck(f"{run.mapped.name} network, {told}", circuit.netlist, transient, saved, run.accuracy, run.die)
     extract = partial(
         network_response,
         membranes=circuit.membranes,
@@ -65,9 +48,9 @@ def sample_point(
         level_v=cells[0].supply_v / 2,
         guard_s=2 * cells[0].timing.edge_s,
         sources=tuple((group, tuple(names)) for group, names in sources.items()),
-        keep_start=keep_start,
+        keep_start=run.keep_start,
     )
-    return Point({"measurement": "network", "mapping": mapped.name, **condition}, deck, extract)
+    return Point({"measurement": "network", "mapping": run.mapped.name, **run.condition}, deck, extract)
 
 
 def output_spikes(layers: int) -> str:

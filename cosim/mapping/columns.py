@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cosim.bench.bench import Accuracy, Bench
 from cosim.bench.results import Results
 from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS, end_of_accumulation, source_energy, spike_time
-from cosim.mapping.network import MappedNetwork
+from cosim.mapping.network import NetworkRun
 from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, recorded
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.columns import INPUT_LINE, MEMBRANE, OUTPUT_LINE, ColumnBench, LineWaveform, Place, column_bench, input_bench
@@ -33,23 +33,6 @@ Setting = SynapseSetting | None
 
 TEMPLATE_PHASES = 0.5
 """When the input fires whose line all others are moved from."""
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkRun:
-    """One sample of a mapped network.
-
-    Attributes:
-        times: arrival of each input, [inputs], in phases.
-        condition: what identifies it for people.
-        die: the seed of its mismatch; None is the nominal circuit.
-    """
-
-    mapped: MappedNetwork
-    times: FloatArray
-    condition: Mapping[str, Any]
-    accuracy: Accuracy
-    die: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
 from cosim.errors import CosimError
-from cosim.mapping.circuit import output_spikes, sample_point
+from cosim.mapping.circuit import output_spikes
 from cosim.mapping.codes import with_gains
-from cosim.mapping.network import map_network
-from cosim.simulator import Point
+from cosim.mapping.engine import engine_of, simulate_networks
+from cosim.mapping.network import NetworkRun, map_network
 from netlists.crossbar import Cells
 from training.data.spikes import SpikeData
 from training.hardware import HardwareModel
@@ -73,28 +73,23 @@ class _Search:
 
     def simulate(self, stage: str, gains: Sequence[tuple[float, float]]) -> None:
         """Simulate all training samples at several pairs of gains."""
-        asked = [(pair, self._points(pair)) for pair in gains]
-        results = self.bench.run([point for _, points in asked for point in points])
-        for pair, points in asked:
-            mine = results.of(points)
-            if mine.failed:
+        runs = [run for pair in gains for run in self._runs(pair)]
+        rows = simulate_networks(self.bench, self.cells, runs, engine_of(self.bench.design))
+        for k, pair in enumerate(gains):
+            mine = rows[k * len(self.inputs) : (k + 1) * len(self.inputs)]
+            alive = [row for row in mine if row is not None]
+            if len(alive) < len(mine):
                 continue
             self.stages.append(stage)
             self.gains.append(pair)
-            spikes = np.concatenate([one.row[output_spikes(len(self.cells))] for one in mine.alive])
+            spikes = np.concatenate([row[output_spikes(len(self.cells))] for row in alive])
             self.errors.append(spikes - self.wanted_s.ravel())
 
-    def _points(self, pair: tuple[float, float]) -> list[Point]:
+    def _runs(self, pair: tuple[float, float]) -> list[NetworkRun]:
         """Every training sample at one pair of gains."""
         mapped = map_network("conventional", with_gains(self.weights, *pair, self.columns), self.columns)
-        return [
-            sample_point(
-                self.bench, self.cells, mapped, t,
-                {"training_sample": k, "gain_plus": pair[0], "gain_minus": pair[1]},
-                accuracy=self.bench.coarse, energy=False,
-            )
-            for k, t in enumerate(self.inputs)
-        ]  # fmt: skip
+        told = {"gain_plus": pair[0], "gain_minus": pair[1]}
+        return [NetworkRun(mapped, t, {"training_sample": k, **told}, self.bench.coarse) for k, t in enumerate(self.inputs)]
 
     @property
     def rmse_s(self) -> FloatArray:

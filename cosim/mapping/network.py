@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cosim.bench.bench import Accuracy
 from cosim.mapping.codes import setting_of_weight, weight_of_setting
 from netlists.synapse import SynapseSetting
 from training.hardware import HardwareModel
@@ -22,6 +24,26 @@ class MappedNetwork:
 
     name: str
     settings: tuple[tuple[tuple[SynapseSetting | None, ...], ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRun:
+    """One sample of a mapped network, to be simulated.
+
+    Attributes:
+        times: arrival of each input, [inputs], in phases.
+        condition: what identifies it for people.
+        die: the seed of its mismatch; None is the nominal circuit.
+        keep_start: where the whole network is one circuit, also keep what its nodes start from, for a deck that shall run by
+            itself.
+    """
+
+    mapped: MappedNetwork
+    times: FloatArray
+    condition: Mapping[str, Any]
+    accuracy: Accuracy
+    die: int | None = None
+    keep_start: bool = False
 
 
 def map_network(name: str, weights: Sequence[FloatArray], columns: Sequence[HardwareModel]) -> MappedNetwork:

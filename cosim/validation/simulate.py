@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
+from cosim.design import Design
 from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
-from cosim.mapping.network import MappedNetwork
-from cosim.simulator import Point, Pool
+from cosim.mapping.engine import Engine, engine_of, is_small, simulate_networks
+from cosim.mapping.network import MappedNetwork, NetworkRun
+from cosim.simulator import Pool, Row
 from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.tables import (
-    CONVENTIONAL,
     ODE,
     Run,
     energy_table,
@@ -32,6 +34,7 @@ from cosim.validation.tables import (
     waveform_table,
 )
 from netlists.crossbar import Cells
+from netlists.network import layer_name
 from training.data.spikes import SpikeData
 from training.evaluation import evaluate
 from training.hardware import HardwareModel
@@ -48,13 +51,14 @@ class Validation:
     metrics: dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Task:
     """What to simulate: one sample of a mapping, on the nominal circuit (no die) or with the mismatch that a seed draws."""
 
     mapped: MappedNetwork
     sample: int
     accuracy: Accuracy
+    engine: Engine
     die: int | None = None
 
 
@@ -86,7 +90,8 @@ def validate(
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
               for name, network in networks.items() if name in mapped}  # fmt: skip
     failed_before = len(bench.failures)
-    progress(f"transistor-level simulation of {samples} samples, {' and '.join(mapped)}, and {dies} mismatch dies")
+    how = "column by column" if engine_of(bench.design) == "columns" else "transistor-level simulation"
+    progress(f"{how}: {samples} samples, {' and '.join(mapped)}, and {dies} mismatch dies")
     judged, runs = _simulate(
         bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
     )
@@ -104,6 +109,7 @@ def validate(
     metrics = {
         **error_metrics(tables, columns[0].phase_s),
         **numerical_metrics(runs, judged, tables["second_judge"], output_spikes(len(columns))),
+        **_engine_metrics(bench.design, runs, judged, len(columns)),
         **model_metrics(models[ODE]),
         **membrane_metrics(tables["membranes"], cells[0].supply_v),
         **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
@@ -127,8 +133,34 @@ def _second_opinion(
         return []
     samples = min(bench.design.validation.judge_samples, len(inputs))
     progress(f"{samples} samples again, in the second simulator")
-    tasks = [_Task(mapped, sample, bench.working) for sample in range(samples)]
+    accuracy, engine = _nominal(bench)
+    tasks = [_Task(mapped, sample, accuracy, engine) for sample in range(samples)]
     return _simulate(replace(bench, pool=second), cells, inputs, tasks)[0]
+
+
+def _nominal(bench: Bench) -> tuple[Accuracy, Engine]:
+    """How the nominal circuit of the ODE-aware mapping is simulated."""
+    engine = engine_of(bench.design)
+    return (bench.of_columns if engine == "columns" else bench.working), engine
+
+
+def _judge(bench: Bench, mapping: str) -> tuple[Accuracy, Engine]:
+    """How a few samples of a mapping are simulated again: more accurately, and as one circuit where that can be."""
+    if is_small(bench.design):
+        return (bench.judging if mapping == ODE else bench.working), "flat"
+    accuracy, engine = _nominal(bench)
+    return (accuracy._replace(reltol=accuracy.reltol / 10) if mapping == ODE else accuracy), engine
+
+
+def _engine_metrics(design: Design, runs: list[Run], judged: list[Run], layers: int) -> dict[str, float]:
+    """Whether samples are simulated column by column, and how far these are from one circuit, of all spikes the largest (s)."""
+    by_columns = engine_of(design) == "columns"
+    metrics = {"validation.by_columns": float(by_columns)}
+    rows = {run.sample: run.row for run in runs if run.mapping == ODE and run.die is None}
+    both = [(one.row, rows[one.sample]) for one in judged if one.mapping == ODE and is_small(design) and by_columns]
+    names = [f"{layer_name(layer)}_spike_s" for layer in range(1, layers + 1)]
+    away = [np.abs(flat[name] - row[name]).max() for flat, row in both if flat and row for name in names]
+    return metrics | ({"validation.columns_vs_flat_s": float(max(away))} if away else {})
 
 
 def _samples_on_dies(bench: Bench, samples: int) -> int:
@@ -139,42 +171,54 @@ def _samples_on_dies(bench: Bench, samples: int) -> int:
 def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int) -> list[_Task]:
     """Samples repeated more accurately: they tell the numerical error of each mapping."""
     few = range(min(bench.design.validation.accuracy_samples, samples))
-    accuracy = {ODE: bench.judging, CONVENTIONAL: bench.working}
-    return [_Task(network, sample, accuracy[name]) for name, network in mapped.items() for sample in few]
+    return [_Task(network, sample, *_judge(bench, name)) for name, network in mapped.items() for sample in few]
 
 
 def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
     """The nominal circuits on all samples, and the dies on a few."""
-    settings = bench.design.validation
-    few = range(_samples_on_dies(bench, samples))
+    settings, (accuracy, engine) = bench.design.validation, _nominal(bench)
+    few, others = range(_samples_on_dies(bench, samples)), [network for name, network in mapped.items() if name != ODE]
     return [
-        *(_Task(mapped[ODE], sample, bench.working) for sample in range(samples)),
-        *(_Task(network, sample, bench.coarse) for name, network in mapped.items() if name != ODE for sample in range(samples)),
-        *(_Task(mapped[ODE], sample, bench.coarse, settings.mismatch_seed + k) for k in range(dies) for sample in few),
+        *(_Task(mapped[ODE], sample, accuracy, engine) for sample in range(samples)),
+        *(_Task(network, sample, bench.coarse, engine) for network in others for sample in range(samples)),
+        *(_Task(mapped[ODE], sample, bench.coarse, engine, settings.mismatch_seed + k) for k in range(dies) for sample in few),
     ]
 
 
 def _simulate(bench: Bench, cells: Sequence[Cells], inputs: FloatArray, *groups: list[_Task]) -> list[list[Run]]:
-    """All groups in one batch, the longest simulations first, so that no processor waits for another."""
-    asked = [[(task, _point(bench, cells, task, inputs[task.sample])) for task in group] for group in groups]
-    results = bench.run([point for group in asked for _, point in group])
-    return [[Run(task.mapped.name, task.die, task.sample, results.row(point)) for task, point in group] for group in asked]
+    """All groups, what is one circuit in one batch, the longest simulations first, so that no processor waits for another."""
+    tasks = [task for group in groups for task in group]
+    rows: dict[_Task, Row | None] = {}
+    for engine in get_args(Engine):
+        own = [task for task in tasks if task.engine == engine]
+        found = simulate_networks(bench, cells, [_run(bench, task, inputs[task.sample]) for task in own], engine)
+        rows |= zip(own, found, strict=True)
+    return [[Run(task.mapped.name, task.die, task.sample, rows[task]) for task in group] for group in groups]
 
 
-def _point(bench: Bench, cells: Sequence[Cells], task: _Task, t: FloatArray) -> Point:
+def _run(bench: Bench, task: _Task, t: FloatArray) -> NetworkRun:
     corner = str(bench.design.process.corner)
     condition = {"sample": task.sample, "die": task.die, "corner": corner, "reltol": task.accuracy.reltol}
-    return sample_point(
-        bench, cells, task.mapped, t, condition,
-        accuracy=task.accuracy, mismatch_seed=task.die, energy=task.die is None,
-        keep_start=task.sample == 0 and task.die is None,
-    )  # fmt: skip
+    keep = task.sample == 0 and task.die is None
+    return NetworkRun(task.mapped, t, condition, task.accuracy, task.die, keep_start=keep)
 
 
 def example_decks(bench: Bench, cells: Sequence[Cells], mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, str]:
-    """The first test sample of each mapping for plain ngspice: the very deck that was simulated, with where it starts."""
+    """The first test sample of each mapping for plain ngspice, the whole network in one deck, and where it starts.
+
+    It is one that was simulated; a network that is too large to be starts from what ngspice finds.
+    """
     t = data.test_t[0].numpy()
-    accuracy = {ODE: bench.working, CONVENTIONAL: bench.coarse}
-    points = {name: _point(bench, cells, _Task(network, 0, accuracy[name]), t) for name, network in mapped.items()}
-    results = bench.run(points.values())  # which the store knows
-    return {f"{name}_sample_0": stand_alone(point, results.row(point)) for name, point in points.items()}
+    points = {
+        name: sample_point(bench, cells, _run(bench, _Task(network, 0, *_one_circuit(bench, name)), t))
+        for name, network in mapped.items()
+    }
+    results = bench.run(points.values() if is_small(bench.design) else ())  # which the store knows
+    return {f"{name}_sample_0": stand_alone(point, results.known(point)) for name, point in points.items()}
+
+
+def _one_circuit(bench: Bench, mapping: str) -> tuple[Accuracy, Engine]:
+    """How the first sample of a mapping was simulated as one circuit."""
+    if engine_of(bench.design) == "columns":
+        return _judge(bench, mapping)
+    return (bench.working if mapping == ODE else bench.coarse), "flat"

@@ -10,8 +10,8 @@ import pytest
 import cosim
 from cosim.bench.bench import Bench
 from cosim.design import load_design
-from cosim.mapping.circuit import sample_point
-from cosim.mapping.network import map_network
+from cosim.mapping.engine import simulate_networks
+from cosim.mapping.network import NetworkRun, map_network
 from cosim.networks.training import in_double, load_networks, spike_data
 from netlists.network import layer_name
 from training.evaluation import evaluate
@@ -62,7 +62,7 @@ def _simulated(
     bench = Bench(design, design.process.pdk(), None, jobs=2)
     cells = [bench.cells(column) for column in columns]
     mapped = map_network("ode", weights, columns)
-    points = [sample_point(bench, cells, mapped, t, {"sample": k}, energy=False) for k, t in enumerate(inputs)]
-    rows = [one.row for one in bench.run(points).alive]
+    runs = [NetworkRun(mapped, t, {"sample": k}, bench.working) for k, t in enumerate(inputs)]
+    rows = [row for row in simulate_networks(bench, cells, runs, "flat") if row is not None]
     assert len(rows) == len(inputs)
     return [np.array([row[f"{layer_name(k)}_spike_s"] for row in rows]) for k in range(1, len(columns) + 1)]
