@@ -113,9 +113,9 @@ class Bench:
 
     @property
     def of_columns(self) -> Accuracy:
-        """For networks column by column: of a column's spikes, the reference circuit's, this is within 0.02 ns of `judging`."""
+        """For networks column by column: spike times of the reference circuit within 0.04 ns of `judging` as one circuit."""
         accuracy = self.design.accuracy
-        return Accuracy(3 * accuracy.reltol, 1e-14, accuracy.max_step_s)
+        return Accuracy(accuracy.reltol, 5e-15, accuracy.max_step_s)
 
     @property
     def fine(self) -> Accuracy:

@@ -26,7 +26,7 @@ from netlists.crossbar import Cells, Sources
 from netlists.network import SETTLE_PHASES, layer_name
 from netlists.neuron import SpikeLine
 from netlists.stimulus import PhaseWindow
-from netlists.synapse import SIGNS, SynapseSetting
+from netlists.synapse import SIGNS, Sign, SynapseSetting
 
 FloatArray = NDArray[np.float64]
 Setting = SynapseSetting | None
@@ -118,7 +118,7 @@ def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Se
     points = []
     for k, settings in enumerate(run.mapped.settings[number - 1]):
         place = None if run.die is None else Place(number, k)
-        column = column_bench(cells, settings, lines, _row(run, number, k), frame.window, frame.stop_s, place)
+        column = column_bench(cells, settings, lines, _row(cells, run, number, k), frame.window, frame.stop_s, place)
         extract = partial(
             column_response, window=frame.window, level_v=cells.supply_v / 2, guard_s=2 * cells.timing.edge_s,
             sources=_groups(column.sources),
@@ -129,36 +129,38 @@ def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Se
     return points
 
 
-def _row(run: NetworkRun, layer: int, number: int) -> tuple[Setting, ...]:
+def _row(cells: Cells, run: NetworkRun, layer: int, number: int) -> tuple[Setting, ...]:
     """The synapses that a neuron of a layer drives, those of the outputs none; of layer 0 an input."""
     layers = run.mapped.settings
     row = [settings[number] for settings in layers[layer]] if layer < len(layers) else []
-    return lumped(row) if run.die is None else tuple(row)
+    return lumped(cells, row) if run.die is None else tuple(row)
 
 
-def lumped(row: Sequence[Setting]) -> tuple[Setting, ...]:
-    """A row whose synapses of one sign all have their mean code, so that they are one device of so many units.
+def lumped(cells: Cells, row: Sequence[Setting]) -> tuple[Setting, ...]:
+    """A row whose synapses of one sign all have the middle code, so that they are one device of so many units.
 
-    A line feels how many of its synapses are on, and next to nothing of what each of them is set to.
+    A line feels how many of its synapses are on, and next to nothing of what each of them is set to: another weight there is not
+    another simulation.
     """
-    means = {
-        sign: SynapseSetting(sign, float(np.mean(codes)))
-        for sign in SIGNS
-        if (codes := [setting.code for setting in row if setting and setting.sign == sign])
-    }
-    return tuple(setting and means[setting.sign] for setting in row)
+    middle = {setting.sign: _middle(cells, setting.sign) for setting in row if setting}
+    return tuple(setting and middle[setting.sign] for setting in row)
 
 
 def typical_row(rows: Sequence[Sequence[Setting]]) -> tuple[Setting, ...]:
-    """One row for all inputs: so many synapses of each sign as they have on average, with the mean code of all.
+    """One lumped row for all inputs: so many synapses of each sign as they have on average.
 
     Then the lines of inputs that fire at the same time are the same, and so are the synapses that are off on them.
     """
     found = list[Setting]()
     for sign in SIGNS:
-        codes = [setting.code for row in rows for setting in row if setting and setting.sign == sign]
-        found += [SynapseSetting(sign, float(np.mean(codes)))] * round(len(codes) / len(rows)) if codes else []
+        own = [setting for row in rows for setting in row if setting and setting.sign == sign]
+        found += own[:1] * round(len(own) / len(rows))
     return (*found, *[None] * (len(rows[0]) - len(found)))
+
+
+def _middle(cells: Cells, sign: Sign) -> SynapseSetting:
+    codes = cells.synapse.codes(sign, 3)
+    return SynapseSetting(sign, float(codes[len(codes) // 2]))
 
 
 def _point(
@@ -242,7 +244,7 @@ class _Input:
 def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None) -> list[_Input]:
     """What to simulate for the inputs of a run: their templates, or once these are known what follows from none of them."""
     phase, edge, between = cells.timing.phase_s, cells.timing.edge_s, _Frame.of(cells).after_template_s
-    typical = typical_row([_row(run, 0, j) for j in range(len(run.times))])
+    typical = typical_row([_row(cells, run, 0, j) for j in range(len(run.times))])
     found = []
     for j, time in enumerate(map(float, run.times)):
         when = TEMPLATE_PHASES if time * phase <= phase - edge else None
@@ -252,7 +254,7 @@ def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None
         if run.die is None:
             found.append(_Input(typical, run.accuracy, None, None, when))
         else:
-            found.append(_Input(_row(run, 0, j), run.accuracy, Place(0, j), run.die, when))
+            found.append(_Input(_row(cells, run, 0, j), run.accuracy, Place(0, j), run.die, when))
     return found
 
 

@@ -1,0 +1,176 @@
+"""A network column by column: recorded lines, and the whole network as one circuit beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from cosim.bench.bench import Bench
+from cosim.design import Design
+from cosim.mapping.codes import to_range
+from cosim.mapping.columns import lumped, simulate_columns, typical_row
+from cosim.mapping.engine import engine_of, is_small, simulate_networks
+from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
+from cosim.mapping.recorded import can_be_moved, knots, line_waveform, moved_rise, recorded
+from cosim.simulator import Outcome, Row, Store
+from cosim.simulator.workers import WorkerPool
+from netlists.columns import LineWaveform, Place, column_bench
+from netlists.crossbar import Cells
+from netlists.stimulus import PhaseWindow
+from netlists.synapse import SynapseSetting
+from training.hardware import HardwareModel
+
+N, P = (lambda code: SynapseSetting(1, code)), (lambda code: SynapseSetting(-1, code))
+
+
+@given(st.lists(st.floats(-1.0, 2.0), min_size=3, max_size=60), st.floats(1e-3, 0.5))
+def test_straight_lines_between_knots_stay_close_to_the_curve(volts: list[float], within_v: float) -> None:
+    times, curve = np.arange(len(volts), dtype=float), np.array(volts)
+    kept = knots(times, np.stack([curve, -curve]), np.full(len(volts), within_v))
+    assert kept[0] == 0 and kept[-1] == len(volts) - 1
+    assert np.abs(np.interp(times, times[kept], curve[kept]) - curve).max() <= within_v * (1 + 1e-9)
+
+
+def _edge(times: np.ndarray, at_s: float, width_s: float) -> np.ndarray:
+    return 1.8 * expit((times - at_s) / width_s)
+
+
+def _line(rise_s: float) -> Row:
+    times = np.unique(
+        np.concatenate([np.linspace(0, 2e-6, 400), rise_s + np.linspace(-5e-9, 5e-9, 200), 1e-6 + np.linspace(-5e-9, 5e-9, 200)])
+    )
+    true = _edge(times, rise_s, 3e-10) - _edge(times, 1e-6, 2e-10)
+    return recorded(times, true, 1.8 - true, 0.0, 0.99e-6)
+
+
+def test_the_line_of_a_later_spike_is_that_of_an_earlier_one_moved() -> None:
+    template, later = _line(0.5e-6), _line(0.7e-6)
+    between = 0.75e-6
+    assert can_be_moved(template, 0.2e-6, between) and not can_be_moved(template, 0.4995e-6, between)
+    moved, own = moved_rise(template, 0.2e-6, between), line_waveform(later)
+    times = np.linspace(0, 2e-6, 40_001)
+    for mine, theirs in ((moved.true, own.true), (moved.bar, own.bar)):
+        a, b = (np.interp(times, *np.array(one).T) for one in (mine, theirs))
+        assert np.abs(a - b).max() < 0.1, "both are straight lines within 60 mV of the same curve"
+    assert [one for one in moved.true if one[0] > between] == [one for one in line_waveform(template).true if one[0] > between]
+
+
+def test_a_line_that_hardly_moves_is_a_level_and_all_such_lines_are_one() -> None:
+    times = np.linspace(0, 1e-6, 100)
+    lines = {line_waveform(recorded(times, 1e-3 * np.sin(k * times * 1e7), 1.8 + 0 * times, 0.0, 1e-6)) for k in range(4)}
+    assert lines == {LineWaveform(((0.0, 0.0),), ((0.0, 1.8),))}
+
+
+def test_rows_are_lumped_by_sign_and_the_typical_row_has_as_many_of_each_as_all_on_average() -> None:
+    cells = _cells()
+    n, p = N(0.525), P(1.175)
+    assert lumped(cells, [N(0.4), None, N(0.6), P(1.2)]) == (n, None, n, p)
+    assert lumped(cells, []) == ()
+    assert typical_row([(n, n, None), (n, p, None), (n, None, p)]) == (n, p, None)
+    assert typical_row([(None, None)]) == (None, None)
+
+
+def test_columns_are_the_choice_where_the_design_leaves_it() -> None:
+    assert engine_of(Design(name="x")) == "columns"
+    assert engine_of(Design.model_validate({"name": "x", "validation": {"engine": "flat"}})) == "flat"
+    assert is_small(Design(name="x"))
+    assert not is_small(Design.model_validate({"name": "x", "network": {"dataset": "digits", "layers": [32, 10]}}))
+
+
+def _cells() -> Cells:
+    return Bench(Design(name="x"), None, None).cells()  # type: ignore[arg-type]
+
+
+def test_synapses_on_lines_of_one_waveform_are_units_of_one_device_and_on_a_die_each_is_there() -> None:
+    cells, level = _cells(), LineWaveform(((0.0, 0.0),), ((0.0, 1.8),))
+    window = PhaseWindow.regular(0.0, cells.timing)
+    settings = [N(0.5), None, None, P(1.2)]
+    merged = column_bench(cells, settings, [level] * 4, [], window, window.end_s).netlist
+    assert "synapse_current_source_n copies={(3)}" in merged, "three N pairs are off"
+    assert "synapse_current_source_p copies={(3)}" in merged
+    assert sum(line.startswith("Xsynapse") for line in merged.splitlines()) == 4
+    apart = column_bench(cells, settings, [level] * 4, [N(0.5)] * 2, window, window.end_s, Place(2, 7)).netlist
+    names = {line.split()[0] for line in apart.splitlines() if line.startswith("X")}
+    assert {*(f"Xlayer_2_synapse_7_{j}" for j in range(4)), "Xlayer_2_neuron_7", "Xlayer_3_synapse_1_7"} <= names
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    design = Design(name="x")
+    with WorkerPool(jobs=2, timeout_s=300.0) as pool:
+        yield Bench(design, design.process.pdk(), None, pool=pool)
+
+
+INPUTS = np.array([0.0, 0.31, 0.62, 0.995, 1.0])
+"""An input at the very start, one that fires as its line falls again, one that never does."""
+
+
+def _mapped(hardware: HardwareModel) -> MappedNetwork:
+    random = np.random.default_rng(5)
+    weights = [to_range(random.normal(0.4, 0.5, (3, 5)), hardware), to_range(random.normal(0.6, 0.4, (2, 3)), hardware)]
+    return map_network("random", weights, [hardware, hardware])
+
+
+def _spikes(row: Row | None) -> np.ndarray:
+    assert row is not None
+    return np.concatenate([row["layer_1_spike_s"], row["layer_2_spike_s"]])
+
+
+@pytest.mark.slow
+def test_columns_are_the_whole_network(bench: Bench) -> None:
+    hardware = HardwareModel.reference()
+    cells, mapped = [bench.cells(hardware)] * 2, _mapped(hardware)
+    flat, columns = (
+        simulate_networks(bench, cells, [NetworkRun(mapped, INPUTS, {}, accuracy)], engine)[0]
+        for engine, accuracy in (("flat", bench.working), ("columns", bench.of_columns))
+    )
+    spikes = _spikes(flat)
+    assert (spikes < 0.98e-6).sum() >= 3, "the network says something"
+    assert np.abs(_spikes(columns) - spikes).max() < 50e-12
+    assert flat and columns
+    for layer in (1, 2):
+        assert np.abs(flat[f"layer_{layer}_membrane_v"] - columns[f"layer_{layer}_membrane_v"]).max() < 0.1e-3
+        waveforms = [row[f"layer_{layer}_waveform_v"] for row in (flat, columns)]
+        assert waveforms[0].shape == waveforms[1].shape
+    for group in ("supply", "spike_lines"):
+        assert columns[f"{group}_energy_j"] == pytest.approx(flat[f"{group}_energy_j"], rel=0.03)
+
+
+@pytest.mark.slow
+def test_a_seed_makes_the_same_die_of_the_columns_and_of_the_whole_network(bench: Bench) -> None:
+    hardware = HardwareModel.reference()
+    cells, mapped = [bench.cells(hardware)] * 2, _mapped(hardware)
+    runs = [NetworkRun(mapped, INPUTS, {}, bench.coarse, die) for die in (None, 3)]
+    (nominal, flat), (_, columns) = (simulate_networks(bench, cells, runs, engine) for engine in ("flat", "columns"))
+    moved, apart = np.abs(_spikes(flat) - _spikes(nominal)).max(), np.abs(_spikes(columns) - _spikes(flat)).max()
+    assert moved > 20e-9 and apart < 5e-9, (moved, apart)
+
+
+@pytest.mark.slow
+def test_a_changed_weight_costs_what_it_touches(bench: Bench, tmp_path: Path) -> None:
+    hardware = HardwareModel.reference()
+    cells, mapped = [bench.cells(hardware)] * 2, _mapped(hardware)
+    first, (output, other) = mapped.settings
+    assert output[0] is not None
+    moved = SynapseSetting(output[0].sign, output[0].code + 0.01)
+    changed = MappedNetwork("random", (first, ((moved, *output[1:]), other)))
+    asked: list[tuple[str, Any, Any]] = []
+
+    def note(one: Outcome) -> None:
+        told = one.point.condition
+        asked.extend([] if one.cached else [(told["measurement"], told.get("layer"), told.get("neuron"))])
+
+    with Store(tmp_path / "points.sqlite") as store:
+        stored = Bench(bench.design, bench.pdk, store, pool=bench.pool, on_outcome=note)
+        for network, expected in ((mapped, 2 + 3 + 2), (mapped, 0), (changed, 1)):
+            asked.clear()
+            assert simulate_columns(stored, cells, [NetworkRun(network, INPUTS, {}, stored.coarse)])[0] is not None
+            assert len(asked) == expected, asked
+    assert asked == [("column", 2, 0)]
