@@ -140,7 +140,8 @@ def _doubt(run: Run) -> str:
     """Who judged the circuit's spikes, and how far apart the judges are."""
     numerical = run.metric("validation.numerical_error_s")
     second, both = run.metric("validation.second_judge_rmse_s"), run.metric("validation.both_judges_error_s")
-    said = f" The simulator's own error is {engineering(numerical, 's')}." if numerical is not None else ""
+    said = _columns(run)
+    said += f" The simulator's own error is {engineering(numerical, 's')}." if numerical is not None else ""
     if (conventional := run.metric("validation.conventional.numerical_error_s")) is not None:
         said += f" The conventional circuit was simulated more coarsely, to {engineering(conventional, 's')}."
     if second is not None:
@@ -150,6 +151,19 @@ def _doubt(run: Run) -> str:
             f"{engineering(second, 's')} on {samples} samples."
         )
     return said + (f" Both together: {engineering(both, 's')}." if both is not None else "")
+
+
+def _columns(run: Run) -> str:
+    """That the samples were simulated column by column, and how far that is from the network as one circuit."""
+    if not run.metric("validation.by_columns"):
+        return ""
+    away = run.metric("validation.columns_vs_flat_s")
+    beside = (
+        ""
+        if away is None
+        else f"; as one circuit no spike of those that were repeated is more than {engineering(away, 's')} away"
+    )
+    return f" The transistors were simulated column by column, each neuron behind recorded spike lines{beside}."
 
 
 def _second_judge(run: Run) -> str:
