@@ -10,7 +10,7 @@ from netlists.columns import Knots, LineWaveform
 
 FloatArray = NDArray[np.float64]
 
-RISE_WITHIN_V, FALL_WITHIN_V = 60e-3, 2e-3
+RISE_WITHIN_V, FALL_WITHIN_V = 20e-3, 1e-3
 """How far the straight lines are from what was recorded: the rise brings a charge of a few ps, the fall that of switching off."""
 
 TIME_STEP_S, LEVEL_STEP_V = 1e-12, 1e-4
@@ -21,7 +21,7 @@ LEVEL_V = 1e-2
 
 NAMES = ("true", "bar")
 
-GRID_S = 5e-12
+GRID_S = 2e-12
 """Knots of lines that move at the same time lie on the same times, where this changes nothing: a simulator stops at every one."""
 
 

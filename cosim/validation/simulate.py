@@ -133,23 +133,13 @@ def _second_opinion(
         return []
     samples = min(bench.design.validation.judge_samples, len(inputs))
     progress(f"{samples} samples again, in the second simulator")
-    accuracy, engine = _nominal(bench)
-    tasks = [_Task(mapped, sample, accuracy, engine) for sample in range(samples)]
+    tasks = [_Task(mapped, sample, bench.working, engine_of(bench.design)) for sample in range(samples)]
     return _simulate(replace(bench, pool=second), cells, inputs, tasks)[0]
-
-
-def _nominal(bench: Bench) -> tuple[Accuracy, Engine]:
-    """How the nominal circuit of the ODE-aware mapping is simulated."""
-    engine = engine_of(bench.design)
-    return (bench.of_columns if engine == "columns" else bench.working), engine
 
 
 def _judge(bench: Bench, mapping: str) -> tuple[Accuracy, Engine]:
     """How a few samples of a mapping are simulated again: more accurately, and as one circuit where that can be."""
-    if is_small(bench.design):
-        return (bench.judging if mapping == ODE else bench.working), "flat"
-    accuracy, engine = _nominal(bench)
-    return (accuracy._replace(reltol=accuracy.reltol / 10) if mapping == ODE else accuracy), engine
+    return (bench.judging if mapping == ODE else bench.working), ("flat" if is_small(bench.design) else engine_of(bench.design))
 
 
 def _engine_metrics(design: Design, runs: list[Run], judged: list[Run], layers: int) -> dict[str, float]:
@@ -176,10 +166,10 @@ def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int)
 
 def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
     """The nominal circuits on all samples, and the dies on a few."""
-    settings, (accuracy, engine) = bench.design.validation, _nominal(bench)
+    settings, engine = bench.design.validation, engine_of(bench.design)
     few, others = range(_samples_on_dies(bench, samples)), [network for name, network in mapped.items() if name != ODE]
     return [
-        *(_Task(mapped[ODE], sample, accuracy, engine) for sample in range(samples)),
+        *(_Task(mapped[ODE], sample, bench.working, engine) for sample in range(samples)),
         *(_Task(network, sample, bench.coarse, engine) for network in others for sample in range(samples)),
         *(_Task(mapped[ODE], sample, bench.coarse, engine, settings.mismatch_seed + k) for k in range(dies) for sample in few),
     ]
