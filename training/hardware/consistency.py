@@ -227,7 +227,7 @@ def _most_leaking(synapse: SynapseHardware, column: ColumnHardware, model: Hardw
 
 
 SYNAPSE_LAWS = (
-    SynapseLaw("slope", "what the reversal says of the slope, over what slope and curvature say", _line_and_parabola, 0.97, 1.03),
+    SynapseLaw("slope", "what the reversal says of the slope, over what slope and curvature say", _line_and_parabola, 0.8, 1.25),
     SynapseLaw("leakage", "largest leakage, in thresholds of a membrane a phase,", _most_leaking, 0.0, 0.05),
     SynapseLaw("code", "the distance of its currents from those of the other curves, in e-folds,", _other_currents, 0.0, 1e-3),
     SynapseLaw("code", "the weakest weight", lambda s, c, m: s.current_range_a[0] * m.phase_s / _swing_c(c), 1e-6, 10.0),
