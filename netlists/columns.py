@@ -15,8 +15,9 @@ from netlists.crossbar import Cells, Sources, attach_biases, attach_input, attac
 from netlists.network import layer_name
 from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, netlist_text, new_circuit, pwl
-from netlists.stimulus import PhaseWindow, control_lines
+from netlists.stimulus import PhaseWindow, control_lines, current_pulse
 from netlists.synapse import SynapseNodes, SynapseSetting
+from netlists.testbenches import Injection
 
 Knots = tuple[tuple[float, float], ...]
 """A waveform as straight lines: times (s, rising) and voltages (V). A single one is a level."""
@@ -77,6 +78,7 @@ def column_bench(
     window: PhaseWindow,
     stop_s: float,
     place: Place | None = None,
+    injection: Injection | None = None,
 ) -> ColumnBench:
     """The neuron and its synapses through reset, accumulation and firing.
 
@@ -84,6 +86,7 @@ def column_bench(
         settings, lines: of each synapse, in the order of the inputs.
         row: settings of the synapses that the neuron's own line drives; their membranes are at the rest level.
         place: where in the network, for a circuit with mismatch; what is alike is one device of so many units where None.
+        injection: a known charge on the membrane.
     """
     circuit, sources = new_circuit(COLUMN), Sources()
     attach_supplies(circuit, cells, sources)
@@ -102,6 +105,9 @@ def column_bench(
             for j in behind:
                 sources.bias += cells.synapse.attach(circuit, place.synapse(j), crossing, settings[j])
     _attach_row(circuit, cells, output, row, place)
+    if injection is not None:
+        pulse = (injection.current_a, injection.start_s, injection.end_s, cells.timing.edge_s)
+        current_pulse(circuit, "injection", nodes.membrane, *pulse)
     return ColumnBench(netlist_text(circuit), sources)
 
 

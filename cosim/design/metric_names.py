@@ -24,6 +24,8 @@ METRICS = (
     r"validation\.mismatch\.(output_spike_rmse_s|worst_die_rmse_s|label_agreement|predicted_spike_rmse_s|predicted_label_agreement)",
     r"circuit\.(test_accuracy|conventional_test_accuracy|mismatch_accuracy)",
     r"energy\.(per_inference|supply|rest|control|spike_lines|bias)_j",
+    r"energy\.predicted_(per_inference|supply|rest|control|spike_lines|bias)_j",
+    r"energy\.prediction_error",
     r"time\.(total|simulate|simulate_cpu|characterize|train|map|validate|datasheet|report)_s",
     r"simulation\.(points|cached_points|failed_points|operating_point_fallbacks)",
 )

@@ -253,6 +253,7 @@ TABLES: Mapping[str, Table] = {
     "validation/energy": _validation(
         "one source in one sample", MAPPING, SAMPLE, text("source", "what supplies it"),
         number("energy_j", "J", "energy of one inference, all layers, the resets included"),
+        number("model_j", "J", "the same as the model predicts it", "a mapping of which nothing is predicted"),
     ),
     "validation/second_judge": _validation(
         "one neuron in one sample that a second simulator repeated", SAMPLE, LAYER, NEURON,

@@ -70,10 +70,20 @@ def _mismatch_metrics(spikes: pd.DataFrame, labels: pd.DataFrame) -> dict[str, f
 
 
 def _energy_metrics(energy: pd.DataFrame) -> dict[str, float]:
+    """Mean energy of an inference, in all and by source; the same of the model, and the rms of its error over the samples."""
     own = energy[energy.mapping == ODE]
     totals = own.groupby("source").energy_j.mean()
-    return {"energy.per_inference_j": float(totals.sum())} | {
+    metrics = {"energy.per_inference_j": float(totals.sum())} | {
         f"energy.{source}_j": float(totals[source]) for source in ENERGY_GROUPS
+    }
+    if own.model_j.isna().any():
+        return metrics
+    predicted = own.groupby("source").model_j.mean()
+    samples = own.groupby("sample")[["energy_j", "model_j"]].sum()
+    return metrics | {
+        "energy.predicted_per_inference_j": float(predicted.sum()),
+        **{f"energy.predicted_{source}_j": float(predicted[source]) for source in ENERGY_GROUPS},
+        "energy.prediction_error": rms(samples.model_j / samples.energy_j - 1.0),
     }
 
 

@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
+from cosim.cost.cells import CellEnergies
+from cosim.cost.predict import predicted_energies
 from cosim.design import Design
 from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
 from cosim.mapping.engine import Engine, engine_of, is_small, simulate_networks
@@ -36,7 +38,7 @@ from cosim.validation.tables import (
 from netlists.crossbar import Cells
 from netlists.network import layer_name
 from training.data.spikes import SpikeData
-from training.evaluation import evaluate
+from training.evaluation import Evaluation, evaluate
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
 
@@ -74,6 +76,7 @@ def validate(
     second: Pool | None = None,
     progress: Callable[[str], None] = lambda _: None,
     rerun: str = "",
+    energies: CellEnergies | None = None,
 ) -> Validation:
     """Simulate the test samples with every mapping, mismatch dies of the ODE-aware one, and a few again: more accurately,
     and in another simulator.
@@ -85,6 +88,7 @@ def validate(
         dies: mismatch dies (device mismatch drawn by ngspice, process nominal).
         second: another simulator, which repeats `validation.judge_samples` of the ODE-aware samples.
         rerun: the command that tries failed simulations again.
+        energies: what the cells of each layer cost; without it no energy is predicted.
     """
     inputs = data.test_t[:samples].numpy()
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
@@ -101,7 +105,7 @@ def validate(
         "membranes": membrane_table(runs, models, columns),
         "labels": label_table(runs, models, data, columns),
         "waveforms": waveform_table(runs, networks, models, inputs, columns),
-        "energy": energy_table(runs),
+        "energy": energy_table(runs, _predicted_energies(energies, columns, networks[ODE], models[ODE], inputs)),
         "second_judge": second_judge_table(runs, seconds, len(columns)),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
@@ -118,6 +122,19 @@ def validate(
         "validation.failed_simulations": float(len(tables["failures"])),
     }
     return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
+
+
+def _predicted_energies(
+    energies: CellEnergies | None,
+    columns: Sequence[HardwareModel],
+    network: RCSpikeNetwork,
+    model: Evaluation,
+    inputs: FloatArray,
+) -> dict[tuple[str, str], FloatArray]:
+    """Of the ODE-aware network, by mapping and source, [samples]; nothing where it is not known what the cells cost."""
+    if energies is None:
+        return {}
+    return {(ODE, group): own for group, own in predicted_energies(energies, columns, network, model, inputs).items()}
 
 
 def _second_opinion(

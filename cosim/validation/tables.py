@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cosim.bench.membrane import membrane_voltage
 from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS, output_spikes
 from cosim.runs.failures import failure_row
 from cosim.simulator import Outcome, Row
@@ -75,14 +77,6 @@ def membrane_table(runs: list[Run], models: dict[str, Evaluation], columns: Sequ
     return pd.concat(frames, ignore_index=True)
 
 
-def membrane_voltage(v: FloatArray, hardware: HardwareModel) -> FloatArray:
-    """Voltage of a normalised membrane v; NaN stays. Beyond what was measured the map goes on with unit slope."""
-    curve = hardware.neuron.membrane
-    displacement = v * hardware.neuron.v_th_v
-    inside = np.clip(np.nan_to_num(displacement), curve.x[0], curve.x[-1])
-    return np.where(np.isnan(v), np.nan, curve(inside) - (displacement - inside))
-
-
 def label_table(
     runs: list[Run], models: dict[str, Evaluation], data: SpikeData, columns: Sequence[HardwareModel]
 ) -> pd.DataFrame:
@@ -137,14 +131,20 @@ def waveform_table(
     return pd.concat(frames, ignore_index=True)
 
 
-def energy_table(runs: list[Run]) -> pd.DataFrame:
-    """Energy per source and sample of the nominal circuits (J): one inference, all layers, the resets included."""
+def energy_table(runs: list[Run], predicted: dict[tuple[str, str], FloatArray]) -> pd.DataFrame:
+    """Energy per source and sample of the nominal circuits (J): one inference, all layers, the resets included.
+
+    `predicted` is that of the model by mapping and source, [samples]; NaN in the table where there is none.
+    """
     rows = [
-        {"mapping": run.mapping, "sample": run.sample, "source": source, "energy_j": run.row[f"{source}_energy_j"]}
+        {
+            "mapping": run.mapping, "sample": run.sample, "source": source, "energy_j": run.row[f"{source}_energy_j"],
+            "model_j": float(predicted[run.mapping, source][run.sample]) if (run.mapping, source) in predicted else math.nan,
+        }
         for run in runs
         if run.row is not None and run.die is None
         for source in ENERGY_GROUPS
-    ]
+    ]  # fmt: skip
     return pd.DataFrame(rows)
 
 

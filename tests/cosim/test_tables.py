@@ -12,7 +12,7 @@ from cosim.runs.tables_page import PAGE, page
 from reports.tables import CURVES, DATASHEET, RUN, Columns
 
 READ = {**RUN, **{f"datasheet/{name}": columns for name, columns in DATASHEET.items()}}
-ENERGY = pd.DataFrame({"mapping": ["ode"], "sample": [3], "source": ["Vdd"], "energy_j": [1e-12]})
+ENERGY = pd.DataFrame({"mapping": ["ode"], "sample": [3], "source": ["Vdd"], "energy_j": [1e-12], "model_j": [2e-12]})
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -37,7 +37,7 @@ def test_reports_show_curves_of_tables_that_there_are() -> None:
     [
         (ENERGY.drop(columns="source"), "lacks source"),
         (ENERGY.assign(power_w=1.0), "has undescribed power_w"),
-        (ENERGY[["sample", "mapping", "source", "energy_j"]], "another order: sample, mapping"),
+        (ENERGY[["sample", "mapping", "source", "energy_j", "model_j"]], "another order: sample, mapping"),
         (ENERGY.assign(energy_j="much"), "energy_j: holds .*string, must hold number"),
         (ENERGY.assign(sample=0.5), "sample: holds double, must hold whole number"),
         (ENERGY.assign(mapping=7), "mapping: holds int64, must hold text"),

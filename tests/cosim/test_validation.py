@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.bench.membrane import membrane_voltage
 from cosim.characterize.measurements.switching_threshold import static_threshold
 from cosim.simulator import Deck, OperatingPoint, Outcome, Point, Reason, SimulationError
 from cosim.validation.metrics import error_metrics, firing_pairs, numerical_metrics
-from cosim.validation.tables import Run, failure_table, first_spike, margin, membrane_voltage, second_judge_table
+from cosim.validation.tables import Run, failure_table, first_spike, margin, second_judge_table
 from training.hardware import HardwareModel
 
 PHASE = 1e-6
@@ -37,8 +38,8 @@ def _tables(ode_error_s: float, conventional_error_s: float) -> dict[str, pd.Dat
         columns=["mapping", "die", "sample", "label", "model_label", "circuit_label"],
     )
     sources = ["supply", "rest", "control", "spike_lines", "bias"]
-    energy = pd.DataFrame([("ode", s, source, 1e-12) for s in range(2) for source in sources],
-                          columns=["mapping", "sample", "source", "energy_j"])  # fmt: skip
+    energy = pd.DataFrame([("ode", s, source, 1e-12, 1e-12 * (1.01 - 0.05 * s)) for s in range(2) for source in sources],
+                          columns=["mapping", "sample", "source", "energy_j", "model_j"])  # fmt: skip
     return {"spikes": spikes, "membranes": membranes, "labels": labels, "energy": energy}
 
 
@@ -100,6 +101,16 @@ def test_labels_and_energy() -> None:
     assert metrics["validation.label_agreement"] == 0.5
     assert metrics["circuit.conventional_test_accuracy"] == 1.0
     assert metrics["energy.per_inference_j"] == pytest.approx(5e-12)
+
+
+def test_the_error_of_predicted_energies_is_over_whole_samples_and_absent_where_nothing_is_predicted() -> None:
+    tables = _tables(1e-9, 40e-9)
+    metrics = error_metrics(tables, PHASE)
+    assert metrics["energy.predicted_per_inference_j"] == pytest.approx(5 * (1.01e-12 + 0.96e-12) / 2)
+    assert metrics["energy.predicted_rest_j"] == pytest.approx((1.01e-12 + 0.96e-12) / 2)
+    assert metrics["energy.prediction_error"] == pytest.approx(np.sqrt((0.01**2 + 0.04**2) / 2))
+    without = error_metrics(tables | {"energy": tables["energy"].assign(model_j=np.nan)}, PHASE)
+    assert not any("predict" in name for name in without) and without["energy.per_inference_j"] == pytest.approx(5e-12)
 
 
 def test_a_pair_fires_if_either_side_does() -> None:

@@ -1,17 +1,23 @@
-"""Sweeps of the testbenches -> characterization/*.parquet, hardware.json. Neither a weight nor a data sample goes in."""
+"""Sweeps of the testbenches -> characterization/*.parquet, hardware.json, energy.json. No weight, no data sample goes in."""
 
 from __future__ import annotations
 
 import statistics
+import warnings
 from typing import TYPE_CHECKING
 
+from cosim.errors import InputRemark
 from cosim.pipeline.workspace import Workspace
 from cosim.runs.failures import failure_row
 from cosim.runs.given import GIVEN_HARDWARE
 from cosim.runs.given_hardware import read_hardware
 
 if TYPE_CHECKING:
+    from cosim.bench.bench import Bench
     from training.hardware import HardwareModel
+
+ENERGY = "energy.json"
+"""What the cells cost; a run that was given its hardware model has none."""
 
 
 def work(space: Workspace) -> dict[str, float]:
@@ -29,6 +35,7 @@ def _characterized(space: Workspace) -> HardwareModel:
     with bench_of(space) as bench:
         try:
             result = characterize(bench, space.monitor.activity)
+            _measure_costs(space, bench, result.hardware)
         finally:
             if bench.failures:
                 import pandas as pd
@@ -38,6 +45,18 @@ def _characterized(space: Workspace) -> HardwareModel:
     for name, table in result.tables.items():
         space.run.write_table(f"characterization/{name}.parquet", table)
     return result.hardware
+
+
+def _measure_costs(space: Workspace, bench: Bench, hardware: HardwareModel) -> None:
+    """Write what the cells cost; where that cannot be measured the run goes on, and predicts no energy."""
+    from cosim.cost.measure import CostError, cell_energies
+
+    space.monitor.activity("energy of neurons, synapses and spike lines")
+    space.run.remove([ENERGY])
+    try:
+        cell_energies(bench, hardware, space.design.network.sizes).save(space.run / ENERGY)
+    except CostError as error:
+        warnings.warn(f"no energy is predicted: {error}", InputRemark, stacklevel=2)
 
 
 def hardware_metrics(hardware: HardwareModel) -> dict[str, float]:

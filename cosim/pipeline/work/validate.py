@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cosim.pipeline.work.characterize import ENERGY
 from cosim.pipeline.workspace import Workspace
 
 
@@ -16,6 +17,7 @@ def work(space: Workspace) -> dict[str, float]:
     """Simulate the test samples; keep the decks of the first one for plain ngspice."""
     import pandas as pd
 
+    from cosim.cost.cells import CellEnergies
     from cosim.judge import second_judge
     from cosim.mapping.network import mapped_networks
     from cosim.networks.training import in_double, load_networks, spike_data
@@ -28,6 +30,7 @@ def work(space: Workspace) -> dict[str, float]:
     hardware = HardwareModel.load(run / "hardware.json")
     data = in_double(spike_data(design.network))
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
+    energies = CellEnergies.load(run / ENERGY) if (run / ENERGY).is_file() else None
     with bench_of(space) as bench:
         columns = columns_of_layers(hardware, design.network.sizes)
         cells = [bench.cells(column) for column in columns]
@@ -35,6 +38,7 @@ def work(space: Workspace) -> dict[str, float]:
             bench, cells, columns, load_networks(run.path), mapped, data,
             design.validation.samples, design.validation.mismatch_dies,
             second_judge(design.validation.judge, space.jobs, design.accuracy.timeout_s), space.monitor.activity, space.command,
+            energies,
         )  # fmt: skip
         decks = example_decks(bench, cells, mapped, data)
     for name, table in result.tables.items():

@@ -1,0 +1,92 @@
+"""The energy of an inference by source, as the neuron model predicts it: its spikes and membranes, and what cells cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.bench.membrane import membrane_voltage
+from cosim.cost.cells import CellEnergies, LayerEnergy
+from cosim.mapping.circuit import ENERGY_GROUPS
+from training.evaluation import Evaluation
+from training.hardware import Curve, HardwareModel, NormalisedModel, SynapseTable
+from training.network import RCSpikeNetwork
+from training.trajectory import accumulation
+
+FloatArray = NDArray[np.float64]
+
+TIMES = np.linspace(0.0, 1.0, 201)
+"""Where the membrane is looked at over an accumulation phase."""
+
+
+def predicted_energies(
+    energies: CellEnergies,
+    columns: Sequence[HardwareModel],
+    network: RCSpikeNetwork,
+    model: Evaluation,
+    inputs: FloatArray,
+) -> dict[str, FloatArray]:
+    """Energy of each inference from each group of sources (J), [samples].
+
+    Args:
+        energies, columns: of each layer.
+        model: what the network does with `inputs`, the layers kept.
+        inputs: spike times [samples, inputs], in phases.
+    """
+    spikes = [inputs, *(layer.spike_times.numpy() for layer in model.layers)]
+    found = {group: np.zeros(len(inputs)) for group in ENERGY_GROUPS}
+    fired = (inputs < 1.0).sum(1)
+    found["spike_lines"] += fired * energies.input_fired_j + (inputs.shape[1] - fired) * energies.input_silent_j
+    weights = network.effective_weights()
+    for k, (layer, own) in enumerate(zip(energies.layers, columns, strict=True)):
+        membranes = membrane_voltage(model.layers[k].switched_membrane.numpy(), own)
+        for group in ENERGY_GROUPS:
+            found[group] += _within(layer.neuron[group], membranes).sum(1)
+        normalised = list(network)[k].model
+        found["supply"] += energies.supply_v * np.array(
+            [supplied_charge(layer, own, normalised, weights[k], times) for times in spikes[k]]
+        )
+    return found
+
+
+def supplied_charge(
+    layer: LayerEnergy, hardware: HardwareModel, model: NormalisedModel, weights: FloatArray, times: FloatArray
+) -> float:
+    """What the synapses of a layer take from the supply in one sample (C).
+
+    Args:
+        weights: effective weights, [out, in].
+        times: spikes of the inputs in phases, [in].
+    """
+    on = times < 1.0
+    currents = _currents(model, weights, times)[:, on] * hardware.unit_current_a * hardware.phase_s
+    charge = float((weights[:, on] == 0.0).sum()) * layer.idle_charge_c
+    for sign in (1, -1):
+        of_sign = np.sign(weights[:, on]) == sign
+        at_rest = np.abs(weights[:, on][of_sign]) * hardware.unit_current_a
+        cell = layer.synapse(sign)
+        charge += float((cell.share * np.abs(currents[of_sign]) + _within(cell.charge, at_rest)).sum())
+    return charge
+
+
+def _currents(model: NormalisedModel, weights: FloatArray, times: FloatArray) -> FloatArray:
+    """Currents integrated over the time for which each synapse is on, over the unit current and a phase, [out, in]."""
+    v = np.nan_to_num(accumulation(model, weights, times, TIMES))
+    beta, *_, gamma, _ = SynapseTable.of(model)(weights)
+    integrals = [_remaining(moment, times) for moment in (np.ones_like(v), v, v * v)]
+    return np.asarray(weights * (integrals[0] - beta * integrals[1] + gamma * integrals[2]))
+
+
+def _remaining(values: FloatArray, times: FloatArray) -> FloatArray:
+    """Integrals of curves [times, out] from times [in] to the end of the phase, [out, in]."""
+    steps = np.diff(TIMES)[:, None] * (values[1:] + values[:-1]) / 2
+    so_far = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(steps, axis=0)])
+    started = np.clip(times, 0.0, 1.0)
+    return np.stack([own[-1] - np.interp(started, TIMES, own) for own in so_far.T])
+
+
+def _within(curve: Curve, x: FloatArray) -> FloatArray:
+    """A curve, continued at its ends by the values there."""
+    return curve(np.clip(x, curve.x[0], curve.x[-1]))

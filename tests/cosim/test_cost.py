@@ -1,0 +1,122 @@
+"""What an inference costs: the model's prediction beside SPICE, and beside sums that are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cosim.bench.bench import Bench
+from cosim.cost.cells import CellEnergies, LayerEnergy, SynapseEnergy
+from cosim.cost.measure import cell_energies
+from cosim.cost.predict import predicted_energies, supplied_charge
+from cosim.design import Design
+from cosim.errors import InputError
+from cosim.mapping.circuit import ENERGY_GROUPS
+from cosim.mapping.codes import to_range
+from cosim.mapping.columns import simulate_columns
+from cosim.mapping.network import NetworkRun, map_network
+from cosim.simulator.workers import WorkerPool
+from training.evaluation import evaluate
+from training.hardware import Curve, HardwareModel, NormalisedModel, normalise
+from training.network import RCSpikeNetwork
+
+INPUTS = np.array([[0.0, 0.31, 0.62, 0.9, 1.0], [0.5, 0.1, 0.2, 1.0, 0.0]])
+
+
+def _curve(x: tuple[float, ...], y: tuple[float, ...]) -> Curve:
+    return Curve(x=x, y=y, x_name="x", x_unit="", y_name="y", y_unit="")
+
+
+def _layer(**neuron: Curve) -> LayerEnergy:
+    flat = _curve((0.0, 1.8), (1e-15, 1e-15))
+    charge = _curve((1e-9, 1e-6), (2e-15, 2e-15))
+    return LayerEnergy(
+        synapses=2, fan_out=0, neuron={group: neuron.get(group, flat) for group in ENERGY_GROUPS},
+        plus=SynapseEnergy(share=0.0, charge=charge), minus=SynapseEnergy(share=1.0, charge=charge), idle_charge_c=1e-15,
+    )  # fmt: skip
+
+
+def _ideal(hardware: HardwareModel) -> NormalisedModel:
+    """Synapses that are plain current sources, on a membrane that nothing else moves."""
+    return NormalisedModel.constant(1e9, -1e9)
+
+
+def test_only_the_current_of_a_synapse_to_the_supply_comes_from_the_supply() -> None:
+    hardware = HardwareModel.reference()
+    unit_c = hardware.unit_current_a * hardware.phase_s
+    model, times = _ideal(hardware), np.array([0.25, 1.0])
+    layer = _layer()
+
+    def charge(*weights: float) -> float:
+        return supplied_charge(layer, hardware, model, np.array([weights]), times)
+
+    assert charge(-0.5, -0.5) == pytest.approx(0.75 * 0.5 * unit_c + 2e-15), "on for three quarters; the other never"
+    assert charge(0.5, -0.5) == pytest.approx(2e-15), "an NMOS to ground takes its switching alone"
+    assert charge(0.0, 0.5) == pytest.approx(1e-15)
+    assert charge(-1.0, 0.0) - charge(-0.5, 0.0) == pytest.approx(0.75 * 0.5 * unit_c)
+
+
+def test_a_reversal_and_a_curvature_change_the_charge_as_the_membrane_moves() -> None:
+    hardware = HardwareModel.reference()
+    ideal, weights, times = _ideal(hardware), np.array([[1.0, -0.5]]), np.array([0.0, 0.0])
+    minus = replace(ideal.minus, beta=np.full(2, -0.5), gamma=np.full(2, 0.2))
+    bent = replace(ideal, minus=minus)
+    v = np.linspace(0.0, 1.0, 20001)
+    # dv/dt = 1 - 0.5 (1 + 0.5 v + 0.2 v^2), by small steps
+    path, step = np.zeros(20001), v[1]
+    for k in range(20000):
+        path[k + 1] = path[k] + step * (1.0 - 0.5 * (1.0 + 0.5 * path[k] + 0.2 * path[k] ** 2))
+    expected = 0.5 * np.mean(1.0 + 0.5 * path + 0.2 * path**2) * hardware.unit_current_a * hardware.phase_s
+    assert supplied_charge(_layer(), hardware, bent, weights, times) == pytest.approx(expected + 4e-15, rel=1e-3)
+
+
+def test_a_neuron_costs_what_its_membrane_says_and_an_input_what_its_driver_takes() -> None:
+    hardware = HardwareModel.reference()
+    network = RCSpikeNetwork((2, 1), _ideal(hardware), solver="exact").double()
+    with torch.no_grad():
+        network.layers[0].weight.copy_(torch.tensor([[0.5, 0.25]]))
+    inputs = np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
+    model = evaluate(network, torch.as_tensor(inputs), torch.zeros(3, dtype=torch.long), 1)
+    rising = _curve((0.2, 1.5), (2e-13, 15e-13))  # 1 pJ per volt
+    energies = CellEnergies(supply_v=1.8, layers=(_layer(rest=rising),), input_fired_j=8e-14, input_silent_j=1e-14)
+    found = predicted_energies(energies, [hardware], network, model, inputs)
+    assert found["spike_lines"] == pytest.approx(np.array([9e-14, 16e-14, 2e-14]) + 1e-15)
+    volts = hardware.neuron.membrane(np.array([0.5, 0.75, 0.0]) * hardware.neuron.v_th_v)
+    assert found["rest"] == pytest.approx(1e-12 * volts, rel=1e-6)
+
+
+def test_a_record_comes_back_as_it_was_saved_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    energies = CellEnergies(supply_v=1.8, layers=(_layer(),), input_fired_j=1e-13, input_silent_j=1e-15)
+    energies.save(path := tmp_path / "energy.json")
+    assert CellEnergies.load(path) == energies
+    path.write_text(path.read_text().replace('"supply_v": 1.8', '"supply_v": "much"'))
+    with pytest.raises(InputError, match=r"energy\.json: supply_v: "):
+        CellEnergies.load(path)
+
+
+@pytest.mark.slow
+def test_the_model_predicts_the_energy_of_a_network_within_two_per_cent() -> None:
+    """Nothing of the network goes into what its cells cost."""
+    hardware, design = HardwareModel.reference(), Design(name="x")
+    random = np.random.default_rng(5)
+    weights = [to_range(random.normal(0.4, 0.5, (5, 5)), hardware) for _ in range(2)]
+    with WorkerPool(jobs=2, timeout_s=300.0) as pool:
+        bench = Bench(design, design.process.pdk(), None, pool=pool)
+        energies = cell_energies(bench, hardware, (5, 5, 5))
+        run = NetworkRun(map_network("random", weights, [hardware] * 2), INPUTS[0], {}, bench.working)
+        (row,) = simulate_columns(bench, [bench.cells(hardware)] * 2, [run])
+    assert row
+    assert energies.layers[0].plus.share == pytest.approx(0.0, abs=0.05)
+    assert energies.layers[0].minus.share == pytest.approx(1.0, abs=0.05)
+    network = RCSpikeNetwork((5, 5, 5), normalise(hardware), solver="exact").double()
+    with torch.no_grad():
+        for layer, own in zip(network, weights, strict=True):
+            layer.weight.copy_(torch.as_tensor(own))
+    model = evaluate(network, torch.as_tensor(INPUTS), torch.zeros(len(INPUTS), dtype=torch.long), 5)
+    found = predicted_energies(energies, [hardware] * 2, network, model, INPUTS)
+    for group in ("supply", "rest", "spike_lines"):
+        assert found[group][0] == pytest.approx(row[f"{group}_energy_j"], rel=0.02)
