@@ -91,10 +91,10 @@ def test_a_neuron_costs_what_its_membrane_says_and_an_input_what_its_driver_take
 
 def test_a_record_comes_back_as_it_was_saved_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     energies = CellEnergies(supply_v=1.8, layers=(_layer(),), input_fired_j=1e-13, input_silent_j=1e-15)
-    energies.save(path := tmp_path / "energy.json")
+    energies.save(path := tmp_path / "cell_energies.json")
     assert CellEnergies.load(path) == energies
     path.write_text(path.read_text().replace('"supply_v": 1.8', '"supply_v": "much"'))
-    with pytest.raises(InputError, match=r"energy\.json: supply_v: "):
+    with pytest.raises(InputError, match=r"cell_energies\.json: supply_v: "):
         CellEnergies.load(path)
 
 

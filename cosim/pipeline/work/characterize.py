@@ -1,4 +1,4 @@
-"""Sweeps of the testbenches -> characterization/*.parquet, hardware.json, energy.json. No weight, no data sample goes in."""
+"""Sweeps of the testbenches -> characterization/*.parquet, hardware.json, cell_energies.json. No weight, no data sample goes in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cosim.bench.bench import Bench
     from training.hardware import HardwareModel
 
-ENERGY = "energy.json"
+ENERGY = "cell_energies.json"
 """What the cells cost; a run that was given its hardware model has none."""
 
 
