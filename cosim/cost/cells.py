@@ -1,4 +1,4 @@
-"""What the cells of a network cost, measured one by one (`cell_energies.json`): the neuron by its membrane, the synapse by its current.
+"""What the cells of a network cost, one by one (`cell_energies.json`): a neuron by its membrane, a synapse by its current.
 
 Nothing of it is fitted to a network, and no trained weight goes in.
 """
@@ -59,7 +59,7 @@ class CellEnergies(Record):
 
     @classmethod
     def load(cls, path: Path) -> CellEnergies:
-        """Read an cell_energies.json. Raises `InputError` with one line for what is wrong with it."""
+        """Read a cell_energies.json. Raises `InputError` with one line for what is wrong with it."""
         try:
             return cls.model_validate(read_json(path))
         except (OSError, ValueError) as error:

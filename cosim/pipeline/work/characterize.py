@@ -1,4 +1,4 @@
-"""Sweeps of the testbenches -> characterization/*.parquet, hardware.json, cell_energies.json. No weight, no data sample goes in."""
+"""Sweeps of the testbenches -> characterization/*.parquet, hardware.json, cell_energies.json. No weight or sample goes in."""
 
 from __future__ import annotations
 
