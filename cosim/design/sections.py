@@ -126,6 +126,11 @@ class Validation(Section):
     """What is simulated at transistor level."""
 
     samples: Annotated[int, Field(ge=1, le=100_000)] = 50
+    hardest: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=0,
+        description="of the samples, those whose label the model is least sure of, so many, and the others at random; the first "
+        "samples of the test set where 0",
+    )
     mismatch_dies: Annotated[int, Field(ge=0, le=1000)] = 4
     mismatch_samples: Annotated[int, Field(ge=1, le=100)] = 10
     mismatch_seed: int = Field(default=1, ge=0, description="seed of the first mismatch die; a die is called by its seed")

@@ -240,7 +240,7 @@ TABLES: Mapping[str, Table] = {
         number("model_v", "V", "model's membrane"), number("circuit_v", "V", "circuit's membrane"),
     ),
     "validation/labels": _validation(
-        "one sample", MAPPING, DIE, SAMPLE, whole("label", "its class"),
+        "one sample", MAPPING, DIE, SAMPLE, whole("row", "its row in the data set"), whole("label", "its class"),
         whole("model_label", "class that spikes first in the model; -1 where it is not alone"),
         whole("circuit_label", "the same of the circuit"),
         number("model_margin_s", "s", "second spike minus first, model"), number("circuit_margin_s", "s", "the same, circuit"),

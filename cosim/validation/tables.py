@@ -89,7 +89,8 @@ def label_table(
         circuit = run.row[spikes][: data.classes]
         rows.append(
             {
-                "mapping": run.mapping, "die": run.die, "sample": run.sample, "label": int(data.test_labels[run.sample]),
+                "mapping": run.mapping, "die": run.die, "sample": run.sample, "row": data.test_rows[run.sample],
+                "label": int(data.test_labels[run.sample]),
                 "model_label": first_spike(model), "circuit_label": first_spike(circuit),
                 "model_margin_s": margin(model), "circuit_margin_s": margin(circuit),
             }

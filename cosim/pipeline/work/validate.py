@@ -23,19 +23,21 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.networks.training import in_double, load_networks, spike_data
     from cosim.pipeline.work.simulating import bench_of
     from cosim.simulator import spiceinit
+    from cosim.validation.samples import chosen
     from cosim.validation.simulate import example_decks, validate
     from training.hardware import HardwareModel, columns_of_layers
 
     design, run = space.design, space.run
     hardware = HardwareModel.load(run / "hardware.json")
-    data = in_double(spike_data(design.network))
+    networks = load_networks(run.path)
+    data = chosen(in_double(spike_data(design.network)), networks["ode"], design.validation)
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
     energies = CellEnergies.load(run / ENERGY) if (run / ENERGY).is_file() else None
     with bench_of(space) as bench:
         columns = columns_of_layers(hardware, design.network.sizes)
         cells = [bench.cells(column) for column in columns]
         result = validate(
-            bench, cells, columns, load_networks(run.path), mapped, data,
+            bench, cells, columns, networks, mapped, data,
             design.validation.samples, design.validation.mismatch_dies,
             second_judge(design.validation.judge, space.jobs, design.accuracy.timeout_s), space.monitor.activity, space.command,
             energies,
