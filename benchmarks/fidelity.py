@@ -1,0 +1,146 @@
+"""How far the model is from the circuit, from runs that were made before, and what a network costs column by column.
+
+The runs are those of `cosim run designs/iris_5_5_5.toml` and `cosim run designs/digits_64_32_10.toml`, in the folder `runs` of
+the checkout or in that which the environment variable COSIM_RUNS names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.figure import Figure
+from cosim.bench.bench import Bench
+from cosim.bench.lines import rms
+from cosim.design import load_design
+from cosim.errors import InputError
+from cosim.mapping.engine import Engine, simulate_networks
+from cosim.mapping.network import NetworkRun, mapped_networks
+from cosim.networks.training import in_double, load_networks, spike_data
+from cosim.simulator import Row, WorkerPool
+from netlists.network import layer_name
+from training.evaluation import evaluate
+from training.hardware import HardwareModel, columns_of_layers
+
+PACKAGES = ("PySpice", "torch")
+
+ROOT = Path(__file__).parents[1]
+IRIS, DIGITS = "iris_5_5_5", "digits_64_32_10"
+SAMPLES = 4
+"""Simulated both ways, as one circuit and column by column."""
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Those of the runs that are there, and columns against one circuit on samples of the reference network; one if `quick`.
+
+    Raises `InputError` where there is no run at all.
+    """
+    folder = Path(os.environ.get("COSIM_RUNS", ROOT / "runs"))
+    runs = {name: folder / name for name in (IRIS, DIGITS) if (folder / name / "metrics.json").exists()}
+    if not runs:
+        raise InputError(f"{folder}: holds no run of {IRIS} or {DIGITS}; make one with: cosim run designs/{IRIS}.toml")
+    if IRIS in runs:
+        yield from _iris(runs[IRIS])
+        yield from _columns_against_flat(runs[IRIS], 1 if quick else SAMPLES)
+    if DIGITS in runs:
+        yield from _digits(runs[DIGITS])
+
+
+def _iris(run: Path) -> Iterator[Figure]:
+    found, told = _metrics(run), _told(run)
+    yield Figure("iris.output_spike_rmse_s", found["validation.ode.output_spike_rmse_s"], "s", "at most 0.5e-9", told)
+    if "validation.error_ratio" in found:
+        yield Figure("iris.error_ratio", found["validation.error_ratio"], "", "at least 100", told)
+
+
+def _digits(run: Path) -> Iterator[Figure]:
+    found, told, target = _metrics(run), _told(run), "at most "
+    images, record = found["validation.samples"], _record(run)
+    cpu_s = record["simulate_cpu_s"] / max(images, 1)
+    yield Figure("digits.images", images, "", "360", told)
+    yield Figure("digits.label_agreement", found["validation.label_agreement"], "", "at least 0.994", "circuit and model")
+    yield Figure("digits.accuracy_model", found["training.test_accuracy"], "", "at least 0.981", "all 360 test images")
+    yield Figure("digits.accuracy_circuit", found["circuit.test_accuracy"], "", "at least 0.9806", f"{images:.0f} images")
+    spikes = pd.read_parquet(run / "validation/spikes.parquet")
+    for layer, name, most in ((1, "hidden", 0.5e-9), (2, "output", 2e-9)):
+        error, firing = _errors(spikes[(spikes.layer == layer) & (spikes.mapping == "ode") & spikes.die.isna()], run)
+        yield Figure(f"digits.{name}_spike_rmse_s", rms(error[firing]), "s", f"{target}{most:g}", f"{firing.sum()} firing pairs")
+    if record["cached_points"] == 0:
+        yield Figure(
+            "digits.cpu_s_per_image", cpu_s, "s", "at most 60", "every column, samples repeated more accurately included"
+        )
+        yield Figure("surrogate.speedup", cpu_s / _model_cpu_s(run), "", "at least 1e5", "CPU time of the model, in a batch")
+
+
+def _errors(spikes: pd.DataFrame, run: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Circuit minus model (s), and which pairs fire in either before 98 % of the phase."""
+    phase_s = load_design(run / "design.toml").timing.phase_s
+    model, circuit = spikes.model_spike_s.to_numpy(), spikes.circuit_spike_s.to_numpy()
+    return circuit - model, np.minimum(model, circuit) < 0.98 * phase_s
+
+
+def _columns_against_flat(run: Path, samples: int) -> Iterator[Figure]:
+    """The same samples both ways, CPU times in one run."""
+    spent: dict[Engine, float] = {}
+    rows: dict[Engine, Sequence[Row | None]] = {}
+    design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
+    mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))["ode"]
+    inputs = spike_data(design.network).test_t[:samples].double().numpy()
+    with WorkerPool(jobs=1, timeout_s=design.accuracy.timeout_s) as pool:
+        bench = Bench(design, design.process.pdk(), None, pool=pool)
+        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.network.sizes)]
+        engines: tuple[Engine, Engine] = ("flat", "columns")
+        for engine in engines:
+            before = bench.cpu_s
+            asked = [NetworkRun(mapped, times, {"sample": k}, bench.working) for k, times in enumerate(inputs)]
+            rows[engine] = simulate_networks(bench, cells, asked, engine)
+            spent[engine] = (bench.cpu_s - before) / samples
+    names = [f"{layer_name(k)}_spike_s" for k in range(1, len(cells) + 1)]
+    pairs = [(flat, columns) for flat, columns in zip(rows["flat"], rows["columns"], strict=True) if flat and columns]
+    away = np.concatenate([columns[name] - flat[name] for flat, columns in pairs for name in names])
+    yield Figure(
+        "columns_vs_flat_spike_difference_s", float(np.abs(away).max()), "s", "at most 50e-12",
+        f"the largest of {away.size} spikes of {len(pairs)} samples of the reference network; rms {rms(away):.2g} s",
+    )  # fmt: skip
+    yield Figure(
+        "columns_vs_flat_cpu", spent["columns"] / spent["flat"], "", "at most 0.5",
+        f"{spent['columns']:.2f} s of CPU a sample column by column, {spent['flat']:.2f} s as one circuit",
+    )  # fmt: skip
+
+
+def _model_cpu_s(run: Path) -> float:
+    """CPU time of the model for one image, all test images in a batch on one thread."""
+    torch.set_num_threads(1)
+    design, network = load_design(run / "design.toml"), load_networks(run)["ode"]
+    data = in_double(spike_data(design.network))
+    evaluate(network, data.test_t[:10], data.test_labels[:10])  # compiles
+    before = time.process_time()
+    evaluate(network, data.test_t, data.test_labels)
+    return (time.process_time() - before) / len(data.test_t)
+
+
+def _metrics(run: Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads((run / "metrics.json").read_text())
+    return found
+
+
+def _record(run: Path) -> dict[str, Any]:
+    """What the validation cost."""
+    found: dict[str, Any] = json.loads((run / "provenance.json").read_text())["stages"]["validate"]
+    return found
+
+
+def _told(run: Path) -> str:
+    """What the run is of, and how old it is."""
+    record = _record(run)
+    days = (datetime.now(UTC) - datetime.fromisoformat(record["started"])).total_seconds() / 86400
+    return f"cosim run designs/{run.name}.toml, {_metrics(run)['validation.samples']:.0f} samples, {days:.1f} days old"
