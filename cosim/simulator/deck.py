@@ -51,12 +51,9 @@ class SolverOptions:
     method: Literal["trap", "gear"] = "trap"
     gmin: float = 1e-12
     temperature_c: float = 27.0
-    trtol: float | None = None
-    """ngspice's own 7 where None."""
 
     def cards(self) -> str:
-        names = ("reltol", "abstol", "vntol", "chgtol", "gmin", *(() if self.trtol is None else ("trtol",)))
-        tolerances = " ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        tolerances = " ".join(f"{name}={getattr(self, name)!r}" for name in ("reltol", "abstol", "vntol", "chgtol", "gmin"))
         return f".options {tolerances} method={self.method}\n.temp {self.temperature_c!r}"
 
 

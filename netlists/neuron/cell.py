@@ -82,7 +82,7 @@ class NeuronCell(ABC, Generic[D]):
     @property
     @abstractmethod
     def drawn_capacitance_f(self) -> float:
-        """About the capacitance of the membrane (F): it only sets how fast test charges are put on it."""
+        """About the capacitance of the membrane (F): it sets how fast test charges are put on it, and a simulator's tolerance."""
 
     @abstractmethod
     def biases_v(self, discharger_bias_v: float) -> dict[str, float]:
