@@ -18,8 +18,8 @@ NARROWEST_RESISTOR_UM = 1.0
 _WIDTH_UM = (0.22, 100.0)
 _LENGTH_UM = (0.28, 50.0)
 # One row of contacts: 0.15 um from the gate, 0.22 um of contact, 0.07 um of enclosure (CO.7, CO.1, CO.4 of the design rules).
-_DIFFUSION_UM = 0.44
-NFET, PFET = (Transistor(name, _WIDTH_UM, _LENGTH_UM, _DIFFUSION_UM, units="par") for name in ("nfet_03v3", "pfet_03v3"))
+DIFFUSION_UM = 0.44
+NFET, PFET = (Transistor(name, _WIDTH_UM, _LENGTH_UM, DIFFUSION_UM, units="par") for name in ("nfet_03v3", "pfet_03v3"))
 
 _MIM_SIDE_UM = (5.0, 100.0)  # MIMTM.8 of the design rules; the models' other end
 _RESISTOR_LENGTH_UM = (1.0, 10_000.0)

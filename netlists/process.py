@@ -126,6 +126,8 @@ class Process(ABC):
     """Values of the fields of a cell where a design gives none, by the cell's place and kind (`synapse.cascode`)."""
     capacitance_f_per_um2: ClassVar[float]
     """Of the plate capacitor."""
+    diffusion_um: ClassVar[float] = 0.0
+    """How far drain and source of a transistor reach beyond its gate; 0 where the process does not say."""
 
     remedy: ClassVar[str]
     """How to get its models."""

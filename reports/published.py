@@ -1,4 +1,4 @@
-"""Published values of the reference circuit: Sakemi et al. 2025, arXiv 2412.09010. They stand here and nowhere else."""
+"""Published values: of the reference circuit (Sakemi et al. 2025, arXiv 2412.09010), and the energy of others of the kind."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ OUTPUT_SPIKES = {
     "validation.error_ratio": Published("", 19.8),
 }
 """Of its output spikes over 50 Iris samples, T = 1 us, by the metric that a run has for them."""
+
+
+EFFICIENCIES = (
+    ("weighted sum in the time domain, Frontiers in Neuroscience 19 (2025) 1656892", "238 TOPS/W", "simulated, above 4 bit"),
+    ("time-domain multiplier in 55 nm flash, Bavandpour et al. (2017)", "7 fJ an operation", "post-layout estimate, 6 bit"),
+    (
+        "time-to-first-spike layer in 90 nm, IEEE Trans. VLSI Systems 32 (2024) 848",
+        "4.74 pJ an inference and neuron", "measured",
+    ),
+)  # fmt: skip
+"""Energy of circuits of the kind: what it is, what is stated, how it was found."""
 
 
 def is_published_circuit(design: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from reports import page
 from reports.blocks import Part, assemble
 from reports.run import Run, read_run
-from reports.sections import background, extraction, headline, validation
+from reports.sections import background, cost, extraction, headline, validation
 
 SPIKES, MEMBRANES, LABELS = "validation/spikes", "validation/membranes", "validation/labels"
 _CHARACTERIZATION = "characterization/"
@@ -34,7 +34,7 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
             Part(extraction.switching, (f"{_CHARACTERIZATION}switching",)),
         ),
     ),
-    ("Energy", (Part(validation.energy, ("validation/energy",)),)),
+    ("Energy, time and area", (Part(cost.energy, ("validation/energy",)), Part(cost.merit))),
     ("Cells", (Part(background.cells),)),
     ("Training and mapping", (Part(background.training, ("training",)), Part(background.mapping, ("mapping",)))),
     ("Run times and provenance", (Part(background.times), Part(background.provenance))),

@@ -17,7 +17,7 @@ POLY_RESISTOR = f"{PREFIX}res_xhigh_po"
 POLY_WIDTHS_UM = (0.35, 0.69, 1.41, 2.85, 5.73)
 """The drawn widths that precision poly resistors come in."""
 
-_DIFFUSION_UM = 0.29  # source and drain diffusion beyond the gate, one contact row: what the open_pdks schematic symbols assume
+DIFFUSION_UM = 0.29  # source and drain diffusion beyond the gate, one contact row: what the open_pdks schematic symbols assume
 _MAX_ASPECT = 20.0  # capm.7, cap2m.7 in the SkyWater periphery rules
 _MIM_SIDE_UM = (1.0, 30.0)
 _RESISTOR_LENGTH_UM = (0.5, 10_000.0)
@@ -36,7 +36,7 @@ class Fet(StrEnum):
 _SHORTEST_UM = {Fet.NFET: 0.15, Fet.NFET_LVT: 0.15, Fet.PFET: 0.15, Fet.PFET_LVT: 0.35, Fet.PFET_HVT: 0.15}
 _LONGEST_UM = 20.0
 _WIDTH_UM = (0.42, 100.0)  # what both model sets cover
-_TRANSISTORS = {fet: Transistor(str(fet), _WIDTH_UM, (_SHORTEST_UM[fet], _LONGEST_UM), _DIFFUSION_UM) for fet in Fet}
+_TRANSISTORS = {fet: Transistor(str(fet), _WIDTH_UM, (_SHORTEST_UM[fet], _LONGEST_UM), DIFFUSION_UM) for fet in Fet}
 
 
 def mosfet(

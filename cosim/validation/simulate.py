@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
 from cosim.cost.cells import CellEnergies
+from cosim.cost.figures import cost_metrics
 from cosim.cost.predict import predicted_energies
 from cosim.design import Design
 from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
@@ -121,6 +122,7 @@ def validate(
         "validation.mismatch_dies": float(dies),
         "validation.failed_simulations": float(len(tables["failures"])),
     }
+    metrics |= _cost_metrics(cells, mapped[ODE], inputs, runs, metrics)
     return Validation({name: table for name, table in tables.items() if len(table)}, metrics)
 
 
@@ -135,6 +137,17 @@ def _predicted_energies(
     if energies is None:
         return {}
     return {(ODE, group): own for group, own in predicted_energies(energies, columns, network, model, inputs).items()}
+
+
+def _cost_metrics(
+    cells: Sequence[Cells], mapped: MappedNetwork, inputs: FloatArray, runs: list[Run], metrics: dict[str, float]
+) -> dict[str, float]:
+    """Figures of merit of the ODE-aware network, over the samples whose simulation did not fail."""
+    alive = [(run.sample, run.row) for run in runs if run.mapping == ODE and run.die is None and run.row is not None]
+    if not alive:
+        return {}
+    spikes = [np.stack([row[f"{layer_name(layer)}_spike_s"] for _, row in alive]) for layer in range(1, len(cells) + 1)]
+    return cost_metrics(cells, mapped, inputs[[sample for sample, _ in alive]], spikes, metrics)
 
 
 def _second_opinion(

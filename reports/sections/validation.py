@@ -1,4 +1,4 @@
-"""Model against circuit: membranes, spikes, error budget, gain search, mismatch, labels, energy, failures."""
+"""Model against circuit: membranes, spikes, error budget, gain search, mismatch, labels, failures."""
 
 from __future__ import annotations
 
@@ -164,24 +164,6 @@ def classification(run: Run) -> list[Block]:
     header = ("mapping", "sample", "label", "model's", "circuit's", "model's margin", "circuit's margin")
     caption = "Samples whose labels differ. The margin is the time between the first and the second class output."
     return [table, Table(header, listing, caption, words=("mapping",))]
-
-
-def energy(run: Run) -> list[Block]:
-    """Mean energy per inference of each source, by mapping."""
-    table = run.tables["validation/energy"]
-    mean = table.pivot_table(index="source", columns="mapping", values="energy_j", aggfunc="mean")
-    mean = mean.reindex(mean.abs().max(axis=1).sort_values(ascending=False).index)
-    rows = [
-        [str(source).replace("_", " "), *(engineering(value, "J") for value in values)]
-        for source, values in zip(mean.index, mean.values, strict=True)
-    ]
-    rows.append(["total", *(engineering(value, "J") for value in mean.sum())])
-    samples = table["sample"].nunique()
-    caption = f"Energy delivered by each source, mean over {samples} sample{'s' if samples != 1 else ''}; a negative value was taken up."
-    return [
-        Plot(figures.energy(mean), "Where the energy of an inference comes from.", narrow=True),
-        Table(("source", *map(_name, mean.columns)), rows, caption, words=("source",), narrow=True),
-    ]
 
 
 def failures(run: Run) -> list[Block]:

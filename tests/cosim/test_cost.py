@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,20 @@ import torch
 
 from cosim.bench.bench import Bench
 from cosim.cost.cells import CellEnergies, LayerEnergy, SynapseEnergy
+from cosim.cost.figures import code_bits, effective_bits, efficiencies, synaptic_events
 from cosim.cost.measure import cell_energies
 from cosim.cost.predict import predicted_energies, supplied_charge
 from cosim.design import Design
+from cosim.design.cells import cells_of
 from cosim.errors import InputError
 from cosim.mapping.circuit import ENERGY_GROUPS
 from cosim.mapping.codes import to_range
 from cosim.mapping.columns import simulate_columns
-from cosim.mapping.network import NetworkRun, map_network
+from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
 from cosim.simulator.workers import WorkerPool
+from netlists.areas import neuron_area, synapse_area
+from netlists.crossbar import Cells
+from netlists.synapse import SynapseSetting
 from training.evaluation import evaluate
 from training.hardware import Curve, HardwareModel, NormalisedModel, normalise
 from training.network import RCSpikeNetwork
@@ -96,6 +102,53 @@ def test_a_record_comes_back_as_it_was_saved_and_a_damaged_one_is_refused(tmp_pa
     path.write_text(path.read_text().replace('"supply_v": 1.8', '"supply_v": "much"'))
     with pytest.raises(InputError, match=r"cell_energies\.json: supply_v: "):
         CellEnergies.load(path)
+
+
+def test_spikes_at_synapses_that_are_on_are_events() -> None:
+    on, off = SynapseSetting(1, 0.5), None
+    mapped = MappedNetwork("x", (((on, on), (off, on)), ((on, off),)))
+    inputs, hidden = np.array([[0.1, 0.2], [1.0, 0.3]]), np.array([[0.5, 0.1], [1.0, 0.9]])
+    assert synaptic_events(mapped, [inputs, hidden]) == pytest.approx((3 + 2) / 2 + (1 + 0) / 2)
+
+
+def test_operations_per_watt_are_counted_in_three_ways() -> None:
+    assert effective_bits(1e-6 / (np.sqrt(12) * 256), 1e-6) == pytest.approx(8.0)
+    assert effective_bits(1.0, 1e-6) == 0.0, "an error of more than a phase tells nothing"
+    ways = efficiencies(50, 10e-12, 8.0, 4.0)
+    assert ways["energy.tops_per_w"] == pytest.approx(10.0)
+    assert ways["energy.tops_per_w_weight_bits"] == pytest.approx(40.0)
+    assert ways["energy.tops_per_w_normalised"] == pytest.approx(320.0)
+    assert efficiencies(50, 10e-12, 8.0, None)["energy.weight_bits"] == 8.0
+
+
+def _cells(**synapse: Any) -> Cells:
+    return cells_of(Design.model_validate({"name": "x", **({"synapse": synapse} if synapse else {})}), 0.5, 0.0)
+
+
+def test_a_cell_is_as_large_as_its_devices_are_drawn() -> None:
+    cells, setting = _cells(), SynapseSetting(1, 0.5)
+    d = cells.neuron.dimensions
+    assert synapse_area(cells, setting).total_um2 == pytest.approx(4 * 1.0 * (0.25 + 2 * 0.29)), "four transistors of 1/0.25 um"
+    assert synapse_area(cells, None) == synapse_area(cells, setting)
+    area = neuron_area(cells)
+    assert area.capacitor_um2 == pytest.approx(np.prod(d.membrane_capacitor_um))
+    sizes = [d.logic_nmos, d.logic_pmos] * 2 + [d.spike_nmos, d.spike_pmos, d.reset_nmos, d.reset_pmos, d.discharger]
+    sizes += [d.discharger_switch, d.pullup, d.header, d.sensing_pmos, d.sensing_nmos, d.output_clear]
+    assert area.active_um2 == pytest.approx(sum(size.width_um * (size.length_um + 0.58) for size in sizes))
+    wide = _cells(kind="binary_weighted", bits=3)
+    wider = _cells(kind="binary_weighted", bits=4)
+    more = synapse_area(wider, None).active_um2 - synapse_area(wide, None).active_um2
+    unit = sum(size.width_um * (size.length_um + 0.58) for size in (wide.synapse.dimensions.nmos, wide.synapse.dimensions.pmos))
+    assert more == pytest.approx(9 * unit), "the fourth bit of either sign: eight units and a switch"
+    assert code_bits(wide) == pytest.approx(np.log2(2 * 7 + 1)) and code_bits(cells) is None
+
+
+def test_a_longer_resistor_is_a_larger_synapse_and_none_has_no_area() -> None:
+    cells = _cells(kind="resistive")
+    short, long = cells.synapse.codes(1, 2)
+    areas = [synapse_area(cells, SynapseSetting(1, float(code))).resistor_um2 for code in (short, long)]
+    assert areas[1] / areas[0] == pytest.approx(long / short)
+    assert synapse_area(cells, None).total_um2 == 0.0
 
 
 @pytest.mark.slow

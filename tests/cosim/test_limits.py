@@ -37,12 +37,11 @@ def test_every_metric_that_a_run_gives_can_have_a_limit() -> None:
     """What the stages write, as the sources say it; a name that they do not is refused with the likeliest one."""
     written = set[str]()
     for file in ("cosim/validation/metrics.py", "cosim/validation/mismatch.py", "cosim/validation/simulate.py",
-                 "cosim/networks/training.py", "cosim/pipeline/work/characterize.py", "cosim/pipeline/work/map_weights.py",
-                 "cosim/pipeline/execution.py"):  # fmt: skip
+                 "cosim/cost/figures.py", "cosim/networks/training.py", "cosim/pipeline/work/characterize.py",
+                 "cosim/pipeline/work/map_weights.py", "cosim/pipeline/execution.py"):  # fmt: skip
         text = (Path(__file__).parents[2] / file).read_text()
-        written |= set(
-            re.findall(r'"((?:characterization|training|mapping|validation|circuit|energy|time|simulation)\.[a-z_0-9.]+)"', text)
-        )
+        groups = "characterization|training|mapping|validation|circuit|energy|cost|time|simulation"
+        written |= set(re.findall(rf'"((?:{groups})\.[a-z_0-9.]+)"', text))
     assert len(written) > 30 and [name for name in sorted(written) if not is_metric(name)] == ["mapping.parquet"]
     assert all(is_metric(f"validation.{name}.layer_12_spike_rmse_s") for name in ("ode", "conventional"))
     assert not is_metric("validation.ode.layer_0_spike_rmse_s") and not is_metric("circuit.test_accuracy2")

@@ -36,6 +36,24 @@ METRICS = {
     "circuit.test_accuracy": 0.96,
     "training.test_accuracy": 0.98,
     "energy.per_inference_j": 3.2e-12,
+    "energy.prediction_error": 0.0123,
+    "energy.synaptic_events": 32.0,
+    "energy.per_synaptic_event_j": 1.025e-13,
+    "energy.per_operation_j": 3.2e-14,
+    "energy.time_bits": 9.1,
+    "energy.weight_bits": 9.1,
+    "energy.tops_per_w": 31.2,
+    "energy.tops_per_w_weight_bits": 284.0,
+    "energy.tops_per_w_normalised": 2584.0,
+    "cost.latency_s": 3e-6,
+    "cost.first_output_s": 2.31e-6,
+    "cost.period_s": 2.1e-6,
+    "cost.inferences_per_s": 476190.0,
+    "cost.power_w": 1.52e-6,
+    "cost.synapse_area_m2": 1.83e-10,
+    "cost.neuron_area_m2": 6.4e-10,
+    "cost.capacitor_area_m2": 4.9e-10,
+    "cost.area_m2": 8.23e-10,
     "time.simulate_s": 123.4,
 }
 PROVENANCE = {
@@ -154,9 +172,9 @@ def _validation() -> dict[str, pd.DataFrame]:
         model_margin_s=1.234e-8, circuit_margin_s=-2e-9,
     )  # fmt: skip
     energy = pd.DataFrame(
-        [(m, s, source, joule * (1 + 0.01 * s)) for m in ERROR_S for s in range(12)
+        [(m, s, source, joule * (1 + 0.01 * s), 0.99 * joule if m == "ode" else np.nan) for m in ERROR_S for s in range(12)
          for source, joule in (("Vdd", 2.1e-12), ("V0", 5e-13), ("control", 4e-13), ("spike lines", 3e-13), ("bias", -1e-14))],
-        columns=["mapping", "sample", "source", "energy_j"],
+        columns=["mapping", "sample", "source", "energy_j", "model_j"],
     )  # fmt: skip
     gains = pd.DataFrame(
         [("coarse" if k < 9 else "fine", 0.8 + 0.1 * (k % 3) + 0.02 * (k // 9), 0.9 + 0.1 * (k // 3 % 3) + 0.02 * (k // 9),

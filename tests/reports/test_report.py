@@ -78,6 +78,16 @@ def test_a_changed_table_changes_its_numbers(run_dir: Path) -> None:
     assert "2.22 nJ" in after
 
 
+def test_the_energy_of_the_model_stands_beside_that_of_the_circuit_and_runs_without_it_are_shown(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/energy")
+    page = _page(run_dir)
+    for shown in ("predicted by the model", "2.08 pJ", "1.23 % rms", "31.2", "823 um²", "7 fJ an operation"):
+        assert shown in page, shown
+    path = run_dir / "validation" / "energy.parquet"
+    pd.read_parquet(path).drop(columns="model_j").to_parquet(path)
+    assert "predicted by the model" not in _page(run_dir)
+
+
 def test_samples_whose_labels_differ_are_listed_with_their_margins(run_dir: Path) -> None:
     _keep_only(run_dir, "validation/labels")
     assert "12.3 ns" in _page(run_dir)
