@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 from cosim.errors import InputError
 from cosim.simulator import netlist_values
 from cosim.simulator.expressions import NotEvaluable
-from cosim.simulator.flattening import FlatDeck, flatten
-from netlists.spice_text import with_draws, without_spread
+from cosim.simulator.flattening import PINS, FlatDeck, flatten
+from netlists.spice_text import statements, with_draws, without_spread, words_and_values
 
 SETTINGS = ("set num_threads=1",)
 """What ngspice is told whatever deck it runs."""
@@ -288,6 +288,28 @@ def undrawable(deck: Deck) -> str:
         return ""
     return f"seed {deck.seed} means no die here: only ngspice can read the deck ({why}), and it draws in an order of its own"
 
+
+def called_as_node(deck: Deck) -> str:
+    """A word such as `abs(0)` where an element of the netlist has a node; empty if there is none.
+
+    ngspice 39 refuses it, but after some other decks that define functions it does not.
+    """
+    return _called_as_node(deck.netlist)
+
+
+@functools.lru_cache(maxsize=64)
+def _called_as_node(netlist: str) -> str:
+    for card in statements(netlist.splitlines()):
+        words, _ = words_and_values(card.text)
+        letter = card.text[0].lower()
+        last = len(words) - 1 if letter == "x" else 1 + PINS[letter] if letter in "cdilmrv" else 0
+        nodes = words[1:last]
+        if found := next(filter(_CALL.fullmatch, nodes), ""):
+            return found
+    return ""
+
+
+_CALL = re.compile(r"\w+\(.*")
 
 _at_their_nominal_values = functools.lru_cache(maxsize=64)(without_spread)
 

@@ -29,7 +29,8 @@ _PLAIN = frozenset("defghkst")
 _DEEPEST = 30
 _MOST_CALLS = 200_000
 """More calls of sub-circuits than this are left to ngspice, in a process that may be ended."""
-_PINS = {"b": 2, "c": 2, "d": 2, "e": 4, "g": 4, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
+PINS = {"b": 2, "c": 2, "d": 2, "e": 4, "g": 4, "i": 2, "l": 2, "m": 4, "r": 2, "v": 2}
+"""Nodes of an element, by its letter."""
 _WITHOUT_MULTIPLIER = frozenset("bvehaknopstuwy")
 """Elements that ngspice does not hand the multiplier of the call around them."""
 _MARKED = re.compile(r"\{[^{}']*\}|'[^{}']*'")
@@ -321,7 +322,7 @@ class _Flattener:
             return self._call(card, level)
         if keyword == ".model" and not level.path:
             return [*self._model(card, level, card.words[1]), "\n"]
-        if letter in _PINS and (found := self._device(card, level)):
+        if letter in PINS and (found := self._device(card, level)):
             return found
         if letter in _PLAIN and not level.path and not self._holds_parameters(card.text.split()[1:], level):
             return [card.text + "\n"]
@@ -398,7 +399,7 @@ class _Flattener:
     def _device(self, card: Statement, level: _Level) -> list[Piece] | None:
         """An element that has no element inside; None where it is left to others."""
         words, given = _split(card)
-        letter, pins = words[0][0].lower(), _PINS[words[0][0].lower()]
+        letter, pins = words[0][0].lower(), PINS[words[0][0].lower()]
         name, rest = level.element(words[0]), words[pins + 1 :]
         first = name if level.path else words[0]
         pieces: list[Piece] = [" ".join([first, *map(level.node if level.path else str, words[1 : pins + 1])])]

@@ -27,6 +27,7 @@ from cosim.simulator.deck import (
     OperatingPoint,
     Start,
     Transient,
+    called_as_node,
     flat_deck,
     started,
     undrawable,
@@ -148,6 +149,9 @@ class NgspiceSession:
         self._variables = self._variables_now()
 
     def _run_plain(self, deck: Deck) -> Waveforms:
+        if word := called_as_node(deck):
+            raise SimulationError(Reason.LOAD, f"cannot be loaded: {word} stands where a node is expected")
+
         def stand(start: Start | None) -> str:
             self._clear()
             return self._load(started(deck.whole_cards(), start or ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 
@@ -9,8 +10,8 @@ import pytest
 
 from benchmarks.fast_plain import HSPICE, OPTIONS
 from benchmarks.trust.mutated import changed, judged, written
-from cosim.simulator import Deck, OperatingPoint, WorkerPool
-from cosim.simulator.deck import why_not_flat
+from cosim.simulator import Deck, OperatingPoint, Point, Waveforms, WorkerPool, simulate
+from cosim.simulator.deck import called_as_node, why_not_flat
 
 DECKS = 60
 RT = ".param rt='1k*(1+1e-3*(temper-27))'"
@@ -60,6 +61,39 @@ def pool() -> Iterator[WorkerPool]:
 def test_what_ngspice_reads_in_its_own_way_is_left_to_it(name: str) -> None:
     assert why_not_flat(deck((ODD | OF_HSPICE)[name], HSPICE).base)
     assert bool(why_not_flat(deck((ODD | OF_HSPICE)[name], ()).base)) == (name in ODD)
+
+
+CALLED = ".model d1 d is=1e-14\nd1 n1 abs(0) d1"
+BEFORE = """.param corner=1
+.func par(a,b) {a*b/(a+b)}
+.if (corner==1)
+.param rx=2k
+.endif
+r1 in n1 {par(rx,2k)}
+r3 n2 0 1k"""
+
+
+def test_a_call_in_the_place_of_a_node_is_found_and_a_waveform_or_a_value_is_none() -> None:
+    assert called_as_node(deck(CALLED, ())) == "abs(0)"
+    assert called_as_node(deck("x1 in f(2) s", ())) == "f(2)"
+    for cards in (
+        "v2 n1 0 pulse(0 1 0 1n)",
+        "r1 (in n1) 1k",
+        "b1 n1 0 v=abs(v(in))",
+        "e1 n1 0 poly(1) in 0 0 1",
+        "x1 in n1 s p=f(2)",
+    ):
+        assert called_as_node(deck(cards, ())) == "", cards
+
+
+@pytest.mark.slow
+def test_a_call_in_the_place_of_a_node_is_refused_also_behind_a_deck_that_defines_functions() -> None:
+    decks = [deck(cards, ()) for cards in (CALLED, BEFORE, CALLED)]
+    points = [Point({}, dataclasses.replace(one, plain=True), Waveforms.last) for one in decks]
+    first, between, second = simulate(points, jobs=1)
+    assert between.error is None
+    for one in (first, second):
+        assert one.error is not None and "abs(0) stands where a node is expected" in str(one.error)
 
 
 @pytest.mark.slow
