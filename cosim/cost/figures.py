@@ -35,18 +35,20 @@ def cost_metrics(
         cells: of each layer.
         inputs: spikes of the inputs in phases, [samples, inputs].
         spikes_s: of the circuit's neurons after the start of their firing phase, of each layer [samples, neurons].
-        metrics: `energy.per_inference_j`, and the error of the output spikes.
+        metrics: `energy.per_inference_j`, and the error of the output spikes, also on mismatch dies if some were simulated.
     """
     phase = cells[0].timing.phase_s
     energy, synapses = metrics["energy.per_inference_j"], sum(len(row) for layer in mapped.settings for row in layer)
     events = synaptic_events(mapped, [inputs, *(layer / phase for layer in spikes_s[:-1])])
     time_bits = effective_bits(metrics["validation.ode.output_spike_rmse_s"], phase)
+    on_dies = metrics.get("validation.mismatch.output_spike_rmse_s")
     period = (2 + 2 * SETTLE_PHASES) * phase
     return {
         "energy.synaptic_events": events,
         **({"energy.per_synaptic_event_j": energy / events} if events else {}),
         "energy.per_operation_j": energy / (2 * synapses),
         **efficiencies(synapses, energy, time_bits, code_bits(cells[0])),
+        **({} if on_dies is None else {"energy.time_bits_on_dies": effective_bits(on_dies, phase)}),
         "cost.latency_s": (len(cells) + 1) * phase,
         "cost.first_output_s": len(cells) * phase + float(spikes_s[-1].min(1).mean()),
         "cost.period_s": period,

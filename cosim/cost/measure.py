@@ -36,7 +36,7 @@ from training.hardware import Curve, HardwareModel, columns_of_layers
 FloatArray = NDArray[np.float64]
 Setting = SynapseSetting | None
 
-DISPLACEMENTS = (-0.55, -0.15, -0.04, -0.02, 0.0, 0.05, 0.45, 0.8, 0.9, 0.97, 1.1, 1.3)
+DISPLACEMENTS = (-0.55, -0.15, -0.04, -0.02, -0.01, 0.0, 0.01, 0.02, 0.035, 0.06, 0.45, 0.8, 0.9, 0.97, 1.1, 1.3)
 """Where a membrane is put before it fires (thresholds from rest): densest about rest, where the phase ends before or after the
 sensing inverter starts, and about the threshold, where the inverter has started when the phase does."""
 

@@ -80,6 +80,7 @@ def _merits(run: Run) -> list[list[str]]:
         found = run.metric(name)
         return MISSING if found is None else f"{number(found * 1e12)} um²"
 
+    on_dies = run.metric("energy.time_bits_on_dies")
     bits, weight_bits = (number(run.metric(f"energy.{name}_bits")) for name in ("time", "weight"))
     return [
         ["energy per synaptic event", value("energy.per_synaptic_event_j", "J"), "a spike at a synapse that is not off"],
@@ -93,6 +94,7 @@ def _merits(run: Run) -> list[list[str]]:
         ["TOPS/W times weight bits", number(run.metric("energy.tops_per_w_weight_bits")), f"{weight_bits} bits"],
         [
             "TOPS/W, 1 bit by 1 bit", number(run.metric("energy.tops_per_w_normalised")),
-            f"times {weight_bits} bits of the weight, {bits} of a spike time (nominal circuit, against the model)",
+            f"times {weight_bits} bits of the weight, {bits} of a spike time (nominal circuit, against the model"
+            + (")" if on_dies is None else f"; on dies that are not calibrated {number(on_dies)})"),
         ],
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from cosim.bench.bench import Bench
 from cosim.cost.cells import CellEnergies, LayerEnergy, SynapseEnergy
 from cosim.cost.figures import code_bits, effective_bits, efficiencies, synaptic_events
 from cosim.cost.measure import cell_energies
-from cosim.cost.predict import predicted_energies, supplied_charge
+from cosim.cost.predict import fired_membranes, predicted_energies, supplied_charge
 from cosim.design import Design
 from cosim.design.cells import cells_of
 from cosim.errors import InputError
@@ -28,6 +28,7 @@ from netlists.crossbar import Cells
 from netlists.synapse import SynapseSetting
 from training.evaluation import evaluate
 from training.hardware import Curve, HardwareModel, NormalisedModel, normalise
+from training.layer import LayerOutput
 from training.network import RCSpikeNetwork
 
 INPUTS = np.array([[0.0, 0.31, 0.62, 0.9, 1.0], [0.5, 0.1, 0.2, 1.0, 0.0]])
@@ -93,6 +94,18 @@ def test_a_neuron_costs_what_its_membrane_says_and_an_input_what_its_driver_take
     assert found["spike_lines"] == pytest.approx(np.array([9e-14, 16e-14, 2e-14]) + 1e-15)
     volts = hardware.neuron.membrane(np.array([0.5, 0.75, 0.0]) * hardware.neuron.v_th_v)
     assert found["rest"] == pytest.approx(1e-12 * volts, rel=1e-6)
+
+
+def test_a_neuron_fires_as_an_idle_one_from_its_membrane_with_the_tails_of_its_synapses() -> None:
+    """The tail counts from the reference time, and what an idle synapse leaks is in the idle column already."""
+    ideal = _ideal(HardwareModel.reference())
+    plus = replace(ideal.plus, kick_off_tail=np.full(2, 0.02), leakage=np.full(2, 0.003))
+    model = replace(ideal, plus=plus, idle_leakage=0.001, tail_reference=0.5)
+    spikes = torch.tensor([[1.0], [0.25]], dtype=torch.float64)
+    layer = LayerOutput(spikes, torch.zeros(2, 1), torch.tensor([[0.1], [0.8]], dtype=torch.float64))
+    found = fired_membranes(model, np.array([[1.0, 0.5]]), np.array([[0.3, 1.0], [0.1, 0.2]]), layer)
+    assert found[0, 0] == pytest.approx(0.1 + 0.02 * np.log(2.0) + 2 * 0.002)
+    assert found[1, 0] == pytest.approx(0.8 - 2 * 0.02 * np.log(2.0) + 2 * 0.002 * 0.25)
 
 
 def test_a_record_comes_back_as_it_was_saved_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
