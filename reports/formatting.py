@@ -6,7 +6,18 @@ import math
 
 MISSING = "–"
 _PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-_UNIT_OF_SUFFIX = {"_per_v": "/V", "_s": "s", "_j": "J", "_v": "V", "_f": "F", "_a": "A", "_c": "C", "_b": "B", "_w": "W"}
+_UNIT_OF_SUFFIX = {
+    "_per_v": "/V",
+    "_per_w": "/W",
+    "_s": "s",
+    "_j": "J",
+    "_v": "V",
+    "_f": "F",
+    "_a": "A",
+    "_c": "C",
+    "_b": "B",
+    "_w": "W",
+}
 _SHARES = ("accuracy", "agreement", "share", "fraction")
 
 

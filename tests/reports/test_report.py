@@ -12,6 +12,7 @@ import pytest
 
 from reports import page
 from reports.errors import ReportError
+from reports.formatting import metric
 from reports.report import render, report
 from reports.run import read_run
 
@@ -83,6 +84,7 @@ def test_the_energy_of_the_model_stands_beside_that_of_the_circuit_and_runs_with
     page = _page(run_dir)
     for shown in ("predicted by the model", "2.08 pJ", "1.23 % rms", "31.2", "823 um²", "7 fJ an operation"):
         assert shown in page, shown
+    assert metric("energy.tops_per_w", 10.5) == "10.5 /W", "no watts"
     path = run_dir / "validation" / "energy.parquet"
     pd.read_parquet(path).drop(columns="model_j").to_parquet(path)
     assert "predicted by the model" not in _page(run_dir)
