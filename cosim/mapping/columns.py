@@ -247,7 +247,7 @@ def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None
     typical = typical_row([_row(cells, run, 0, j) for j in range(len(run.times))])
     found = []
     for j, time in enumerate(map(float, run.times)):
-        when = TEMPLATE_PHASES if time * phase <= phase - edge else None
+        when = TEMPLATE_PHASES if time * phase < phase - edge else None
         template = templates[j] if templates is not None else None
         if when is not None and template and not can_be_moved(template, (time - when) * phase, between):
             when = time

@@ -16,7 +16,7 @@ RISE_WITHIN_V, FALL_WITHIN_V = 20e-3, 1e-3
 TIME_STEP_S, LEVEL_STEP_V = 1e-12, 1e-4
 """To what knots are rounded, so that the noise of a simulation makes no other deck of the next."""
 
-LEVEL_V = 1e-2
+LEVEL_V = 1e-3
 """To what the level of a line is rounded that does not move."""
 
 NAMES = ("true", "bar")
