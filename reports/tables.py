@@ -33,6 +33,7 @@ RUN: Mapping[str, Columns] = {
     "validation/labels": _columns("mapping", "die sample label model_label circuit_label model_margin_s circuit_margin_s"),
     "validation/waveforms": _columns("mapping", "sample layer neuron time_s circuit_v model_v"),
     "validation/energy": _columns("mapping source", "sample energy_j"),
+    "validation/attribution": _columns("left_out", "layer spike_rmse_s alone_rmse_s"),
     "validation/gain_search": _columns("stage", "gain_plus gain_minus rmse_s samples"),
     "validation/failures": _columns("mapping corner reason message seed", "die sample"),
 }

@@ -255,6 +255,12 @@ TABLES: Mapping[str, Table] = {
         number("energy_j", "J", "energy of one inference, all layers, the resets included"),
         number("model_j", "J", "the same as the model predicts it", "a mapping of which nothing is predicted"),
     ),
+    "validation/attribution": _validation(
+        "one term left out of the neuron model, in one layer; the weights and the circuit stay",
+        text("left_out", "name of the term (`training.hardware.TERMS`); `none` is the whole model"), LAYER,
+        number("spike_rmse_s", "s", "error of the layer's spikes, rms, the model end to end"),
+        number("alone_rmse_s", "s", "the same behind the circuit's own spikes"),
+    ),
     "validation/second_judge": _validation(
         "one neuron in one sample that a second simulator repeated", SAMPLE, LAYER, NEURON,
         number("circuit_spike_s", "s", f"{SPIKE} in ngspice"), number("judge_spike_s", "s", f"{SPIKE} in the second simulator"),

@@ -23,6 +23,7 @@ from cosim.mapping.circuit import output_spikes, sample_point, stand_alone
 from cosim.mapping.engine import Engine, engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun
 from cosim.simulator import Pool, Row
+from cosim.validation.attribution import attribution_table
 from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.tables import (
@@ -107,6 +108,7 @@ def validate(
         "labels": label_table(runs, models, data, columns),
         "waveforms": waveform_table(runs, networks, models, inputs, columns),
         "energy": energy_table(runs, _predicted_energies(energies, columns, networks[ODE], models[ODE], inputs)),
+        "attribution": _attribution(runs, networks[ODE], inputs, columns[0].phase_s),
         "second_judge": second_judge_table(runs, seconds, len(columns)),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
@@ -181,6 +183,12 @@ def _engine_metrics(design: Design, runs: list[Run], judged: list[Run], layers: 
     names = [f"{layer_name(layer)}_spike_s" for layer in range(1, layers + 1)]
     away = [np.abs(flat[name] - row[name]).max() for flat, row in both if flat and row for name in names]
     return metrics | ({"validation.columns_vs_flat_s": float(max(away))} if away else {})
+
+
+def _attribution(runs: list[Run], network: RCSpikeNetwork, inputs: FloatArray, phase_s: float) -> pd.DataFrame:
+    """What each term of the model is worth on the samples that were simulated."""
+    done = [(run.sample, run.row) for run in runs if run.mapping == ODE and run.die is None and run.row is not None]
+    return attribution_table(network, inputs[[sample for sample, _ in done]], [row for _, row in done], phase_s)
 
 
 def _samples_on_dies(bench: Bench, samples: int) -> int:

@@ -100,6 +100,25 @@ def membrane_overlay(waveforms: pd.DataFrame, samples: dict[str, int], phase_s: 
 
 
 @svg
+def attribution(table: pd.DataFrame, whole: str) -> Figure:
+    """Error of the last layer's spikes with one term of the model left out, the worst on top; dashed: none is left out."""
+    last = table[table.layer == table.layer.max()].set_index("left_out")
+    terms = last.drop(index=whole).sort_values("spike_rmse_s")
+    figure, ((axis,),) = axes(1, 1, WIDE, 0.9 + 0.3 * len(terms))
+    for place, (name, colour, label) in enumerate(
+        (("spike_rmse_s", COLOUR["ode"], "end to end"), ("alone_rmse_s", MUTED, "behind the circuit's own spikes"))
+    ):
+        axis.barh(np.arange(len(terms)) + 0.2 - 0.4 * place, terms[name], 0.4, color=colour, label=label)
+        axis.axvline(last.loc[whole, name], color=colour, linestyle="--", linewidth=1.0)
+    axis.set_yticks(np.arange(len(terms)), [f"without {term}".replace("_", " ") for term in terms.index])
+    axis.set(xscale="log", xlabel="output spike-time RMSE")
+    axis.grid(visible=False, axis="y")
+    units(axis, x="s")
+    legend_above(axis, ncols=2)
+    return figure
+
+
+@svg
 def gain_search(points: pd.DataFrame) -> Figure:
     """The points of the two-gain search, the darker the smaller their error; the optimum is ringed."""
     figure, ((axis,),) = axes(1, 1, NARROW, 2.7)

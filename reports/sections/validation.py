@@ -80,7 +80,19 @@ def error_budget(run: Run) -> list[Block]:
         "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output "
         f"layer. No spike counts as one at the end of the phase.{left}"
     )
-    return [Table(header, rows, caption, words=("mapping", "layer"))]
+    return [Table(header, rows, caption, words=("mapping", "layer")), *_attribution(run)]
+
+
+def _attribution(run: Run) -> list[Block]:
+    """What each term of the model is worth; runs of before have no such table."""
+    table = run.tables.get("validation/attribution")
+    if table is None:
+        return []
+    caption = (
+        "What each term of the neuron model is worth: error of the output spikes with that term left out, the weights and the circuit "
+        "being the same. Dashed: the whole model. No term is fitted to the network."
+    )
+    return [Plot(figures.attribution(table, "none"), caption)]
 
 
 def gain_search(run: Run) -> list[Block]:

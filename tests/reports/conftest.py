@@ -187,6 +187,14 @@ def _validation() -> dict[str, pd.DataFrame]:
         "validation/membranes": membranes,
         "validation/labels": labels,
         "validation/waveforms": _waveforms(),
+        "validation/attribution": pd.DataFrame(
+            [
+                (term, layer, worth * layer, worth / 2)
+                for layer in (1, 2)
+                for term, worth in (("none", 1.8e-10), ("reversal", 1.2e-7), ("kick_off", 2e-8), ("curvature", 3e-10))
+            ],
+            columns=["left_out", "layer", "spike_rmse_s", "alone_rmse_s"],
+        ),
         "validation/energy": energy,
         "validation/gain_search": gains,
     }
