@@ -249,6 +249,8 @@ def _kill(commands: Sequence[str], kills: int, within: float, folder: Path, rand
 
 def figures(quick: bool) -> Iterator[Figure]:
     """200 kills; a tenth of them if `quick`."""
+    # What a shell starts in the background ignores SIGINT, and so would every command that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     share = 10 if quick else 1
     of_run, count = OF_RUN // share, kill(KILLS // share, OF_RUN // share)
     kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(count.kills.items()))
