@@ -1,7 +1,8 @@
 """A ladder of neuron models, each with one more term, and what each misses on spike patterns that it has not seen.
 
 The lower rungs are fitted to waveforms of spike patterns; the currents at rest are those of the cell's own I-V curves. The last
-two are not fitted to any waveform: they are the extracted hardware model, without and with the curvature of its I-V curves.
+two are not fitted to any waveform: they are the extracted hardware model, and the same with the parabolas of the cell's own I-V
+curves in the place of those that it holds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from training.hardware import HardwareModel
 if TYPE_CHECKING:
     import pandas as pd
 
-EXTRACTED, EXTRACTED_CURVED = "hardware model", "hardware model + curvature"
+EXTRACTED, AS_MEASURED = "hardware model", "hardware model, currents as measured"
 TRAINING_SEED, HELD_OUT_SEED, PATTERNS = 11, 22, 8
 """Seeds of the patterns that are fitted and judged, and how many there are of each."""
 
@@ -56,13 +57,13 @@ def climb(
         x = form.fitted(fitting.traces, x)
         judged = replace(form, currents_a=held_out.currents_a(loaded))
         rows.append(_row(rung, len(x), form.error_v(x, fitting.traces), judged.error_v(x, held_out.traces)))
-    for rung, used in ((EXTRACTED, None), (EXTRACTED_CURVED, curves)):
+    for rung, used in ((EXTRACTED, None), (AS_MEASURED, curves)):
         rows.append(_row(rung, 0, *(extracted_error_v(loaded, part, used) for part in (fitting, held_out))))
     return pd.DataFrame(rows)
 
 
 def holdout_membrane_rms_v(bench: Bench, hardware: HardwareModel, count: int = PATTERNS, seed: int = HELD_OUT_SEED) -> float:
-    """Rms error (V) of the extracted model with curvature, the top rung, over random patterns at the bench's corner."""
+    """Rms error (V) of the extracted model with currents as measured, the top rung, over random patterns at the corner."""
     loaded = with_synapses(hardware, SYNAPSES)
     held_out = _simulated(bench, loaded, random_patterns(hardware, count, seed))
     return rms(extracted_error_v(loaded, held_out, current_curves(bench, loaded)))
@@ -92,7 +93,7 @@ def _row(rung: str, fitted: int, fit_error_v: FloatArray, held_out_error_v: Floa
 
 
 def extracted_error_v(hardware: HardwareModel, part: Simulated, curves: Mapping[int, CurrentCurves] | None) -> FloatArray:
-    """Hardware model minus circuit at every sample of the linear range, with the curvature of `curves` if there are any."""
+    """Hardware model minus circuit at every sample of the linear range, with the currents of `curves` if there are any."""
     stimuli = Stimuli(part.traces, sum(len(p.weights) for p in part.patterns), EVERY_SAMPLE)
     u = displacement(extracted_parameters(hardware, part.currents_a(hardware), curves), stimuli)[:, 0].real
     inside = in_linear_range(hardware, stimuli.sample_v)

@@ -152,7 +152,7 @@ def ladder(sheet: Sheet) -> list[Block]:
     caption = (
         "Membrane of the model minus that of the circuit, within the linear range. Each rung adds its terms to the rung before and "
         "is fitted to random spike patterns, half of the synapses of either sign; what counts is the error on other patterns. The "
-        "hardware model is the extracted one that training uses, fitted to no pattern; curvature is what its straight I-V lines lack."
+        "hardware model is the extracted one that training uses, fitted to no pattern; at last it has the cell's own I-V curves."
     )
     header = ("model", "fitted parameters", "held out, rms", "held out, worst", "fitted patterns, rms")
     return [Plot(svg(ladder_figure)(table), caption), Table(header, rows, words=("model",))]

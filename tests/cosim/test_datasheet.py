@@ -173,7 +173,7 @@ def test_tables_hold_every_mode_and_die(made: tuple[Path, Path, DatasheetResult]
 def test_the_ladder_says_what_each_term_buys(made: tuple[Path, Path, DatasheetResult]) -> None:
     table = pd.read_parquet(made[1] / "datasheet/ladder.parquet").set_index("rung")
     assert table.held_out_rms_v["ideal"] > 5 * table.held_out_rms_v["+ reversal"]
-    assert table.held_out_rms_v["hardware model + curvature"] < 0.5e-3
+    assert table.held_out_rms_v["hardware model, currents as measured"] < 0.5e-3
     assert "Choice of the neuron model" in (made[1] / "datasheet.html").read_text()
 
 
