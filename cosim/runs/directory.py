@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -109,7 +109,7 @@ class RunDirectory:
         file = DESIGN if DESIGN in names else LOCK
         try:
             if file == DESIGN:
-                return RUN, str(read_toml(self / DESIGN).get("name"))
+                return RUN, _name_of(read_toml(self / DESIGN))
             kind, _, design_name = (read_bounded(self / LOCK, 4096).decode() if LOCK in names else "").strip().partition(" ")
             return (kind, design_name) if kind else None
         except (OSError, ValueError) as error:
@@ -248,3 +248,11 @@ class RunDirectory:
                         for part in iter(partial(content.read, 1 << 20), b""):
                             digest.update(part)
         return digest.hexdigest()
+
+
+def _name_of(design: Mapping[str, Any]) -> str:
+    """Raises ValueError for the content of a design file that says no name."""
+    name = design.get("name")
+    if not isinstance(name, str):
+        raise ValueError("holds no design, which has a name")
+    return name

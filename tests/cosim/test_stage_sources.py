@@ -178,6 +178,7 @@ firing_points = 28
 [training]
 epochs = 3
 [validation]
+engine = "flat"
 samples = 1
 mismatch_dies = 1
 mismatch_samples = 1
