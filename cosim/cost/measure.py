@@ -21,13 +21,19 @@ from cosim.bench.results import Results
 from cosim.characterize.held_membrane import integral
 from cosim.cost.cells import CellEnergies, LayerEnergy, SynapseEnergy
 from cosim.errors import CosimError
-from cosim.mapping.circuit import ENERGY_GROUPS, end_of_accumulation, source_energy
-from cosim.mapping.columns import input_response, lumped
+from cosim.mapping.circuit import (
+    ENERGY_GROUPS,
+    SourceGroups,
+    drawn_energy,
+    end_of_accumulation,
+    energy_vectors,
+    source_groups,
+)
+from cosim.mapping.columns import Frame, input_response, lumped
 from cosim.mapping.recorded import line_waveform
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.columns import INPUT_LINE, MEMBRANE, ColumnBench, LineWaveform, column_bench, input_bench
-from netlists.crossbar import Cells, Sources
-from netlists.network import SETTLE_PHASES
+from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SIGNS, SynapseSetting
 from netlists.testbenches import Injection
@@ -83,11 +89,11 @@ class _Layer:
 
     @property
     def window(self) -> PhaseWindow:
-        return PhaseWindow.regular(SETTLE_PHASES * self.cells.timing.phase_s, self.cells.timing)
+        return Frame.of(self.cells).window
 
     @property
     def stop_s(self) -> float:
-        return self.window.end_s + SETTLE_PHASES * self.cells.timing.phase_s
+        return Frame.of(self.cells).stop_s
 
     def at(self, phases: float) -> float:
         """A time in the accumulation phase (s)."""
@@ -141,17 +147,12 @@ def _row(results: Results, point: Point) -> Row:
     return row
 
 
-def _groups(sources: Sources) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((group, tuple(getattr(sources, group))) for group in ENERGY_GROUPS)
-
-
 def _point(
     bench: Bench, layer: _Layer, condition: Mapping[str, Any], circuit: ColumnBench, nodes: Sequence[str], extract: Any
 ) -> Point:
     condition = {"measurement": "energy", "synapses": layer.synapses, "fan_out": layer.fan_out, **condition}
     title = ", ".join(f"{name} {value}" for name, value in condition.items())
-    names = [name for _, own in _groups(circuit.sources) for name in own]
-    saved = [*nodes, *(save for name in names for save in (f"i({name.lower()})", f"v({name[1:].lower()})"))]
+    saved = [*nodes, *energy_vectors(source_groups(circuit.sources))]
     analysis = Transient(layer.stop_s, layer.cells.timing.phase_s / 100, bench.working.max_step_s)
     return Point(condition, bench.deck(title, circuit.netlist, analysis, list(dict.fromkeys(saved)), bench.working), extract)
 
@@ -170,17 +171,15 @@ def _neuron_points(bench: Bench, layer: _Layer) -> Iterator[Point]:
             layer.stop_s, injection=injection,
         )  # fmt: skip
         extract = partial(
-            neuron_response, window=layer.window, guard_s=2 * layer.cells.timing.edge_s, sources=_groups(column.sources)
+            neuron_response, window=layer.window, guard_s=2 * layer.cells.timing.edge_s, sources=source_groups(column.sources)
         )
         yield _point(bench, layer, {"cell": "neuron", "displacement": displacement}, column, [MEMBRANE], extract)
 
 
-def neuron_response(
-    waveforms: Waveforms, window: PhaseWindow, guard_s: float, sources: Sequence[tuple[str, Sequence[str]]]
-) -> Row:
+def neuron_response(waveforms: Waveforms, window: PhaseWindow, guard_s: float, sources: SourceGroups) -> Row:
     """Membrane at the end of accumulation (V), and the energy drawn from each group of sources (J)."""
-    energy = {f"{group}_energy_j": float(sum(source_energy(waveforms, name) for name in names)) for group, names in sources}
-    return {"membrane_v": end_of_accumulation(waveforms, MEMBRANE, window, guard_s), **energy}
+    membrane_v = end_of_accumulation(waveforms, MEMBRANE, window, guard_s)
+    return {"membrane_v": membrane_v, **drawn_energy(waveforms, sources)}
 
 
 def _line_point(bench: Bench, layer: _Layer, high: tuple[float, float] | None) -> Point:
@@ -188,7 +187,7 @@ def _line_point(bench: Bench, layer: _Layer, high: tuple[float, float] | None) -
     spikes = [] if high is None else [(layer.at(high[0]), layer.at(high[1]))]
     circuit = input_bench(layer.cells, spikes, layer.row(layer.neurons))
     fall = layer.at(high[1] if high else 1.0) - 2 * layer.cells.timing.edge_s
-    extract = partial(input_response, from_s=layer.window.accumulate_s, fall_s=fall, sources=_groups(circuit.sources))
+    extract = partial(input_response, from_s=layer.window.accumulate_s, fall_s=fall, sources=source_groups(circuit.sources))
     return _point(
         bench, layer, {"cell": "input", "high": high and list(high)}, circuit, [INPUT_LINE.true, INPUT_LINE.bar], extract
     )

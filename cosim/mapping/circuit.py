@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cosim.bench.bench import Bench
 from cosim.mapping.network import NetworkRun
 from cosim.simulator import Point, Row, Transient, Waveforms
-from netlists.crossbar import Cells
+from netlists.crossbar import Cells, Sources
 from netlists.network import layer_name, network_bench
 from netlists.stimulus import PhaseWindow
 
@@ -22,6 +22,8 @@ WAVEFORM_POINTS = 121
 """Stored per membrane: enough to draw accumulation and firing."""
 
 ENERGY_GROUPS = ("supply", "rest", "control", "spike_lines", "bias")
+SourceGroups = Sequence[tuple[str, Sequence[str]]]
+"""Names of voltage sources by what they feed."""
 
 
 def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energy: bool = True) -> Point:
@@ -32,11 +34,9 @@ def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energ
         energy: also save all source currents.
     """
     circuit = network_bench(cells, run.mapped.settings, [float(t) for t in run.times])
-    sources = {group: getattr(circuit.sources, group) for group in ENERGY_GROUPS} if energy else {}
-    currents = [f"i({name.lower()})" for names in sources.values() for name in names]
-    voltages = [f"v({name[1:].lower()})" for names in sources.values() for name in names]
+    sources = source_groups(circuit.sources) if energy else ()
     nodes = [node for layer in (*circuit.membranes, *circuit.spikes) for node in layer]
-    saved = list(dict.fromkeys([*nodes, *currents, *voltages]))
+    saved = list(dict.fromkeys([*nodes, *energy_vectors(sources)]))
     transient = Transient(circuit.stop_s, cells[0].timing.phase_s / 100, run.accuracy.max_step_s)
     told = ", ".join(f"{key} {value}" for key, value in run.condition.items() if value is not None)
     deck = bench.deck(f"{run.mapped.name} network, {told}", circuit.netlist, transient, saved, run.accuracy, run.die)
@@ -47,7 +47,7 @@ def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energ
         windows=circuit.windows,
         level_v=cells[0].supply_v / 2,
         guard_s=2 * cells[0].timing.edge_s,
-        sources=tuple((group, tuple(names)) for group, names in sources.items()),
+        sources=sources,
         keep_start=run.keep_start,
     )
     return Point({"measurement": "network", "mapping": run.mapped.name, **run.condition}, deck, extract)
@@ -65,7 +65,7 @@ def network_response(
     windows: Sequence[PhaseWindow],
     level_v: float,
     guard_s: float,
-    sources: Sequence[tuple[str, Sequence[str]]],
+    sources: SourceGroups,
     keep_start: bool = False,
 ) -> dict[str, Any]:
     """Of layer N, counted from 1: spike times after the start of its firing phase (s; none: the phase's length), membranes at the
@@ -77,8 +77,7 @@ def network_response(
         row[f"{layer}_spike_s"] = np.array([spike_time(waveforms, line, window, level_v) for line in lines])
         row[f"{layer}_membrane_v"] = np.array([end_of_accumulation(waveforms, node, window, guard_s) for node in nodes])
         row[f"{layer}_waveform_v"] = np.concatenate([waveforms.at(node, times) for node in nodes])
-    for group, names in sources:
-        row[f"{group}_energy_j"] = float(sum(source_energy(waveforms, name) for name in names))
+    row |= drawn_energy(waveforms, sources)
     if keep_start:
         row["start_node"] = [node for node, _ in waveforms.start]
         row["start_v"] = np.array([volts for _, volts in waveforms.start])
@@ -114,6 +113,22 @@ def end_of_accumulation(waveforms: Waveforms, node: str, window: PhaseWindow, gu
     """Membrane when accumulation ends (V), extrapolated over the guard time in which the lines already move."""
     last, earlier = waveforms.at(node, np.array([window.fire_s - guard_s, window.fire_s - 2 * guard_s]))
     return float(last + (last - earlier))
+
+
+def source_groups(sources: Sources) -> SourceGroups:
+    """The sources of a circuit by `ENERGY_GROUPS`."""
+    return tuple((group, tuple(getattr(sources, group))) for group in ENERGY_GROUPS)
+
+
+def energy_vectors(sources: SourceGroups) -> list[str]:
+    """What a deck saves so that `drawn_energy` can be told."""
+    names = [name.lower() for _, own in sources for name in own]
+    return [*(f"i({name})" for name in names), *(f"v({name[1:]})" for name in names)]
+
+
+def drawn_energy(waveforms: Waveforms, sources: SourceGroups) -> Row:
+    """The energy that each group of sources gives (J)."""
+    return {f"{group}_energy_j": float(sum(source_energy(waveforms, name) for name in names)) for group, names in sources}
 
 
 def source_energy(waveforms: Waveforms, name: str) -> float:

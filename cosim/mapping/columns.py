@@ -17,12 +17,21 @@ from numpy.typing import NDArray
 
 from cosim.bench.bench import Accuracy, Bench
 from cosim.bench.results import Results
-from cosim.mapping.circuit import ENERGY_GROUPS, WAVEFORM_POINTS, end_of_accumulation, source_energy, spike_time
+from cosim.mapping.circuit import (
+    ENERGY_GROUPS,
+    WAVEFORM_POINTS,
+    SourceGroups,
+    drawn_energy,
+    end_of_accumulation,
+    energy_vectors,
+    source_groups,
+    spike_time,
+)
 from cosim.mapping.network import NetworkRun
 from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, recorded
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.columns import INPUT_LINE, MEMBRANE, OUTPUT_LINE, ColumnBench, LineWaveform, Place, column_bench, input_bench
-from netlists.crossbar import Cells, Sources
+from netlists.crossbar import Cells
 from netlists.network import SETTLE_PHASES, layer_name
 from netlists.neuron import SpikeLine
 from netlists.stimulus import PhaseWindow
@@ -36,14 +45,14 @@ TEMPLATE_PHASES = 0.5
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """The times of a column's simulation (s), the same for all layers."""
 
     window: PhaseWindow
     stop_s: float
 
     @classmethod
-    def of(cls, cells: Cells) -> _Frame:
+    def of(cls, cells: Cells) -> Frame:
         window = PhaseWindow.regular(SETTLE_PHASES * cells.timing.phase_s, cells.timing)
         return cls(window, window.end_s + SETTLE_PHASES * cells.timing.phase_s)
 
@@ -53,19 +62,15 @@ class _Frame:
         return self.window.fire_s - (1 - TEMPLATE_PHASES) / 2 * (self.window.fire_s - self.window.accumulate_s)
 
 
-def simulate_columns(
-    bench: Bench, cells: Sequence[Cells], runs: Sequence[NetworkRun], progress: Callable[[str], None] = lambda _: None
-) -> list[Row | None]:
+def simulate_columns(bench: Bench, cells: Sequence[Cells], runs: Sequence[NetworkRun]) -> list[Row | None]:
     """Rows of the runs in their order, as `network_response` makes them; None where a simulation of the run failed.
 
     Args:
         cells: of each layer.
     """
-    progress("spike lines of the inputs")
     lines = _input_lines(bench, cells[0], runs)
     rows: list[Row | None] = [None if found is None else found.energy() for found in lines]
     for number, own in enumerate(cells, 1):
-        progress(f"columns of layer {number}")
         lines = _layer(bench, own, number, runs, lines)
         rows = [
             row | found.response(layer_name(number), row) if row is not None and found else None
@@ -99,8 +104,7 @@ def _layer(
 ) -> list[_Sent | None]:
     """What a layer sends in each run."""
     points = [
-        [] if found is None else list(_columns(bench, cells, number, run, found.lines))
-        for run, found in zip(runs, inputs, strict=True)
+        [] if found is None else _columns(bench, cells, number, run, found.lines) for run, found in zip(runs, inputs, strict=True)
     ]
     results = bench.run([point for own in points for point in own])
     shift = cells.timing.phase_s
@@ -114,14 +118,14 @@ def _sent(results: Results, points: Sequence[Point], line: Callable[[Row], LineW
 
 def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Sequence[LineWaveform]) -> list[Point]:
     """The columns of a layer, counted from 1, in one run."""
-    frame = _Frame.of(cells)
+    frame = Frame.of(cells)
     points = []
     for k, settings in enumerate(run.mapped.settings[number - 1]):
         place = None if run.die is None else Place(number, k)
         column = column_bench(cells, settings, lines, _row(cells, run, number, k), frame.window, frame.stop_s, place)
         extract = partial(
             column_response, window=frame.window, level_v=cells.supply_v / 2, guard_s=2 * cells.timing.edge_s,
-            sources=_groups(column.sources),
+            sources=source_groups(column.sources),
         )  # fmt: skip
         condition = {"measurement": "column", "mapping": run.mapped.name, "layer": number, "neuron": k, **run.condition}
         nodes = (MEMBRANE, OUTPUT_LINE.true, OUTPUT_LINE.bar)
@@ -173,16 +177,11 @@ def _point(
     extract: Callable[[Waveforms], Row],
     die: int | None,
 ) -> Point:
-    groups = _groups(circuit.sources)
-    energy = [save for _, names in groups for name in names for save in (f"i({name.lower()})", f"v({name[1:].lower()})")]
+    energy = energy_vectors(source_groups(circuit.sources))
     title = ", ".join(f"{name} {value}" for name, value in condition.items() if value is not None)
-    analysis = Transient(_Frame.of(cells).stop_s, cells.timing.phase_s / 100, accuracy.max_step_s)
+    analysis = Transient(Frame.of(cells).stop_s, cells.timing.phase_s / 100, accuracy.max_step_s)
     deck = bench.deck(title, circuit.netlist, analysis, list(dict.fromkeys([*nodes, *energy])), accuracy, die)
     return Point(condition, deck, extract)
-
-
-def _groups(sources: Sources) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((group, tuple(getattr(sources, group))) for group in ENERGY_GROUPS)
 
 
 def column_response(
@@ -190,7 +189,7 @@ def column_response(
     window: PhaseWindow,
     level_v: float,
     guard_s: float,
-    sources: Sequence[tuple[str, Sequence[str]]],
+    sources: SourceGroups,
 ) -> Row:
     """Spike after the start of firing (s; none: the phase's length), membrane at the end of accumulation (V), its waveform over
     accumulation and firing, the energy drawn from each group of sources (J), and the line from the start of firing on."""
@@ -199,18 +198,14 @@ def column_response(
         "spike_s": spike_time(waveforms, OUTPUT_LINE.true, window, level_v),
         "membrane_v": end_of_accumulation(waveforms, MEMBRANE, window, guard_s),
         "waveform_v": waveforms.at(MEMBRANE, times),
-        **_energy(waveforms, sources),
+        **drawn_energy(waveforms, sources),
         **_recorded(waveforms, OUTPUT_LINE, window.fire_s - guard_s, window.end_s - guard_s),
     }
 
 
-def input_response(waveforms: Waveforms, from_s: float, fall_s: float, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
+def input_response(waveforms: Waveforms, from_s: float, fall_s: float, sources: SourceGroups) -> Row:
     """The line of an input from a time on, and the energy that its driver draws."""
-    return {**_energy(waveforms, sources), **_recorded(waveforms, INPUT_LINE, from_s, fall_s)}
-
-
-def _energy(waveforms: Waveforms, sources: Sequence[tuple[str, Sequence[str]]]) -> Row:
-    return {f"{group}_energy_j": float(sum(source_energy(waveforms, name) for name in names)) for group, names in sources}
+    return {**drawn_energy(waveforms, sources), **_recorded(waveforms, INPUT_LINE, from_s, fall_s)}
 
 
 def _recorded(waveforms: Waveforms, line: SpikeLine, from_s: float, fall_s: float) -> Row:
@@ -243,7 +238,7 @@ class _Input:
 
 def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None) -> list[_Input]:
     """What to simulate for the inputs of a run: their templates, or once these are known what follows from none of them."""
-    phase, edge, between = cells.timing.phase_s, cells.timing.edge_s, _Frame.of(cells).after_template_s
+    phase, edge, between = cells.timing.phase_s, cells.timing.edge_s, Frame.of(cells).after_template_s
     typical = typical_row([_row(cells, run, 0, j) for j in range(len(run.times))])
     found = []
     for j, time in enumerate(map(float, run.times)):
@@ -269,7 +264,7 @@ def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mappin
     """The lines of a run's inputs, each moved to its time."""
     if any(one not in known for one in asked):
         return None
-    phase, between = cells.timing.phase_s, _Frame.of(cells).after_template_s
+    phase, between = cells.timing.phase_s, Frame.of(cells).after_template_s
     rows = [known[one] for one in asked]
     lines = [
         line_waveform(row) if one.time is None else moved_rise(row, (max(float(time), 0.0) - one.time) * phase, between)
@@ -279,11 +274,11 @@ def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mappin
 
 
 def _input_point(bench: Bench, cells: Cells, asked: _Input) -> Point:
-    frame, phase = _Frame.of(cells), cells.timing.phase_s
+    frame, phase = Frame.of(cells), cells.timing.phase_s
     high = [] if asked.time is None else [(frame.window.accumulate_s + asked.time * phase, frame.window.fire_s)]
     circuit = input_bench(cells, high, asked.row, asked.place)
     start = frame.window.accumulate_s - 10 * cells.timing.edge_s
     fall = frame.window.fire_s - 2 * cells.timing.edge_s
-    extract = partial(input_response, from_s=start, fall_s=fall, sources=_groups(circuit.sources))
+    extract = partial(input_response, from_s=start, fall_s=fall, sources=source_groups(circuit.sources))
     condition = {"measurement": "input_line", "time": asked.time, "input": asked.place and asked.place.number, "die": asked.die}
     return _point(bench, cells, asked.accuracy, circuit, condition, (INPUT_LINE.true, INPUT_LINE.bar), extract, asked.die)

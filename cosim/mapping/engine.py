@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from cosim.bench.bench import Bench
@@ -35,7 +35,6 @@ def simulate_networks(
     cells: Sequence[Cells],
     runs: Sequence[NetworkRun],
     engine: Engine,
-    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Row | None]:
     """Rows of the runs in their order, as `cosim.mapping.circuit.network_response` makes them; None where a run failed.
 
@@ -43,7 +42,7 @@ def simulate_networks(
         cells: of each layer.
     """
     if engine == "columns":
-        return simulate_columns(bench, cells, runs, progress)
+        return simulate_columns(bench, cells, runs)
     points = [sample_point(bench, cells, run, energy=run.die is None) for run in runs]
     results = bench.run(points)
     return [results.row(point) for point in points]
