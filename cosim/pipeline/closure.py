@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cosim.version import ROOT
 
-ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "reports")
+ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "layouts", "reports")
 _LAST_IMPORT = re.compile(rb"\b(?:import\b[^\n(]*(?:\([^)]*\))?|import_module\b|__import__\b)[^\n]*")
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 

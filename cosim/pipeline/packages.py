@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from cosim.errors import CosimError, InputError
 from cosim.pipeline.closure import ROOMS
+from layouts.errors import LayoutError
 from netlists.errors import NetlistError
 from reports.errors import ReportError
 from training.errors import TrainingError
@@ -26,7 +27,7 @@ class MachineError(CosimError):
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 _NO_PATH = ("Symlink loop", "embedded null byte")
 """What `Path.resolve` says of a path, otherwise than by an OSError."""
-_USER_ERRORS = (NetlistError, TrainingError, ReportError)
+_USER_ERRORS = (NetlistError, LayoutError, TrainingError, ReportError)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "markupsafe": "jinja2"}
 """Who brings a package that is imported by another name than it is installed by."""
 _REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;\s*extra\s*==\s*["']([^"']+)["']""")

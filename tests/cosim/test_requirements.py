@@ -12,7 +12,7 @@ from installed import ROOT
 from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "reports")
+ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "layouts", "reports")
 IMPORTED_AS = {"scikit-learn": "sklearn", "dask-jobqueue": "dask_jobqueue"}
 WITHOUT_IMPORT = {
     "sky130": "only its files are read",
@@ -49,6 +49,7 @@ def imported(room: str) -> Iterator[str]:
         ("netlists", ("simulation", "pdk", "reports")),
         ("sky130_models", ()),
         ("gf180_models", ()),
+        ("layouts", ("layout",)),
         ("reports", ("reports",)),
         ("cosim", ("simulation", "pdk", "gf180", "training", "cluster", "reports")),
     ],

@@ -1,4 +1,4 @@
-"""The wheel installs the six rooms and what they read, nothing else."""
+"""The wheel installs the seven rooms and what they read, nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = {"cosim", "netlists", "sky130_models", "gf180_models", "training", "reports"}
+ROOMS = {"cosim", "netlists", "sky130_models", "gf180_models", "training", "layouts", "reports"}
 READ = {
     "reports/templates/report.html",
     "reports/templates/report.css",
