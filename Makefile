@@ -2,12 +2,14 @@
 # make test   install what is missing, then lint, types, import contract and all tests
 # make install, make lint, make clean
 #
-# PYTHON=python3.12 chooses the interpreter. PIP_TORCH="--index-url https://download.pytorch.org/whl/cpu" saves the gigabytes of
-# CUDA libraries that PyPI's torch brings along on Linux; nothing here needs a GPU.
+# PYTHON=python3.12 chooses the interpreter, TESTERS=4 how many processes test. PIP_TORCH="--index-url
+# https://download.pytorch.org/whl/cpu" saves the gigabytes of CUDA libraries that PyPI's torch brings along on Linux; nothing here
+# needs a GPU.
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 PIP_TORCH ?=
 DESIGN ?= designs/iris_5_5_5.toml
+TESTERS ?= 2
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q --no-warn-conflicts -c constraints.txt
@@ -21,9 +23,9 @@ export OMP_NUM_THREADS ?= 1
 demo: install
 	$(BIN)/cosim run $(DESIGN)
 
-# Tests last: the closing lines are pytest's own summary.
+# Tests last: the closing lines are pytest's own summary. A module stays with one process: what its tests share is made once.
 test: lint .venv/.test-system
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.development
 	$(BIN)/ruff check
