@@ -10,12 +10,19 @@ from torch import Tensor, nn
 
 from training.hardware import NormalisedModel
 
+LATEST = 8.0
+"""Phases: where a spike that may come later than its phase is held."""
+
 
 class NeuronVariation(NamedTuple):
     """Neurons as made, each [out], over the neurons as designed: thresholds, and currents that discharge them."""
 
     threshold: Tensor
     discharger: Tensor
+
+    @property
+    def is_differentiated(self) -> bool:
+        return self.threshold.requires_grad or self.discharger.requires_grad
 
 
 def seen_by_design(v: Tensor, threshold: Tensor, e_dis: float) -> tuple[Tensor, Tensor]:
@@ -40,27 +47,33 @@ def seen_by_design(v: Tensor, threshold: Tensor, e_dis: float) -> tuple[Tensor, 
 class FiringCurve(nn.Module):
     """The firing curve of a hardware model, held in buffers that are not saved.
 
+    A neuron whose discharger carries d times the current gets to its threshold in 1/d of the time. A membrane that is past it
+    when the phase starts fires after `t_min` whatever the discharger does: start-up and delay of the logic, which do not scale
+    (docs/physics.md, equation 4).
+
     Args:
         fan_out: synapses on the output line; each moves the spike by the model's load delay.
         leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0.
+        open_ended: spikes may come later than the phase lasts, as the curve says of them.
     """
 
     v: Tensor
     t: Tensor
     slope: Tensor
 
-    def __init__(self, model: NormalisedModel, fan_out: int, leak: float) -> None:
+    def __init__(self, model: NormalisedModel, fan_out: int, leak: float, *, open_ended: bool = False) -> None:
         super().__init__()
         self.leak, self.e_dis = leak, model.e_dis
         t = model.firing_t + (fan_out - model.fan_out) * model.load_delay
         for name, values in (("v", model.firing_v), ("t", t), ("slope", np.diff(model.firing_t) / np.diff(model.firing_v))):
             self.register_buffer(name, torch.as_tensor(values.copy()), persistent=False)
         self._t_min = float(t.min())
+        self._t_max = LATEST if open_ended else 1.0
 
     def forward(self, v: Tensor, made: NeuronVariation | None = None, capacitance: Tensor | None = None) -> Tensor:
         """Spike times of membranes v, any shape: the curve, continued at its ends and clipped to [t_min, 1].
 
-        Gradient: the curve's slope, but never flatter than `leak`; to `capacitance` where the neuron fires.
+        Gradient: the curve's slope, but never flatter than `leak`; to neurons as made and `capacitance` where the neuron fires.
 
         Args:
             made: neurons as made, whose parts broadcast against `v`; as designed where None.
@@ -68,17 +81,39 @@ class FiringCurve(nn.Module):
         """
         with torch.no_grad():
             seen, per_v, slower = self._as_designed(v, made)
-            slower = slower if capacitance is None else slower * capacitance
-            cell = (torch.searchsorted(self.v, seen.contiguous(), right=True) - 1).clamp_(0, len(self.slope) - 1)
-            slope = self.slope[cell] * slower
-            value = self.t[cell] * slower + slope * (seen - self.v[cell])
-            inside = (value > self._t_min) & (value < 1.0)
-            value = value.clamp_(self._t_min, 1.0)
-            slope = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
-        fired = value + slope * (v - v.detach())
+            value, slope = self._slower(*self._on_curve(seen), made, slower, capacitance)
+            inside = (value > self._t_min) & (value < self._t_max)
+            value = value.clamp_(self._t_min, self._t_max)
+            by_v = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
+        fired = value + by_v * (v - v.detach())
+        if made is not None and made.is_differentiated:
+            fired = fired + self._to_neurons(v.detach(), value, torch.where(inside, slope, 0.0), inside, made)
         if capacitance is None:
             return fired
         return fired + torch.where(inside, value / capacitance.detach(), 0.0) * (capacitance - capacitance.detach())
+
+    def _on_curve(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The curve and its slope at membranes of neurons as designed."""
+        cell = (torch.searchsorted(self.v, v.contiguous(), right=True) - 1).clamp_(0, len(self.slope) - 1)
+        slope = self.slope[cell]
+        return self.t[cell] + slope * (v - self.v[cell]), slope
+
+    def _slower(
+        self, value: Tensor, slope: Tensor, made: NeuronVariation | None, slower: Tensor | float, capacitance: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Spike and slope of a discharger that takes `slower` times as long to the threshold, on a capacitance of its own."""
+        if made is not None:
+            value, slope = self._t_min + (value - self._t_min) * slower, slope * slower
+        return (value, slope) if capacitance is None else (value * capacitance, slope * capacitance)
+
+    def _to_neurons(self, v: Tensor, value: Tensor, slope: Tensor, inside: Tensor, made: NeuronVariation) -> Tensor:
+        """Zero, with the gradient of the spikes to the neurons as made."""
+        b, fixed = 1.0 / self.e_dis, NeuronVariation(made.threshold.detach(), made.discharger.detach())
+        left = (1.0 - b * fixed.threshold).clamp_min(1e-6)
+        by_threshold = slope * (b * v - 1.0) * (1.0 - b) / left**2
+        by_discharger = torch.where(inside, (self._t_min - value) / fixed.discharger, 0.0)
+        threshold, discharger = made.threshold - fixed.threshold, made.discharger - fixed.discharger
+        return by_threshold * threshold + by_discharger * discharger
 
     def _as_designed(self, v: Tensor, made: NeuronVariation | None) -> tuple[Tensor, Tensor | float, Tensor | float]:
         """The membrane that would fire likewise in a neuron as designed, its slope over v, and how much longer that takes."""

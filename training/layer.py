@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from training.capacitance import Capacitance
 from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
+from training.gates import GateShift
 from training.hardware import NormalisedModel, WeightRange
 from training.solvers.connection import Connection, Dense
 from training.solvers.reversal import beta_of
@@ -57,6 +58,7 @@ class RCSpikeLayer(nn.Module):
         bias: a bias spike at t = 0, `training.gain_and_bias.BiasSpike`.
         spike_time_noise: rms noise of the spike times in training, in phases; also in evaluation if `noise_in_evaluation`.
         connection: how the inputs meet the synapses; `kernel` are the further axes of `weight` that it needs.
+        open_ended: a spike may come later than its phase lasts, as the firing curve says of it.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class RCSpikeLayer(nn.Module):
         noise_in_evaluation: bool = False,
         connection: Connection | None = None,
         kernel: tuple[int, ...] = (),
+        open_ended: bool = False,
     ) -> None:
         super().__init__()
         if solver not in ("exact", "dstd"):
@@ -101,7 +104,7 @@ class RCSpikeLayer(nn.Module):
         self.moment, self.interpolated_adjoint = moment, interpolated_adjoint
         self.leak, self.membrane_leak, self.spike_delay = leak, membrane_leak, spike_delay
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
-        self.fan_out = fan_out
+        self.fan_out, self.open_ended = fan_out, open_ended
         self.variation: Variation | None = None
         self.bias_variation: Variation | None = None
         self.neuron_variation: NeuronVariation | None = None
@@ -112,7 +115,7 @@ class RCSpikeLayer(nn.Module):
         self.model = model
         self.weight_range = weight_range or WeightRange.of(model)
         self.cells = SynapseCells(model).to(self.weight)
-        self.firing = FiringCurve(model, self.fan_out, self.leak).to(self.weight)
+        self.firing = FiringCurve(model, self.fan_out, self.leak, open_ended=self.open_ended).to(self.weight)
 
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
         """Draw the weights: uniform, their mean 1/inputs (a membrane below rest never fires).
@@ -187,7 +190,13 @@ class RCSpikeLayer(nn.Module):
         return made._replace(beta=beta_of(made.beta, made.weight))
 
     def _as_made(self, weight: Tensor, variation: Variation | None) -> Synapses:
-        """Synapses of effective weights as designed; the cell is looked up by those, whatever current it then has."""
+        """Synapses of effective weights as designed; the cell is looked up by those, whatever current it then has.
+
+        A gate that is shifted is another code: there the cell is looked up by what it gives.
+        """
+        if isinstance(variation, GateShift):
+            shifted: Synapses = self.cells(variation(weight))
+            return shifted
         cells: Synapses = self.cells(weight)
         return cells if variation is None else cells._replace(weight=variation(weight))
 
@@ -212,7 +221,7 @@ class RCSpikeLayer(nn.Module):
         capacitance = Capacitance.of(synapses, bias) if self.cells.has_load else None
         if capacitance:
             synapses, bias = capacitance.moved_by(synapses), bias and capacitance.moved_by(bias)
-        membrane = self._accumulate(t, synapses, bias, capacitance, generator)
+        membrane = self._solver_of_now()(self.phase(t, synapses, bias, capacitance), generator)
         switched = self._switched_off(t, membrane, synapses, bias, capacitance)
         spike_times = self._fire_with_tail(t, switched, synapses, bias, capacitance)
         if self.spike_time_noise and (self.training or self.noise_in_evaluation):
@@ -258,10 +267,8 @@ class RCSpikeLayer(nn.Module):
             leakage, spike_times = leakage * capacitance.accumulating, spike_times / self.connection.per_output(capacitance.off)
         return self.connection.per_output(leakage) * ((rate * spike_times).expm1() / rate if rate else spike_times)
 
-    def _accumulate(
-        self, t: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None,
-        generator: torch.Generator | None,
-    ) -> Tensor:  # fmt: skip
+    def phase(self, t: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None) -> Accumulation:
+        """The accumulation phase of synapses as made."""
         leak = self.weight.new_full((len(self.weight),), self.membrane_leak) if self.membrane_leak else None
         if bias is not None:
             own = bias.weight * beta_of(bias.beta, bias.weight)
@@ -272,7 +279,7 @@ class RCSpikeLayer(nn.Module):
             of_neuron = of_neuron / capacitance.accumulating if capacitance else of_neuron
             drive = of_neuron if drive is None else drive + of_neuron
         curved = self.cells.has_curvature
-        phase = Accumulation(
+        return Accumulation(
             t, synapses.weight, synapses.beta, synapses.kick_on if self.cells.has_kick_on else None,
             v_reset=self.model.v_reset, bias=drive, leak=leak, connection=self.connection,
             lift=synapses.lift if self.cells.has_load else None,
@@ -280,7 +287,6 @@ class RCSpikeLayer(nn.Module):
             bend=bias.gamma * bias.weight if bias and curved else None,
             leakage=synapses.leakage if self.cells.has_leakage else None,
         )  # fmt: skip
-        return self._solver_of_now()(phase, generator)
 
     def _solver_of_now(self) -> Solver:
         if self.solver == "exact" or self.cells.has_load or not self.training:

@@ -167,7 +167,7 @@ def mismatch_of(hardware: HardwareModel) -> Mismatch:
     """The spread of a circuit's Monte Carlo dies. Raises `InputError` where its hardware model holds none."""
     if hardware.variation is None:
         raise InputError(NO_DIES)
-    return Mismatch.of(hardware.variation)
+    return replace(Mismatch.of(hardware.variation), by_gate=hardware.plus.code_unit == "V")
 
 
 def _description(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,9 @@ def predicted_mismatch(network: RCSpikeNetwork, inputs: Tensor, classes: int, ha
     if hardware.variation is None:
         return {}
     try:
-        mismatch = Mismatch.of(hardware.variation).of_devices()
+        mismatch = replace(
+            Mismatch.of(hardware.variation).of_devices(), by_gate=all(layer.model.plus.gate_v is not None for layer in network)
+        )
     except HardwareModelError:  # it holds the spread of other parameters, which is no reason to give up a validation
         return {}
     nominal = _output(network, inputs)

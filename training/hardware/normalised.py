@@ -19,7 +19,7 @@ class NormalisedSynapse:
     `beta` is 1/E with the sign of the weight, so that beta * w >= 0; with `gamma`, the curvature, a current is w (1 - beta v +
     gamma v^2). `leakage` is what a synapse that is off drives the membrane by. `load` is what the synapse adds to the membrane's
     capacitance while it is off, over that of the column with all synapses idle, `lift` the part of it that is gone while it is
-    on. Interpolate linearly between grid points.
+    on. `gate_v` is the gate bias that gives the weight, where one does. Interpolate linearly between grid points.
     """
 
     magnitude: FloatArray
@@ -31,6 +31,7 @@ class NormalisedSynapse:
     lift: FloatArray
     gamma: FloatArray
     leakage: FloatArray
+    gate_v: FloatArray | None = None
 
     @property
     def smallest(self) -> float:
@@ -153,6 +154,7 @@ def normalise(
             lift=loads[0] - loads[1],
             gamma=curvature * v_th**2,
             leakage=np.zeros(points) if cell.leakage is None else cell.leakage(current) / model.unit_current_a,
+            gate_v=cell.code(current) if cell.code_unit == "V" else None,
         )
 
     def drive(leakage: Quantity | None) -> float:

@@ -14,9 +14,11 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from training.firing import NeuronVariation
-from training.hardware import HardwareModelError, Variation
+from training.gates import GateShift
+from training.hardware import HardwareModelError
+from training.hardware import Variation as MeasuredVariation
 from training.hardware.variation import DISCHARGER_CURRENT, SWING, current_at_rest
-from training.layer import RCSpikeLayer
+from training.layer import RCSpikeLayer, Variation
 from training.network import RCSpikeNetwork
 
 Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
@@ -29,6 +31,8 @@ class Mismatch:
     Those of synapses are of their currents, which are the weights, sign by sign; those of neurons of their threshold (normal) and
     of the current that discharges them. Currents are lognormal, as in weak inversion, and their median is what was asked for.
     The defaults are the foundry deck's mismatch of the reference circuit (docs/datasheet.md; its continuous models overstate it).
+    With `by_gate` a synapse is off by a shift of its gate bias, which gives its current this spread at the middle code, more in
+    weak inversion and less in strong.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # where it is the section of a study
@@ -41,14 +45,15 @@ class Mismatch:
     die_minus: Sigma = 0.0
     die_threshold: Sigma = 0.0
     die_discharger: Sigma = 0.0
+    by_gate: bool = False
 
     def __post_init__(self) -> None:
         for name, sigma in vars(self).items():
-            if not 0.0 <= sigma <= 2.0:
+            if name != "by_gate" and not 0.0 <= sigma <= 2.0:
                 raise ValueError(f"{name}: {sigma} must lie in 0 .. 2 (a share of the nominal value)")
 
     @classmethod
-    def of(cls, variation: Variation) -> Mismatch:
+    def of(cls, variation: MeasuredVariation) -> Mismatch:
         """What the Monte Carlo dies of a circuit showed (`training.hardware.HardwareModel.variation`), at its middle weights.
 
         Raises `HardwareModelError` where the variation does not hold it, or spreads further than dies can be drawn.
@@ -77,7 +82,7 @@ _MEASURED_AS = {
 """The parameter of a circuit that is each part's spread. Not its weights: the threshold of the neuron is in them."""
 
 
-def _relative(variation: Variation, name: str) -> tuple[float, float]:
+def _relative(variation: MeasuredVariation, name: str) -> tuple[float, float]:
     """Standard deviations of a parameter per die and per device, over its mean."""
     parameter = variation.parameters[variation.names.index(name)]
     die, device = variation.sigma(name)
@@ -172,9 +177,12 @@ def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.G
     plus, minus = draw.factors(mismatch.die_plus), draw.factors(mismatch.die_minus)
     threshold, discharger = 1.0 + draw.normal(mismatch.die_threshold), draw.factors(mismatch.die_discharger)
 
-    def synapses(weight: Tensor) -> partial[Tensor]:
+    def synapses(layer: RCSpikeLayer, weight: Tensor) -> Variation:
         own = draw.factors(mismatch.device_plus, *weight.shape), draw.factors(mismatch.device_minus, *weight.shape)
-        return partial(_as_made, plus=(plus * own[0]).to(weight), minus=(minus * own[1]).to(weight))
+        factors = (plus * own[0]).to(weight), (minus * own[1]).to(weight)
+        if mismatch.by_gate:
+            return GateShift.of_factors(layer.model, *factors)
+        return partial(_as_made, plus=factors[0], minus=factors[1])
 
     def neurons(weight: Tensor) -> NeuronVariation:
         count = len(weight)
@@ -182,9 +190,9 @@ def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.G
         return NeuronVariation((threshold + own[0]).to(weight), (discharger * own[1]).to(weight))
 
     for layer in layers:
-        layer.variation = synapses(layer.weight)
+        layer.variation = synapses(layer, layer.weight)
         if layer.bias is not None:
-            layer.bias_variation = synapses(layer.bias.weight)
+            layer.bias_variation = synapses(layer, layer.bias.weight)
         layer.neuron_variation = neurons(layer.weight)
 
 

@@ -26,8 +26,10 @@ def accumulate(
     curvature: Tensor | None = None,
     leakage: Tensor | None = None,
     bend: Tensor | None = None,
+    visited: list[Tensor] | None = None,
 ) -> Tensor:
-    """v(1) [batch, out]; arguments as in `event_walk.accumulate`.
+    """v(1) [batch, out]; arguments as in `event_walk.accumulate`. Synapses may be [batch, out, in], each sample with its own, and
+    then what is [out] there is [batch, out].
 
     Args:
         lift: share of the membrane's capacitance that leaves it, at its voltage, as input j arrives, [out, in]; at most 1 in all.
@@ -35,31 +37,41 @@ def accumulate(
         curvature: gamma of the synapses, [out, in]; q is the sum of the arrived gamma w.
         leakage: drive of input j until it arrives, [out, in].
         bend: q from t = 0 on, [out].
+        visited: gets the membranes at every input that arrives, [batch, out] each, in the order of their times.
     """
     times, order = t.sort(dim=1)
     arrived, times = (times < 1.0).to(t.dtype), times.clamp(0.0, 1.0)
     # The interval after the last spike ends with the phase.
     ends = torch.cat([times[:, 1:], torch.ones_like(times[:, :1])], 1)
-    g, f = (torch.zeros_like(weight[:, 0]) if x is None else x for x in (bias, leak))
+    g, f = (torch.zeros_like(weight[..., 0]) if x is None else x for x in (bias, leak))
     q = bend if curvature is None or bend is not None else torch.zeros_like(g)
     if leakage is not None:
-        g = g + leakage.sum(1)
+        g = g + leakage.sum(-1)
     v = torch.full_like(t[:, :1] * g, v_reset)
     left = torch.ones_like(g)
     v = _step(v, g, f, q, times[:, :1])
     for j in range(t.shape[1]):
-        w, c = (x.T[order[:, j]] for x in (weight, beta_of(beta, weight) * weight))
+        w, c = (_arriving(x, order[:, j]) for x in (weight, beta_of(beta, weight) * weight))
         if kick is not None:
-            v = v + kick.T[order[:, j]] * arrived[:, j, None] / left
+            v = v + _arriving(kick, order[:, j]) * arrived[:, j, None] / left
         g, f = g + w, f + c
         if curvature is not None and q is not None:
-            q = q + (curvature * weight).T[order[:, j]]
+            q = q + _arriving(curvature * weight, order[:, j])
         if leakage is not None:
-            g = g - leakage.T[order[:, j]]
+            g = g - _arriving(leakage, order[:, j])
         if lift is not None:
-            left = left - lift.T[order[:, j]]
+            left = left - _arriving(lift, order[:, j])
+        if visited is not None:
+            visited.append(v)
         v = _step(v, g, f, q, (ends - times)[:, j, None] / left)
     return v
+
+
+def _arriving(synapses: Tensor, which: Tensor) -> Tensor:
+    """Of the input that arrives in each sample, [batch, out]."""
+    if synapses.dim() == 2:
+        return synapses.T[which]
+    return synapses.gather(-1, which[:, None, None].expand(-1, synapses.shape[1], 1))[..., 0]
 
 
 def _step(v: Tensor, g: Tensor, f: Tensor, q: Tensor | None, d: Tensor) -> Tensor:

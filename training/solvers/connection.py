@@ -120,4 +120,27 @@ class Convolution:
         return rows.view(len(t), shape[2:].numel(), len(weight)).transpose(1, 2).reshape(shape)
 
 
-Connection: TypeAlias = Dense | Convolution
+@dataclass(frozen=True)
+class Each:
+    """Every sample meets a neuron of its own: x [batch, in], weight [batch, in], result [batch].
+
+    One gradient of the sum of the results then holds the derivatives of every sample by itself.
+    """
+
+    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
+        return (x * weight).sum(1)
+
+    def per_output(self, values: Tensor) -> Tensor:
+        """Values [batch]: there are as many neurons as samples."""
+        return values
+
+    def patches(self, t: Tensor, weight: Tensor, never: float = NEVER) -> Tensor:
+        """What each neuron sees: its sample."""
+        return t
+
+    def image(self, rows: Tensor, t: Tensor, weight: Tensor) -> Tensor:
+        """Results [batch, 1] as [batch]."""
+        return rows[:, 0]
+
+
+Connection: TypeAlias = Dense | Convolution | Each

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training.solvers import autograd_walk, curved_walk, dstd, event_walk, image_walk
-from training.solvers.connection import Connection, Convolution, Dense
+from training.solvers.connection import Connection, Convolution, Dense, Each
 from training.solvers.reversal import Beta, BySign, beta_of
 
 
@@ -94,6 +94,12 @@ class Accumulation:
             connection=Dense(),
         )
 
+    def by_sample(self) -> Accumulation:
+        """Behind `Each`: the neuron of every sample as a layer of one, with synapses [batch, 1, in]."""
+        names = ("weight", "kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
+        rows = {name: None if (x := getattr(self, name)) is None else x.unsqueeze(1) for name in names}
+        return replace(self, **rows, beta=beta_of(self.beta, self.weight).expand_as(self.weight).unsqueeze(1))
+
 
 class Solver(Protocol):
     """Solves an accumulation phase: returns v(1) [batch, out] or [batch, out, height', width'], before the synapses switch off.
@@ -108,13 +114,13 @@ class Solver(Protocol):
 class Exact:
     """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU.
 
-    Where the capacitance moves, and on a GPU where currents are curved, it goes through torch's own autograd: exact too, some ten
-    times slower. Curved or leaking synapses behind a convolution are walked patch by patch, which takes as many times the memory
-    as a window has pixels.
+    Where the capacitance moves, where every sample has a neuron of its own, and on a GPU where currents are curved, it goes
+    through torch's own autograd: exact too, some ten times slower. Curved or leaking synapses behind a convolution are walked
+    patch by patch, which takes as many times the memory as a window has pixels.
     """
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
-        if phase.lift is not None:
+        if phase.lift is not None or isinstance(phase.connection, Each):
             return _by_autograd(phase, phase.weight.dtype)
         if phase.is_curved or phase.leakage is not None:
             return _curved(phase) if phase.t.is_cpu else _by_autograd(phase, phase.weight.dtype)
@@ -169,6 +175,15 @@ class Reference:
         return _by_autograd(phase, torch.float64)
 
 
+@torch.no_grad()
+def reached(phase: Accumulation) -> tuple[Tensor, Tensor]:
+    """Lowest and highest membrane of an accumulation phase, each shaped as v(1): between two inputs a membrane is monotonic."""
+    visited: list[Tensor] = []
+    end = _by_autograd(phase, phase.weight.dtype, visited)
+    path = torch.stack([*(phase.connection.image(v, phase.t, phase.weight) for v in visited), end])
+    return path.amin(0).clamp_max(phase.v_reset), path.amax(0).clamp_min(phase.v_reset)
+
+
 def _curved(phase: Accumulation) -> Tensor:
     """`curved_walk`, on a CPU."""
     rows = phase.by_patches()
@@ -181,11 +196,11 @@ def _curved(phase: Accumulation) -> Tensor:
     return phase.connection.image(v, phase.t, phase.weight)
 
 
-def _by_autograd(phase: Accumulation, dtype: torch.dtype) -> Tensor:
+def _by_autograd(phase: Accumulation, dtype: torch.dtype, visited: list[Tensor] | None = None) -> Tensor:
     """`autograd_walk` in a type of its own."""
-    rows = phase.by_patches()
+    rows = phase.by_sample() if isinstance(phase.connection, Each) else phase.by_patches()
     beta = beta_of(rows.beta, rows.weight).to(dtype)
     names = ("kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
     given = {name: None if (x := getattr(rows, name)) is None else x.to(dtype) for name in names}
-    v = autograd_walk.accumulate(rows.t.to(dtype), rows.weight.to(dtype), beta, v_reset=rows.v_reset, **given)
+    v = autograd_walk.accumulate(rows.t.to(dtype), rows.weight.to(dtype), beta, v_reset=rows.v_reset, visited=visited, **given)
     return phase.connection.image(v, phase.t, phase.weight)
