@@ -28,13 +28,13 @@ class GateCurve:
 
     def bias(self, log_w: Tensor) -> Tensor:
         """Gate bias (V) of ln |w|, any shape; differentiable."""
-        return _interpolated(log_w, self.log_w, self.bias_v)
+        return interpolated(log_w, self.log_w, self.bias_v)
 
     def log_weight(self, bias_v: Tensor) -> Tensor:
         """ln |w| of a gate bias (V), any shape; differentiable."""
         if self._rises:
-            return _interpolated(bias_v, self.bias_v, self.log_w)
-        return _interpolated(-bias_v, -self.bias_v, self.log_w)
+            return interpolated(bias_v, self.bias_v, self.log_w)
+        return interpolated(-bias_v, -self.bias_v, self.log_w)
 
     def slope_at_middle(self) -> float:
         """e-folds of current a volt at the middle code; negative where the current falls with the bias."""
@@ -70,7 +70,7 @@ class GateShift:
         return torch.where(on, magnitude * weight.detach().sign(), weight)
 
 
-def _interpolated(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+def interpolated(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
     """Straight lines through (knots, values), continued beyond both ends."""
     with torch.no_grad():
         below = (torch.searchsorted(knots, x.detach().contiguous(), right=True) - 1).clamp_(0, len(knots) - 2)

@@ -14,7 +14,7 @@ from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.gates import GateShift
 from training.hardware import NormalisedModel, WeightRange
-from training.solvers.connection import Connection, Dense
+from training.solvers.connection import AnyConnection, Dense
 from training.solvers.reversal import beta_of
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
 from training.synapses import SynapseCells, Synapses
@@ -81,7 +81,7 @@ class RCSpikeLayer(nn.Module):
         bias: bool = False,
         spike_time_noise: float = 0.0,
         noise_in_evaluation: bool = False,
-        connection: Connection | None = None,
+        connection: AnyConnection | None = None,
         kernel: tuple[int, ...] = (),
         open_ended: bool = False,
     ) -> None:
@@ -99,7 +99,7 @@ class RCSpikeLayer(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, inputs, *kernel))
         self.gain = NeuronGain(outputs) if gain else None
         self.bias = BiasSpike(outputs) if bias else None
-        self.connection = connection or Dense()
+        self.connection: AnyConnection = connection or Dense()
         self.solver, self.steps, self.random_offset = solver, steps, random_offset
         self.moment, self.interpolated_adjoint = moment, interpolated_adjoint
         self.leak, self.membrane_leak, self.spike_delay = leak, membrane_leak, spike_delay

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import ConfigDict, Field
@@ -58,7 +58,7 @@ class Mismatch:
 
         Raises `HardwareModelError` where the variation does not hold it, or spreads further than dies can be drawn.
         """
-        sigmas = {}
+        sigmas: dict[str, Any] = {}
         for part, name in _MEASURED_AS.items():
             if name not in variation.names:
                 raise HardwareModelError(f"variation: has no {name}; the datasheet of a circuit gives one")

@@ -143,4 +143,5 @@ class Each:
         return rows[:, 0]
 
 
-Connection: TypeAlias = Dense | Convolution | Each
+Connection: TypeAlias = Dense | Convolution
+AnyConnection: TypeAlias = Connection | Each

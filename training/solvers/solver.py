@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from training.solvers import autograd_walk, curved_walk, dstd, event_walk, image_walk
-from training.solvers.connection import Connection, Convolution, Dense, Each
+from training.solvers.connection import AnyConnection, Convolution, Dense, Each
 from training.solvers.reversal import Beta, BySign, beta_of
 
 
@@ -43,7 +43,7 @@ class Accumulation:
     v_reset: float = 0.0
     bias: Tensor | None = None
     leak: Tensor | None = None
-    connection: Connection = field(default_factory=Dense)
+    connection: AnyConnection = field(default_factory=Dense)
     lift: Tensor | None = None
     curvature: Tensor | None = None
     leakage: Tensor | None = None
@@ -97,7 +97,7 @@ class Accumulation:
     def by_sample(self) -> Accumulation:
         """Behind `Each`: the neuron of every sample as a layer of one, with synapses [batch, 1, in]."""
         names = ("weight", "kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
-        rows = {name: None if (x := getattr(self, name)) is None else x.unsqueeze(1) for name in names}
+        rows: dict[str, Any] = {name: None if (x := getattr(self, name)) is None else x.unsqueeze(1) for name in names}
         return replace(self, **rows, beta=beta_of(self.beta, self.weight).expand_as(self.weight).unsqueeze(1))
 
 
@@ -157,6 +157,8 @@ class DSTD:
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if phase.lift is not None:
             raise ValueError("lift: DSTD holds the capacitance of a membrane constant; solve the layer by 'exact'")
+        if isinstance(phase.connection, Each):
+            raise ValueError("connection: DSTD solves layers, not a neuron a sample; solve it by 'exact'")
         offset = 0.0
         if self.random_offset:
             offset = float(torch.rand((), generator=generator, device=phase.t.device)) / self.steps
