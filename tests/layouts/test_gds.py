@@ -9,7 +9,7 @@ import pytest
 
 from layouts.errors import LayoutError
 from layouts.gds import dbu, new_layout, read_gds, region
-from layouts.technology import LABELS, LAYERS, PINS, PLATE_AF_PER_UM2, WIRES
+from layouts.technology import LABELS, LAYERS, PINS
 
 
 @pytest.fixture
@@ -49,9 +49,3 @@ def test_what_is_not_there_or_no_gds_or_empty_is_one_line(plate: Path, tmp_path:
 def test_no_two_layers_share_their_numbers() -> None:
     numbers = [*LAYERS.values(), *LABELS.values(), *PINS.values()]
     assert len(set(numbers)) == len(numbers)
-
-
-def test_a_plate_holds_the_less_the_lower_it_lies() -> None:
-    for wire in WIRES[2:]:
-        values = list(PLATE_AF_PER_UM2[wire].values())
-        assert values == sorted(values)
