@@ -35,7 +35,7 @@ class Conductors:
 
 
 def conductors(cell: kdb.Cell) -> Conductors:
-    """The conductors of a cell with all that it holds. Nets have the names of their labels, else `$1`, `$2`, ...
+    """The conductors of a cell with all that it holds. Nets have the names of the cell's own labels, else `$1`, `$2`, ...
 
     Raises `LayoutError` for a shape that is not made of rectangles.
     """
@@ -97,7 +97,7 @@ def _connected(cell: kdb.Cell, shapes: Mapping[str, kdb.Region]) -> tuple[kdb.La
     connected.threads = 1
     for name, region in shapes.items():
         connected.register(region, name)
-    texts = {name: kdb.Texts(cell.begin_shapes_rec(cell.layout().layer(*layer))) for name, layer in LABELS.items()}
+    texts = {name: kdb.Texts(cell.shapes(cell.layout().layer(*layer))) for name, layer in LABELS.items()}
     for name, label in texts.items():
         connected.register(label, f"{name} label")
     for region in shapes.values():
