@@ -65,7 +65,7 @@ def _shapes(cell: kdb.Cell) -> dict[str, kdb.Region]:
     tap_in_well = drawn["tap"] & drawn["nwell"]
     shapes = {name: drawn[name] for name in ("li1", "met1", "met2", "met3", "met4", "met5", "licon1")}
     shapes |= {
-        "field": drawn["nwell"],
+        "well": drawn["nwell"],
         "diff": (diff - poly) + drawn["tap"],
         "gate": diff & poly,
         "poly": poly - diff - body,
@@ -82,7 +82,7 @@ def _shapes(cell: kdb.Cell) -> dict[str, kdb.Region]:
 
 def _joined() -> Iterator[tuple[str, str]]:
     """What touches and is then one net."""
-    yield from (("field", "well tap"), ("diff", "well tap"), ("diff", "substrate tap"), ("gate", "poly"))
+    yield from (("well", "well tap"), ("diff", "well tap"), ("diff", "substrate tap"), ("gate", "poly"))
     yield from (("licon1", below) for below in ("diff", "poly"))
     yield "licon1", "li1"
     for cut, (lower, upper) in CUTS.items():
@@ -105,7 +105,7 @@ def _connected(cell: kdb.Cell, shapes: Mapping[str, kdb.Region]) -> tuple[kdb.La
     for one, other in _joined():
         connected.connect(shapes[one], shapes[other])
     for name, label in texts.items():
-        if (labelled := {"nwell": "field", "tap": "diff"}.get(name, name)) in shapes:
+        if (labelled := {"nwell": "well", "tap": "diff"}.get(name, name)) in shapes:
             connected.connect(shapes[labelled], label)
     connected.connect_global(shapes["substrate tap"], SUBSTRATE)
     connected.extract_netlist()

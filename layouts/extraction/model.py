@@ -7,6 +7,7 @@ For one column of the layout (a point seen from above):
   that lands between distances x1 and x2 from the edge is F(x2) - F(x1), F(x) = 2/pi atan(0.02 p x), where p is the plate
   capacitance (aF/um^2) between the two layers and x is in um. It lands on what is seen first, within `HALO_UM`. A conductor of
   the same layer, of whatever net, ends it. The field under the wires gets what nothing else catches.
+- **well**: the junction of an nwell has a capacitance per area to the substrate.
 - **sidewall**: two edges of a layer that face each other, with nothing of that layer between: c L / (s + offset), at most
   `HALO_UM` apart. The whole of c belongs to the *pair* of edges: half of it to each.
 
@@ -44,20 +45,20 @@ class Corner(StrEnum):
 
 
 KINDS = (
-    "field", "diff", "gate", "poly", "resistor", "li1", "met1", "met2", "met3", "capm", "met4", "cap2m", "met5",
+    "field", "well", "diff", "gate", "poly", "resistor", "li1", "met1", "met2", "met3", "capm", "met4", "cap2m", "met5",
 )  # fmt: skip
-"""What a rectangle can be. `diff` is a diffusion or tap outside gates, `gate` poly over one, `poly` and `met*` are wires; `capm`
-and `cap2m` are upper plates of MIM capacitors over met3 and met4."""
+"""What a rectangle can be; the field lies under all. `well` is an nwell, `diff` a diffusion or tap outside gates, `gate` poly
+over one, `poly` and `met*` are wires; `capm` and `cap2m` are upper plates of MIM capacitors over met3 and met4."""
 
 PLANES: Mapping[str, int] = {
-    "field": 0, "diff": 1, "gate": 1, "poly": 1, "resistor": 1, "li1": 2, "met1": 3, "met2": 4, "met3": 5, "capm": 6, "met4": 7,
-    "cap2m": 8, "met5": 9,
+    "field": 0, "well": 0, "diff": 1, "gate": 1, "poly": 1, "resistor": 1, "li1": 2, "met1": 3, "met2": 4, "met3": 5, "capm": 6,
+    "met4": 7, "cap2m": 8, "met5": 9,
 }  # fmt: skip
 """In which plane each kind lies, from below; rectangles of one plane do not overlap."""
 
 _WIRES = ("poly", "li1", "met1", "met2", "met3", "met4", "met5")
-_CATCHES_AS = {"gate": "poly", "capm": "met3", "cap2m": "met4"}
-"""Kinds that catch from above what another kind would, and send out nothing."""
+_CATCHES_AS = {"well": "field", "gate": "poly", "capm": "met3", "cap2m": "met4"}
+"""Kinds that catch from above what another kind would; a well has its junction below it, the others nothing."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def tables(corner: Corner = Corner.NOMINAL, halo_um: float = HALO_UM) -> Tables:
     plate, fringe = np.zeros((count, count)), np.zeros((count, count))
     for (kind, of, to), value in _numbers(corner).items():
         if kind in ("plate", "fringe"):
-            for name in [to, *(name for name, alike in _CATCHES_AS.items() if alike == to)]:
+            for name in [to, *(name for name, alike in _CATCHES_AS.items() if alike == to and name != of)]:
                 {"plate": plate, "fringe": fringe}[kind][KINDS.index(of), KINDS.index(name)] = value
     either_way = np.maximum(plate, plate.T)
     spreads, row = np.unique(either_way, return_inverse=True)

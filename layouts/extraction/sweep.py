@@ -11,13 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from layouts.extraction.model import Tables
+from layouts.extraction.model import KINDS, Tables
 
 FIELD_NET = 0
 """The net of what lies under everything."""
 
 _NO_NET = -1
-_FIELD, _TRANSPARENT = 0, 4
+_FIELD, _TRANSPARENT = KINDS.index("field"), KINDS.index("resistor")
 _FAR = 1 << 40
 _BEGIN, _END, _KIND, _NET = range(4)
 _piece = njit(error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True)
@@ -96,7 +96,7 @@ def _sweep(rectangles, kind, net, plane, events, rooms, plates, numbers, halo, t
             lengths[p] = _row(active[p], count[p], rectangles, kind, net, rows[p])
         _look_down(rows, lengths, below, below_count)
         _look_up(rows, lengths, above, above_count)
-        for p in range(1, planes):
+        for p in range(planes):
             if plates:
                 _plates(rows[p], lengths[p], below[p], height_um, numbers, table)
             _edges(rows[p], lengths[p], below[p], below_count[p], above[p], above_count[p], height_um, numbers, halo, table)
@@ -198,11 +198,9 @@ def _cover(row, length, view, seen):  # type: ignore[no-untyped-def]
 
 @_piece
 def _plates(row, length, below, height_um, numbers, table):  # type: ignore[no-untyped-def]
-    sends, plate = numbers[0], numbers[1]
+    plate = numbers[1]
     k = 0
     for i in range(length):
-        if not sends[row[i, _KIND]]:
-            continue
         while below[k, _END] <= row[i, _BEGIN]:
             k += 1
         while below[k, _BEGIN] < row[i, _END]:

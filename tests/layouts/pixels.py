@@ -29,10 +29,10 @@ def _contributions(drawing: Drawing, size: int, tables: Tables) -> Iterator[tupl
     um = size / 1000
     for plane, pixels in drawing.items():
         for pixel, (kind, net) in pixels.items():
-            if not tables.sends[kind]:
-                continue
             below, other = _below(drawing, plane, pixel)
             yield net, other, tables.plate[kind, below] * um * um
+            if not tables.sends[kind]:
+                continue
             for step in _NEIGHBOURS:
                 if _moved(pixel, step, 1) not in pixels:
                     yield from _edge(drawing, plane, pixel, step, um, tables)
