@@ -2,8 +2,8 @@
 
 A column is switched by the recorded waveforms of its lines, and its own line is loaded as the next layer loads it; what it sends
 is recorded in turn. Synapses that lines of one waveform switch hang on one node, and what is set alike there is one device of so
-many units: exact, unless mismatch tells devices apart. Then every device is there by itself, under the name that it has in the
-whole network, so that a seed makes the same die of both.
+many units; behind a line that never switches, what its cell says is as good as alike. Mismatch tells devices apart: then every
+device is there by itself, under the name that it has in the whole network, so that a seed makes the same die of both.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class LineWaveform:
 
     true: Knots
     bar: Knots
+
+    @property
+    def never_rises(self) -> bool:
+        return len(self.true) == 1 and len(self.bar) == 1 and self.true[0][1] < self.bar[0][1]
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def column_bench(
         wire = _recorded_line(circuit, f"{LINE}_{number}", line)
         crossing = SynapseNodes(nodes.membrane, wire.true, wire.bar, nodes.supply)
         if place is None:
-            own = [settings[j] for j in behind]
+            asked = [settings[j] for j in behind]
+            own = cells.synapse.while_off(asked) if line.never_rises else asked
             sources.bias += cells.synapse.attach_behind_one_line(circuit, f"synapse_{number}", crossing, own)
         else:
             for j in behind:

@@ -18,7 +18,7 @@ METRICS = (
     _MAPPING + r"(output_spike_rmse_s|firing_spike_rmse_s|largest_spike_error_s|membrane_rmse_v)",
     _MAPPING + r"layer_[1-9]\d*_(spike_rmse_s|membrane_rmse_v)",
     r"validation\.(error_ratio|firing_share|early_share|nonlinear_share|label_agreement|conventional_label_agreement)",
-    r"validation\.(samples|mismatch_dies|failed_simulations|numerical_error_s|conventional\.numerical_error_s|both_judges_error_s|by_columns|columns_vs_flat_s)",
+    r"validation\.(samples|mismatch_dies|failed_simulations|numerical_error_s|conventional\.numerical_error_s|both_judges_error_s|by_columns|columns_vs_flat_s|silent_skipped|silent_skipped_share|silent_checked|silent_checked_firing)",
     r"validation\.second_judge_(rmse_s|layer_[1-9]\d*_rmse_s|largest_s|samples)",
     r"validation\.(past_supply_share|highest_model_membrane_v|lowest_model_membrane_v)",
     r"validation\.mismatch\.(output_spike_rmse_s|worst_die_rmse_s|label_agreement|predicted_spike_rmse_s|predicted_label_agreement)",

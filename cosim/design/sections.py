@@ -142,11 +142,26 @@ class Validation(Section):
         description="the network as one circuit, or column by column with recorded spike lines, which is faster; the "
         "`accuracy_samples` of a network that is small enough are one circuit in any case",
     )
+    skip_silent: bool = Field(
+        default=False,
+        description="column by column, leave out neurons of the ODE-aware network that the model calls silent by a margin of a "
+        "twentieth of a phase, but for a twentieth of them; the first `accuracy_samples` are simulated whole",
+    )
     judge: Literal["none", "vacask"] = Field(
         default="none", description="a second simulator, which repeats samples too (`pip install 'cosim[judge]'`)"
     )
     judge_samples: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="samples that it repeats, the first ones")
     gain_search: GainSearch = GainSearch()
+
+    @model_validator(mode="after")
+    def _skipping(self) -> Validation:
+        if self.skip_silent and self.engine == "flat":
+            raise ValueError("skip_silent: only where a network is simulated column by column; set engine to 'columns' or 'auto'")
+        if self.skip_silent and not self.accuracy_samples:
+            raise ValueError(
+                "skip_silent: needs an accuracy_samples of at least 1, which are simulated whole: energy and numerical error"
+            )
+        return self
 
 
 class Sweep(Section):

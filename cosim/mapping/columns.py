@@ -2,11 +2,13 @@
 
 A column is a neuron with its synapses, and everything that it knows of the rest of the network comes over its spike lines
 (`netlists.columns`). So a network is as many small simulations as it has neurons: they run side by side, are stored one by one,
-and a changed weight costs what it touches. A sample's row is that of `cosim.mapping.circuit.network_response`.
+and a changed weight costs what it touches. What is known to be silent need not be simulated. A sample's row is that of
+`cosim.mapping.circuit.network_response`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -106,21 +108,32 @@ def _layer(
     points = [
         [] if found is None else _columns(bench, cells, number, run, found.lines) for run, found in zip(runs, inputs, strict=True)
     ]
-    results = bench.run([point for own in points for point in own])
-    shift = cells.timing.phase_s
-    return [_sent(results, own, lambda row: line_waveform(row, -shift)) if own else None for own in points]
+    results = bench.run([point for own in points for point in own if point is not None])
+    return [_sent(cells, results, own) if own else None for own in points]
 
 
-def _sent(results: Results, points: Sequence[Point], line: Callable[[Row], LineWaveform]) -> _Sent | None:
-    rows = [row for point in points if (row := results.row(point)) is not None]
-    return _Sent(rows, [line(row) for row in rows]) if len(rows) == len(points) else None
+def _sent(cells: Cells, results: Results, points: Sequence[Point | None]) -> _Sent | None:
+    rows = [results.row(point) if point else _silent_row(cells) for point in points]
+    done = [row for row in rows if row is not None]
+    return _Sent(done, [line_waveform(row, -cells.timing.phase_s) for row in done]) if len(done) == len(rows) else None
 
 
-def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Sequence[LineWaveform]) -> list[Point]:
-    """The columns of a layer, counted from 1, in one run."""
+def _silent_row(cells: Cells) -> Row:
+    """As `column_response`, of a neuron that is silent and was not simulated: what nobody knows of it is not a number."""
+    unknown = {"membrane_v": math.nan, "waveform_v": np.full(WAVEFORM_POINTS, math.nan)}
+    energy = {f"{group}_energy_j": math.nan for group in ENERGY_GROUPS}
+    line = {"line_s": np.zeros(1), "true_v": np.zeros(1), "bar_v": np.full(1, cells.supply_v)}
+    return {"spike_s": cells.timing.phase_s, **unknown, **energy, **line}
+
+
+def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Sequence[LineWaveform]) -> list[Point | None]:
+    """The columns of a layer, counted from 1, in one run; None for those that are not simulated."""
     frame = Frame.of(cells)
-    points = []
+    points = list[Point | None]()
     for k, settings in enumerate(run.mapped.settings[number - 1]):
+        if not run.simulates(number, k):
+            points.append(None)
+            continue
         place = None if run.die is None else Place(number, k)
         column = column_bench(cells, settings, lines, _row(cells, run, number, k), frame.window, frame.stop_s, place)
         extract = partial(

@@ -16,6 +16,7 @@ from netlists.synapse import SynapseSetting
 from training.hardware import HardwareModel
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class NetworkRun:
         times: arrival of each input, [inputs], in phases.
         condition: what identifies it for people.
         die: the seed of its mismatch; None is the nominal circuit.
+        silent: the neurons of each layer that are known to be silent and are not simulated, column by column; none where None.
         keep_start: where the whole network is one circuit, also keep what its nodes start from, for a deck that shall run by
             itself.
     """
@@ -43,7 +45,12 @@ class NetworkRun:
     condition: Mapping[str, Any]
     accuracy: Accuracy
     die: int | None = None
+    silent: Sequence[BoolArray] | None = None
     keep_start: bool = False
+
+    def simulates(self, layer: int, neuron: int) -> bool:
+        """Whether the column of a neuron of a layer, counted from 1, is simulated."""
+        return self.silent is None or not self.silent[layer - 1][neuron]
 
 
 def map_network(name: str, weights: Sequence[FloatArray], columns: Sequence[HardwareModel]) -> MappedNetwork:

@@ -10,8 +10,13 @@ from netlists.columns import Knots, LineWaveform
 
 FloatArray = NDArray[np.float64]
 
-RISE_WITHIN_V, FALL_WITHIN_V = 20e-3, 1e-3
-"""How far the straight lines are from what was recorded: the rise brings a charge of a few ps, the fall that of switching off."""
+SWITCHING_WITHIN_V, ON_WITHIN_V, FALL_WITHIN_V = 50e-3, 0.3, 1e-3
+"""How far straight lines between recorded points may be from the others: of a rise up to `SWITCHED_SHARE`, beyond it, and of the
+fall. Once the corners lie there, their levels are fitted, so that the line is right on average: with lines of a sixth of the
+points spikes move by 15 ps at most."""
+
+SWITCHED_SHARE = 0.55
+"""Of the swing of a line: what it switches is on by then, and how the rest of the edge goes makes no difference."""
 
 TIME_STEP_S, LEVEL_STEP_V = 1e-12, 1e-4
 """To what knots are rounded, so that the noise of a simulation makes no other deck of the next."""
@@ -32,11 +37,25 @@ def recorded(times_s: FloatArray, true_v: FloatArray, bar_v: FloatArray, from_s:
     """
     after = times_s >= from_s
     times, volts = times_s[after], np.stack([true_v[after], bar_v[after]])
-    within = np.where(times < fall_s, RISE_WITHIN_V, FALL_WITHIN_V)
-    kept = times[knots(times, volts, within)]
+    swing = np.maximum(np.ptp(volts, axis=1, keepdims=True), LEVEL_V)
+    switching = np.abs(volts - volts[:, :1]) < SWITCHED_SHARE * swing
+    within = np.where(times < fall_s, np.where(switching, SWITCHING_WITHIN_V, ON_WITHIN_V), FALL_WITHIN_V)
+    kept = times[knots(times, volts, within.min(0))]
     on_grid = np.unique(np.rint(kept / GRID_S)) * GRID_S
     line_s = np.clip(on_grid, times[0], times[-1])
-    return {"line_s": line_s, **{f"{name}_v": np.interp(line_s, times, own) for name, own in zip(NAMES, volts, strict=True)}}
+    levels = {f"{name}_v": fitted(line_s, times, *own) for name, *own in zip(NAMES, volts, within, strict=True)}
+    return {"line_s": line_s, **levels}
+
+
+def fitted(knots_s: FloatArray, times_s: FloatArray, volts: FloatArray, within_v: FloatArray) -> FloatArray:
+    """Levels at the knots of the straight lines that are closest to a curve in the least squares over time, in units of
+    `within_v`; the first and the last are the curve's own."""
+    levels = np.interp(knots_s, times_s, volts)
+    weight = np.sqrt(np.gradient(times_s)) / within_v
+    hats = np.stack([np.interp(times_s, knots_s, own) for own in np.eye(len(knots_s))], axis=1)
+    away = np.linalg.lstsq(hats[:, 1:-1] * weight[:, None], (volts - hats @ levels) * weight, rcond=1e-9)[0]
+    levels[1:-1] += away
+    return levels
 
 
 def knots(times_s: FloatArray, volts: FloatArray, within_v: FloatArray) -> NDArray[np.intp]:

@@ -234,9 +234,10 @@ TABLES: Mapping[str, Table] = {
     "validation/spikes": _validation(
         "one neuron in one sample", MAPPING, DIE, SAMPLE, LAYER, NEURON,
         number("model_spike_s", "s", f"model's {SPIKE}"), number("circuit_spike_s", "s", f"circuit's {SPIKE}"),
+        whole("simulated", "1 where it was simulated; 0 where the model calls it silent by a margin and it is taken to be"),
     ),
     "validation/membranes": _validation(
-        "one neuron in one sample, at the end of accumulation", MAPPING, DIE, SAMPLE, LAYER, NEURON,
+        "one simulated neuron in one sample, at the end of accumulation", MAPPING, DIE, SAMPLE, LAYER, NEURON,
         number("model_v", "V", "model's membrane"), number("circuit_v", "V", "circuit's membrane"),
     ),
     "validation/labels": _validation(
@@ -252,7 +253,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "validation/energy": _validation(
         "one source in one sample", MAPPING, SAMPLE, text("source", "what supplies it"),
-        number("energy_j", "J", "energy of one inference, all layers, the resets included"),
+        number("energy_j", "J", "energy of one inference, all layers, the resets included; of samples simulated whole"),
         number("model_j", "J", "the same as the model predicts it", "a mapping of which nothing is predicted"),
     ),
     "validation/attribution": _validation(

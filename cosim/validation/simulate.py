@@ -13,6 +13,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cosim.bench.bench import Accuracy, Bench
 from cosim.cost.cells import CellEnergies
@@ -26,6 +27,7 @@ from cosim.simulator import Pool, Row
 from cosim.validation.attribution import attribution_table
 from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import predicted_mismatch
+from cosim.validation.silent import left_out, silent_metrics, surely_silent
 from cosim.validation.tables import (
     ODE,
     Run,
@@ -45,6 +47,7 @@ from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class _Task:
     accuracy: Accuracy
     engine: Engine
     die: int | None = None
+    silent: Sequence[BoolArray] | None = None
 
 
 def validate(
@@ -98,8 +102,9 @@ def validate(
     failed_before = len(bench.failures)
     how = "column by column" if engine_of(bench.design) == "columns" else "transistor-level simulation"
     progress(f"{how}: {samples} samples, {' and '.join(mapped)}, and {dies} mismatch dies")
+    silent = _silent(bench.design, networks[ODE], data.test_t[:samples], models[ODE])
     judged, runs = _simulate(
-        bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies)
+        bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies, silent)
     )
     seconds = _second_opinion(bench, second, cells, mapped[ODE], inputs, progress)
     tables = {
@@ -117,6 +122,7 @@ def validate(
         **error_metrics(tables, columns[0].phase_s),
         **numerical_metrics(runs, judged, tables["second_judge"], output_spikes(len(columns))),
         **_engine_metrics(bench.design, runs, judged, len(columns)),
+        **silent_metrics(tables["spikes"], silent, columns[0].phase_s),
         **model_metrics(models[ODE]),
         **membrane_metrics(tables["membranes"], cells[0].supply_v),
         **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
@@ -202,12 +208,30 @@ def _judging_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int)
     return [_Task(network, sample, *_judge(bench, name)) for name, network in mapped.items() for sample in few]
 
 
-def _validation_tasks(bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int) -> list[_Task]:
+def _silent(design: Design, network: RCSpikeNetwork, t: Tensor, model: Evaluation) -> list[BoolArray]:
+    """Of each layer [samples, neurons]: what the model calls silent by a margin; empty where all is simulated."""
+    skips = design.validation.skip_silent and engine_of(design) == "columns"
+    return surely_silent(network, t, model) if skips else []
+
+
+def _first_whole(design: Design) -> int:
+    """So many samples, the first ones, are simulated whole: those that are repeated."""
+    settings = design.validation
+    return max(settings.accuracy_samples, settings.judge_samples if settings.judge != "none" else 0)
+
+
+def _validation_tasks(
+    bench: Bench, mapped: dict[str, MappedNetwork], samples: int, dies: int, silent: list[BoolArray]
+) -> list[_Task]:
     """The nominal circuits on all samples, and the dies on a few."""
     settings, engine = bench.design.validation, engine_of(bench.design)
+    whole = _first_whole(bench.design) if silent else samples
     few, others = range(_samples_on_dies(bench, samples)), [network for name, network in mapped.items() if name != ODE]
     return [
-        *(_Task(mapped[ODE], sample, bench.working, engine) for sample in range(samples)),
+        *(
+            _Task(mapped[ODE], sample, bench.working, engine, silent=left_out(silent, sample) if sample >= whole else None)
+            for sample in range(samples)
+        ),
         *(_Task(network, sample, bench.coarse, engine) for network in others for sample in range(samples)),
         *(_Task(mapped[ODE], sample, bench.coarse, engine, settings.mismatch_seed + k) for k in range(dies) for sample in few),
     ]
@@ -228,7 +252,7 @@ def _run(bench: Bench, task: _Task, t: FloatArray) -> NetworkRun:
     corner = str(bench.design.process.corner)
     condition = {"sample": task.sample, "die": task.die, "corner": corner, "reltol": task.accuracy.reltol}
     keep = task.sample == 0 and task.die is None
-    return NetworkRun(task.mapped, t, condition, task.accuracy, task.die, keep_start=keep)
+    return NetworkRun(task.mapped, t, condition, task.accuracy, task.die, task.silent, keep_start=keep)
 
 
 def example_decks(bench: Bench, cells: Sequence[Cells], mapped: dict[str, MappedNetwork], data: SpikeData) -> dict[str, str]:

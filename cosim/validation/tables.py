@@ -23,6 +23,7 @@ from training.network import RCSpikeNetwork
 from training.trajectory import trajectory
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 ODE, CONVENTIONAL = "ode", "conventional"
 
@@ -58,22 +59,27 @@ def _keys(run: Run, layer: int, neurons: int) -> dict[str, Any]:
 
 
 def spike_table(runs: list[Run], models: dict[str, Evaluation], columns: Sequence[HardwareModel]) -> pd.DataFrame:
-    """One row per neuron and sample: model and circuit spike after the start of the layer's firing phase (s)."""
+    """One row per neuron and sample: model and circuit spike after the start of the layer's firing phase (s).
+
+    A neuron that was not simulated is taken to be silent.
+    """
     frames = []
     for run, row, layer in _layers_of(runs, len(columns)):
         model = models[run.mapping].layers[layer - 1].spike_times[run.sample].numpy() * columns[0].phase_s
         circuit = row[f"{layer_name(layer)}_spike_s"]
-        frames.append(pd.DataFrame({**_keys(run, layer, len(model)), "model_spike_s": model, "circuit_spike_s": circuit}))
+        values = {"model_spike_s": model, "circuit_spike_s": circuit, "simulated": _simulated(row, layer).astype(int)}
+        frames.append(pd.DataFrame({**_keys(run, layer, len(model)), **values}))
     return pd.concat(frames, ignore_index=True)
 
 
 def membrane_table(runs: list[Run], models: dict[str, Evaluation], columns: Sequence[HardwareModel]) -> pd.DataFrame:
-    """One row per neuron and sample: membranes at the end of accumulation (V)."""
+    """One row per neuron and sample that was simulated: membranes at the end of accumulation (V)."""
     frames = []
     for run, row, layer in _layers_of(runs, len(columns)):
         model = membrane_voltage(models[run.mapping].layers[layer - 1].membrane[run.sample].numpy(), columns[layer - 1])
         circuit = row[f"{layer_name(layer)}_membrane_v"]
-        frames.append(pd.DataFrame({**_keys(run, layer, len(model)), "model_v": model, "circuit_v": circuit}))
+        table = pd.DataFrame({**_keys(run, layer, len(model)), "model_v": model, "circuit_v": circuit})
+        frames.append(table[_simulated(row, layer)])
     return pd.concat(frames, ignore_index=True)
 
 
@@ -125,7 +131,7 @@ def waveform_table(
         weights = network.effective_weights()[k]
         v = membrane_voltage(trajectory(list(network)[k].model, weights, spikes, times), columns[k])
         circuit = row[f"{layer_name(layer)}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)
-        for neuron in range(len(weights)):
+        for neuron in np.flatnonzero(_simulated(row, layer)):
             keys = {"mapping": run.mapping, "sample": run.sample, "layer": layer, "neuron": neuron}
             values = {"time_s": (times + k) * columns[k].phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
             frames.append(pd.DataFrame({**keys, **values}))
@@ -133,7 +139,8 @@ def waveform_table(
 
 
 def energy_table(runs: list[Run], predicted: dict[tuple[str, str], FloatArray]) -> pd.DataFrame:
-    """Energy per source and sample of the nominal circuits (J): one inference, all layers, the resets included.
+    """Energy per source and sample of the nominal circuits (J): one inference, all layers, the resets included; of samples all of
+    whose neurons were simulated.
 
     `predicted` is that of the model by mapping and source, [samples]; NaN in the table where there is none.
     """
@@ -145,6 +152,7 @@ def energy_table(runs: list[Run], predicted: dict[tuple[str, str], FloatArray]) 
         for run in runs
         if run.row is not None and run.die is None
         for source in ENERGY_GROUPS
+        if not math.isnan(run.row[f"{source}_energy_j"])
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -168,6 +176,12 @@ def failure_table(failures: list[Outcome], rerun: str) -> pd.DataFrame:
         for outcome in failures
     ]
     return pd.DataFrame(rows).astype({"die": "Int64"} if rows else {})
+
+
+def _simulated(row: Row, layer: int) -> BoolArray:
+    """Which neurons of a layer were, [neurons]: of the others no membrane is known."""
+    known: BoolArray = np.isfinite(row[f"{layer_name(layer)}_membrane_v"])
+    return known
 
 
 def _layers_of(runs: list[Run], layers: int) -> Iterator[tuple[Run, Row, int]]:

@@ -91,6 +91,11 @@ class SynapseCell(ABC, Generic[D]):
             sources += in_parallel(circuit, count, partial(self.attach, circuit, f"{name}_{k}", nodes, setting))
         return sources
 
+    def while_off(self, settings: Sequence[SynapseSetting | None]) -> Sequence[SynapseSetting | None]:
+        """Settings that stand for these behind a line that never switches: fewer different ones, where a cell that stays off
+        does to its membrane next to the same whatever it is set to."""
+        return settings
+
     @abstractmethod
     def codes(self, sign: Sign, count: int) -> NDArray[np.float64]:
         """At most `count` codes to sweep, from the weakest weight to the strongest; none where the cell lacks a sign."""

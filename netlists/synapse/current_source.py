@@ -119,6 +119,20 @@ class CurrentSourceSynapse(BiasedSynapse[CurrentSourceSection]):
                 in_parallel(circuit, count, attach)
         return sources
 
+    def while_off(self, settings: Sequence[SynapseSetting | None]) -> Sequence[SynapseSetting | None]:
+        """Of each sign the weaker half and the stronger half have the middle code of their half.
+
+        Behind a selector that stays off a memory transistor lends the membrane a part of its own capacitance. On a digit 30 of 64
+        inputs never arrive: two codes a sign for them move spikes by 8 ps at most, and a column takes a third less time.
+        """
+        found = list(settings)
+        for sign in SIGNS:
+            own = sorted((setting.code, j) for j, setting in enumerate(settings) if setting and setting.sign == sign)
+            for half in (own[: len(own) // 2], own[len(own) // 2 :]):
+                for _, j in half:
+                    found[j] = SynapseSetting(sign, half[len(half) // 2][0])
+        return found
+
     def draw(self, sheet: Sheet) -> None:
         h, d = FET_HEIGHT, self.dimensions
         sheet.supply((0, 2 * h))

@@ -163,7 +163,19 @@ def _columns(run: Run) -> str:
         if away is None
         else f"; as one circuit no spike of those that were repeated is more than {engineering(away, 's')} away"
     )
-    return f" The transistors were simulated column by column, each neuron behind recorded spike lines{beside}."
+    return f" The transistors were simulated column by column, each neuron behind recorded spike lines{beside}." + _skipped(run)
+
+
+def _skipped(run: Run) -> str:
+    """Which neurons were not simulated, and what came of those that were although the model called them silent."""
+    if not run.metric("validation.silent_skipped"):
+        return ""
+    share, checked = run.metric("validation.silent_skipped_share"), number(run.metric("validation.silent_checked"))
+    fired = number(run.metric("validation.silent_checked_firing"))
+    return (
+        f" {percent(share)} of the neurons were not: the model calls them silent by a margin. {checked} more of that kind, drawn at "
+        f"random, were simulated; of these {fired} fired."
+    )
 
 
 def _second_judge(run: Run) -> str:

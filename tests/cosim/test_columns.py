@@ -18,7 +18,7 @@ from cosim.mapping.codes import to_range
 from cosim.mapping.columns import lumped, simulate_columns, typical_row
 from cosim.mapping.engine import engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
-from cosim.mapping.recorded import can_be_moved, knots, line_waveform, moved_rise, recorded
+from cosim.mapping.recorded import can_be_moved, fitted, knots, line_waveform, moved_rise, recorded
 from cosim.simulator import Outcome, Row, Store
 from cosim.simulator.workers import WorkerPool
 from netlists.columns import LineWaveform, Place, column_bench
@@ -36,6 +36,22 @@ def test_straight_lines_between_knots_stay_close_to_the_curve(volts: list[float]
     kept = knots(times, np.stack([curve, -curve]), np.full(len(volts), within_v))
     assert kept[0] == 0 and kept[-1] == len(volts) - 1
     assert np.abs(np.interp(times, times[kept], curve[kept]) - curve).max() <= within_v * (1 + 1e-9)
+
+
+@given(st.integers(0, 10_000))
+def test_fitted_levels_are_closer_to_the_curve_than_the_curve_s_own_at_the_knots(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = np.sort(random.uniform(0.0, 1.0, 60))
+    curve = np.cumsum(random.normal(size=60))
+    at = times[np.unique([0, *random.integers(1, 59, 5), 59])]
+    levels = fitted(at, times, curve, np.full(60, 0.1))
+
+    def cost(values: np.ndarray) -> float:
+        return float((np.gradient(times) * (np.interp(times, at, values) - curve) ** 2).sum())
+
+    assert cost(levels) <= cost(np.interp(at, times, curve)) * (1 + 1e-9)
+    assert levels[0] == curve[0] and levels[-1] == curve[-1]
+    assert all(cost(levels) <= cost(levels + 1e-3 * step) for step in np.eye(len(at))[1:-1]), "the least squares"
 
 
 def _edge(times: np.ndarray, at_s: float, width_s: float) -> np.ndarray:
@@ -58,7 +74,7 @@ def test_the_line_of_a_later_spike_is_that_of_an_earlier_one_moved() -> None:
     times = np.linspace(0, 2e-6, 40_001)
     for mine, theirs in ((moved.true, own.true), (moved.bar, own.bar)):
         a, b = (np.interp(times, *np.array(one).T) for one in (mine, theirs))
-        assert np.abs(a - b).max() < 0.1, "both are straight lines within 60 mV of the same curve"
+        assert np.abs(a - b).max() < 0.35, "both are straight lines close to the same curve"
     assert [one for one in moved.true if one[0] > between] == [one for one in line_waveform(template).true if one[0] > between]
 
 
@@ -141,6 +157,32 @@ def test_columns_are_the_whole_network(bench: Bench) -> None:
         assert waveforms[0].shape == waveforms[1].shape
     for group in ("supply", "spike_lines"):
         assert columns[f"{group}_energy_j"] == pytest.approx(flat[f"{group}_energy_j"], rel=0.03)
+
+
+@pytest.mark.slow
+def test_what_is_known_to_be_silent_is_not_simulated_and_changes_nothing_else(bench: Bench) -> None:
+    hardware = HardwareModel.reference()
+    cells, mapped = [bench.cells(hardware)] * 2, _mapped(hardware)
+    late = np.array([0.9, 0.8, 1.0, 1.0, 1.0])
+    whole = simulate_columns(bench, cells, [NetworkRun(mapped, late, {}, bench.coarse)])[0]
+    assert whole is not None
+    silent = [whole[f"layer_{layer}_spike_s"] >= 1e-6 for layer in (1, 2)]
+    assert silent[0].any() and not silent[0].all()
+    part = simulate_columns(bench, cells, [NetworkRun(mapped, late, {}, bench.coarse, silent=silent)])[0]
+    assert part is not None
+    assert np.abs(_spikes(part) - _spikes(whole)).max() < 20e-12
+    for layer, own in enumerate(silent, 1):
+        assert np.array_equal(np.isnan(part[f"layer_{layer}_membrane_v"]), own)
+    assert np.isnan(part["supply_energy_j"]), "nobody knows what the others drew"
+
+
+def test_what_never_switches_is_set_alike_by_halves_of_its_sign() -> None:
+    cells, level, window = _cells(), LineWaveform(((0.0, 0.0),), ((0.0, 1.8),)), PhaseWindow.regular(0.0, _cells().timing)
+    settings = [N(0.40), N(0.41), N(0.5), N(0.51), P(1.2), None]
+    assert list(cells.synapse.while_off(settings)) == [N(0.41), N(0.41), N(0.51), N(0.51), P(1.2), None]
+    rises = LineWaveform(((0.0, 0.0), (1e-7, 1.8)), ((0.0, 1.8), (1e-7, 0.0)))
+    off, on = (column_bench(cells, settings, [line] * 6, [], window, window.end_s).netlist for line in (level, rises))
+    assert [text.count("_n copies={(2)}") for text in (off, on)] == [3, 1], "two halves and what is off, or what is off alone"
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def test_a_run_directory_writes_described_tables_alone(tmp_path) -> None:  # typ
 def test_the_nominal_circuit_has_no_die_and_a_sweep_may_have_columns_of_its_own() -> None:
     spikes = pd.DataFrame(
         {"mapping": "ode", "die": pd.array([None, 4], dtype="Int64"), "sample": 0, "layer": 1, "neuron": [0, 1],
-         "model_spike_s": 1e-6, "circuit_spike_s": 1e-6}
+         "model_spike_s": 1e-6, "circuit_spike_s": 1e-6, "simulated": 1}
     )  # fmt: skip
     assert checked("validation/spikes", pa.Table.from_pandas(spikes))["die"].to_pylist() == [None, 4]
     swept = {"corner": "tt", "temperature_c": 27.0, "supply_v": 1.8, "seed": None, "leakage_a": 1e-15, "cpu_s": 0.1}

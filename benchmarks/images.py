@@ -1,0 +1,162 @@
+"""Test images of a classifier at transistor level: `python -m benchmarks.images RUN [--images 360] [--jobs 2]`.
+
+RUN holds a mapped network (`cosim map designs/digits_64_32_10.toml`). Each image, simulated column by column, adds a line to
+benchmarks/results/images.csv, and the same command goes on where it was stopped. Lines of another network (other weights, or the
+same on another hardware model) stay in the table and are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.figure import machine
+from cosim.bench.bench import Bench
+from cosim.bench.lines import rms
+from cosim.design import load_design
+from cosim.errors import CosimError, InputError
+from cosim.mapping.columns import simulate_columns
+from cosim.mapping.network import MappedNetwork, NetworkRun, mapped_networks
+from cosim.networks.training import in_double, load_networks, spike_data
+from cosim.simulator import WorkerPool
+from cosim.validation.metrics import FIRING_BEFORE
+from cosim.validation.samples import chosen
+from cosim.validation.silent import left_out, surely_silent
+from cosim.validation.tables import first_spike, margin
+from netlists.crossbar import Cells
+from netlists.network import layer_name
+from training.data.spikes import SpikeData
+from training.evaluation import Evaluation, evaluate
+from training.hardware import HardwareModel, columns_of_layers
+from training.network import RCSpikeNetwork
+from training.study.table import GrowingTable
+
+TABLE = Path(__file__).parent / "results" / "images.csv"
+COLUMNS = (
+    "design", "network", "image", "label", "model_label", "circuit_label", "model_margin_s", "circuit_margin_s", "hidden_pairs",
+    "hidden_rms_s", "output_pairs", "output_rms_s", "simulated", "left_out", "called_silent", "of_these_fired", "cpu_s",
+    "revision", "day",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Classifier:
+    """What is simulated, and what the model does with the same images, the hardest of them first."""
+
+    design: str
+    digest: str
+    mapped: MappedNetwork
+    data: SpikeData
+    model: Evaluation
+    silent: list[np.ndarray]
+    phase_s: float
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code, 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.images", description=__doc__.partition("\n")[0] if __doc__ else ""
+    )
+    parser.add_argument("run", type=Path, help="run directory of a mapped network")
+    parser.add_argument("--images", type=int, default=360, help="so many in all, those that are in the table included")
+    parser.add_argument("--jobs", type=int, default=2, help="worker processes")
+    parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
+    arguments = parser.parse_args(words)
+    console = Console(stderr=True)
+    try:
+        _simulate(arguments.run, arguments.images, arguments.jobs, GrowingTable(arguments.table, COLUMNS), console)
+    except CosimError as error:
+        console.print(str(error), markup=False, soft_wrap=True)
+        return error.exit_code
+    return 0
+
+
+def _simulate(run: Path, images: int, jobs: int, table: GrowingTable, console: Console) -> None:
+    with _bench(run, jobs) as (bench, cells, classifier):
+        done = {row["image"] for row in table.rows() if row["network"] == classifier.digest}
+        samples = range(min(images, len(classifier.data.test_rows)))
+        asked = [sample for sample in samples if str(classifier.data.test_rows[sample]) not in done]
+        revision = dict(machine(()))["revision"]
+        with Progress(console=console) as progress:
+            for sample in progress.track(asked, description=f"{classifier.design}, image by image"):
+                if (row := _row(bench, cells, classifier, sample)) is None:
+                    console.print(
+                        f"image {classifier.data.test_rows[sample]}: {bench.failures[-1].error}; try again", markup=False
+                    )
+                else:
+                    table.add({**row, "revision": revision, "day": f"{datetime.now(UTC):%Y-%m-%d}"})
+
+
+@contextmanager
+def _bench(run: Path, jobs: int) -> Iterator[tuple[Bench, list[Cells], _Classifier]]:
+    for name in ("design.toml", "hardware.json", "mapping.parquet", "network.safetensors"):
+        if not (run / name).is_file():
+            raise InputError(f"{run}: has no {name}; make one with: cosim map designs/NAME.toml")
+    design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
+    network = load_networks(run)["ode"]
+    with WorkerPool(jobs=jobs, timeout_s=design.accuracy.timeout_s) as pool:
+        bench = Bench(design, design.process.pdk(), None, jobs, pool=pool)
+        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.network.sizes)]
+        data = in_double(spike_data(design.network))
+        everything = design.validation.model_copy(update={"samples": len(data.test_t)})
+        data = chosen(data, network, everything)
+        mapping = pd.read_parquet(run / "mapping.parquet")
+        digest = hashlib.sha256((run / "hardware.json").read_bytes() + mapping.code.to_numpy().tobytes()).hexdigest()[:12]
+        yield bench, cells, _classifier(design.name, digest, mapped_networks(mapping)["ode"], data, network, hardware.phase_s)
+
+
+def _classifier(
+    design: str, digest: str, mapped: MappedNetwork, data: SpikeData, network: RCSpikeNetwork, phase_s: float
+) -> _Classifier:
+    model = evaluate(network, data.test_t, data.test_labels, data.classes)
+    return _Classifier(design, digest, mapped, data, model, surely_silent(network, data.test_t, model), phase_s)
+
+
+def _row(bench: Bench, cells: list[Cells], classifier: _Classifier, sample: int) -> dict[str, Any] | None:
+    """One image in the circuit, beside the model; None where a simulation failed."""
+    data, before = classifier.data, bench.cpu_s
+    skipped = left_out(classifier.silent, sample)
+    asked = NetworkRun(
+        classifier.mapped, data.test_t[sample].numpy(), {"image": data.test_rows[sample]}, bench.working, silent=skipped
+    )
+    (found,) = simulate_columns(bench, cells, [asked])
+    if found is None:
+        return None
+    circuit = [found[f"{layer_name(layer)}_spike_s"] for layer in range(1, len(cells) + 1)]
+    model = [output.spike_times[sample].numpy() * classifier.phase_s for output in classifier.model.layers]
+    hidden, output = (
+        _errors(own, other, classifier.phase_s) for own, other in ((circuit[0], model[0]), (circuit[-1], model[-1]))
+    )
+    called = np.concatenate([own[sample] for own in classifier.silent])
+    checked = called & ~np.concatenate(skipped)
+    return {
+        "design": classifier.design, "network": classifier.digest, "image": data.test_rows[sample],
+        "label": int(data.test_labels[sample]), "model_label": first_spike(model[-1]), "circuit_label": first_spike(circuit[-1]),
+        "model_margin_s": margin(model[-1]), "circuit_margin_s": margin(circuit[-1]),
+        "hidden_pairs": len(hidden), "hidden_rms_s": rms(hidden), "output_pairs": len(output), "output_rms_s": rms(output),
+        "simulated": int((~np.concatenate(skipped)).sum()), "left_out": int(np.concatenate(skipped).sum()),
+        "called_silent": int(checked.sum()), "of_these_fired": int((np.concatenate(circuit)[checked] < classifier.phase_s).sum()),
+        "cpu_s": round(bench.cpu_s - before, 2),
+    }  # fmt: skip
+
+
+def _errors(circuit: np.ndarray, model: np.ndarray, phase_s: float) -> np.ndarray:
+    """Circuit minus model of the pairs of which one fires before 98 % of the phase."""
+    firing = np.minimum(circuit, model) < FIRING_BEFORE * phase_s
+    return np.asarray((circuit - model)[firing])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
