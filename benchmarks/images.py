@@ -96,7 +96,7 @@ def _simulate(run: Path, images: int, jobs: int, table: GrowingTable, console: C
                         f"image {classifier.data.test_rows[sample]}: {bench.failures[-1].error}; try again", markup=False
                     )
                 else:
-                    table.add({**row, "revision": revision, "day": f"{datetime.now(UTC):%Y-%m-%d}"})
+                    table.append({**row, "revision": revision, "day": f"{datetime.now(UTC):%Y-%m-%d}"})
 
 
 @contextmanager
