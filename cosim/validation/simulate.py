@@ -150,8 +150,12 @@ def _predicted_energies(
 def _cost_metrics(
     cells: Sequence[Cells], mapped: MappedNetwork, inputs: FloatArray, runs: list[Run], metrics: dict[str, float]
 ) -> dict[str, float]:
-    """Figures of merit of the ODE-aware network, over the samples whose simulation did not fail."""
-    alive = [(run.sample, run.row) for run in runs if run.mapping == ODE and run.die is None and run.row is not None]
+    """Figures of merit of the ODE-aware network, over the samples all of whose neurons were simulated: their energy is known."""
+    alive = [
+        (run.sample, run.row)
+        for run in runs
+        if run.mapping == ODE and run.die is None and run.row is not None and not np.isnan(run.row["supply_energy_j"])
+    ]
     if not alive:
         return {}
     spikes = [np.stack([row[f"{layer_name(layer)}_spike_s"] for _, row in alive]) for layer in range(1, len(cells) + 1)]

@@ -7,8 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
+from cosim.bench.bench import Bench
 from cosim.design import Design
+from cosim.mapping.network import map_network
+from cosim.simulator import WorkerPool
 from cosim.validation.silent import MARGIN, left_out, silent_metrics, surely_silent
+from cosim.validation.simulate import validate
+from training.data.spikes import SpikeData
 from training.evaluation import evaluate
 from training.hardware import HardwareModel, normalise
 from training.network import RCSpikeNetwork
@@ -61,6 +66,36 @@ def test_it_is_told_how_many_were_not_simulated_and_whether_those_that_were_fire
         "validation.silent_checked_firing": 1.0,
     }
     assert silent_metrics(table, [], 1e-6) == {}
+
+
+@pytest.mark.slow
+def test_energies_and_what_follows_from_them_are_of_the_samples_that_were_simulated_whole() -> None:
+    section = {"skip_silent": True, "accuracy_samples": 1, "mismatch_dies": 0, "samples": 2}
+    rough = {"reltol": 1e-3, "max_step_s": 50e-9}
+    design = Design.model_validate({"name": "x", "accuracy": rough, "network": {"layers": [4, 3]}, "validation": section})
+    hardware = HardwareModel.reference()
+    columns, network = [hardware] * 2, RCSpikeNetwork((5, 4, 3), normalise(hardware)).double()
+    network.reset_parameters(torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        network.layers[0].weight[:2] = -0.5
+    mapped = {"ode": map_network("ode", network.effective_weights(), columns)}
+    t = torch.tensor([[0.1, 0.2, 0.5, 0.4, 0.3], [0.5, 0.1, 0.2, 0.6, 1.0]], dtype=torch.float64)
+    labels = torch.tensor([0, 1])
+    data = SpikeData(t, labels, t, labels, np.zeros(5), np.ones(5), [0, 1], [0, 1])
+    with WorkerPool(jobs=2, timeout_s=300.0) as pool:
+        bench = Bench(design, design.process.pdk(), None, pool=pool)
+        cells = [bench.cells(column) for column in columns]
+        found = validate(bench, cells, columns, {"ode": network.eval()}, mapped, data, 2, 0)
+    spikes = found.tables["spikes"]
+    left = spikes[spikes.simulated == 0]
+    assert set(left["sample"]) == {1} and len(left) == found.metrics["validation.silent_skipped"]
+    assert (left.circuit_spike_s == left.model_spike_s).all()
+    assert set(found.tables["energy"]["sample"]) == {0}
+    assert len(found.tables["membranes"]) == (spikes.simulated == 1).sum()
+    assert found.metrics["energy.per_synaptic_event_j"] * found.metrics["energy.synaptic_events"] == pytest.approx(
+        found.metrics["energy.per_inference_j"]
+    )
+    assert found.metrics["energy.synaptic_events"] >= 20, "of the first sample, all of whose inputs fire"
 
 
 @pytest.mark.parametrize("settings", [{"engine": "flat"}, {"accuracy_samples": 0}])
