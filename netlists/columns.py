@@ -43,10 +43,17 @@ class LineWaveform:
 
 @dataclass(frozen=True)
 class Place:
-    """Whose column it is: a layer, counted from 1, and a neuron, counted from 0; of layer 0 the input of that number."""
+    """Whose column it is: a layer, counted from 1, and a neuron, counted from 0; of layer 0 the input of that number.
+
+    Attributes:
+        inputs: on which lines its synapses hang, by number.
+        driven: neurons of the next layer whose synapses hang on its own line.
+    """
 
     layer: int
     number: int
+    inputs: tuple[int, ...]
+    driven: tuple[int, ...]
 
     @property
     def neuron(self) -> str:
@@ -58,12 +65,12 @@ class Place:
         return f"input_{self.number}_driver"
 
     def synapse(self, number: int) -> str:
-        """On the membrane."""
-        return f"{layer_name(self.layer)}_synapse_{self.number}_{number}"
+        """The one of this number on the membrane."""
+        return f"{layer_name(self.layer)}_synapse_{self.number}_{self.inputs[number]}"
 
     def driven_synapse(self, number: int) -> str:
-        """On the line, of the next layer."""
-        return f"{layer_name(self.layer + 1)}_synapse_{number}_{self.number}"
+        """The one of this number on the line, of the next layer."""
+        return f"{layer_name(self.layer + 1)}_synapse_{self.driven[number]}_{self.number}"
 
 
 @dataclass(frozen=True)

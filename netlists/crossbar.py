@@ -13,7 +13,10 @@ from netlists.synapse import SynapseCell, SynapseNodes, SynapseSetting
 from netlists.timing import Timing
 
 Settings = Sequence[Sequence[SynapseSetting | None]]
-"""What every synapse of a layer is set to, [out][in]; None is off."""
+"""What every synapse of a layer is set to, [neuron][synapse]; None is off."""
+
+Crossings = Sequence[Sequence[int]]
+"""The input line of every synapse of a layer, [neuron][synapse]."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,23 @@ def attach_layer(
     inputs: Sequence[SpikeLine],
     sources: Sources,
     bias_prefix: str = "",
+    crossings: Crossings | None = None,
 ) -> list[SpikeLine]:
-    """Add the neurons and synapses of one layer; returns its output spike lines.
+    """Add the neurons and synapses of one layer, every neuron on every line unless `crossings` say otherwise; returns its output
+    spike lines.
 
     The layer's membranes are `<layer>_membrane_<k>`; it needs the lines `<layer>_phase`, `<layer>_reset` and their `_bar`, and
     the biases of `attach_biases`.
     """
     outputs = []
     for k, row in enumerate(settings):
-        if len(row) != len(inputs):
-            raise ValueError(f"{layer} neuron {k}: {len(row)} synapse settings for {len(inputs)} inputs")
+        lines = range(len(inputs)) if crossings is None else crossings[k]
+        if len(row) != len(lines):
+            raise ValueError(f"{layer} neuron {k}: {len(row)} synapse settings for {len(lines)} inputs")
         membrane, line = f"{layer}_membrane_{k}", SpikeLine(f"{layer}_spike_{k}", f"{layer}_spike_{k}_bar")
         cells.neuron.attach(circuit, f"{layer}_neuron_{k}", neuron_nodes(layer, membrane, line), bias_prefix)
-        for j, (setting, wire) in enumerate(zip(row, inputs, strict=True)):
-            nodes = SynapseNodes(membrane, wire.true, wire.bar, "supply")
+        for j, setting in zip(lines, row, strict=True):
+            nodes = SynapseNodes(membrane, inputs[j].true, inputs[j].bar, "supply")
             sources.bias += cells.synapse.attach(circuit, f"{layer}_synapse_{k}_{j}", nodes, setting)
         outputs.append(line)
     return outputs

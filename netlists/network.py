@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netlists.crossbar import Cells, Settings, Sources, attach_biases, attach_input, attach_layer, attach_supplies
+from netlists.crossbar import Cells, Crossings, Settings, Sources, attach_biases, attach_input, attach_layer, attach_supplies
 from netlists.neuron import SpikeLine
 from netlists.spice import Circuit, netlist_text, new_circuit
 from netlists.stimulus import PhaseWindow, control_lines
@@ -31,13 +31,16 @@ class NetworkBench:
     sources: Sources
 
 
-def network_bench(cells: Sequence[Cells], settings: Sequence[Settings], input_times: Sequence[float]) -> NetworkBench:
+def network_bench(
+    cells: Sequence[Cells], settings: Sequence[Settings], input_times: Sequence[float], crossings: Sequence[Crossings] = ()
+) -> NetworkBench:
     """Build the network of `settings` (one per layer) for one sample.
 
     Args:
         cells: of each layer, which differ in what characterisation set: every layer has bias lines of its own.
-        settings: synapse settings per layer, [layer][out][in].
+        settings: synapse settings per layer, [layer][neuron][synapse].
         input_times: arrival of each input in phases after the start of accumulation; 1 or more never arrives.
+        crossings: input line of every synapse, shaped as `settings`; left out where every neuron is on every line.
     """
     timing, sources = cells[0].timing, Sources()
     phase = timing.phase_s
@@ -52,7 +55,7 @@ def network_bench(cells: Sequence[Cells], settings: Sequence[Settings], input_ti
         layer = layer_name(k + 1)
         attach_biases(circuit, own, sources, f"{layer}_")
         sources.control += control_lines(circuit, layer, own.supply_v, window, timing, stop)
-        lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_")
+        lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_", crossings[k] if crossings else None)
         membranes.append(tuple(f"v({layer}_membrane_{j})" for j in range(len(rows))))
         spikes.append(tuple(f"v({line.true})" for line in lines))
     return NetworkBench(netlist_text(circuit), windows, stop, tuple(membranes), tuple(spikes), sources)

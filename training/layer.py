@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +15,11 @@ from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.gates import GateShift
 from training.hardware import NormalisedModel, WeightRange
-from training.solvers.connection import AnyConnection, Dense
+from training.solvers.connection import AnyConnection, Convolution, Dense, Wired
 from training.solvers.reversal import beta_of
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
 from training.synapses import SynapseCells, Synapses
+from training.wiring import Lines
 
 SolverName = Literal["exact", "dstd"]
 
@@ -162,6 +164,16 @@ class RCSpikeLayer(nn.Module):
         if self.gain is not None:
             self.weight.mul_(self.gain.of(self.weight))
             self.gain = None
+
+    @property
+    def lines(self) -> Lines:
+        """The input of every synapse, [out, in]. A convolution has none before it is unrolled (`training.unrolling`)."""
+        if isinstance(self.connection, Convolution):
+            raise ValueError("a convolution has a synapse at every position; unroll the network")
+        if isinstance(self.connection, Wired):
+            return np.asarray(self.connection.lines.numpy())
+        neurons, inputs = self.weight.shape
+        return np.tile(np.arange(inputs), (neurons, 1))
 
     def extra_repr(self) -> str:
         return f"weight={list(self.weight.shape)}, solver={self.solver!r}"

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from training.convolution import RCSpikeConvolution
 from training.hardware import NormalisedModel
 from training.layer import RCSpikeLayer
-from training.network import RCSpikeNetwork
+from training.network import RCSpikeNetwork, of_layers
 from training.neurons.layers import TTFSLayer
 from training.neurons.ttfs import FirstSpikes
 from training.pooling import AverageSpikePool, EarliestSpikePool
+from training.shapes import NetworkShape
 from training.solvers.connection import Convolution
 
 # Channels of the published convolutional network, a pooling after every group.
@@ -24,6 +25,28 @@ PUBLISHED_CHANNELS = ((64, 64), (128, 128), (256, 256))
 PUBLISHED_HIDDEN = (512,)
 
 POOLS = {"earliest": EarliestSpikePool, "average": AverageSpikePool}
+
+
+def shaped(shape: NetworkShape, model: NormalisedModel | Sequence[NormalisedModel], **options: Any) -> RCSpikeNetwork:
+    """A network of a shape: takes [batch, inputs], also where they are an image that convolutions go over.
+
+    Args:
+        model: hardware of every layer, or of each in turn.
+        options: keyword arguments of `RCSpikeLayer`.
+    """
+    if shape.image is None or not shape.windows:
+        return RCSpikeNetwork(shape.sizes, model, **options)
+    models = of_layers(model, len(shape.crossbars))
+    layers = list(zip(models, shape.weights, shape.fan_outs, strict=True))
+    convolutions = [
+        RCSpikeConvolution(inputs, outputs, own, kernel, stride=window.stride, fan_out=fan_out, **options)
+        for window, (own, (outputs, inputs, kernel, _), fan_out) in zip(shape.windows, layers, strict=False)
+    ]
+    dense = [
+        RCSpikeLayer(inputs, outputs, own, fan_out=fan_out, **options)
+        for own, (outputs, inputs), fan_out in layers[len(convolutions) :]
+    ]
+    return RCSpikeNetwork.of(shape.sizes, [nn.Unflatten(1, shape.image), *convolutions, nn.Flatten(), *dense])
 
 
 def fully_connected(

@@ -29,7 +29,7 @@ class RCSpikeNetwork(nn.Module):
         if len(sizes) < 2:
             raise ValueError(f"sizes: {tuple(sizes)} has no layer; give the number of inputs and of neurons, e.g. (5, 5, 5)")
         self.sizes = tuple(sizes)
-        models = _of_layers(model, len(sizes) - 1)
+        models = of_layers(model, len(sizes) - 1)
         self.layers = nn.ModuleList(
             RCSpikeLayer(inputs, outputs, of_layer, fan_out=fan_out, **options)
             for inputs, outputs, fan_out, of_layer in zip(sizes[:-1], sizes[1:], (*sizes[2:], 0), models, strict=True)
@@ -53,7 +53,7 @@ class RCSpikeNetwork(nn.Module):
     def bind(self, model: NormalisedModel | Sequence[NormalisedModel], weight_range: WeightRange | None = None) -> None:
         """Put every layer on another hardware model, or each on its own; the weights stay."""
         layers = list(self)
-        for layer, of_layer in zip(layers, _of_layers(model, len(layers)), strict=True):
+        for layer, of_layer in zip(layers, of_layers(model, len(layers)), strict=True):
             layer.bind(of_layer, weight_range)
 
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
@@ -81,7 +81,7 @@ class RCSpikeNetwork(nn.Module):
         return outputs
 
 
-def _of_layers(model: NormalisedModel | Sequence[NormalisedModel], layers: int) -> Sequence[NormalisedModel]:
+def of_layers(model: NormalisedModel | Sequence[NormalisedModel], layers: int) -> Sequence[NormalisedModel]:
     """A model for each layer. Raises ValueError where there are not as many."""
     models = [model] * layers if isinstance(model, NormalisedModel) else list(model)
     if len(models) != layers:

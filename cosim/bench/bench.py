@@ -52,9 +52,10 @@ class ColumnSize(NamedTuple):
         It is measured with the most that it drives; the outputs, which drive nothing, as if they drove such a layer again.
         """
         driven: dict[tuple[int, int], int] = {}
-        for (synapses, neurons), fan_out in zip(network.crossbars, (*network.layers[1:], 0), strict=True):
-            driven[synapses, neurons] = max(fan_out, driven.get((synapses, neurons), 0))
-        return [cls(synapses, fan_out or neurons, neurons) for (synapses, neurons), fan_out in driven.items()]
+        for layer, fan_out in zip(network.crossbars, network.shape.fan_outs, strict=True):
+            size = layer.synapses, layer.rows
+            driven[size] = max(fan_out, driven.get(size, 0))
+        return [cls(synapses, fan_out or rows, rows) for (synapses, rows), fan_out in driven.items()]
 
     @property
     def name(self) -> str:

@@ -63,8 +63,12 @@ def synaptic_events(mapped: MappedNetwork, arriving: Sequence[FloatArray]) -> fl
 
     `arriving` are the spikes on the lines of each layer in phases, [samples, lines]; 1 or more never arrives.
     """
-    on = [np.array([[setting is not None for setting in row] for row in layer]).sum(0) for layer in mapped.settings]
-    return float(sum(((times < 1.0) @ counts).mean() for times, counts in zip(arriving, on, strict=True)))
+    found = 0.0
+    for times, layer, lines in zip(arriving, mapped.settings, mapped.lines, strict=True):
+        on = np.array([[setting is not None for setting in row] for row in layer])
+        counts = np.bincount(np.array(lines)[on], minlength=times.shape[1])
+        found += float(((times < 1.0) @ counts).mean())
+    return found
 
 
 def effective_bits(rmse_s: float, phase_s: float) -> float:

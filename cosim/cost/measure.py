@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ from netlists.stimulus import PhaseWindow
 from netlists.synapse import SIGNS, SynapseSetting
 from netlists.testbenches import Injection
 from training.hardware import Curve, HardwareModel, columns_of_layers
+from training.shapes import NetworkShape
 
 FloatArray = NDArray[np.float64]
 Setting = SynapseSetting | None
@@ -104,16 +104,14 @@ class _Layer:
         return lumped(self.cells, [SynapseSetting(SIGNS[k % 2], 0.0) for k in range(count)])
 
 
-def cell_energies(bench: Bench, hardware: HardwareModel, sizes: Sequence[int]) -> CellEnergies:
-    """Measure the cells of a network with so many lines from its inputs to its outputs, such as (5, 5, 5).
+def cell_energies(bench: Bench, hardware: HardwareModel, shape: NetworkShape) -> CellEnergies:
+    """Measure the cells of a network.
 
     Raises `CostError` where a simulation fails.
     """
     layers = [
-        _Layer(bench.cells(own), own, synapses, neurons, fan_out)
-        for own, (synapses, neurons), fan_out in zip(
-            columns_of_layers(hardware, sizes), pairwise(sizes), (*sizes[2:], 0), strict=True
-        )
+        _Layer(bench.cells(own), own, layer.synapses, layer.rows, fan_out)
+        for own, layer, fan_out in zip(columns_of_layers(hardware, shape.crossbars), shape.crossbars, shape.fan_outs, strict=True)
     ]
     first = layers[0]
     neurons = {layer.size: list(_neuron_points(bench, layer)) for layer in layers}

@@ -15,6 +15,7 @@ from training.hardware import Curve, HardwareModel, NormalisedModel, SynapseTabl
 from training.layer import LayerOutput
 from training.network import RCSpikeNetwork
 from training.trajectory import accumulation
+from training.wiring import Lines, blocks, by_blocks
 
 FloatArray = NDArray[np.float64]
 
@@ -40,30 +41,36 @@ def predicted_energies(
     found = {group: np.zeros(len(inputs)) for group in ENERGY_GROUPS}
     fired = (inputs < 1.0).sum(1)
     found["spike_lines"] += fired * energies.input_fired_j + (inputs.shape[1] - fired) * energies.input_silent_j
-    weights = network.effective_weights()
+    weights, layers = network.effective_weights(), list(network)
     for k, (layer, own) in enumerate(zip(energies.layers, columns, strict=True)):
-        normalised = list(network)[k].model
-        fired_from = fired_membranes(normalised, weights[k], spikes[k], model.layers[k])
+        normalised, lines = layers[k].model, layers[k].lines
+        fired_from = fired_membranes(normalised, weights[k], spikes[k], model.layers[k], lines)
         for group in ENERGY_GROUPS:
             found[group] += _within(layer.neuron[group], membrane_voltage(fired_from, own)).sum(1)
-        found["supply"] += energies.supply_v * np.array(
-            [supplied_charge(layer, own, normalised, weights[k], times) for times in spikes[k]]
-        )
+        for block in blocks(lines):
+            of_block, reached = weights[k][block.neurons], spikes[k][:, block.lines]
+            charges = [supplied_charge(layer, own, normalised, of_block, times) for times in reached]
+            found["supply"] += energies.supply_v * np.array(charges)
     return found
 
 
-def fired_membranes(model: NormalisedModel, weights: FloatArray, times: FloatArray, layer: LayerOutput) -> FloatArray:
+def fired_membranes(
+    model: NormalisedModel, weights: FloatArray, times: FloatArray, layer: LayerOutput, lines: Lines
+) -> FloatArray:
     """The membranes of idle columns that would fire as these do, [samples, out]: with the tails of the synapses that were on.
 
     A neuron whose membrane is about at rest costs 50 fJ a millivolt: the phase ends as its inverter starts.
 
     Args:
-        weights: effective weights, [out, in].
+        weights: effective weights, [out, synapses].
         times: spikes of the inputs in phases, [samples, in].
+        layer: what the layer did.
+        lines: the input of every synapse, [out, synapses].
     """
     _, _, _, tail, load, _, _, leakage = SynapseTable.of(model)(weights)
-    fired = np.maximum(layer.spike_times.numpy(), 1e-3)
-    tails = (times < 1.0) @ tail.T * np.log(fired / model.tail_reference)
+    fired, arrived = np.maximum(layer.spike_times.numpy(), 1e-3), (times < 1.0).astype(float)
+    tails = by_blocks(lines, lambda own, reached: arrived[:, reached] @ tail[own].T)
+    tails *= np.log(fired / model.tail_reference)
     leaked = (leakage - model.idle_leakage).sum(1) * fired
     return np.asarray(layer.switched_membrane.numpy() + (tails + leaked) / (1.0 + load.sum(1)))
 
@@ -71,7 +78,7 @@ def fired_membranes(model: NormalisedModel, weights: FloatArray, times: FloatArr
 def supplied_charge(
     layer: LayerEnergy, hardware: HardwareModel, model: NormalisedModel, weights: FloatArray, times: FloatArray
 ) -> float:
-    """What the synapses of a layer take from the supply in one sample (C).
+    """What the synapses of a dense crossbar take from the supply in one sample (C).
 
     Args:
         weights: effective weights, [out, in].

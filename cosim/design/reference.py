@@ -61,17 +61,23 @@ def page() -> str:
 
 
 def _section(
-    name: str, section: type[BaseModel], variant: str = "", defaults: Mapping[str, Any] = MappingProxyType({})
+    name: str,
+    section: type[BaseModel],
+    variant: str = "",
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    listed: bool = False,
 ) -> Iterator[str]:
-    yield _table(f"[{name}]{variant}", section, defaults)
+    yield _table(f"[[{name}]]" if listed else f"[{name}]{variant}", section, defaults)
     for key, field in section.model_fields.items():
         for inner in _sections(field.annotation):
             if inner is not FetSize:
-                yield from _section(f"{name}.{key}", inner)
+                yield from _section(f"{name}.{key}", inner, listed=get_origin(field.annotation) is tuple)
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """The sections that a field may hold."""
+    """The sections that a field may hold, one or a list of them."""
+    if get_origin(annotation) is tuple:
+        annotation = get_args(annotation)[0]
     candidates = get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
     kinds = [get_args(one)[0] if get_origin(one) is Annotated else one for one in candidates]
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from netlists.section import Second, Section, Volt
-from training.data.names import SetName, network_sizes
+from training.data.names import SetName, network_shape
 from training.recipe import Recipe
+from training.shapes import Crossbar, NetworkShape, Window
 
 
 class Accuracy(Section):
@@ -39,6 +39,27 @@ class DataTable(Section):
     sha256: str = Field(default="", description="of the file, which must then be this very one")
 
 
+class Convolution(Section):
+    """A convolution before the dense layers, unrolled onto a crossbar: every neuron has the synapses of its own window and no
+    others, and those of one channel are set alike. Given as `[[network.convolutions]]`, one table a layer."""
+
+    channels: Annotated[int, Field(ge=1, le=1024, description="that come out: neurons at every position of the window")]
+    kernel: Annotated[int, Field(ge=1, le=64, description="height and width of the window, in pixels")]
+    stride: Annotated[int, Field(ge=1, le=64, description="by so many pixels the window moves; at most its width")] = 1
+    padding: Annotated[int, Field(ge=0, description="none: at a border neurons would have fewer synapses than others")] = 0
+
+    @model_validator(mode="after")
+    def _every_neuron_alike(self) -> Convolution:
+        if self.padding:
+            raise ValueError(
+                f"padding {self.padding}: neurons at the border would have fewer synapses and another capacitance than others, "
+                "and could not share their biases; set 0, with a kernel and a stride that reach the border"
+            )
+        if self.stride > self.kernel:
+            raise ValueError(f"stride {self.stride} skips pixels between windows of {self.kernel}; set one of at most the kernel")
+        return self
+
+
 OLD_LAYERS = ("inputs", "hidden", "outputs")
 """What sizes were called when there were two layers on one data set."""
 
@@ -52,9 +73,13 @@ class Network(Section):
         default="",
         description="official files of an image set, relative to the design file; downloaded where empty",
     )
+    pool: Annotated[int, Field(ge=1, le=28)] = Field(
+        default=1, description="so many by so many pixels of a picture are averaged into one input"
+    )
     bias: bool = Field(default=True, description="one more input, which spikes at the start of every phase")
+    convolutions: tuple[Convolution, ...] = ()
     layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        default=(5, 5), min_length=1, description="neurons of each layer, the outputs last"
+        default=(5, 5), min_length=1, description="neurons of each dense layer, the outputs last"
     )
     test_samples: Annotated[int, Field(ge=1, le=100_000)] = 50
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -72,20 +97,32 @@ class Network(Section):
             raise ValueError('dataset = "table" and a section [network.table] go together')
         return self
 
+    @model_validator(mode="after")
+    def _fits_the_data(self) -> Network:
+        self.shape  # noqa: B018 (raises ValueError)
+        return self
+
+    @property
+    def shape(self) -> NetworkShape:
+        """Layers on the data."""
+        features = self.table.features if self.table else None
+        windows = [Window(own.channels, own.kernel, own.stride) for own in self.convolutions]
+        return network_shape(self.dataset, features, self.bias, self.layers, self.pool, windows)
+
     @property
     def inputs(self) -> int:
         """Spike lines into the first layer."""
-        return self.sizes[0]
+        return self.shape.inputs
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Lines from the inputs to the outputs, such as (5, 5, 5)."""
-        return network_sizes(self.dataset, self.table.features if self.table else None, self.bias, self.layers)
+        return self.shape.sizes
 
     @property
-    def crossbars(self) -> tuple[tuple[int, int], ...]:
-        """Of each layer: synapses on a membrane, and neurons, i.e. synapses on an input line."""
-        return tuple(pairwise(self.sizes))
+    def crossbars(self) -> tuple[Crossbar, ...]:
+        """Of each layer: synapses on a membrane, synapses on an input line, and neurons."""
+        return self.shape.crossbars
 
 
 class Training(Recipe, Section):

@@ -134,8 +134,10 @@ def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Se
         if not run.simulates(number, k):
             points.append(None)
             continue
-        place = None if run.die is None else Place(number, k)
-        column = column_bench(cells, settings, lines, _row(cells, run, number, k), frame.window, frame.stop_s, place)
+        own = [lines[j] for j in run.mapped.lines[number - 1][k]]
+        column = column_bench(
+            cells, settings, own, _row(cells, run, number, k), frame.window, frame.stop_s, _place(run, number, k)
+        )
         extract = partial(
             column_response, window=frame.window, level_v=cells.supply_v / 2, guard_s=2 * cells.timing.edge_s,
             sources=source_groups(column.sources),
@@ -148,9 +150,16 @@ def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Se
 
 def _row(cells: Cells, run: NetworkRun, layer: int, number: int) -> tuple[Setting, ...]:
     """The synapses that a neuron of a layer drives, those of the outputs none; of layer 0 an input."""
-    layers = run.mapped.settings
-    row = [settings[number] for settings in layers[layer]] if layer < len(layers) else []
-    return lumped(cells, row) if run.die is None else tuple(row)
+    row = tuple(run.mapped.on_line(layer, number).values())
+    return lumped(cells, row) if run.die is None else row
+
+
+def _place(run: NetworkRun, layer: int, number: int) -> Place | None:
+    """Whose column it is, where a die tells devices apart."""
+    if run.die is None:
+        return None
+    inputs = run.mapped.lines[layer - 1][number] if layer else ()
+    return Place(layer, number, inputs, tuple(run.mapped.on_line(layer, number)))
 
 
 def lumped(cells: Cells, row: Sequence[Setting]) -> tuple[Setting, ...]:
@@ -164,7 +173,7 @@ def lumped(cells: Cells, row: Sequence[Setting]) -> tuple[Setting, ...]:
 
 
 def typical_row(rows: Sequence[Sequence[Setting]]) -> tuple[Setting, ...]:
-    """One lumped row for all inputs: so many synapses of each sign as they have on average.
+    """One lumped row for inputs of as many synapses: so many of each sign as they have on average.
 
     Then the lines of inputs that fire at the same time are the same, and so are the synapses that are off on them.
     """
@@ -252,7 +261,8 @@ class _Input:
 def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None) -> list[_Input]:
     """What to simulate for the inputs of a run: their templates, or once these are known what follows from none of them."""
     phase, edge, between = cells.timing.phase_s, cells.timing.edge_s, Frame.of(cells).after_template_s
-    typical = typical_row([_row(cells, run, 0, j) for j in range(len(run.times))])
+    rows = [_row(cells, run, 0, j) for j in range(len(run.times))]
+    typical = {length: typical_row([row for row in rows if len(row) == length]) for length in {len(row) for row in rows}}
     found = []
     for j, time in enumerate(map(float, run.times)):
         when = TEMPLATE_PHASES if time * phase < phase - edge else None
@@ -260,9 +270,9 @@ def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None
         if when is not None and template and not can_be_moved(template, (time - when) * phase, between):
             when = time
         if run.die is None:
-            found.append(_Input(typical, run.accuracy, None, None, when))
+            found.append(_Input(typical[len(rows[j])], run.accuracy, None, None, when))
         else:
-            found.append(_Input(_row(cells, run, 0, j), run.accuracy, Place(0, j), run.die, when))
+            found.append(_Input(rows[j], run.accuracy, _place(run, 0, j), run.die, when))
     return found
 
 

@@ -25,6 +25,7 @@ from netlists.crossbar import Cells
 from training.data.spikes import SpikeData
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
+from training.wiring import Lines
 
 FloatArray = NDArray[np.float64]
 
@@ -65,6 +66,7 @@ class _Search:
     cells: Sequence[Cells]
     columns: Sequence[HardwareModel]
     weights: Sequence[FloatArray]
+    lines: Sequence[Lines]
     inputs: FloatArray
     wanted_s: FloatArray
     stages: list[str] = field(default_factory=list)
@@ -87,7 +89,7 @@ class _Search:
 
     def _runs(self, pair: tuple[float, float]) -> list[NetworkRun]:
         """Every training sample at one pair of gains."""
-        mapped = map_network("conventional", with_gains(self.weights, *pair, self.columns), self.columns)
+        mapped = map_network("conventional", with_gains(self.weights, *pair, self.columns), self.columns, self.lines)
         told = {"gain_plus": pair[0], "gain_minus": pair[1]}
         return [NetworkRun(mapped, t, {"training_sample": k, **told}, self.bench.coarse) for k, t in enumerate(self.inputs)]
 
@@ -123,7 +125,8 @@ def search_gains(
     rows = _stratified_rows(data.train_labels.numpy(), settings.samples)
     with torch.no_grad():
         wanted = network.eval()(data.train_t[rows])[-1].spike_times.numpy() * columns[0].phase_s
-    search = _Search(bench, cells, columns, network.effective_weights(), data.train_t[rows].numpy(), wanted)
+    lines = [layer.lines for layer in network]
+    search = _Search(bench, cells, columns, network.effective_weights(), lines, data.train_t[rows].numpy(), wanted)
     ranges = [settings.gain_plus, settings.gain_minus]
     plus, minus = (np.linspace(*span, COARSE_GRID) for span in ranges)
     progress("gain search for the conventional mapping: coarse grid")

@@ -14,17 +14,36 @@ from cosim.bench.bench import Accuracy
 from cosim.mapping.codes import setting_of_weight, weight_of_setting
 from netlists.synapse import SynapseSetting
 from training.hardware import HardwareModel
+from training.wiring import Lines
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Setting = SynapseSetting | None
 
 
 @dataclass(frozen=True)
 class MappedNetwork:
-    """Synapse settings of a network, [layer][out][in]; None is off."""
+    """Synapse settings of a network, [layer][neuron][synapse]; None is off. Where a neuron has no synapse there is no device.
+
+    Attributes:
+        lines: the input line of every synapse, shaped as `settings`; left out where every neuron is on every line.
+    """
 
     name: str
-    settings: tuple[tuple[tuple[SynapseSetting | None, ...], ...], ...]
+    settings: tuple[tuple[tuple[Setting, ...], ...], ...]
+    lines: tuple[tuple[tuple[int, ...], ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.lines:
+            every = tuple(tuple(tuple(range(len(row))) for row in layer) for layer in self.settings)
+            object.__setattr__(self, "lines", every)
+
+    def on_line(self, layer: int, line: int) -> dict[int, Setting]:
+        """The synapses of a layer, counted from 0, that hang on one of its input lines, by neuron; none behind the outputs."""
+        if layer == len(self.settings):
+            return {}
+        rows = zip(self.settings[layer], self.lines[layer], strict=True)
+        return {k: row[lines.index(line)] for k, (row, lines) in enumerate(rows) if line in lines}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,21 +72,28 @@ class NetworkRun:
         return self.silent is None or not self.silent[layer - 1][neuron]
 
 
-def map_network(name: str, weights: Sequence[FloatArray], columns: Sequence[HardwareModel]) -> MappedNetwork:
-    """Settings of all layers; `weights` is one [out, in] array per layer, `columns` the hardware model of each."""
-    return MappedNetwork(
-        name,
+def map_network(
+    name: str, weights: Sequence[FloatArray], columns: Sequence[HardwareModel], lines: Sequence[Lines] = ()
+) -> MappedNetwork:
+    """Settings of all layers; `weights` is one [neurons, synapses] array per layer, `columns` the hardware model of each, and
+    `lines` the input lines of the synapses, shaped as the weights; left out where every neuron is on every line."""
+    crossings = tuple(tuple(map(tuple, own.tolist())) for own in lines or [_every_line(matrix) for matrix in weights])
+    layers = enumerate(zip(weights, columns, crossings, strict=True), 1)
+    settings = tuple(
         tuple(
             tuple(
-                tuple(
-                    setting_of_weight(float(weight), column, f"{name}: layer {layer}, neuron {k}, input {j}")
-                    for j, weight in enumerate(row)
-                )
-                for k, row in enumerate(matrix)
+                setting_of_weight(float(weight), column, f"{name}: layer {layer}, neuron {k}, input {line}")
+                for weight, line in zip(row, own, strict=True)
             )
-            for layer, (matrix, column) in enumerate(zip(weights, columns, strict=True), 1)
-        ),
+            for k, (row, own) in enumerate(zip(matrix, of_layer, strict=True))
+        )
+        for layer, (matrix, column, of_layer) in layers
     )
+    return MappedNetwork(name, settings, crossings)
+
+
+def _every_line(matrix: FloatArray) -> Lines:
+    return np.tile(np.arange(matrix.shape[1]), (len(matrix), 1))
 
 
 def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], columns: Sequence[HardwareModel]) -> pd.DataFrame:
@@ -79,7 +105,8 @@ def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], columns:
             done = weight_of_setting(setting, hardware)
             rows.append(
                 {
-                    "mapping": mapped.name, "layer": layer, "neuron": k, "input": j, "weight": float(weight),
+                    "mapping": mapped.name, "layer": layer, "neuron": k, "input": mapped.lines[layer - 1][k][j],
+                    "weight": float(weight),
                     "mapped_weight": done, "sign": setting.sign if setting else 0,
                     "code": setting.code if setting else float("nan"),
                     "code_unit": hardware.plus.code_unit,
@@ -92,14 +119,13 @@ def mapping_table(mapped: MappedNetwork, weights: Sequence[FloatArray], columns:
 def mapped_networks(table: pd.DataFrame) -> dict[str, MappedNetwork]:
     """The settings that mapping.parquet holds, by mapping."""
 
-    def settings(rows: pd.DataFrame) -> tuple[tuple[SynapseSetting | None, ...], ...]:
-        ordered = rows.sort_values(["neuron", "input"])
-        return tuple(
-            tuple(SynapseSetting(row.sign, row.code) if row.sign else None for row in neuron.itertuples())
-            for _, neuron in ordered.groupby("neuron")
-        )
+    def settings(neuron: pd.DataFrame) -> tuple[Setting, ...]:
+        return tuple(SynapseSetting(row.sign, row.code) if row.sign else None for row in neuron.itertuples())
 
-    return {
-        name: MappedNetwork(name, tuple(settings(rows) for _, rows in part.groupby("layer")))
-        for name, part in table.groupby("mapping", sort=False)
-    }
+    found = {}
+    for name, part in table.groupby("mapping", sort=False):
+        ordered = part.sort_values(["layer", "neuron", "input"])
+        layers = [[own for _, own in layer.groupby("neuron")] for _, layer in ordered.groupby("layer")]
+        lines = tuple(tuple(tuple(own.input.tolist()) for own in layer) for layer in layers)
+        found[name] = MappedNetwork(name, tuple(tuple(map(settings, layer)) for layer in layers), lines)
+    return found

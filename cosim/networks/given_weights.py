@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import pairwise, permutations
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ from torch import Tensor
 
 from cosim.errors import InputError, InputRemark
 from cosim.runs.given import GIVEN_WEIGHTS
-from training.data.names import network_sizes
+from training.data.names import network_shape
 from training.hardware import HardwareModel
+from training.shapes import NetworkShape, Window
 from training.storage import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 _KERNEL = re.compile(r"(?:^|[./])kernel$")
 _MOST_BY_SHAPE = 6
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 
 
-def sizes_of(network: Network) -> tuple[int, ...]:
-    """Lines from the inputs to the outputs of a design's network, from its fields alone: these decide a training."""
+def shape_of(network: Network) -> NetworkShape:
+    """The shape of a design's network, from its fields alone: these decide a training."""
     features = network.table.features if network.table else None
-    return network_sizes(network.dataset, features, network.bias, network.layers)
+    windows = [Window(own.channels, own.kernel, own.stride) for own in network.convolutions]
+    return network_shape(network.dataset, features, network.bias, network.layers, network.pool, windows)
 
 
 def keep_weights(source: Path, network: Network, run: Path) -> None:
@@ -61,20 +63,25 @@ def read_weights(path: Path, network: Network) -> list[Tensor]:
             "safetensors.torch.save_file(model.state_dict(), ...)"
         )
     tensors = _network_of(path, read_tensors(path)[0])
-    if extra := sorted(name for name, tensor in tensors.items() if tensor.dim() != 2):
+    shapes = shape_of(network).weights
+    axes = {len(shape) for shape in shapes}
+    if extra := sorted(name for name, tensor in tensors.items() if tensor.dim() not in axes):
         raise InputError(
-            f"{path}: {extra[0]}: has shape {list(tensors[extra[0]].shape)}, the circuit has weight matrices alone; "
+            f"{path}: {extra[0]}: has shape {list(tensors[extra[0]].shape)}, the circuit has {_what(axes)} alone; "
             "a bias is the weight of a bias spike, the last input of the first layer"
         )
-    shapes = [(neurons, inputs) for inputs, neurons in pairwise(sizes_of(network))]
     if len(tensors) != len(shapes):
         found = ", ".join(sorted(tensors, key=_natural)) or "none"
-        raise InputError(f"{path}: holds {len(tensors)} matrices ({found}), network.layers of the design has {len(shapes)}")
+        raise InputError(f"{path}: holds {len(tensors)} matrices ({found}), the network of the design has {len(shapes)} layers")
     tensors = _as_rows_of_neurons(path, tensors)
     names = _in_order(path, tensors, shapes)
     for name, shape in zip(names, shapes, strict=True):
         _check(path, name, tensors[name], shape)
     return [tensors[name].to(torch.get_default_dtype()) for name in names]
+
+
+def _what(axes: set[int]) -> str:
+    return "weight matrices" if axes == {2} else "weight matrices and windows [out, in, kernel, kernel]"
 
 
 def _layer(k: int) -> str:
@@ -96,6 +103,10 @@ def _as_rows_of_neurons(path: Path, tensors: dict[str, Tensor]) -> dict[str, Ten
     kernels = [name for name in tensors if _KERNEL.search(name)]
     if not kernels:
         return tensors
+    if windows := [name for name in kernels if tensors[name].dim() != 2]:
+        raise InputError(
+            f"{path}: {windows[0]}: a window is taken as [out, in, kernel, kernel] alone; turn it and call it weight"
+        )
     if others := sorted(tensors.keys() - set(kernels)):
         raise InputError(f"{path}: {kernels[0]} is kept [in, out], {others[0]} is not said to be; name all of them alike")
     warnings.warn(f"{path}: {', '.join(kernels)} are [in, out], and were transposed", InputRemark, stacklevel=1)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cosim.errors import InputError
-from cosim.networks.given_weights import check_range, read_weights, sizes_of
+from cosim.networks.given_weights import check_range, read_weights, shape_of
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
 from training.checkpoint import continued
 from training.data.catalogue import load_split, load_table
@@ -24,10 +24,13 @@ from training.evaluation import Evaluation, evaluate
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, columns_of_layers, normalise
 from training.hardware_aware.variation import DynamicMismatch, Mismatch
 from training.layer import RCSpikeLayer
+from training.models import shaped
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
+from training.shapes import NetworkShape, Window
 from training.storage import load_description, load_weights, save_networks
 from training.trainer import Epoch, History, train
+from training.unrolling import unrolled
 
 if TYPE_CHECKING:
     from cosim.design import Design
@@ -63,7 +66,7 @@ def spike_data(network: Network) -> SpikeData:
         data = _split(network)
     except DataFileError as error:
         raise InputError(f"network.{error}" if str(error).startswith("test_samples") else f"network: {error}") from error
-    inputs = sizes_of(network)[0]
+    inputs = shape_of(network).inputs
     if data.inputs != inputs:
         raise InputError(f"network.dataset: {network.dataset} here has {data.inputs} inputs instead of {inputs}")
     if data.classes > network.layers[-1]:
@@ -77,7 +80,7 @@ def _split(network: Network) -> SpikeData:
     if network.table:
         table = network.table
         return load_table(Table(Path(table.file), table.label, table.features), **how)
-    return load_split(network.dataset, network.folder or None, **how)
+    return load_split(network.dataset, network.folder or None, pool=network.pool, **how)
 
 
 def in_double(data: SpikeData) -> SpikeData:
@@ -85,17 +88,17 @@ def in_double(data: SpikeData) -> SpikeData:
     return replace(data, train_t=data.train_t.double(), test_t=data.test_t.double())
 
 
-def untrained_network(name: str, sizes: tuple[int, ...], hardware: HardwareModel, conventional_reversal: float) -> RCSpikeNetwork:
+def untrained_network(name: str, shape: NetworkShape, hardware: HardwareModel, conventional_reversal: float) -> RCSpikeNetwork:
     """A network without its weights.
 
     The conventional one has |E| = `conventional_reversal` and no kicks. Its weights keep away from the cell's largest by the
     headroom that the gain search needs; below the cell's smallest they are off, as in the circuit.
     """
-    columns = columns_of_layers(hardware, sizes)
+    columns = columns_of_layers(hardware, shape.crossbars)
     if name == ODE:
-        return RCSpikeNetwork(sizes, [normalise(column) for column in columns])
+        return shaped(shape, [normalise(column) for column in columns])
     model = NormalisedModel.constant(conventional_reversal, -conventional_reversal)
-    network = RCSpikeNetwork(sizes, model)
+    network = shaped(shape, model)
     for layer, column in zip(network, columns, strict=True):
         plus, minus = ((low, high / GAIN_HEADROOM) for low, high in map(column.weight_range, (1, -1)))
         layer.bind(model, WeightRange(plus, minus))
@@ -114,16 +117,16 @@ def train_networks(
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
-    sizes = sizes_of(design.network)
+    shape = shape_of(design.network)
     (run / "checkpoints").mkdir(exist_ok=True)
     networks: dict[str, RCSpikeNetwork] = {}
     histories: dict[str, History] = {}
     given = read_weights(run / GIVEN_WEIGHTS, design.network) if (run / GIVEN_WEIGHTS).exists() else None
     mismatch = mismatch_of(hardware) if design.training.mismatch and given is None else None
     for name in mappings_of(design):
-        networks[name] = untrained_network(name, sizes, hardware, design.training.conventional_reversal)
+        networks[name] = untrained_network(name, shape, hardware, design.training.conventional_reversal)
         if given is not None:
-            check_range(run, given, columns_of_layers(hardware, sizes))
+            check_range(run, given, columns_of_layers(hardware, shape.crossbars))
             _take(networks[name], given)
             histories[name] = []
             continue
@@ -152,10 +155,18 @@ def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
     description = load_description(path / WEIGHTS)
     networks = {}
     for name, sizes in description["sizes"].items():
-        network = untrained_network(name, tuple(sizes), hardware, description["conventional_reversal"])
+        network = untrained_network(name, _shape(description, sizes), hardware, description["conventional_reversal"])
         load_weights(path / WEIGHTS, name, network)
         networks[name] = network.double().eval()
     return networks
+
+
+def _shape(description: Mapping[str, Any], sizes: Sequence[int]) -> NetworkShape:
+    """The shape of a network that was described; one of dense layers alone by its sizes."""
+    if not (windows := [Window(**window) for window in description.get("convolutions", [])]):
+        return NetworkShape.of(*sizes)
+    channels, height, width = description["image"]
+    return NetworkShape(sizes[0], tuple(sizes[1 + len(windows) :]), (channels, height, width), tuple(windows))
 
 
 def recipe_of(training: Training) -> Recipe:
@@ -173,8 +184,10 @@ def mismatch_of(hardware: HardwareModel) -> Mismatch:
 def _description(
     design: Design, data: SpikeData, recipe: Recipe, mismatch: Mismatch | None, histories: Mapping[str, History]
 ) -> dict[str, Any]:
-    minimum, maximum = data.minimum.tolist(), data.maximum.tolist()
+    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), shape_of(design.network)
+    convolutions = {"image": shape.image, "convolutions": [window._asdict() for window in shape.windows]}
     return {
+        **(convolutions if shape.windows else {}),
         "conventional_reversal": design.training.conventional_reversal,
         "normalisation": {"minimum": minimum, "maximum": maximum, "coding": "t = scaled feature; bias spike at 0"},
         "recipe": recipe.model_dump(),
@@ -200,6 +213,8 @@ def _row(epoch: Epoch) -> dict[str, float]:
 
 
 def _metrics(networks: Mapping[str, RCSpikeNetwork], data: SpikeData, seed: int) -> dict[str, float]:
+    networks = {name: unrolled(network) for name, network in networks.items()}
+
     def evaluated(name: str) -> Evaluation:
         noise = torch.Generator().manual_seed(seed)  # drawn only where the recipe has noise in inference
         return evaluate(networks[name], data.test_t, data.test_labels, data.classes, generator=noise)

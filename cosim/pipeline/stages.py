@@ -116,7 +116,7 @@ def _but(section: type[Any], *names: str) -> Collection[str]:
 
 
 _CIRCUIT = {"name": True, "process": True, "synapse": True, "neuron": True, "timing": True, "accuracy": {"reltol", "max_step_s"}}
-_SIZES = {"dataset", "table", "bias", "layers"}
+_SIZES = {"dataset", "table", "pool", "bias", "convolutions", "layers"}
 _SIMULATION_PACKAGES = ("PySpice", "platformdirs")
 _TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "numba")
 _PAGE_PACKAGES = ("jinja2", "matplotlib", "weasyprint")

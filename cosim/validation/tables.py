@@ -19,8 +19,10 @@ from netlists.network import layer_name
 from training.data.spikes import SpikeData
 from training.evaluation import Evaluation
 from training.hardware import HardwareModel
+from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 from training.trajectory import trajectory
+from training.wiring import by_blocks
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -128,14 +130,19 @@ def waveform_table(
     for run, row, layer in _layers_of([run for run in runs if run.die is None], len(columns)):
         network, model, k = networks[run.mapping], models[run.mapping], layer - 1
         spikes = inputs[run.sample] if k == 0 else model.layers[k - 1].spike_times[run.sample].numpy()
-        weights = network.effective_weights()[k]
-        v = membrane_voltage(trajectory(list(network)[k].model, weights, spikes, times), columns[k])
+        layer_model, weights = list(network)[k], network.effective_weights()[k]
+        v = membrane_voltage(layer_trajectory(layer_model, weights, spikes, times), columns[k])
         circuit = row[f"{layer_name(layer)}_waveform_v"].reshape(len(weights), WAVEFORM_POINTS)
         for neuron in np.flatnonzero(_simulated(row, layer)):
             keys = {"mapping": run.mapping, "sample": run.sample, "layer": layer, "neuron": neuron}
             values = {"time_s": (times + k) * columns[k].phase_s, "circuit_v": circuit[neuron], "model_v": v[:, neuron]}
             frames.append(pd.DataFrame({**keys, **values}))
     return pd.concat(frames, ignore_index=True)
+
+
+def layer_trajectory(layer: RCSpikeLayer, weights: FloatArray, spikes: FloatArray, times: FloatArray) -> FloatArray:
+    """Membranes [times, neurons] of a layer, whose neurons need not hang on all lines; the rest as in `trajectory`."""
+    return by_blocks(layer.lines, lambda own, lines: trajectory(layer.model, weights[own], spikes[lines], times))
 
 
 def energy_table(runs: list[Run], predicted: dict[tuple[str, str], FloatArray]) -> pd.DataFrame:

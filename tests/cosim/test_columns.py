@@ -112,7 +112,9 @@ def test_synapses_on_lines_of_one_waveform_are_units_of_one_device_and_on_a_die_
     assert "synapse_current_source_n copies={(3)}" in merged, "three N pairs are off"
     assert "synapse_current_source_p copies={(3)}" in merged
     assert sum(line.startswith("Xsynapse") for line in merged.splitlines()) == 4
-    apart = column_bench(cells, settings, [level] * 4, [N(0.5)] * 2, window, window.end_s, Place(2, 7)).netlist
+    apart = column_bench(
+        cells, settings, [level] * 4, [N(0.5)] * 2, window, window.end_s, Place(2, 7, (0, 1, 2, 3), (0, 1))
+    ).netlist
     names = {line.split()[0] for line in apart.splitlines() if line.startswith("X")}
     assert {*(f"Xlayer_2_synapse_7_{j}" for j in range(4)), "Xlayer_2_neuron_7", "Xlayer_3_synapse_1_7"} <= names
 

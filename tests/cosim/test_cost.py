@@ -103,7 +103,7 @@ def test_a_neuron_fires_as_an_idle_one_from_its_membrane_with_the_tails_of_its_s
     model = replace(ideal, plus=plus, idle_leakage=0.001, tail_reference=0.5)
     spikes = torch.tensor([[1.0], [0.25]], dtype=torch.float64)
     layer = LayerOutput(spikes, torch.zeros(2, 1), torch.tensor([[0.1], [0.8]], dtype=torch.float64))
-    found = fired_membranes(model, np.array([[1.0, 0.5]]), np.array([[0.3, 1.0], [0.1, 0.2]]), layer)
+    found = fired_membranes(model, np.array([[1.0, 0.5]]), np.array([[0.3, 1.0], [0.1, 0.2]]), layer, np.array([[0, 1]]))
     assert found[0, 0] == pytest.approx(0.1 + 0.02 * np.log(2.0) + 2 * 0.002)
     assert found[1, 0] == pytest.approx(0.8 - 2 * 0.02 * np.log(2.0) + 2 * 0.002 * 0.25)
 

@@ -1,16 +1,22 @@
 """Weights to codes and back."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosim.design import Design
+from cosim.design.cells import cells_of
 from cosim.mapping.codes import MappingError, setting_of_weight, to_range, weight_of_setting, with_gains
-from cosim.mapping.network import map_network, mapping_table
+from cosim.mapping.network import map_network, mapped_networks, mapping_table
+from netlists.network import network_bench
 from training.hardware import HardwareModel
 
 HARDWARE = HardwareModel.reference()
 COLUMNS = [HARDWARE, HARDWARE]
+CELLS = cells_of(Design(name="x"))
 
 
 @given(st.sampled_from([1, -1]), st.floats(0.0, 1.0))
@@ -77,3 +83,26 @@ def test_the_table_has_a_row_a_synapse_with_the_weight_its_code_gives() -> None:
     np.testing.assert_allclose(table.mapped_weight, table.weight, rtol=1e-6)
     assert list(table.sign) == [1, -1, 0, 1, 1, 1]
     np.testing.assert_allclose(table.current_a, table.weight.abs() * HARDWARE.unit_current_a, rtol=1e-6)
+
+
+def test_where_a_neuron_has_no_link_there_is_no_device_and_shared_weights_are_set_alike() -> None:
+    kernel = np.array([0.5, -0.25, 0.0, 1.0])
+    lines = [np.array([[0, 1, 3, 4], [1, 2, 4, 5]]), np.array([[0, 1]])]
+    weights = [np.stack([kernel, kernel]), np.array([[0.1, 0.2]])]
+    mapped = map_network("ode", weights, COLUMNS, lines)
+    assert mapped.settings[0][0] == mapped.settings[0][1], "of a channel every position has the same biases, to the last bit"
+    assert mapped.lines == (((0, 1, 3, 4), (1, 2, 4, 5)), ((0, 1),))
+    assert [mapped.on_line(0, line) for line in (0, 4)] == [
+        {0: mapped.settings[0][0][0]},
+        {0: mapped.settings[0][0][3], 1: None},
+    ]
+    assert mapped.on_line(1, 1) == {0: mapped.settings[1][0][1]} and mapped.on_line(2, 0) == {}
+    table = mapping_table(mapped, weights, COLUMNS)
+    assert len(table) == 10 and table[table.layer == 1].input.tolist() == [0, 1, 3, 4, 1, 2, 4, 5]
+    assert mapped_networks(table)["ode"] == mapped
+    whole = network_bench([CELLS] * 2, mapped.settings, [0.1] * 6, mapped.lines).netlist
+    names = {word for word in whole.split() if word.startswith("Xlayer_1_synapse")}
+    assert names == {f"Xlayer_1_synapse_{k}_{j}" for k, row in enumerate(lines[0]) for j in row}
+    biases = dict(re.findall(r"^Vlayer_1_synapse_(\d_\d_[np])_bias \S+ 0 (\S+)$", whole, re.MULTILINE))
+    first, second = ([biases[f"{k}_{j}_{device}"] for j in row for device in "np"] for k, row in enumerate(lines[0]))
+    assert first == second and len(set(first)) == 5, "two rails and three codes"

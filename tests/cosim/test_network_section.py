@@ -13,6 +13,7 @@ from cosim.design.sections import Network
 from cosim.errors import InputError
 from cosim.networks.training import spike_data, untrained_network
 from training.hardware import HardwareModel, HardwareModelError
+from training.shapes import NetworkShape
 
 CSV = "a,kind,b\n" + "".join(f"{k},{'xyz'[k % 3]},{k * k}\n" for k in range(12))
 DESIGN = """
@@ -37,9 +38,9 @@ def written(folder: Path, design: str = DESIGN, table: str = CSV) -> Path:
 def test_inputs_follow_from_the_data() -> None:
     assert Network().sizes == (5, 5, 5)
     wine = Network(dataset="wine", layers=(8, 3))
-    assert wine.sizes == (14, 8, 3) and wine.crossbars == ((14, 8), (8, 3))
+    assert wine.sizes == (14, 8, 3) and wine.crossbars == ((14, 8, 8), (8, 3, 3))
     assert Network(dataset="digits", bias=False, layers=(32, 10)).sizes == (64, 32, 10)
-    assert Network(layers=(3,)).crossbars == ((5, 3),)
+    assert Network(layers=(3,)).crossbars == ((5, 3, 3),)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +103,62 @@ def test_every_size_in_use_is_characterised_once_with_the_most_that_it_drives() 
 
 def test_layers_of_another_size_are_not_trained_on_a_column_that_says_nothing_of_them() -> None:
     with pytest.raises(HardwareModelError, match="holds for columns of 5 synapses, not of 12"):
-        untrained_network("ode", (5, 12, 3), HardwareModel.reference(), 100.0)
+        untrained_network("ode", NetworkShape.of(5, 12, 3), HardwareModel.reference(), 100.0)
 
 
 def test_three_layers_are_three_layers() -> None:
-    network = untrained_network("conventional", (5, 5, 5, 5), HardwareModel.reference(), 100.0)
+    network = untrained_network("conventional", NetworkShape.of(5, 5, 5, 5), HardwareModel.reference(), 100.0)
     assert [list(layer.weight.shape) for layer in network] == [[5, 5]] * 3
     outputs = network(torch.rand(2, 5, generator=torch.Generator().manual_seed(0)))
     assert len(outputs) == 3
+
+
+def test_pixels_are_pooled_before_they_are_inputs() -> None:
+    pooled = Network(dataset="digits", pool=2, bias=True, layers=(10,), test_samples=20)
+    whole = Network(dataset="digits", bias=False, layers=(10,), test_samples=20)
+    assert pooled.sizes == (17, 10)
+    found, pixels = spike_data(pooled).test_t[:, :16], spike_data(whole).test_t.view(-1, 4, 2, 4, 2)
+    torch.testing.assert_close(found, pixels.mean((2, 4)).flatten(1))
+
+
+def test_a_convolution_is_a_crossbar_of_its_windows() -> None:
+    network = Network.model_validate({
+        "dataset": "digits", "bias": False, "layers": [10], "convolutions": [{"channels": 8, "kernel": 4, "stride": 2}]
+    })  # fmt: skip
+    assert network.sizes == (64, 72, 10)
+    assert network.crossbars == ((16, 18, 72), (72, 10, 10))
+    assert ColumnSize.in_use(network) == [ColumnSize(16, 10, 18), ColumnSize(72, 10, 10)]
+
+
+PICTURES = """
+name = "mine"
+[network]
+dataset = "digits"
+bias = false
+layers = [10]
+[[network.convolutions]]
+channels = 4
+kernel = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("design", "message"),
+    [
+        (PICTURES + "padding = 1\n", r"network\.convolutions\.0: padding 1: neurons at the border would have fewer synapses"),
+        (PICTURES + "stride = 4\n", r"network\.convolutions\.0: stride 4 skips pixels between windows of 3"),
+        (PICTURES.replace("kernel = 3", "kernel = 9"), r"network: a window of 9 x 9 is larger than the image, 8 x 8"),
+        (
+            PICTURES.replace("bias = false", "bias = true"),
+            r"network: a convolution has no line for a bias spike; set",
+        ),
+        (PICTURES.replace('"digits"', '"iris"'), r"network: iris has no pictures; those that have are digits"),
+        (PICTURES.replace("bias = false", "bias = false\npool = 3"), r"network: pool 3 does not divide the pictures, 8 x 8"),
+        (PICTURES + "dilation = 2\n", r"network\.convolutions\.0\.dilation: "),
+    ],
+)
+def test_a_convolution_that_no_circuit_has_is_one_line(tmp_path: Path, design: str, message: str) -> None:
+    (tmp_path / "mine.toml").write_text(design)
+    with pytest.raises(InputError, match=message) as caught:
+        load_design(tmp_path / "mine.toml")
+    assert "\n" not in str(caught.value)

@@ -49,14 +49,17 @@ def load(name: str, folder: Path | str | None = None) -> SpikeData:
 
 
 def load_split(
-    name: str, folder: Path | str | None = None, *, test_samples: int, split_seed: int = 0, bias: bool = True
+    name: str, folder: Path | str | None = None, *, test_samples: int, split_seed: int = 0, bias: bool = True, pool: int = 1
 ) -> SpikeData:
     """A data set with so many test samples, and a bias spike as its last input where `bias`.
 
     The split is drawn by `split_seed`, stratified; sets that come split keep their training part and the first of their test
-    samples. Raises `DataFileError` as `load` does, and where there are not so many samples.
+    samples. Of pictures, `pool` by `pool` pixels are one. Raises `DataFileError` as `load` does, where there are not so many
+    samples, and where there is nothing to pool.
     """
     if name in TABLES:
+        if pool > 1:
+            raise DataFileError(f"pool: {name} has no pictures to pool")
         return TABLES[name](test_samples, split_seed, bias)
     if name == "digits":
         data = digits(test_samples, split_seed)
@@ -65,6 +68,7 @@ def load_split(
         if test_samples > len(data.test_labels):
             raise DataFileError(f"test_samples: {test_samples} is more than the {len(data.test_labels)} of {name}")
         data = first_test_samples(data, test_samples)
+    data = data.pooled(pool)
     return data.with_bias() if bias else data
 
 

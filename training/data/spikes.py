@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from training.hardware import FloatArray
+from training.shapes import pooled_image
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,18 @@ class SpikeData:
         if self.image is None:
             raise ValueError("these samples are no images; take a network with fully connected layers")
         return replace(self, train_t=self.train_t.view(-1, *self.image), test_t=self.test_t.view(-1, *self.image))
+
+    def pooled(self, pool: int) -> SpikeData:
+        """The same samples with every square of so many pixels averaged into one, whose spike comes at the mean brightness.
+
+        Raises ValueError for a set without pictures, and where the squares do not come out even.
+        """
+        if pool == 1:
+            return self
+        pictures = self.as_images()
+        assert self.image is not None
+        train, test = (F.avg_pool2d(t, pool).flatten(1) for t in (pictures.train_t, pictures.test_t))
+        return replace(self, train_t=train, test_t=test, image=pooled_image(self.image, pool))
 
     def with_gamma(self, gamma: float) -> SpikeData:
         """The same samples, each brightness x (spike time 1 - x) raised to `gamma`; below 1 what is dark spikes earlier.

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from training.hardware.curve import Curve, HardwareModelError, Quantity
 
 if TYPE_CHECKING:
     from training.hardware.model import ColumnHardware, HardwareModel, NeuronHardware, SynapseHardware
+    from training.shapes import Crossbar
 
 FARTHEST = 4.0
 """A column is extrapolated to at most this many times the synapses of the largest that was characterised, or to this part of the
@@ -45,12 +45,12 @@ def column_of(model: HardwareModel, synapses: int, neurons: int | None) -> Colum
     return _extrapolated(model, synapses)
 
 
-def columns_of_layers(model: HardwareModel, sizes: Sequence[int]) -> list[HardwareModel]:
-    """The model of every layer of a network with so many lines from its inputs to its outputs, such as (5, 5, 5).
+def columns_of_layers(model: HardwareModel, crossbars: Sequence[Crossbar]) -> list[HardwareModel]:
+    """The model of every layer of a network (`training.shapes.NetworkShape.crossbars`).
 
     Raises `HardwareModelError` as `HardwareModel.at` does.
     """
-    return [model.at(synapses, neurons) for synapses, neurons in pairwise(sizes)]
+    return [model.at(layer.synapses, layer.rows) for layer in crossbars]
 
 
 def _extrapolated(model: HardwareModel, synapses: int) -> ColumnHardware:

@@ -1,13 +1,16 @@
-"""How the inputs of a layer meet its synapses: a dense crossbar, or a convolution."""
+"""How the inputs of a layer meet its synapses: a dense crossbar, a convolution, or lines of its own for every neuron."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from training.wiring import blocks
 
 # A spike time after every phase.
 NEVER = 2.0
@@ -143,5 +146,33 @@ class Each:
         return rows[:, 0]
 
 
+@dataclass(frozen=True, eq=False)
+class Wired:
+    """Every neuron meets lines of its own: x [batch, in], weight [out, synapses], result [batch, out]. For evaluation alone.
+
+    Attributes:
+        lines: the input of every synapse, [out, synapses].
+    """
+
+    lines: Tensor
+
+    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
+        return (x[:, self.lines] * weight).sum(2)
+
+    def output_shape(self, x: torch.Size, weight: torch.Size) -> torch.Size:
+        """Shape of the result. Raises ValueError where weights do not fit the lines, or a line is no input."""
+        if len(x) != 2 or weight != self.lines.shape or int(self.lines.max()) >= x[1]:
+            raise ValueError(f"spike times: {tuple(x)} do not fit weights {tuple(weight)} on lines {tuple(self.lines.shape)}")
+        return torch.Size((x[0], weight[0]))
+
+    def per_output(self, values: Tensor) -> Tensor:
+        """Values [out] in a shape that broadcasts against results."""
+        return values
+
+    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Numbers of the neurons that hang on the same lines, and these lines."""
+        return ((torch.as_tensor(own.neurons), torch.as_tensor(own.lines)) for own in blocks(self.lines.numpy()))
+
+
 Connection: TypeAlias = Dense | Convolution
-AnyConnection: TypeAlias = Connection | Each
+AnyConnection: TypeAlias = Connection | Each | Wired

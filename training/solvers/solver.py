@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from training.solvers import autograd_walk, curved_walk, dstd, event_walk, image_walk
-from training.solvers.connection import AnyConnection, Convolution, Dense, Each
+from training.solvers.connection import AnyConnection, Connection, Convolution, Dense, Each, Wired
 from training.solvers.reversal import Beta, BySign, beta_of
 
 
@@ -79,12 +80,27 @@ class Accumulation:
             return None if self.bend is None else torch.zeros_like(self.weight)
         return self.curvature * self.weight
 
+    @property
+    def walked(self) -> Connection | Each:
+        """How inputs meet synapses. Raises ValueError where neurons have lines of their own, which `Exact` alone solves."""
+        if isinstance(self.connection, Wired):
+            raise ValueError("neurons on lines of their own are solved by 'exact' alone; train a network before it is unrolled")
+        return self.connection
+
+    def blocks(self, connection: Wired) -> Iterator[tuple[Tensor, Accumulation]]:
+        """The dense crossbars that a layer with lines of its own for every neuron is made of: which neurons, and their phase."""
+        names = ("weight", "kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
+        beta = beta_of(self.beta, self.weight).expand_as(self.weight)
+        for neurons, lines in connection.blocks():
+            own: dict[str, Any] = {name: None if (x := getattr(self, name)) is None else x[neurons] for name in names}
+            yield neurons, replace(self, **own, t=self.t[:, lines], beta=beta[neurons], connection=Dense())
+
     def by_patches(self) -> Accumulation:
         """The same neurons behind a dense crossbar each, one row of `t` per position: a convolution's input grows by its taps."""
         beta = self.beta if isinstance(self.beta, BySign) else self.beta.expand_as(self.weight).flatten(1)
         return replace(
             self,
-            t=self.connection.patches(self.t, self.weight),
+            t=self.walked.patches(self.t, self.weight),
             weight=self.weight.flatten(1),
             beta=beta,
             kick=None if self.kick is None else self.kick.flatten(1),
@@ -120,6 +136,8 @@ class Exact:
     """
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        if isinstance(phase.connection, Wired):
+            return _by_blocks(self, phase, phase.connection)
         if phase.lift is not None or isinstance(phase.connection, Each):
             return _by_autograd(phase, phase.weight.dtype)
         if phase.is_curved or phase.leakage is not None:
@@ -131,7 +149,7 @@ class Exact:
             )  # fmt: skip
         rows = phase.by_patches()
         v = event_walk.accumulate(rows.t, rows.weight, rows.beta, rows.kick, v_reset=rows.v_reset, bias=rows.bias, leak=rows.leak)
-        return phase.connection.image(v, phase.t, phase.weight)
+        return phase.walked.image(v, phase.t, phase.weight)
 
 
 @dataclass(frozen=True)
@@ -157,14 +175,15 @@ class DSTD:
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if phase.lift is not None:
             raise ValueError("lift: DSTD holds the capacitance of a membrane constant; solve the layer by 'exact'")
-        if isinstance(phase.connection, Each):
+        connection = phase.walked
+        if isinstance(connection, Each):
             raise ValueError("connection: DSTD solves layers, not a neuron a sample; solve it by 'exact'")
         offset = 0.0
         if self.random_offset:
             offset = float(torch.rand((), generator=generator, device=phase.t.device)) / self.steps
         return dstd.solve(
             phase.t, phase.switched, phase.conductance, phase.kick, phase.quadratic,
-            v_reset=phase.v_reset, bias=phase.drive, leak=phase.leak, bend=phase.bend, connection=phase.connection,
+            v_reset=phase.v_reset, bias=phase.drive, leak=phase.leak, bend=phase.bend, connection=connection,
             steps=self.steps, offset=offset, moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
         )  # fmt: skip
 
@@ -182,8 +201,16 @@ def reached(phase: Accumulation) -> tuple[Tensor, Tensor]:
     """Lowest and highest membrane of an accumulation phase, each shaped as v(1): between two inputs a membrane is monotonic."""
     visited: list[Tensor] = []
     end = _by_autograd(phase, phase.weight.dtype, visited)
-    path = torch.stack([*(phase.connection.image(v, phase.t, phase.weight) for v in visited), end])
+    path = torch.stack([*(phase.walked.image(v, phase.t, phase.weight) for v in visited), end])
     return path.amin(0).clamp_max(phase.v_reset), path.amax(0).clamp_min(phase.v_reset)
+
+
+def _by_blocks(solver: Solver, phase: Accumulation, connection: Wired) -> Tensor:
+    """Every dense crossbar of the layer by itself."""
+    v = phase.t.new_empty(connection.output_shape(phase.t.shape, phase.weight.shape))
+    for neurons, own in phase.blocks(connection):
+        v[:, neurons] = solver(own)
+    return v
 
 
 def _curved(phase: Accumulation) -> Tensor:
@@ -195,7 +222,7 @@ def _curved(phase: Accumulation) -> Tensor:
         rows.t, rows.switched, rows.conductance, quadratic, rows.kick,
         v_reset=rows.v_reset, bias=rows.drive, leak=rows.leak, bend=rows.bend,
     )  # fmt: skip
-    return phase.connection.image(v, phase.t, phase.weight)
+    return phase.walked.image(v, phase.t, phase.weight)
 
 
 def _by_autograd(phase: Accumulation, dtype: torch.dtype, visited: list[Tensor] | None = None) -> Tensor:
@@ -205,4 +232,4 @@ def _by_autograd(phase: Accumulation, dtype: torch.dtype, visited: list[Tensor] 
     names = ("kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
     given = {name: None if (x := getattr(rows, name)) is None else x.to(dtype) for name in names}
     v = autograd_walk.accumulate(rows.t.to(dtype), rows.weight.to(dtype), beta, v_reset=rows.v_reset, visited=visited, **given)
-    return phase.connection.image(v, phase.t, phase.weight)
+    return phase.walked.image(v, phase.t, phase.weight)

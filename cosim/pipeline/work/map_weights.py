@@ -28,9 +28,11 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.mapping.network import map_network, mapping_table
     from cosim.networks.training import CONVENTIONAL, load_networks
     from training.hardware import HardwareModel, columns_of_layers
+    from training.unrolling import unrolled
 
-    columns = columns_of_layers(HardwareModel.load(space.run / "hardware.json"), space.design.network.sizes)
-    networks = load_networks(space.run.path)
+    columns = columns_of_layers(HardwareModel.load(space.run / "hardware.json"), space.design.network.crossbars)
+    networks = {name: unrolled(network) for name, network in load_networks(space.run.path).items()}
+    lines = [layer.lines for layer in networks["ode"]]
     trained = {name: network.effective_weights() for name, network in networks.items()}
     weights, metrics, notes = dict(trained), dict[str, float](), dict[str, str]()
     if CONVENTIONAL in networks:
@@ -44,7 +46,7 @@ def work(space: Workspace) -> dict[str, float]:
             weights[CONVENTIONAL] = with_gains(weights[CONVENTIONAL], gains.gain_plus, gains.gain_minus, columns)
     else:
         notes[LEFT_OUT] = "mapping.conventional of the design is false"
-    mapped = {name: map_network(name, matrices, columns) for name, matrices in weights.items()}
+    mapped = {name: map_network(name, matrices, columns, lines) for name, matrices in weights.items()}
     tables = [mapping_table(mapped[name], trained[name], columns) for name in mapped]
     space.run.write_table("mapping.parquet", pd.concat(tables, ignore_index=True))
     space.run.write_json(NOTES, notes)

@@ -12,7 +12,7 @@ def work(space: Workspace) -> dict[str, float]:
     from reports.report import report
 
     network = space.design.network
-    layers = {f"layer {k}": neurons for k, neurons in enumerate(network.layers, 1)}
+    layers = {f"layer {k}": neurons for k, neurons in enumerate(network.sizes[1:], 1)}
     for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())
     space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")

@@ -26,15 +26,16 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.validation.samples import chosen
     from cosim.validation.simulate import example_decks, validate
     from training.hardware import HardwareModel, columns_of_layers
+    from training.unrolling import unrolled
 
     design, run = space.design, space.run
     hardware = HardwareModel.load(run / "hardware.json")
-    networks = load_networks(run.path)
+    networks = {name: unrolled(network) for name, network in load_networks(run.path).items()}
     data = chosen(in_double(spike_data(design.network)), networks["ode"], design.validation)
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
     energies = CellEnergies.load(run / ENERGY) if (run / ENERGY).is_file() else None
     with bench_of(space) as bench:
-        columns = columns_of_layers(hardware, design.network.sizes)
+        columns = columns_of_layers(hardware, design.network.crossbars)
         cells = [bench.cells(column) for column in columns]
         result = validate(
             bench, cells, columns, networks, mapped, data,
