@@ -42,6 +42,7 @@ from training.evaluation import Evaluation, evaluate
 from training.hardware import HardwareModel, columns_of_layers
 from training.network import RCSpikeNetwork
 from training.study.table import GrowingTable
+from training.unrolling import unrolled
 
 TABLE = Path(__file__).parent / "results" / "images.csv"
 COLUMNS = (
@@ -105,10 +106,10 @@ def _bench(run: Path, jobs: int) -> Iterator[tuple[Bench, list[Cells], _Classifi
         if not (run / name).is_file():
             raise InputError(f"{run}: has no {name}; make one with: cosim map designs/NAME.toml")
     design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
-    network = load_networks(run)["ode"]
+    network = unrolled(load_networks(run)["ode"])
     with WorkerPool(jobs=jobs, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), None, jobs, pool=pool)
-        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.network.sizes)]
+        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.network.crossbars)]
         data = in_double(spike_data(design.network))
         everything = design.validation.model_copy(update={"samples": len(data.test_t)})
         data = chosen(data, network, everything)
