@@ -51,7 +51,7 @@ def test_weights_of_any_real_type_are_read(tmp_path: Path, dtype: torch.dtype) -
 @pytest.mark.parametrize(
     ("tensors", "expected"),
     [
-        ({"a": torch.zeros(5, 5)}, r"holds 1 matrices \(a\), network\.layers of the design has 2"),
+        ({"a": torch.zeros(5, 5)}, r"holds 1 matrices \(a\), the network of the design has 2 layers"),
         ({"fc1": torch.zeros(5, 5), "fc2": torch.zeros(3, 5)}, r"fc2: has shape \[3, 5\], the design needs \[5, 5\]"),
         (
             {**GOOD, "layers.2.weight": torch.zeros(5, 5)},
