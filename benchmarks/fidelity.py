@@ -56,6 +56,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     if IRIS in runs:
         yield from _iris(runs[IRIS])
         yield from _columns_against_flat(runs[IRIS], 1 if quick else SAMPLES)
+    if DIGITS in runs:
+        yield from _unexplained("", _metrics(runs[DIGITS]))
     if len(rows := _simulated_images(DIGITS)):
         yield from _images(rows)
         if DIGITS in runs:
@@ -76,6 +78,19 @@ def _iris(run: Path) -> Iterator[Figure]:
     yield Figure("iris.output_spike_rmse_s", found["validation.ode.output_spike_rmse_s"], "s", "at most 0.5e-9", told)
     if "validation.error_ratio" in found:
         yield Figure("iris.error_ratio", found["validation.error_ratio"], "", "at least 100", told)
+    yield from _unexplained("iris.", found)
+
+
+def _unexplained(prefix: str, found: dict[str, float]) -> Iterator[Figure]:
+    """What no cause of `validation/causes.parquet` explains; a run that was not validated with them has none."""
+    if "validation.unexplained_fraction" in found:
+        told = (
+            "of the outputs' error under the published equations; of that of the whole model "
+            f"{found['validation.unexplained_of_model_error']:.0%}"
+        )
+        hidden = found["validation.layer_1_unexplained_s"]
+        yield Figure(f"{prefix}unexplained_fraction", found["validation.unexplained_fraction"], "", "at most 0.2", told)
+        yield Figure(f"{prefix}hidden_unexplained_s", hidden, "s", "at most 0.3e-9", "behind the circuit's own spikes")
 
 
 def _images(rows: pd.DataFrame) -> Iterator[Figure]:

@@ -34,6 +34,7 @@ RUN: Mapping[str, Columns] = {
     "validation/waveforms": _columns("mapping", "sample layer neuron time_s circuit_v model_v"),
     "validation/energy": _columns("mapping source", "sample energy_j"),
     "validation/attribution": _columns("left_out", "layer spike_rmse_s alone_rmse_s"),
+    "validation/causes": _columns("cause kind", "layer spike_rmse_s alone_rmse_s alone_mean_s moved_s"),
     "validation/gain_search": _columns("stage", "gain_plus gain_minus rmse_s samples"),
     "validation/failures": _columns("mapping corner reason message seed", "die sample"),
 }

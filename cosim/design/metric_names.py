@@ -16,6 +16,7 @@ METRICS = (
     r"training\.(silent_neurons|dead_layers|synapses|off_synapses)",
     r"mapping\.(gain_plus|gain_minus|synapses|off_synapses|conventional_off_synapses)",
     _MAPPING + r"(output_spike_rmse_s|firing_spike_rmse_s|largest_spike_error_s|membrane_rmse_v)",
+    r"validation\.(unexplained_fraction|unexplained_of_model_error|layer_[1-9]\d*_unexplained_s)",
     _MAPPING + r"layer_[1-9]\d*_(spike_rmse_s|membrane_rmse_v)",
     r"validation\.(error_ratio|firing_share|early_share|nonlinear_share|label_agreement|conventional_label_agreement)",
     r"validation\.(samples|mismatch_dies|failed_simulations|numerical_error_s|conventional\.numerical_error_s|both_judges_error_s|by_columns|columns_vs_flat_s|silent_skipped|silent_skipped_share|silent_checked|silent_checked_firing)",

@@ -262,6 +262,19 @@ TABLES: Mapping[str, Table] = {
         number("spike_rmse_s", "s", "error of the layer's spikes, rms, the model end to end"),
         number("alone_rmse_s", "s", "the same behind the circuit's own spikes"),
     ),
+    "validation/causes": _validation(
+        "one cause of what circuit and model differ by, in one layer, in the order in which they are taken account of; over the "
+        "neurons that fire in either",
+        text("cause", "`ideal`: no term at all; a term of the model (`training.hardware.TERMS`); `codes`: the weights that the "
+             "codes really give; `currents`: the swept currents instead of their parabolas; `numerics`: the circuit simulated "
+             "more accurately, where it was; `solver`: DSTD instead of the exact solution"),
+        text("kind", "`term` of the model, `measured` apart from the network and not in it, `apart`: not among the causes"),
+        LAYER,
+        number("spike_rmse_s", "s", "what remains of circuit minus model with this cause and those before it, rms, end to end"),
+        number("alone_rmse_s", "s", "the same behind the circuit's own spikes"),
+        number("alone_mean_s", "s", "its mean"),
+        number("moved_s", "s", "how far the cause by itself moves the spikes end to end, rms", "the first row"),
+    ),
     "validation/second_judge": _validation(
         "one neuron in one sample that a second simulator repeated", SAMPLE, LAYER, NEURON,
         number("circuit_spike_s", "s", f"{SPIKE} in ngspice"), number("judge_spike_s", "s", f"{SPIKE} in the second simulator"),

@@ -25,6 +25,8 @@ from cosim.mapping.engine import Engine, engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun
 from cosim.simulator import Pool, Row
 from cosim.validation.attribution import attribution_table
+from cosim.validation.causes import Case, cause_table, unexplained_metrics
+from cosim.validation.currents import SweptCurrents
 from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import predicted_mismatch
 from cosim.validation.silent import left_out, silent_metrics, surely_silent
@@ -83,6 +85,7 @@ def validate(
     progress: Callable[[str], None] = lambda _: None,
     rerun: str = "",
     energies: CellEnergies | None = None,
+    currents: SweptCurrents | None = None,
 ) -> Validation:
     """Simulate the test samples with every mapping, mismatch dies of the ODE-aware one, and a few again: more accurately,
     and in another simulator.
@@ -95,6 +98,7 @@ def validate(
         second: another simulator, which repeats `validation.judge_samples` of the ODE-aware samples.
         rerun: the command that tries failed simulations again.
         energies: what the cells of each layer cost; without it no energy is predicted.
+        currents: of the synapses as they were swept; without it they are no cause of what model and circuit differ by.
     """
     inputs = data.test_t[:samples].numpy()
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
@@ -114,6 +118,7 @@ def validate(
         "waveforms": waveform_table(runs, networks, models, inputs, columns),
         "energy": energy_table(runs, _predicted_energies(energies, columns, networks[ODE], models[ODE], inputs)),
         "attribution": _attribution(runs, networks[ODE], inputs, columns[0].phase_s),
+        "causes": _causes(runs, judged, networks[ODE], mapped[ODE], columns, inputs, currents),
         "second_judge": second_judge_table(runs, seconds, len(columns)),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
@@ -126,6 +131,7 @@ def validate(
         **model_metrics(models[ODE]),
         **membrane_metrics(tables["membranes"], cells[0].supply_v),
         **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
+        **unexplained_metrics(tables["causes"]),
         "validation.samples": float(samples),
         "validation.mismatch_dies": float(dies),
         "validation.failed_simulations": float(len(tables["failures"])),
@@ -199,6 +205,33 @@ def _attribution(runs: list[Run], network: RCSpikeNetwork, inputs: FloatArray, p
     """What each term of the model is worth on the samples that were simulated."""
     done = [(run.sample, run.row) for run in runs if run.mapping == ODE and run.die is None and run.row is not None]
     return attribution_table(network, inputs[[sample for sample, _ in done]], [row for _, row in done], phase_s)
+
+
+def _causes(
+    runs: list[Run],
+    judged: list[Run],
+    network: RCSpikeNetwork,
+    mapped: MappedNetwork,
+    columns: Sequence[HardwareModel],
+    inputs: FloatArray,
+    currents: SweptCurrents | None,
+) -> pd.DataFrame:
+    """Where circuit and model differ from, on the samples that were simulated."""
+    done = [(run.sample, run.row) for run in runs if run.mapping == ODE and run.die is None and run.row is not None]
+    again = {run.sample: run.row for run in judged if run.mapping == ODE and run.row is not None}
+    phase_s, layers = columns[0].phase_s, range(1, len(columns) + 1)
+
+    def spikes(rows: Sequence[Row | None], layer: int) -> FloatArray:
+        name = f"{layer_name(layer)}_spike_s"
+        silent = np.full(len(mapped.settings[layer - 1]), np.nan)
+        return np.stack([silent if row is None else row[name] for row in rows]) / phase_s
+
+    if not done:
+        return pd.DataFrame()
+    circuit = [spikes([row for _, row in done], layer) for layer in layers]
+    repeated = [spikes([again.get(sample) for sample, _ in done], layer) for layer in layers]
+    case = Case(network, mapped, columns, inputs[[sample for sample, _ in done]], circuit, repeated, currents)
+    return cause_table(case, phase_s)
 
 
 def _samples_on_dies(bench: Bench, samples: int) -> int:

@@ -119,6 +119,29 @@ def attribution(table: pd.DataFrame, whole: str) -> Figure:
 
 
 @svg
+def causes(table: pd.DataFrame) -> Figure:
+    """What remains of circuit minus model as cause after cause is taken account of, from top to bottom, a column per layer.
+
+    Light: the terms of the model; dark: what was measured apart from it; the last bar is what is unexplained.
+    """
+    steps = table[table.kind != "apart"]
+    layers, order = sorted(steps.layer.unique()), list(dict.fromkeys(steps.cause))
+    figure, (grid,) = axes(1, len(layers), WIDE, 0.9 + 0.22 * len(order), sharex=True, sharey=True)
+    for axis, layer in zip(grid, layers, strict=True):
+        own = steps[steps.layer == layer].set_index("cause").reindex(order)
+        shade = [COLOUR["ode"] if kind == "measured" else "#9db7d1" for kind in own.kind]
+        axis.barh(np.arange(len(order)), own.spike_rmse_s, 0.7, color=shade)
+        axis.plot(own.alone_rmse_s, np.arange(len(order)), "|", color=INK, markersize=8, label="behind the circuit's own spikes")
+        axis.set(xscale="log", title=f"layer {layer}", xlabel="rms error that remains")
+        axis.grid(visible=False, axis="y")
+        units(axis, x="s")
+    grid[0].set_yticks(np.arange(len(order)), [order[0], *(f"+ {cause}".replace("_", " ") for cause in order[1:])])
+    grid[0].invert_yaxis()
+    legend_above(grid[-1], ncols=1)
+    return figure
+
+
+@svg
 def gain_search(points: pd.DataFrame) -> Figure:
     """The points of the two-gain search, the darker the smaller their error; the optimum is ringed."""
     figure, ((axis,),) = axes(1, 1, NARROW, 2.7)

@@ -80,7 +80,7 @@ def error_budget(run: Run) -> list[Block]:
         "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output "
         f"layer. No spike counts as one at the end of the phase.{left}"
     )
-    return [Table(header, rows, caption, words=("mapping", "layer")), *_attribution(run)]
+    return [Table(header, rows, caption, words=("mapping", "layer")), *_attribution(run), *_causes(run)]
 
 
 def _attribution(run: Run) -> list[Block]:
@@ -93,6 +93,29 @@ def _attribution(run: Run) -> list[Block]:
         "being the same. Dashed: the whole model. No term is fitted to the network."
     )
     return [Plot(figures.attribution(table, "none"), caption)]
+
+
+def _causes(run: Run) -> list[Block]:
+    """Cause after cause until the rest is unexplained; runs of before have no such table."""
+    table = run.tables.get("validation/causes")
+    if table is None or table.empty:
+        return []
+    share, of_model = (run.metric(f"validation.unexplained_{name}") for name in ("fraction", "of_model_error"))
+    left = "" if share is None else f" Unexplained is {percent(share)} of the outputs' error under the published equations"
+    left += "" if share is None or of_model is None else f", {percent(of_model)} of that of the whole model"
+    solver = table[(table.kind == "apart") & (table.layer == table.layer.max())].moved_s
+    caption = (
+        "What remains of circuit minus model, cause after cause in this order: the ideal multiply-accumulate, each term of the model "
+        "(up to the reversal it is the published model), and dark what was measured apart from the network and is not in the model; "
+        "bars end to end, ticks behind the circuit's own spikes, over the neurons that fire. Nothing is fitted to the network."
+        f"{left}{'.' if left else ''}"
+    )
+    told = (
+        f" DSTD instead of the exact solution would move the outputs by {engineering(float(solver.iloc[0]), 's')}."
+        if len(solver)
+        else ""
+    )
+    return [Plot(figures.causes(table), caption + told)]
 
 
 def gain_search(run: Run) -> list[Block]:

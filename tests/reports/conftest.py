@@ -195,6 +195,20 @@ def _validation() -> dict[str, pd.DataFrame]:
             ],
             columns=["left_out", "layer", "spike_rmse_s", "alone_rmse_s"],
         ),
+        "validation/causes": pd.DataFrame(
+            [
+                (cause, kind, layer, left * layer, left, left / 3, left / 2)
+                for layer in (1, 2)
+                for cause, kind, left in (
+                    ("ideal", "term", 1.2e-7),
+                    ("reversal", "term", 2e-8),
+                    ("kick_off", "term", 3e-10),
+                    ("currents", "measured", 1e-10),
+                    ("solver", "apart", 4e-10),
+                )
+            ],
+            columns=["cause", "kind", "layer", "spike_rmse_s", "alone_rmse_s", "alone_mean_s", "moved_s"],
+        ),
         "validation/energy": energy,
         "validation/gain_search": gains,
     }

@@ -23,6 +23,7 @@ def work(space: Workspace) -> dict[str, float]:
     from cosim.networks.training import in_double, load_networks, spike_data
     from cosim.pipeline.work.simulating import bench_of
     from cosim.simulator import spiceinit
+    from cosim.validation.currents import SweptCurrents
     from cosim.validation.samples import chosen
     from cosim.validation.simulate import example_decks, validate
     from training.hardware import HardwareModel, columns_of_layers
@@ -34,6 +35,8 @@ def work(space: Workspace) -> dict[str, float]:
     data = chosen(in_double(spike_data(design.network)), networks["ode"], design.validation)
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
     energies = CellEnergies.load(run / ENERGY) if (run / ENERGY).is_file() else None
+    sweeps = run / "characterization/synapse_iv.parquet"
+    currents = SweptCurrents(pd.read_parquet(sweeps)) if sweeps.is_file() else None
     with bench_of(space) as bench:
         columns = columns_of_layers(hardware, design.network.crossbars)
         cells = [bench.cells(column) for column in columns]
@@ -41,7 +44,7 @@ def work(space: Workspace) -> dict[str, float]:
             bench, cells, columns, networks, mapped, data,
             design.validation.samples, design.validation.mismatch_dies,
             second_judge(design.validation.judge, space.jobs, design.accuracy.timeout_s), space.monitor.activity, space.command,
-            energies,
+            energies, currents,
         )  # fmt: skip
         decks = example_decks(bench, cells, mapped, data)
     for name, table in result.tables.items():
