@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from netlists.crossbar import Cells
 from netlists.sheet import Point, Sheet
@@ -15,12 +16,15 @@ _PITCH = 0.9  # between the lines of a crossbar
 _NEURON = (1.9, 0.3)  # width and half the height of the box of a neuron
 
 
-def drawings(cells: Cells, inputs: int, layers: Mapping[str, int]) -> dict[str, str]:
+def drawings(
+    cells: Cells, inputs: int, layers: Mapping[str, int], synapses: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, str]:
     """SVG text by name: synapse_<kind>, neuron, spike_driver, network.
 
     Args:
         inputs: of the network.
         layers: neurons in each layer, by its name.
+        synapses: of a neuron, in layers whose neurons are not on every line; which of the crossings they are is not drawn.
     """
     found = {f"synapse_{cells.synapse.dimensions.kind}": cells.synapse.draw, **cells.neuron.drawings()}
     svgs = {}
@@ -28,7 +32,7 @@ def drawings(cells: Cells, inputs: int, layers: Mapping[str, int]) -> dict[str, 
         sheet = Sheet(cells.synapse.process)
         draw(sheet)
         svgs[name] = sheet.svg()
-    return {**svgs, "network": _network(cells, inputs, layers)}
+    return {**svgs, "network": _network(cells, inputs, layers, synapses)}
 
 
 def _shown(count: int) -> list[int | None]:
@@ -36,7 +40,7 @@ def _shown(count: int) -> list[int | None]:
     return list(range(count)) if count <= MOST_LINES else [*range(_FIRST), None, count - 1]
 
 
-def _network(cells: Cells, inputs: int, layers: Mapping[str, int]) -> str:
+def _network(cells: Cells, inputs: int, layers: Mapping[str, int], synapses: Mapping[str, int]) -> str:
     sheet, left = Sheet(cells.synapse.process), 1.3
     lines = [(left + _PITCH * j, 0.8) for j in range(len(_shown(inputs)))]
     right = lines[-1][0]
@@ -49,7 +53,7 @@ def _network(cells: Cells, inputs: int, layers: Mapping[str, int]) -> str:
             sheet.arrow((x, 2.6), (x, 1.6))
     top, elided = 0.0, _shown(inputs)
     for k, (name, size) in enumerate(layers.items()):
-        outputs = _layer(sheet, name, lines, elided, size, top)
+        outputs = _layer(sheet, name, lines, elided, size, top, synapses.get(name))
         elided = _shown(size)
         if k < len(layers) - 1:
             lines = _turned_down(sheet, outputs, elided)
@@ -77,8 +81,9 @@ def _turned_down(sheet: Sheet, outputs: Sequence[Point], elided: Sequence[int | 
 
 
 def _layer(
-    sheet: Sheet, name: str, spike_lines: Sequence[Point], elided: Sequence[int | None], size: int, top: float
-) -> list[Point]:
+    sheet: Sheet, name: str, spike_lines: Sequence[Point], elided: Sequence[int | None], size: int, top: float,
+    synapses: int | None = None,
+) -> list[Point]:  # fmt: skip
     """Vertical spike lines, horizontal membranes, a synapse at each crossing, a neuron at the end of each membrane.
 
     `spike_lines` holds their upper ends and `elided` which they are, `top` is the height of the first membrane; returns the
@@ -93,16 +98,17 @@ def _layer(
             sheet.text((x, top + 0.45), "…", "center")
         else:
             sheet.wire((x, start), (x, rows[-1] - 0.4))
+    told = "" if synapses is None else f", each with synapses on {synapses} of the lines"
     (width, half_height), neuron, half = _NEURON, columns[-1] + 0.9, 0.15
     for y, number in zip(rows, shown, strict=True):
         if number is None:
             sheet.text((neuron + width / 2, y), "⋮", "center")
             continue
         sheet.wire((columns[0] - 0.5, y), (neuron, y))
-        for x in drawn:
+        for x in drawn if synapses is None else ():
             sheet.box((x - half, y - half), (x + half, y + half))
         sheet.box((neuron, y - half_height), (neuron + width, y + half_height), f"neuron {number}")
-    sheet.text(((columns[0] + columns[-1]) / 2, rows[-1] - 0.8), f"{name}: {size} neurons", "center")
+    sheet.text(((columns[0] + columns[-1]) / 2, rows[-1] - 0.8), f"{name}: {size} neurons{told}", "center")
     return [(neuron + width, y) for y in rows]
 
 

@@ -35,6 +35,7 @@ RUN: Mapping[str, Columns] = {
     "validation/energy": _columns("mapping source", "sample energy_j"),
     "validation/attribution": _columns("left_out", "layer spike_rmse_s alone_rmse_s"),
     "validation/causes": _columns("cause kind", "layer spike_rmse_s alone_rmse_s alone_mean_s moved_s"),
+    "validation/model_dies": _columns("", "die spike_rmse_s label_agreement accuracy"),
     "validation/gain_search": _columns("stage", "gain_plus gain_minus rmse_s samples"),
     "validation/failures": _columns("mapping corner reason message seed", "die sample"),
 }

@@ -23,6 +23,7 @@ METRICS = (
     r"validation\.second_judge_(rmse_s|layer_[1-9]\d*_rmse_s|largest_s|samples)",
     r"validation\.(past_supply_share|highest_model_membrane_v|lowest_model_membrane_v)",
     r"validation\.mismatch\.(output_spike_rmse_s|worst_die_rmse_s|label_agreement|predicted_spike_rmse_s|predicted_label_agreement)",
+    r"validation\.mismatch\.predicted_(accuracy|worst_accuracy|yield|good_from)",
     r"circuit\.(test_accuracy|conventional_test_accuracy|mismatch_accuracy)",
     r"energy\.(per_inference|supply|rest|control|spike_lines|bias)_j",
     r"energy\.predicted_(per_inference|supply|rest|control|spike_lines|bias)_j",

@@ -171,6 +171,9 @@ class Validation(Section):
     mismatch_dies: Annotated[int, Field(ge=0, le=1000)] = 4
     mismatch_samples: Annotated[int, Field(ge=1, le=100)] = 10
     mismatch_seed: int = Field(default=1, ge=0, description="seed of the first mismatch die; a die is called by its seed")
+    good_accuracy: float = Field(
+        default=0.95, gt=0.0, le=1.0, description="test accuracy from which on a die of the model counts in the yield"
+    )
     accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2, description="samples repeated at a tenth of reltol: the numerical error"
     )

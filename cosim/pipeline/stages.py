@@ -121,8 +121,11 @@ _SIMULATION_PACKAGES = ("PySpice", "platformdirs")
 _TRAINING_PACKAGES = ("torch", "safetensors", "sklearn", "numba")
 _PAGE_PACKAGES = ("jinja2", "matplotlib", "weasyprint")
 _VALIDATION_TABLES = tuple(
-    f"validation/{name}.parquet" for name in ("spikes", "membranes", "labels", "waveforms", "energy", "second_judge", "failures")
-)
+    f"validation/{name}.parquet"
+    for name in (
+        "spikes", "membranes", "labels", "waveforms", "energy", "attribution", "model_dies", "second_judge", "failures",
+    )
+)  # fmt: skip
 _TRAINED = ("hardware.json", "network.safetensors", "network.json")
 
 STAGES = (

@@ -275,6 +275,13 @@ TABLES: Mapping[str, Table] = {
         number("alone_mean_s", "s", "its mean"),
         number("moved_s", "s", "how far the cause by itself moves the spikes end to end, rms", "the first row"),
     ),
+    "validation/model_dies": _validation(
+        "one die of the model, which draws its own device mismatch from the spread that the datasheet found",
+        whole("die", "seed that drew it; no die of the circuit has the same devices"),
+        number("spike_rmse_s", "s", "output spikes against those of the nominal model, rms, on the samples simulated on dies"),
+        number("label_agreement", "", "share of these samples whose label is that of the nominal model"),
+        number("accuracy", "", "share of the test samples (500 at most) whose label is right"),
+    ),
     "validation/second_judge": _validation(
         "one neuron in one sample that a second simulator repeated", SAMPLE, LAYER, NEURON,
         number("circuit_spike_s", "s", f"{SPIKE} in ngspice"), number("judge_spike_s", "s", f"{SPIKE} in the second simulator"),

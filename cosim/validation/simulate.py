@@ -28,7 +28,7 @@ from cosim.validation.attribution import attribution_table
 from cosim.validation.causes import Case, cause_table, unexplained_metrics
 from cosim.validation.currents import SweptCurrents
 from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
-from cosim.validation.mismatch import predicted_mismatch
+from cosim.validation.mismatch import model_dies
 from cosim.validation.silent import left_out, silent_metrics, surely_silent
 from cosim.validation.tables import (
     ODE,
@@ -86,6 +86,7 @@ def validate(
     rerun: str = "",
     energies: CellEnergies | None = None,
     currents: SweptCurrents | None = None,
+    population: SpikeData | None = None,
 ) -> Validation:
     """Simulate the test samples with every mapping, mismatch dies of the ODE-aware one, and a few again: more accurately,
     and in another simulator.
@@ -99,6 +100,7 @@ def validate(
         rerun: the command that tries failed simulations again.
         energies: what the cells of each layer cost; without it no energy is predicted.
         currents: of the synapses as they were swept; without it they are no cause of what model and circuit differ by.
+        population: the whole test set, which dies of the model classify; `data` where None.
     """
     inputs = data.test_t[:samples].numpy()
     models = {name: evaluate(network, data.test_t[:samples], data.test_labels[:samples], data.classes)
@@ -123,6 +125,8 @@ def validate(
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
     on_dies = data.test_t[: _samples_on_dies(bench, samples)]
+    on_model = model_dies(networks[ODE], on_dies, population or data, columns[0], bench.design.validation.good_accuracy)
+    tables["model_dies"] = on_model.table
     metrics = {
         **error_metrics(tables, columns[0].phase_s),
         **numerical_metrics(runs, judged, tables["second_judge"], output_spikes(len(columns))),
@@ -130,7 +134,7 @@ def validate(
         **silent_metrics(tables["spikes"], silent, columns[0].phase_s),
         **model_metrics(models[ODE]),
         **membrane_metrics(tables["membranes"], cells[0].supply_v),
-        **(predicted_mismatch(networks[ODE], on_dies, data.classes, columns[0]) if dies else {}),
+        **on_model.metrics,
         **unexplained_metrics(tables["causes"]),
         "validation.samples": float(samples),
         "validation.mismatch_dies": float(dies),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,20 @@ def causes(table: pd.DataFrame) -> Figure:
     grid[0].set_yticks(np.arange(len(order)), [order[0], *(f"+ {cause}".replace("_", " ") for cause in order[1:])])
     grid[0].invert_yaxis()
     legend_above(grid[-1], ncols=1)
+    return figure
+
+
+@svg
+def model_dies(table: pd.DataFrame, nominal: float | None, simulated: Sequence[float]) -> Figure:
+    """How many dies of the model have which accuracy; dashed the nominal one, ticks those of simulated dies."""
+    figure, ((axis,),) = axes(1, 1, NARROW, 2.4)
+    axis.hist(100 * table.accuracy, bins=24, color=COLOUR["ode"], label="dies of the model")
+    if nominal is not None:
+        axis.axvline(100 * nominal, color=INK, linestyle="--", linewidth=1.0, label="nominal")
+    if simulated:
+        axis.plot([100 * one for one in simulated], [0.0] * len(simulated), "|", color=INK, markersize=14, label="simulated dies")
+    axis.set(xlabel="test accuracy (%)", ylabel="dies")
+    legend_above(axis, ncols=3)
     return figure
 
 

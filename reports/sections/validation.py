@@ -146,7 +146,7 @@ def mismatch(run: Run) -> list[Block]:
     spikes_ = run.tables["validation/spikes"]
     dies = _of_last_layer(spikes_[spikes_.die.notna()])
     if dies.empty:
-        return [Text("This run simulated no mismatch dies.")]
+        return [Text("This run simulated no mismatch dies."), *_yield(run)]
     labels = run.tables["validation/labels"]
     rows = []
     for (mapping, die), part in dies.groupby(["mapping", "die"]):
@@ -162,7 +162,28 @@ def mismatch(run: Run) -> list[Block]:
         "Each die draws its own device mismatch; model and biases stay the nominal ones. The spread is that of the foundry's deck, not of "
         f"measured silicon{_CONTINUOUS if run.provenance.get('model_set') == 'continuous' else ''}."
     )
-    return [*_predicted(run, dies), Table(header, rows, caption, words=("mapping",))]
+    return [*_predicted(run, dies), Table(header, rows, caption, words=("mapping",)), *_yield(run)]
+
+
+def _yield(run: Run) -> list[Block]:
+    """Accuracy of the classifier over dies of the model, with those that were simulated."""
+    table = run.tables.get("validation/model_dies")
+    if table is None or table.empty:
+        return []
+    labels = run.tables["validation/labels"]
+    simulated = labels[labels.die.notna()]
+    right = [float((part.circuit_label == part.label).mean()) for _, part in simulated.groupby("die")]
+    nominal = run.metrics.get("training.test_accuracy")
+    share, worst, good = (
+        run.metrics.get(f"validation.mismatch.predicted_{name}", float("nan"))
+        for name in ("yield", "worst_accuracy", "good_from")
+    )
+    caption = (
+        f"Test accuracy of {len(table)} dies of the model: {percent(float(table.accuracy.mean()))} on average, "
+        f"{percent(worst)} at worst; {percent(share)} reach {percent(good)}. Dashed: the nominal network."
+        + (" Ticks: dies that were simulated, on their few samples." if right else "")
+    )
+    return [Plot(figures.model_dies(table, nominal, right), caption, narrow=True)]
 
 
 def _predicted(run: Run, dies: pd.DataFrame) -> list[Block]:

@@ -197,3 +197,11 @@ def test_no_text_is_cut_off_and_none_lies_on_another(file: str) -> None:
         for k, (text, left, right, y) in enumerate(drawn):
             for other, its_left, its_right, its_y in drawn[k + 1 :]:
                 assert abs(y - its_y) > 9.0 or right < its_left or its_right < left, f"{name}: {text!r} lies on {other!r}"
+
+
+def test_neurons_that_are_not_on_every_line_are_said_to_be_and_no_crossing_is_drawn_for_them() -> None:
+    layers = {"layer 1": 72, "layer 2": 10}
+    every = drawings(cells("current_source"), 64, layers)["network"]
+    some = drawings(cells("current_source"), 64, layers, {"layer 1": 16})["network"]
+    assert "layer 1: 72 neurons, each with synapses on 16 of the lines" in words(some) and "layer 2: 10 neurons" in words(some)
+    assert boxes(every)[0] - boxes(some)[0] == 16, "of four inputs and four membranes"

@@ -13,7 +13,9 @@ def work(space: Workspace) -> dict[str, float]:
 
     network = space.design.network
     layers = {f"layer {k}": neurons for k, neurons in enumerate(network.sizes[1:], 1)}
-    for name, svg in drawings(cells_of(space.design), network.inputs, layers).items():
+    wired = zip(layers, network.crossbars, network.sizes, strict=False)
+    synapses = {name: own.synapses for name, own, lines in wired if own.synapses < lines}
+    for name, svg in drawings(cells_of(space.design), network.inputs, layers, synapses).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())
     space.monitor.activity("report.html and report.pdf" if space.pdf else "report.html")
     for name, content in report(space.run.path, pdf=space.pdf, say=space.monitor.remark).items():

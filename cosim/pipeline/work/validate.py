@@ -32,7 +32,8 @@ def work(space: Workspace) -> dict[str, float]:
     design, run = space.design, space.run
     hardware = HardwareModel.load(run / "hardware.json")
     networks = {name: unrolled(network) for name, network in load_networks(run.path).items()}
-    data = chosen(in_double(spike_data(design.network)), networks["ode"], design.validation)
+    population = in_double(spike_data(design.network))
+    data = chosen(population, networks["ode"], design.validation)
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
     energies = CellEnergies.load(run / ENERGY) if (run / ENERGY).is_file() else None
     sweeps = run / "characterization/synapse_iv.parquet"
@@ -44,7 +45,7 @@ def work(space: Workspace) -> dict[str, float]:
             bench, cells, columns, networks, mapped, data,
             design.validation.samples, design.validation.mismatch_dies,
             second_judge(design.validation.judge, space.jobs, design.accuracy.timeout_s), space.monitor.activity, space.command,
-            energies, currents,
+            energies, currents, population,
         )  # fmt: skip
         decks = example_decks(bench, cells, mapped, data)
     for name, table in result.tables.items():
