@@ -1,8 +1,8 @@
 """How far the model is from the circuit, from runs that were made before, and what a network costs column by column.
 
-The runs are those of `cosim run designs/iris_5_5_5.toml` and `cosim train designs/digits_64_32_10.toml`, in the folder `runs` of
-the checkout or in that which the environment variable COSIM_RUNS names. Digits in the circuit are read from the table of
-`python -m benchmarks.images`.
+The runs are those of `cosim run designs/iris_5_5_5.toml` and `cosim train designs/digits_64_32_10.toml`, and digits_on_dies as
+docs/circuit-designer.md makes it, in the folder `runs` of the checkout or in that which the environment variable COSIM_RUNS names.
+Digits in the nominal circuit are read from the table of `python -m benchmarks.images`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from training.study.table import GrowingTable
 PACKAGES = ("PySpice", "torch")
 
 ROOT = Path(__file__).parents[1]
-IRIS, DIGITS = "iris_5_5_5", "digits_64_32_10"
+IRIS, DIGITS, DIGITS_ON_DIES = "iris_5_5_5", "digits_64_32_10", "digits_on_dies"
 SAMPLES = 4
 """Simulated both ways, as one circuit and column by column."""
 
@@ -62,6 +62,20 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield from _images(rows)
         if DIGITS in runs:
             yield from _model(runs[DIGITS], rows.cpu_s.median())
+    if (dies := folder / DIGITS_ON_DIES / "metrics.json").exists():
+        yield from _dies(dies.parent)
+
+
+def _dies(run: Path) -> Iterator[Figure]:
+    """Of mismatch dies, with the biases of the nominal circuit."""
+    found = _metrics(run)
+    expected = found.get("validation.mismatch.predicted_accuracy", math.nan)
+    labels = pd.read_parquet(run / "validation/labels.parquet")
+    labels = labels[labels.die.notna()]
+    yield Figure(
+        "digits.mismatch_accuracy", found["circuit.mismatch_accuracy"], "", "at least 0.97",
+        f"{len(labels)} images on {labels.die.nunique()} dies in SPICE, not calibrated; the model expects {expected:.3f} of all",
+    )  # fmt: skip
 
 
 def _simulated_images(design: str) -> pd.DataFrame:
