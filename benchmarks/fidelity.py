@@ -1,7 +1,7 @@
 """How far the model is from the circuit, from runs that were made before, and what a network costs column by column.
 
-The runs are those of `cosim run designs/iris_5_5_5.toml` and `cosim train designs/digits_64_32_10.toml`, and digits_on_dies as
-docs/circuit-designer.md makes it, in the folder `runs` of the checkout or in that which the environment variable COSIM_RUNS names.
+The runs are those of `cosim run designs/iris_5_5_5.toml` and `cosim train designs/digits_64_32_10.toml`, and digits_on_dies, as
+docs/circuit-designer.md makes it, in the folder `runs` of the checkout or in the one that COSIM_RUNS names in the environment.
 Digits in the nominal circuit are read from the table of `python -m benchmarks.images`.
 """
 

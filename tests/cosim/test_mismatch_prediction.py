@@ -7,11 +7,12 @@ import pytest
 import torch
 from extracted import device_variation
 
-from cosim.validation.mismatch import DIES, ModelDies, model_dies
+from cosim.validation.mismatch import ModelDies, model_dies
 from training.data.spikes import SpikeData
 from training.hardware import HardwareModel, NormalisedModel, Variation, VariedParameter
 from training.network import RCSpikeNetwork
 
+DIES = 100
 TESTS = SpikeData(
     torch.zeros(2, 1).double(), torch.tensor([0, 1]), torch.zeros(4, 1).double(), torch.tensor([0, 0, 0, 1]), np.zeros(1),
     np.ones(1), [0, 1], [0, 1, 2, 3],
@@ -28,7 +29,7 @@ def dies(good_from: float = 0.95, **sigmas: float) -> ModelDies:
     with torch.no_grad():
         network.layers[0].weight.copy_(torch.tensor([[0.5], [0.2]]))
     hardware = HardwareModel.reference().model_copy(update={"variation": device_variation(**sigmas)})
-    return model_dies(network, torch.zeros(3, 1).double(), TESTS, hardware, good_from)
+    return model_dies(network, torch.zeros(3, 1).double(), TESTS, hardware, good_from, DIES)
 
 
 def prediction(**sigmas: float) -> dict[str, float]:

@@ -133,6 +133,20 @@ def test_simulated_dies_stand_beside_what_the_model_expects_of_them(run_dir: Pat
     assert "expects 139 ns and 68.5 %" in _page(run_dir).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_accuracy_over_dies_of_the_model_has_a_picture_and_a_yield(run_dir: Path) -> None:
+    _keep_only(run_dir, "validation/spikes", "validation/labels")
+    assert "dies of the model" not in _page(run_dir)
+    dies = {"die": [1, 2, 3, 4], "spike_rmse_s": [1e-9] * 4, "label_agreement": [1.0] * 4, "accuracy": [0.97, 0.99, 0.98, 0.90]}
+    pd.DataFrame(dies).to_parquet(run_dir / "validation/model_dies.parquet")
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    values = {"yield": 0.75, "worst_accuracy": 0.90, "good_from": 0.95}
+    metrics |= {f"validation.mismatch.predicted_{name}": value for name, value in values.items()}
+    (run_dir / "metrics.json").write_text(json.dumps(metrics))
+    page = _page(run_dir).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Test accuracy of 4 dies of the model: 96.0 % on average, 90.0 % at worst; 75.0 % reach 95.0 %" in page
+    assert "Ticks: dies that were simulated" in page
+
+
 def test_a_run_that_has_only_its_design_still_makes_a_page(tmp_path: Path) -> None:
     (tmp_path / "design.toml").write_text('name = "bare"\n')
     assert "not been validated" in _page(tmp_path)
