@@ -23,7 +23,7 @@ from cosim.mapping.network import MappedNetwork
 from cosim.validation.currents import SweptCurrents
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
-from training.solvers.connection import Dense
+from training.solvers.connection import Dense, Wired
 
 FloatArray = NDArray[np.float64]
 
@@ -203,7 +203,7 @@ def _mapped_weights(case: Case) -> list[FloatArray] | None:
     found = []
     for number, (layer, settings, column) in enumerate(zip(case.network, case.mapped.settings, case.columns, strict=True)):
         matrix = np.array([[weight(column, number, setting) for setting in row] for row in settings])
-        if not isinstance(layer.connection, Dense) or layer.bias is not None or matrix.shape != tuple(layer.weight.shape):
+        if not isinstance(layer.connection, Dense | Wired) or layer.bias is not None or matrix.shape != tuple(layer.weight.shape):
             return None
         found.append(matrix)
     return found

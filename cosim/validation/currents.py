@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from training.hardware import HardwareModel, SynapseTable
 from training.hardware.normalised import NormalisedModel
 from training.network import RCSpikeNetwork
+from training.wiring import by_blocks
 
 FloatArray = NDArray[np.float64]
 Respond = Callable[[int, FloatArray], FloatArray]
@@ -49,11 +50,15 @@ class SweptCurrents:
         ]
         known: dict[tuple[int, bytes], FloatArray] = {}
 
+        def moved(number: int, t: FloatArray) -> FloatArray:
+            model, own, curves = layers[number].model, weights[number], beyond[number]
+            return by_blocks(layers[number].lines, lambda some, lines: moved_membranes(model, own[some], curves[some], t[lines]))
+
         @torch.no_grad()
         def corrected(number: int, t: FloatArray) -> FloatArray:
             layer, key = layers[number], (number, t.tobytes())
             if key not in known:
-                known[key] = np.stack([moved_membranes(layer.model, weights[number], beyond[number], one) for one in t])
+                known[key] = np.stack([moved(number, one) for one in t])
             switched = layer(torch.as_tensor(t, dtype=torch.float64)).switched_membrane
             later = layer.fire(switched + torch.as_tensor(known[key])) - layer.fire(switched)
             return np.asarray(np.clip(respond(number, t) + later.numpy(), 0.0, 1.0))

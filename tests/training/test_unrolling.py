@@ -21,7 +21,7 @@ from training.models import shaped
 from training.network import RCSpikeNetwork
 from training.shapes import NetworkShape, Window
 from training.solvers.connection import Wired
-from training.solvers.solver import DSTD, Accumulation
+from training.solvers.solver import DSTD, Accumulation, Exact, Reference, Solver
 from training.trajectory import trajectory
 from training.unrolling import unrolled
 from training.wiring import blocks
@@ -118,6 +118,20 @@ def test_the_membrane_over_time_is_that_of_each_window() -> None:
         np.testing.assert_allclose(end, membrane[own.neurons], atol=1e-9)
 
 
+@pytest.mark.parametrize("solver", [Exact(), DSTD(4, moment=True), Reference()])
+def test_every_solver_walks_block_by_block_and_back(solver: Solver) -> None:
+    random = torch.Generator().manual_seed(4)
+    t, weight = (torch.rand(*shape, generator=random, dtype=torch.float64) for shape in ((6, 5), (4, 3)))
+    lines = torch.tensor([[0, 1, 2], [2, 3, 4], [0, 1, 2], [1, 2, 3]])
+    leaves = t.requires_grad_(), weight.requires_grad_()
+    found = solver(Accumulation(t, weight, 0.4 * torch.ones(4, 3).double(), connection=Wired(lines)))
+    own = [solver(Accumulation(t[:, row], weight[[k]], 0.4 * torch.ones(1, 3).double())) for k, row in enumerate(lines)]
+    torch.testing.assert_close(found, torch.cat(own, 1), rtol=0, atol=1e-12)
+    one, other = (torch.autograd.grad(v.square().sum(), leaves) for v in (found, torch.cat(own, 1)))
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
 def test_what_has_no_circuit_is_refused() -> None:
     border = RCSpikeNetwork.of((16, 32), [nn.Unflatten(1, (1, 4, 4)), RCSpikeConvolution(1, 2, model(), 3, padding=1)])
     with pytest.raises(ValueError, match="a gain, a bias or a border"):
@@ -125,8 +139,5 @@ def test_what_has_no_circuit_is_refused() -> None:
     pooled = RCSpikeNetwork.of((16, 2), [nn.Unflatten(1, (1, 4, 4)), nn.MaxPool2d(2), RCSpikeConvolution(1, 2, model(), 2)])
     with pytest.raises(ValueError, match="MaxPool2d: a circuit has no such layer"):
         unrolled(pooled)
-    lines = Wired(torch.tensor([[0, 1], [1, 2]]))
-    with pytest.raises(ValueError, match="solved by 'exact' alone"):
-        DSTD(4)(Accumulation(torch.rand(2, 3), torch.ones(2, 2), torch.ones(2, 2), connection=lines))
     dense = RCSpikeNetwork((3, 2), model())
     assert unrolled(dense) is dense

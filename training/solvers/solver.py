@@ -82,9 +82,9 @@ class Accumulation:
 
     @property
     def walked(self) -> Connection | Each:
-        """How inputs meet synapses. Raises ValueError where neurons have lines of their own, which `Exact` alone solves."""
+        """How inputs meet synapses; neurons with lines of their own are walked block by block. Raises ValueError for these."""
         if isinstance(self.connection, Wired):
-            raise ValueError("neurons on lines of their own are solved by 'exact' alone; train a network before it is unrolled")
+            raise ValueError("connection: neurons with lines of their own are walked block by block")
         return self.connection
 
     def blocks(self, connection: Wired) -> Iterator[tuple[Tensor, Accumulation]]:
@@ -173,6 +173,8 @@ class DSTD:
             raise ValueError(f"steps: {self.steps!r} must be a whole number of cells, 1 or more")
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        if isinstance(phase.connection, Wired):
+            return _by_blocks(self, phase, phase.connection)
         if phase.lift is not None:
             raise ValueError("lift: DSTD holds the capacitance of a membrane constant; solve the layer by 'exact'")
         connection = phase.walked
@@ -193,6 +195,8 @@ class Reference:
     """The exact solution in float64 by torch's own autograd, a step per spike: slow, and nothing in it is derived by hand."""
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
+        if isinstance(phase.connection, Wired):
+            return _by_blocks(self, phase, phase.connection)
         return _by_autograd(phase, torch.float64)
 
 
@@ -207,10 +211,9 @@ def reached(phase: Accumulation) -> tuple[Tensor, Tensor]:
 
 def _by_blocks(solver: Solver, phase: Accumulation, connection: Wired) -> Tensor:
     """Every dense crossbar of the layer by itself."""
-    v = phase.t.new_empty(connection.output_shape(phase.t.shape, phase.weight.shape))
-    for neurons, own in phase.blocks(connection):
-        v[:, neurons] = solver(own)
-    return v
+    connection.output_shape(phase.t.shape, phase.weight.shape)
+    numbers, parts = zip(*((neurons, solver(own)) for neurons, own in phase.blocks(connection)), strict=True)
+    return torch.cat(parts, 1)[:, torch.cat(numbers).argsort()]
 
 
 def _curved(phase: Accumulation) -> Tensor:
