@@ -1,0 +1,304 @@
+"""A row: transistors of both kinds side by side, their terminals as columns of met1, their nets as tracks of met2 across them.
+
+The upper edges of all diffusions lie on y = 0, the gates are contacted above it. Every terminal has a column of its own, so that
+any track can reach it. A met3 strap of ground lies over the ground and the membrane track and keeps the lines above the row off
+the membrane; one of the supply lies over its track.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import klayout.db as kdb
+
+from layouts.devices import GROUND, Devices
+from layouts.drawing.canvas import Canvas
+from layouts.drawing.chains import Chain, chains, uses
+from layouts.errors import LayoutError
+
+TRACK_PITCH, TRACK_WIDTH, FIRST_TRACK = 360, 140, -700
+COLUMN_PITCH = 420
+GATE_PITCH = 480
+"""Of two gate contacts next to each other: their poly is wider than the columns."""
+CONTACTED, UNCONTACTED = 290, 210
+"""Diffusion beyond and between gates: with a row of contacts 0.06 + 0.17 + 0.06, without the space of two gates (poly.2)."""
+ENDCAP, JOG, PAD = 130, (160, 310), (160, 490)
+"""Poly below the diffusion (poly.8), and above it: of the wire to the contact, and of the contact (psd to poly licon, licon.9)."""
+CONTACT_Y = 325
+WELL_REACH, WELL_AWAY, IMPLANT = 180, 340, 125
+GROUND_TRACK, MEMBRANE_TRACK, SUPPLY_TRACK, FIRST_PIN_TRACK = 0, 1, 3, 5
+LOCAL_TRACKS = (2, 4)
+GROUND_STRAP, SUPPLY_STRAP = (-870, -110), (190, 620)
+"""Met3 from where to where: that of ground covers the membrane track as well."""
+BOUNDARY = 65, 245
+"""Left of the first tap and right of the last: two rows side by side keep tap and well 0.13 um apart."""
+
+
+def track_y(track: int) -> int:
+    """The middle of a track."""
+    return FIRST_TRACK + track * TRACK_PITCH
+
+
+def snapped(length: int) -> int:
+    """Down to the grid."""
+    return length // 5 * 5
+
+
+@dataclass
+class Wire:
+    """The met2 of a net: its height, and from where to where."""
+
+    y: int
+    left: int
+    right: int
+
+
+@dataclass
+class Row:
+    """A drawn row: its cell, where its columns stand and its wires lie."""
+
+    canvas: Canvas
+    pins: tuple[str, ...]
+    width: int = 0
+    bottom: int = 0
+    top: int = 0
+    columns: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    wires: dict[str, Wire] = field(default_factory=dict)
+
+    @property
+    def cell(self) -> kdb.Cell:
+        return self.canvas.cell
+
+    def reach(self, net: str, x: int) -> Wire:
+        """Make the wire of a net as long as to x."""
+        wire = self.wires[net]
+        left, right = min(wire.left, x - 185), max(wire.right, x + 185)
+        if (left, right) != (wire.left, wire.right):
+            self.canvas.box("met2", left, wire.y - TRACK_WIDTH // 2, right, wire.y + TRACK_WIDTH // 2)
+            wire.left, wire.right = left, right
+        return wire
+
+
+@dataclass(frozen=True)
+class Strip:
+    """What a row is made of: a strip of diffusion, or a tap; its terminals are drawn by `_Drawer`."""
+
+    kind: str
+    chain: Chain | None = None
+    net: str = ""
+    height: int = 0
+
+
+def draw_row(
+    layout: kdb.Layout,
+    name: str,
+    devices: Devices,
+    supply: str = "supply",
+    order: Sequence[str] = (),
+    gate_pitch: int = GATE_PITCH,
+    through: Mapping[str, int] | None = None,
+) -> Row:
+    """Draw the transistors of a cell as a row.
+
+    Args:
+        supply: the net of the nwell.
+        order: nets in the order of their tracks; others come behind them.
+        gate_pitch: distance of gate contacts next to each other.
+        through: nets that run through the row from side to side, and on which track.
+    """
+    through = {GROUND: GROUND_TRACK, "membrane": MEMBRANE_TRACK, supply: SUPPLY_TRACK} if through is None else through
+    drawer = _Drawer(Row(Canvas(layout, name), devices.pins), devices, supply, gate_pitch)
+    drawer.strips()
+    drawer.tracks(through, order)
+    return drawer.row
+
+
+class _Drawer:
+    """Draws one row from left to right."""
+
+    def __init__(self, row: Row, devices: Devices, supply: str, gate_pitch: int) -> None:
+        self.row, self.canvas, self.gate_pitch = row, row.canvas, gate_pitch
+        self.used = uses(devices)
+        for one in devices.transistors:
+            if one.bulk != (GROUND if one.channel == "n" else supply):
+                raise LayoutError(f"{one.name}: its bulk is {one.bulk}; rows are drawn with {GROUND} and {supply} there")
+        rails = (GROUND, supply)
+        self.groups = {
+            channel: chains([one for one in devices.transistors if one.channel == channel], self.used, rails) for channel in "np"
+        }
+        self.supply = supply
+        self.next_column, self.next_diffusion, self.last_gate = -10_000, 0, -10_000
+        self.npc = kdb.Region()
+        self.straps: dict[int, tuple[str, int, int]] = {}
+
+    def strips(self) -> None:
+        """Diffusions, gates, contacts and wells."""
+        tallest = max((chain.first.width for group in self.groups.values() for chain in group), default=420)
+        height = min(max(tallest, 420), 1000)
+        row = self.row
+        self.next_diffusion = BOUNDARY[0]
+        self._tap("psdm", GROUND, height)
+        self._group("n", "nsdm")
+        right = self.next_diffusion
+        if self.groups["p"]:
+            first_n = right - 270
+            start = first_n + WELL_AWAY + WELL_REACH
+            self.next_diffusion = max(self.next_diffusion, start)
+            box = self._group("p", "psdm")
+            tap = self._tap("nsdm", self.supply, height)
+            well = box + tap
+            self.canvas.box(
+                "nwell", well.left - WELL_REACH, well.bottom - WELL_REACH, well.right + WELL_REACH, well.top + WELL_REACH
+            )
+            right = tap.right + BOUNDARY[1]
+        else:
+            right = max(right - 270, self.next_column - COLUMN_PITCH + 130) + BOUNDARY[1]
+        closed = self.npc.sized(135).sized(-135).merged()
+        self.canvas.cell.shapes(self.canvas.layout.layer(95, 20)).insert(closed)
+        row.width, row.bottom = right, -tallest - 130 - IMPLANT
+
+    def _group(self, channel: str, implant: str) -> kdb.Box:
+        box = kdb.Box()
+        for chain in self.groups[channel]:
+            box += self._chain(chain)
+        if not box.empty():
+            self.canvas.box(implant, box.left - IMPLANT, box.bottom - IMPLANT, box.right + IMPLANT, box.top + IMPLANT)
+        return box
+
+    def _tap(self, implant: str, net: str, height: int) -> kdb.Box:
+        x = max(self.next_column, self.next_diffusion + CONTACTED // 2)
+        box = kdb.Box(x - CONTACTED // 2, -height, x - CONTACTED // 2 + CONTACTED, 0)
+        self.canvas.box("tap", box.left, box.bottom, box.right, box.top)
+        self.canvas.box(implant, box.left - IMPLANT, box.bottom - IMPLANT, box.right + IMPLANT, box.top + IMPLANT)
+        self._contacts(x, height, net, 120)
+        self.next_diffusion = box.right + 270
+        return box
+
+    def _column(self, x: int, net: str, bottom: int, top: int) -> None:
+        self.row.columns[net].append(x)
+        self.straps[x] = (net, bottom, top)
+        self.next_column = max(self.next_column, x + COLUMN_PITCH)
+
+    def _contacts(self, x: int, height: int, net: str, end: int = 40) -> None:
+        """A column of contacts on a diffusion, its li1 and the foot of its strap."""
+        rows = max(1, (height - 2 * end - 170) // 340 + 1)
+        bottom = -snapped(height - (height - (rows - 1) * 340 - 170) // 2)
+        for k in range(rows):
+            self.canvas.box("licon1", x - 85, bottom + 340 * k, x + 85, bottom + 340 * k + 170)
+        low, high = bottom - 80, bottom + 340 * (rows - 1) + 250
+        self.canvas.box("li1", x - 85, low, x + 85, high)
+        cuts = (high - low - 170) // 360 + 1
+        start = low + snapped((high - low - 360 * (cuts - 1) - 170) // 2)
+        for k in range(cuts):
+            self.canvas.box("mcon", x - 85, start + 360 * k, x + 85, start + 360 * k + 170)
+        self._column(x, net, start - 60, start + 360 * (cuts - 1) + 230)
+
+    def _chain(self, chain: Chain) -> kdb.Box:
+        gates = chain.gates
+        width = chain.first.width
+        first_contact = max(self.next_column, self.next_diffusion + CONTACTED // 2)
+        pads: list[int | None] = [None] * len(gates)
+        if len(gates) > 1:
+            pads[0] = max(first_contact - COLUMN_PITCH, self.next_column, self.last_gate + self.gate_pitch)
+            first_contact = max(first_contact, pads[0] + COLUMN_PITCH)
+            self._gate_contact(pads[0], gates[0][0])
+        left = first_contact - CONTACTED // 2
+        ends = self._diffusions(chain, left)
+        pads[-1] = max(ends[-1][1] - CONTACTED // 2 + COLUMN_PITCH, self.last_gate + self.gate_pitch)
+        self._gates(chain, ends, pads)
+        right = ends[-1][1]
+        self.canvas.box("diff", left, -width, right, 0)
+        if chain.first.marker:
+            self._marker(chain, ends, width)
+        self.next_diffusion = right + 270
+        return kdb.Box(left, -width, right, 0)
+
+    def _diffusions(self, chain: Chain, left: int) -> list[tuple[int, int]]:
+        """From where to where each diffusion of a chain reaches; contacts are drawn on the way."""
+        spans, x, last = [], left, len(chain.nets) - 1
+        for k, net in enumerate(chain.nets):
+            contacted = k in (0, last) or self.used[net] > 2
+            wide = CONTACTED if contacted else UNCONTACTED + self._more_for_a_pad(chain)
+            if contacted:
+                self._contacts(x + CONTACTED // 2, chain.first.width, net)
+            spans.append((x, x + wide))
+            x += wide + (chain.transistors[k].length if k < last else 0)
+        return spans
+
+    @staticmethod
+    def _more_for_a_pad(chain: Chain) -> int:
+        """How far the contact above the middle one of three gates reaches beyond it."""
+        return max(0, snapped(274 - chain.transistors[1].length) // 2) if len(chain.gates) == 3 else 0
+
+    def _gates(self, chain: Chain, ends: list[tuple[int, int]], pads: list[int | None]) -> None:
+        """The poly of every gate, and of the wires to their contacts."""
+        bottom, k = -chain.first.width - ENDCAP, 0
+        for run, (net, count) in enumerate(chain.gates):
+            spans = [(ends[k + n][1], ends[k + n + 1][0]) for n in range(count)]
+            k += count
+            left, right = spans[0][0], spans[-1][1]
+            for low, high in spans:
+                self.canvas.box("poly", low, bottom, high, JOG[1])
+            pad = pads[run]
+            if pad is None:
+                pad = snapped((left + right) // 2)
+                self._gate_contact(pad, net)
+            elif run == len(chain.gates) - 1:
+                self._gate_contact(pad, net)
+            self.canvas.box("poly", min(left, pad - 135), JOG[0], max(right, pad + 135), JOG[1])
+
+    def _gate_contact(self, x: int, net: str) -> None:
+        self.canvas.box("poly", x - 135, PAD[0], x + 135, PAD[1])
+        for layer in ("licon1", "mcon"):
+            self.canvas.box(layer, x - 85, CONTACT_Y - 85, x + 85, CONTACT_Y + 85)
+        self.canvas.box("li1", x - 85, CONTACT_Y - 165, x + 85, CONTACT_Y + 165)
+        self.npc.insert(kdb.Box(x - 185, CONTACT_Y - 185, x + 185, CONTACT_Y + 185))
+        self.last_gate = x
+        self._column(x, net, CONTACT_Y - 145, CONTACT_Y + 145)
+
+    def _marker(self, chain: Chain, ends: list[tuple[int, int]], width: int) -> None:
+        """What marks the threshold of the transistors, 0.18 um around their gates, at least 0.38 um wide."""
+        self.canvas.box(chain.first.marker, ends[0][1] - 180, -width - 180, ends[-1][0] + 180, 180)
+
+    def tracks(self, through: Mapping[str, int], order: Sequence[str]) -> None:
+        """A wire for every net, on the lowest track that has room for it, and the vias to its columns."""
+        columns, row = self.row.columns, self.row
+        taken: dict[int, list[Wire]] = defaultdict(list)
+        nets = sorted(columns, key=lambda net: (order.index(net) if net in order else len(order)))
+        for net in (*(net for net in through if net in columns or net in row.pins), *(net for net in nets if net not in through)):
+            if net in through:
+                wire, track = Wire(track_y(through[net]), 0, row.width), through[net]
+            else:
+                left, right = min(columns[net]) - 185, max(columns[net]) + 185
+                track = self._free(taken, left, right, net in row.pins)
+                wire = Wire(track_y(track), left, right)
+            taken[track].append(wire)
+            row.wires[net] = wire
+            self.canvas.box("met2", wire.left, wire.y - TRACK_WIDTH // 2, wire.right, wire.y + TRACK_WIDTH // 2)
+        for x, (net, bottom, top) in self.straps.items():
+            y = row.wires[net].y
+            self.canvas.box("met1", x - 115, min(bottom, y - 160), x + 115, max(top, y + 160))
+            self.canvas.via("via", x, y)
+        row.top = track_y(max(taken)) + TRACK_PITCH // 2
+        for net, (low, high) in ((GROUND, GROUND_STRAP), (self.supply, SUPPLY_STRAP)):
+            if net in through:
+                self._strap(net, low, high)
+
+    def _strap(self, net: str, bottom: int, top: int) -> None:
+        """Met3 along a rail, joined to its track wherever the vias of other columns leave room."""
+        y = self.row.wires[net].y
+        self.canvas.box("met3", 0, bottom, self.row.width, top)
+        others = [x for x, (other, *_) in self.straps.items() if abs(self.row.wires[other].y - y) == TRACK_PITCH]
+        for x in self.row.columns[net]:
+            if all(abs(x - other) > 500 for other in others):
+                self.canvas.via("via2", x, y, lower="x")
+
+    def _free(self, taken: Mapping[int, list[Wire]], left: int, right: int, is_pin: bool) -> int:
+        candidates = [*(() if is_pin else LOCAL_TRACKS), *range(FIRST_PIN_TRACK, FIRST_PIN_TRACK + 200)]
+        return next(
+            track
+            for track in candidates
+            if all(right + 140 <= wire.left or wire.right + 140 <= left for wire in taken.get(track, ()))
+        )

@@ -1,0 +1,61 @@
+"""Pictures of cells, as PNG, without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import klayout.db as kdb
+import klayout.lay as lay
+
+from layouts.technology import LABELS, LAYERS
+
+_COLOURS = {
+    "nwell": 0xF0E4C0, "diff": 0x3F9B4F, "tap": 0x8FCB7F, "lvtn": 0xA0A0A0, "hvtp": 0xA0A0A0, "poly": 0xC8323C, "licon1": 0x202020,
+    "li1": 0x8C64B4, "mcon": 0x202020, "met1": 0x3C6EC8, "via": 0x202020, "met2": 0xD2691E, "via2": 0x202020,
+    "met3": 0x00A0A0, "via3": 0x202020, "met4": 0xB4A000, "via4": 0x404040, "cap2m": 0xE070C0, "met5": 0x9090A8,
+    "urpm": 0xE0B0B0, "poly_res": 0xE08080,
+}  # fmt: skip
+_HATCHED = ("nwell", "lvtn", "hvtp", "met2", "met3", "met4", "met5", "cap2m", "urpm")
+_SOLID, _HATCH = 0, 5
+
+
+def picture(
+    layout: kdb.Layout, cell: kdb.Cell, path: Path, marks: Sequence[kdb.Box] = (), area: kdb.Box | None = None, width: int = 1200
+) -> None:
+    """Write a picture of a cell, or of an area of it, in which `marks` (places in database units) are framed."""
+    view = lay.LayoutView()
+    view.set_config("background-color", "#ffffff")
+    view.set_config("grid-visible", "false")
+    view.set_config("text-color", "#000000")
+    view.show_layout(layout.dup(), False)  # the view deletes what it shows
+    view.active_cellview().cell_name = cell.name
+    view.max_hier()
+    view.clear_layers()
+    for name, colour in _COLOURS.items():
+        _show(view, LAYERS[name], colour, _HATCH if name in _HATCHED else _SOLID)
+    for layer in LABELS.values():
+        _show(view, layer, 0x000000, _SOLID)
+    for mark in marks:
+        _frame(view, mark, layout.dbu)
+    box = (area or cell.bbox()).to_dtype(layout.dbu)
+    box = box.enlarged(0.03 * box.width(), 0.03 * box.height())
+    height = max(200, min(2400, round(width * box.height() / box.width())))
+    view.zoom_box(box)
+    view.save_image_with_options(str(path), width, height, 0, 2, 0.0, box, False)
+
+
+def _show(view: lay.LayoutView, layer: tuple[int, int], colour: int, pattern: int) -> None:
+    node = lay.LayerProperties()
+    node.source = f"{layer[0]}/{layer[1]}"
+    node.fill_color = node.frame_color = colour
+    node.dither_pattern = pattern
+    view.insert_layer(view.end_layers(), node)
+
+
+def _frame(view: lay.LayoutView, mark: kdb.Box, dbu: float) -> None:
+    marker = lay.Marker(view)
+    marker.set(mark.to_dtype(dbu).enlarged(0.1, 0.1))
+    marker.color = 0xFF0000
+    marker.line_width = 3
+    marker.halo = 1
