@@ -94,6 +94,17 @@ class Devices:
     resistors: tuple[Resistor, ...] = field(default=())
 
 
+def with_nets(devices: Devices, nets: Mapping[str, str]) -> Devices:
+    """The transistors of a cell with some of its nets joined to others: its pins are the fewer."""
+
+    def joined(one: Transistor) -> Transistor:
+        drain, gate, source, bulk = (nets.get(net, net) for net in (one.drain, one.gate, one.source, one.bulk))
+        return replace(one, drain=drain, gate=gate, source=source, bulk=bulk)
+
+    pins = tuple(dict.fromkeys(nets.get(net, net) for net in devices.pins))
+    return replace(devices, pins=pins, transistors=tuple(map(joined, devices.transistors)))
+
+
 def devices_of(cell: Any, others: Iterable[Any] = ()) -> Devices:
     """The devices of a PySpice sub-circuit that may call `others`. Raises `LayoutError` for one that cannot be drawn.
 

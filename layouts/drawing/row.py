@@ -18,7 +18,7 @@ from layouts.drawing.canvas import Canvas
 from layouts.drawing.chains import Chain, chains, uses
 from layouts.errors import LayoutError
 
-TRACK_PITCH, TRACK_WIDTH, FIRST_TRACK = 360, 140, -700
+TRACK_PITCH, TRACK_WIDTH, FIRST_TRACK = 420, 140, -700
 COLUMN_PITCH = 420
 GATE_PITCH = 480
 """Of two gate contacts next to each other: their poly is wider than the columns."""
@@ -30,7 +30,7 @@ CONTACT_Y = 325
 WELL_REACH, WELL_AWAY, IMPLANT = 180, 340, 125
 GROUND_TRACK, MEMBRANE_TRACK, SUPPLY_TRACK, FIRST_PIN_TRACK = 0, 1, 3, 5
 LOCAL_TRACKS = (2, 4)
-GROUND_STRAP, SUPPLY_STRAP = (-870, -110), (190, 620)
+GROUND_STRAP, SUPPLY_STRAP = (-870, -60), (330, 790)
 """Met3 from where to where: that of ground covers the membrane track as well."""
 BOUNDARY = 65, 245
 """Left of the first tap and right of the last: two rows side by side keep tap and well 0.13 um apart."""
@@ -81,16 +81,6 @@ class Row:
         return wire
 
 
-@dataclass(frozen=True)
-class Strip:
-    """What a row is made of: a strip of diffusion, or a tap; its terminals are drawn by `_Drawer`."""
-
-    kind: str
-    chain: Chain | None = None
-    net: str = ""
-    height: int = 0
-
-
 def draw_row(
     layout: kdb.Layout,
     name: str,
@@ -99,6 +89,8 @@ def draw_row(
     order: Sequence[str] = (),
     gate_pitch: int = GATE_PITCH,
     through: Mapping[str, int] | None = None,
+    reach: Mapping[str, Sequence[int]] | None = None,
+    gaps: Sequence[tuple[int, int]] = (),
 ) -> Row:
     """Draw the transistors of a cell as a row.
 
@@ -107,11 +99,16 @@ def draw_row(
         order: nets in the order of their tracks; others come behind them.
         gate_pitch: distance of gate contacts next to each other.
         through: nets that run through the row from side to side, and on which track.
+        reach: how far to the left or right wires are to reach beyond their columns.
+        gaps: from where to where the ground strap leaves the membrane track open.
     """
     through = {GROUND: GROUND_TRACK, "membrane": MEMBRANE_TRACK, supply: SUPPLY_TRACK} if through is None else through
     drawer = _Drawer(Row(Canvas(layout, name), devices.pins), devices, supply, gate_pitch)
     drawer.strips()
-    drawer.tracks(through, order)
+    drawer.tracks(through, order, reach or {})
+    for net, (low, high) in ((GROUND, GROUND_STRAP), (supply, SUPPLY_STRAP)):
+        if net in through:
+            drawer.strap(net, low, high, gaps if net == GROUND else ())
     return drawer.row
 
 
@@ -262,7 +259,7 @@ class _Drawer:
         """What marks the threshold of the transistors, 0.18 um around their gates, at least 0.38 um wide."""
         self.canvas.box(chain.first.marker, ends[0][1] - 180, -width - 180, ends[-1][0] + 180, 180)
 
-    def tracks(self, through: Mapping[str, int], order: Sequence[str]) -> None:
+    def tracks(self, through: Mapping[str, int], order: Sequence[str], reach: Mapping[str, Sequence[int]]) -> None:
         """A wire for every net, on the lowest track that has room for it, and the vias to its columns."""
         columns, row = self.row.columns, self.row
         taken: dict[int, list[Wire]] = defaultdict(list)
@@ -271,28 +268,37 @@ class _Drawer:
             if net in through:
                 wire, track = Wire(track_y(through[net]), 0, row.width), through[net]
             else:
-                left, right = min(columns[net]) - 185, max(columns[net]) + 185
+                ends = [*columns[net], *reach.get(net, ())]
+                left, right = min(ends) - 185, max(ends) + 185
                 track = self._free(taken, left, right, net in row.pins)
                 wire = Wire(track_y(track), left, right)
             taken[track].append(wire)
             row.wires[net] = wire
             self.canvas.box("met2", wire.left, wire.y - TRACK_WIDTH // 2, wire.right, wire.y + TRACK_WIDTH // 2)
+            self._close_notches(wire, columns[net], reach.get(net, ()))
+            if net in (*row.pins, GROUND):
+                self.canvas.pin("met2", wire.left, wire.y - TRACK_WIDTH // 2, wire.right, wire.y + TRACK_WIDTH // 2, net)
         for x, (net, bottom, top) in self.straps.items():
             y = row.wires[net].y
             self.canvas.box("met1", x - 115, min(bottom, y - 160), x + 115, max(top, y + 160))
             self.canvas.via("via", x, y)
         row.top = track_y(max(taken)) + TRACK_PITCH // 2
-        for net, (low, high) in ((GROUND, GROUND_STRAP), (self.supply, SUPPLY_STRAP)):
-            if net in through:
-                self._strap(net, low, high)
 
-    def _strap(self, net: str, bottom: int, top: int) -> None:
-        """Met3 along a rail, joined to its track wherever the vias of other columns leave room."""
-        y = self.row.wires[net].y
-        self.canvas.box("met3", 0, bottom, self.row.width, top)
-        others = [x for x, (other, *_) in self.straps.items() if abs(self.row.wires[other].y - y) == TRACK_PITCH]
+    def _close_notches(self, wire: Wire, columns: Sequence[int], reach: Sequence[int]) -> None:
+        """Where a via2 is to come next to a via of the same wire, their pads become one."""
+        for x in reach:
+            for column in columns:
+                if 345 < abs(x - column) < 345 + 140:
+                    self.canvas.box("met2", min(x, column), wire.y - 130, max(x, column), wire.y + 130)
+
+    def strap(self, net: str, bottom: int, top: int, gaps: Sequence[tuple[int, int]]) -> None:
+        """Met3 along a rail, joined to its track at every column of it."""
+        y, left = self.row.wires[net].y, 0
+        for start, end in (*gaps, (self.row.width, self.row.width)):
+            self.canvas.box("met3", left, bottom, start, top)
+            left = end
         for x in self.row.columns[net]:
-            if all(abs(x - other) > 500 for other in others):
+            if all(not start - 165 < x < end + 165 for start, end in gaps):
                 self.canvas.via("via2", x, y, lower="x")
 
     def _free(self, taken: Mapping[int, list[Wire]], left: int, right: int, is_pin: bool) -> int:

@@ -1,0 +1,91 @@
+"""A neuron: its transistors as a row, its capacitor above them, the lines that all neurons of a layer share across it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import klayout.db as kdb
+
+from layouts.devices import GROUND, Devices
+from layouts.drawing.canvas import Canvas
+from layouts.drawing.row import GROUND_STRAP, MEMBRANE_TRACK, Row, draw_row, track_y
+from layouts.errors import LayoutError
+
+LINE, LINE_PITCH = 360, 660
+"""Width of a met4 line, and distance of two."""
+FIRST_LINE = 1300
+"""Left of it runs the guard line of the crossbar."""
+PLATE_SPACE = 840
+"""Of two plates (cap2m.2a)."""
+ISLAND = 1180
+_FAR = 1345
+"""Of met4 from a plate that it does not lie under (cap2m.11)."""
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """A drawn neuron; `lines` says where the met4 lines of its shared nets run, and on which track each is joined to them."""
+
+    row: Row
+    lines: dict[str, int]
+    outputs: tuple[str, str]
+    top: int
+    width: int
+
+
+def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, own: tuple[str, ...] = ("membrane", "spike", "spike_bar")) -> Neuron:
+    """Draw a neuron; every pin that is not its `own`, nor the supply, is a line shared by its layer."""
+    if len(devices.capacitors) != 1 or devices.capacitors[0].top != "membrane" or devices.capacitors[0].bottom != GROUND:
+        raise LayoutError(f"{name}: a neuron is drawn with one capacitor, from its membrane to {GROUND}")
+    shared = [pin for pin in devices.pins if pin not in (*own, "supply")]
+    lines = {net: FIRST_LINE + k * LINE_PITCH for k, net in enumerate(shared)}
+    island = FIRST_LINE + len(shared) * LINE_PITCH - LINE_PITCH + LINE // 2 + 300 + ISLAND // 2
+    island += -island % 10
+    plate = devices.capacitors[0]
+    left = island + ISLAND // 2 + _FAR
+    order = [*shared, "out", "spike", "spike_bar"]
+    far = max(left + plate.width + 480, 0)
+    reach = {net: (x,) for net, x in lines.items()} | {net: (far,) for net in ("spike", "spike_bar")}
+    row = draw_row(layout, name, devices, order=order, reach=reach, gaps=((island - 465, island + 465),))
+    canvas = row.canvas
+    for net, x in lines.items():
+        stack(canvas, x, row.wires[net].y)
+    bottom = row.bottom + 60
+    _plate(canvas, left, bottom, plate.width, plate.length, island)
+    top = max(row.top, bottom + plate.length + 140)
+    for net, x in lines.items():
+        canvas.box("met4", x - LINE // 2, row.bottom, x + LINE // 2, top)
+        canvas.pin("met4", x - LINE // 2, row.bottom, x + LINE // 2, top, net)
+    width = max(row.width, far)
+    if width > row.width:
+        for net, (low, high) in ((GROUND, GROUND_STRAP),):
+            canvas.box("met3", row.width, low, width, high)
+    return Neuron(row, lines, ("spike", "spike_bar"), top, width)
+
+
+def stack(canvas: Canvas, x: int, y: int, up: bool = True) -> None:
+    """From a wire of met2 up to a line of met4; met3 between them as large as m3.6 wants it."""
+    canvas.via("via2", x, y, lower="x")
+    canvas.box("met3", x - 165, y - 190 if up else y - 565, x + 165, y + 565 if up else y + 190)
+    canvas.cuts("via3", x, y)
+    canvas.around("met4", x, y, LINE, 380)
+
+
+def _plate(canvas: Canvas, left: int, bottom: int, width: int, length: int, island: int) -> None:
+    """The capacitor: cap2m on met4 of ground, met5 on it and over to the membrane's island of met4."""
+    right, top, y = left + width, bottom + length, track_y(MEMBRANE_TRACK)
+    canvas.box("cap2m", left, bottom, right, top)
+    canvas.box("met4", left - 140, bottom - 140, right + 480, top + 140)
+    strap = (GROUND_STRAP[0] + GROUND_STRAP[1]) // 2 // 5 * 5
+    canvas.via("via3", right + 240, strap, lower="y", upper="y", rows=2)
+    columns, rows = ((side - 400 - 800) // 1600 + 1 for side in (width, length))
+    if columns < 1 or rows < 1:
+        raise LayoutError(f"a capacitor of {width / 1000:g} x {length / 1000:g} um has no room for a via4 (1.2 um)")
+    cuts = canvas.cuts("via4", (left + right) // 2 // 5 * 5, (bottom + top) // 2 // 5 * 5, columns, rows)
+    canvas.box("met5", cuts.left - 310, cuts.bottom - 310, cuts.right + 310, cuts.top + 310)
+    canvas.via("via2", island, y, lower="x")
+    canvas.box("met3", island - 165, y - 565, island + 165, y + 190)
+    canvas.cuts("via3", island, y)
+    canvas.around("met4", island, y, ISLAND, ISLAND)
+    canvas.cuts("via4", island, y)
+    canvas.box("met5", island - 800, y - 800, cuts.left + 1200, y + 800)

@@ -1,0 +1,86 @@
+"""What a network is made of, read off the SPICE text that is simulated: which cell stands where, on which nets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from layouts.errors import LayoutError
+from netlists.spice_text import words_and_values
+
+_NEURON = re.compile(r"layer_(\d+)_neuron_(\d+)")
+_SYNAPSE = re.compile(r"layer_(\d+)_synapse_(\d+)_(\d+)")
+_INPUT = re.compile(r"input_(\d+)_driver")
+
+Nets = Mapping[str, str]
+"""What the pins of a cell are joined to."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell: its sub-circuit and what its pins are joined to."""
+
+    cell: str
+    nets: Nets
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """A layer: a neuron and a line of synapses for each output."""
+
+    neurons: tuple[Place, ...]
+    synapses: tuple[tuple[Place, ...], ...]
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network: the drivers of its inputs, and its layers."""
+
+    inputs: tuple[Place, ...]
+    layers: tuple[LayerPlan, ...]
+
+
+def network_plan(spice: str) -> NetworkPlan:
+    """Read a netlist of `netlists.network`. Raises `LayoutError` for one that has a synapse missing."""
+    pins, places = _read(spice)
+    inputs, neurons, synapses = dict[int, Place](), dict[tuple[int, int], Place](), dict[tuple[int, int, int], Place]()
+    for name, (cell, nodes) in places.items():
+        place = Place(cell, dict(zip(pins[cell], nodes, strict=True)))
+        if found := _INPUT.fullmatch(name):
+            inputs[int(found[1])] = place
+        elif found := _NEURON.fullmatch(name):
+            neurons[int(found[1]), int(found[2])] = place
+        elif found := _SYNAPSE.fullmatch(name):
+            synapses[int(found[1]), int(found[2]), int(found[3])] = place
+    layers = []
+    for layer in sorted({layer for layer, _ in neurons}):
+        rows = sorted(row for one, row in neurons if one == layer)
+        columns = sorted({column for one, _, column in synapses if one == layer})
+        if missing := [(row, column) for row in rows for column in columns if (layer, row, column) not in synapses]:
+            raise LayoutError(f"layer {layer}: the netlist has no synapse {missing[0][0]}, {missing[0][1]} to be drawn")
+        layers.append(
+            LayerPlan(
+                tuple(neurons[layer, row] for row in rows),
+                tuple(tuple(synapses[layer, row, column] for column in columns) for row in rows),
+            )
+        )
+    return NetworkPlan(tuple(inputs[k] for k in sorted(inputs)), tuple(layers))
+
+
+def _read(spice: str) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, list[str]]]]:
+    """The pins of every sub-circuit, and every call of one at the top: cell and nodes."""
+    pins, places, inside = dict[str, tuple[str, ...]](), dict[str, tuple[str, list[str]]](), False
+    for line in spice.splitlines():
+        words = line.split()
+        if not words:
+            continue
+        keyword = words[0].lower()
+        if keyword == ".subckt":
+            pins[words[1]], inside = tuple(words[2:]), True
+        elif keyword == ".ends":
+            inside = False
+        elif keyword.startswith("x") and not inside:
+            (name, *nodes, cell), _ = words_and_values(line)
+            places[name[1:]] = cell, nodes
+    return pins, places
