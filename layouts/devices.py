@@ -162,7 +162,7 @@ def _nm(name: str, quantity: str, sizes: Mapping[str, float]) -> int:
     nearest = round(nm / step) * step
     if abs(nm - nearest) > 1e-3:
         raise LayoutError(
-            f"{name}: {quantity.upper()} = {sizes[quantity]:g} um is off the manufacturing grid of {GRID_UM:g} um; "
+            f"{name}: {quantity.upper()} = {sizes[quantity]:g} um is off the manufacturing grid of {GRID_UM:g} um (rule x.1a); "
             f"{nearest / 1000:g} um would be on it"
         )
     return nearest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import klayout.db as kdb
 import klayout.lay as lay
@@ -21,9 +20,14 @@ _SOLID, _HATCH = 0, 5
 
 
 def picture(
-    layout: kdb.Layout, cell: kdb.Cell, path: Path, marks: Sequence[kdb.Box] = (), area: kdb.Box | None = None, width: int = 1200
-) -> None:
-    """Write a picture of a cell, or of an area of it, in which `marks` (places in database units) are framed."""
+    layout: kdb.Layout,
+    cell: kdb.Cell,
+    marks: Sequence[kdb.Box] = (),
+    area: kdb.Box | None = None,
+    names: bool = True,
+    width: int = 1400,
+) -> bytes:
+    """A picture of a cell, or of an area of it, as PNG; `marks` (places in database units) are framed, `names` shows its nets."""
     view = lay.LayoutView()
     view.set_config("background-color", "#ffffff")
     view.set_config("grid-visible", "false")
@@ -34,7 +38,7 @@ def picture(
     view.clear_layers()
     for name, colour in _COLOURS.items():
         _show(view, LAYERS[name], colour, _HATCH if name in _HATCHED else _SOLID)
-    for layer in LABELS.values():
+    for layer in LABELS.values() if names else ():
         _show(view, layer, 0x000000, _SOLID)
     for mark in marks:
         _frame(view, mark, layout.dbu)
@@ -42,7 +46,9 @@ def picture(
     box = box.enlarged(0.03 * box.width(), 0.03 * box.height())
     height = max(200, min(2400, round(width * box.height() / box.width())))
     view.zoom_box(box)
-    view.save_image_with_options(str(path), width, height, 0, 2, 0.0, box, False)
+    pixels = view.get_pixels_with_options(width, height, 0, 2, 0.0, box)
+    png: bytes = pixels.to_png_data()
+    return png
 
 
 def _show(view: lay.LayoutView, layer: tuple[int, int], colour: int, pattern: int) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cosim.cli import fit, looks, stages, study, sweep
+from cosim.cli import fit, layout, looks, stages, study, sweep
 from cosim.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep.sweep,
     "fit": fit.fit,
     "study": study.study,
+    "layout": layout.layout,
     "doctor": looks.doctor,
     "cells": looks.cells,
     "diff": looks.diff,

@@ -64,7 +64,9 @@ class Canvas:
         left, bottom = x - ((columns - 1) * pitch + side) // 2, y - ((rows - 1) * pitch + side) // 2
         for column in range(columns):
             for row in range(rows):
-                self.box(name, left + column * pitch, bottom + row * pitch, left + column * pitch + side, bottom + row * pitch + side)
+                self.box(
+                    name, left + column * pitch, bottom + row * pitch, left + column * pitch + side, bottom + row * pitch + side
+                )
         return kdb.Box(left, bottom, left + (columns - 1) * pitch + side, bottom + (rows - 1) * pitch + side)
 
     def via(self, name: str, x: int, y: int, lower: str = "y", upper: str = "x", columns: int = 1, rows: int = 1) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import klayout.db as kdb
-
 from layouts.devices import GROUND
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.frame import BIAS_PITCH, POWER, Frame, Parts, line, stack, wire
-from layouts.drawing.neuron import LINE, PLATE_SPACE
+from layouts.drawing.neuron import FIRST_LINE, LINE, PLATE_SPACE
 from layouts.drawing.plan import LayerPlan, Place
 from layouts.drawing.row import GROUND_STRAP, SUPPLY_STRAP, TRACK_WIDTH, Row
 
+GUARD = FIRST_LINE - LINE - 300
+"""Of a guard line in a neuron, left of the lines there."""
 LINES = ("membrane", "spike", "spike_bar", "supply")
 """Pins of a synapse that lie on the lines of the crossbar; the others are its own biases."""
 
@@ -30,6 +30,11 @@ class Layer:
         top = max(parts.neuron.top, *(row.top for row in rows), field + tracks * BIAS_PITCH)
         plate = parts.neuron.top + self.below - 200 + PLATE_SPACE
         self.pitch = -(-max(top + self.below + 200, plate) // 10) * 10
+
+    @property
+    def bias_height(self) -> int:
+        """How much of a row's height the lines of its biases take."""
+        return max(len(own_nets(row)) for row in self.plan.synapses) * BIAS_PITCH
 
     @property
     def height(self) -> int:
@@ -62,7 +67,7 @@ class Layer:
     def _guards(self) -> tuple[int, int]:
         """Where grounded lines stand in for the neighbours that the first and the last column lack."""
         true, bar = self.parts.spike_columns
-        return bar - self.parts.column, self.neuron_x + true
+        return bar - self.parts.column, self.neuron_x + min(true, GUARD)
 
     def _cells(self, y: int, synapses: Sequence[Place]) -> None:
         for column, place in enumerate(synapses):
@@ -125,8 +130,3 @@ def own_pins(row: Row) -> list[str]:
 def own_nets(synapses: Iterable[Place]) -> list[str]:
     """Nets of the biases along a row, each once, in the order of the columns."""
     return list(dict.fromkeys(net for place in synapses for pin, net in place.nets.items() if pin not in LINES))
-
-
-def boxes(cell: kdb.Cell) -> kdb.Box:
-    """The box around what is drawn in a cell."""
-    return cell.bbox()

@@ -11,7 +11,7 @@ import klayout.db as kdb
 from layouts.devices import GROUND, Devices, with_nets
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.crossbar import Layer, own_nets, power_via
-from layouts.drawing.frame import CHANNEL_PITCH, POWER, Frame, Parts, line, stack, turn, wire
+from layouts.drawing.frame import BIAS_PITCH, CHANNEL_PITCH, POWER, Frame, Parts, line, stack, turn, wire
 from layouts.drawing.neuron import LINE, LINE_PITCH, draw_neuron
 from layouts.drawing.plan import NetworkPlan
 from layouts.drawing.row import (
@@ -51,7 +51,8 @@ def draw_network(layout: kdb.Layout, name: str, plan: NetworkPlan, cells: Mappin
     """Draw a network of the cells by their names: synapses, `neuron` and `spike_driver`."""
     used = dict.fromkeys(place.cell for layer in plan.layers for row in layer.synapses for place in row)
     synapses = {cell: draw_synapse(layout, cell, cells[cell]) for cell in used}
-    neuron = draw_neuron(layout, "neuron", cells["neuron"])
+    biases = max(len(own_nets(row)) for layer in plan.layers for row in layer.synapses)
+    neuron = draw_neuron(layout, "neuron", cells["neuron"], biases * BIAS_PITCH + 8000)
     true, bar = (next(iter(synapses.values())).columns[net][0] for net in ("spike", "spike_bar"))
     reach = {"spike": (true,), "spike_bar": (bar,), "trigger": ((true + bar) // 2 // 5 * 5,)}
     # An input's driver is always enabled.
@@ -208,18 +209,6 @@ class _Drawer:
         ):
             canvas.box("met4", x - POWER // 2, low, x + POWER // 2, high)
             canvas.pin("met4", x - POWER // 2, low, x + POWER // 2, low + 1000, net)
-        for k, (rail, x) in enumerate((("0", frame.ground), ("supply", frame.supply))):
-            del k, rail, x
         for net, x in frame.bus.items():
             line(canvas, x, 0, layers_top, net)
             canvas.pin("met4", x - LINE // 2, 0, x + LINE // 2, 500, net)
-        self._join(layers_top)
-
-    def _join(self, layers_top: int) -> None:
-        """The verticals to the left and to the right of the layers are one net each, joined across the uppermost channel."""
-        frame, count = self.frame, len(self.controls)
-        del layers_top
-        y = self._track(0, count)
-        wire(self.canvas, "met3", frame.ground, frame.right_ground, y, 330)
-        for x in (frame.ground, frame.right_ground):
-            turn(self.canvas, x, y)

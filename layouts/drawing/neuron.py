@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import klayout.db as kdb
@@ -10,6 +11,7 @@ from layouts.devices import GROUND, Devices
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.row import GROUND_STRAP, MEMBRANE_TRACK, Row, draw_row, track_y
 from layouts.errors import LayoutError
+from layouts.technology import HEIGHT_UM
 
 LINE, LINE_PITCH = 360, 660
 """Width of a met4 line, and distance of two."""
@@ -18,6 +20,8 @@ FIRST_LINE = 1300
 PLATE_SPACE = 840
 """Of two plates (cap2m.2a)."""
 ISLAND = 1180
+SAFE_RATIO = 360
+"""Below the 400 of the antenna rule: lines go on beyond the rows."""
 _FAR = 1345
 """Of met4 from a plate that it does not lie under (cap2m.11)."""
 
@@ -33,11 +37,21 @@ class Neuron:
     width: int
 
 
-def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, own: tuple[str, ...] = ("membrane", "spike", "spike_bar")) -> Neuron:
-    """Draw a neuron; every pin that is not its `own`, nor the supply, is a line shared by its layer."""
+def antennas(devices: Devices, pitch: int) -> list[str]:
+    """Gates alone that a line of met4 along rows of this pitch would charge: nets that need a diode."""
+    side = 2 * round(HEIGHT_UM["met4"][1] * 1000)
+    ends = {net for one in devices.transistors for net in one.ends}
+    gates = Counter[str]()
+    for one in devices.transistors:
+        gates[one.gate] += one.width * one.length
+    return [pin for pin in devices.pins if pin in gates and pin not in ends and pitch * side > SAFE_RATIO * gates[pin]]
+
+
+def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, pitch: int = 0) -> Neuron:
+    """Draw a neuron for rows of at most this pitch; its pins but membrane, spikes and supply are lines shared by its layer."""
     if len(devices.capacitors) != 1 or devices.capacitors[0].top != "membrane" or devices.capacitors[0].bottom != GROUND:
         raise LayoutError(f"{name}: a neuron is drawn with one capacitor, from its membrane to {GROUND}")
-    shared = [pin for pin in devices.pins if pin not in (*own, "supply")]
+    shared = [pin for pin in devices.pins if pin not in ("membrane", "spike", "spike_bar", "supply")]
     lines = {net: FIRST_LINE + k * LINE_PITCH for k, net in enumerate(shared)}
     island = FIRST_LINE + len(shared) * LINE_PITCH - LINE_PITCH + LINE // 2 + 300 + ISLAND // 2
     island += -island % 10
@@ -46,7 +60,9 @@ def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, own: tuple[str,
     order = [*shared, "out", "spike", "spike_bar"]
     far = max(left + plate.width + 480, 0)
     reach = {net: (x,) for net, x in lines.items()} | {net: (far,) for net in ("spike", "spike_bar")}
-    row = draw_row(layout, name, devices, order=order, reach=reach, gaps=((island - 465, island + 465),))
+    row = draw_row(
+        layout, name, devices, order=order, reach=reach, gaps=((island - 465, island + 465),), diodes=antennas(devices, pitch)
+    )
     canvas = row.canvas
     for net, x in lines.items():
         stack(canvas, x, row.wires[net].y)

@@ -91,6 +91,7 @@ def draw_row(
     through: Mapping[str, int] | None = None,
     reach: Mapping[str, Sequence[int]] | None = None,
     gaps: Sequence[tuple[int, int]] = (),
+    diodes: Sequence[str] = (),
 ) -> Row:
     """Draw the transistors of a cell as a row.
 
@@ -101,10 +102,17 @@ def draw_row(
         through: nets that run through the row from side to side, and on which track.
         reach: how far to the left or right wires are to reach beyond their columns.
         gaps: from where to where the ground strap leaves the membrane track open.
+        diodes: nets that get a diffusion of their own, through which the charge of a long line leaves while it is etched.
+
+    Raises `LayoutError` for devices that a row cannot hold.
     """
+    if devices.resistors:
+        raise LayoutError(
+            f"{name}: {devices.resistors[0].name}: poly resistors have no drawing yet; cells of transistors alone do"
+        )
     through = {GROUND: GROUND_TRACK, "membrane": MEMBRANE_TRACK, supply: SUPPLY_TRACK} if through is None else through
     drawer = _Drawer(Row(Canvas(layout, name), devices.pins), devices, supply, gate_pitch)
-    drawer.strips()
+    drawer.strips(diodes)
     drawer.tracks(through, order, reach or {})
     for net, (low, high) in ((GROUND, GROUND_STRAP), (supply, SUPPLY_STRAP)):
         if net in through:
@@ -130,14 +138,14 @@ class _Drawer:
         self.npc = kdb.Region()
         self.straps: dict[int, tuple[str, int, int]] = {}
 
-    def strips(self) -> None:
+    def strips(self, diodes: Sequence[str]) -> None:
         """Diffusions, gates, contacts and wells."""
         tallest = max((chain.first.width for group in self.groups.values() for chain in group), default=420)
         height = min(max(tallest, 420), 1000)
         row = self.row
         self.next_diffusion = BOUNDARY[0]
         self._tap("psdm", GROUND, height)
-        self._group("n", "nsdm")
+        self._group("n", "nsdm", diodes)
         right = self.next_diffusion
         if self.groups["p"]:
             first_n = right - 270
@@ -156,12 +164,23 @@ class _Drawer:
         self.canvas.cell.shapes(self.canvas.layout.layer(95, 20)).insert(closed)
         row.width, row.bottom = right, -tallest - 130 - IMPLANT
 
-    def _group(self, channel: str, implant: str) -> kdb.Box:
+    def _group(self, channel: str, implant: str, diodes: Sequence[str] = ()) -> kdb.Box:
         box = kdb.Box()
         for chain in self.groups[channel]:
             box += self._chain(chain)
+        for net in diodes:
+            box += self._diode(net)
         if not box.empty():
             self.canvas.box(implant, box.left - IMPLANT, box.bottom - IMPLANT, box.right + IMPLANT, box.top + IMPLANT)
+        return box
+
+    def _diode(self, net: str) -> kdb.Box:
+        """A diffusion of its own for a net; it is a junction to the substrate, and no device of the netlist."""
+        x = max(self.next_column, self.next_diffusion + CONTACTED // 2)
+        box = kdb.Box(x - CONTACTED // 2, -420, x - CONTACTED // 2 + CONTACTED, 0)
+        self.canvas.box("diff", box.left, box.bottom, box.right, box.top)
+        self._contacts(x, 420, net)
+        self.next_diffusion = box.right + 270
         return box
 
     def _tap(self, implant: str, net: str, height: int) -> kdb.Box:
@@ -263,7 +282,7 @@ class _Drawer:
         """A wire for every net, on the lowest track that has room for it, and the vias to its columns."""
         columns, row = self.row.columns, self.row
         taken: dict[int, list[Wire]] = defaultdict(list)
-        nets = sorted(columns, key=lambda net: (order.index(net) if net in order else len(order)))
+        nets = sorted(columns, key=lambda net: order.index(net) if net in order else len(order))
         for net in (*(net for net in through if net in columns or net in row.pins), *(net for net in nets if net not in through)):
             if net in through:
                 wire, track = Wire(track_y(through[net]), 0, row.width), through[net]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import klayout.db as kdb
 
 from layouts.drc.kinds import Rule, Shapes
-from layouts.technology import HEIGHT_UM, WIRES
+from layouts.technology import CUTS, HEIGHT_UM, LAYERS, WIRES
+
+_BELOW = ("diff", "tap", "poly", "licon1", "cap2m")
 
 
 @dataclass(frozen=True)
@@ -26,38 +28,32 @@ class Antenna(Rule):
         return f"side area of {self.layer} at most {self.ratio:g} times the area of the gates on it, without a diffusion"
 
     def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
-        extractor, layers = _connected(shapes, self.layer)
-        thickness = HEIGHT_UM[self.layer][1]
+        extractor, layers = _connected(shapes.cell, self.layer)
         found = extractor.antenna_check(
-            layers["gate"], 1.0, 0.0, layers[self.layer], 0.0, thickness, self.ratio, [[layers["outlet"], 0.0]]
+            layers["gate"], 1.0, 0.0, layers[self.layer], 0.0, HEIGHT_UM[self.layer][1], self.ratio, [[layers["outlet"], 0.0]]
         )
         return [one.bbox() for one in found.merged().each()]
 
 
-def _connected(shapes: Shapes, top: str) -> tuple[kdb.LayoutToNetlist, dict[str, kdb.Region]]:
-    """Nets of everything up to a layer: gates as a conductor of their own, what a charge leaves through another."""
-    extractor = kdb.LayoutToNetlist("antenna", 0.001)
-    regions = {
-        "gate": shapes["gate"],
-        "outlet": (shapes["diff or tap"] - shapes["gate"]).merged(),
-        "licon1": shapes["licon1"],
-    }
+def _connected(cell: kdb.Cell, top: str) -> tuple[kdb.LayoutToNetlist, dict[str, kdb.Region]]:
+    """Nets of everything up to a layer: gates as a conductor of their own, diffusions as another."""
+    layout = cell.layout()
+    extractor = kdb.LayoutToNetlist(kdb.RecursiveShapeIterator(layout, cell, []))
     wires = WIRES[: WIRES.index(top) + 1]
-    cuts = ("mcon", "via", "via2", "via3", "via4")[: max(0, len(wires) - 2)]
-    regions |= {name: shapes[name] for name in (*wires, *cuts)}
-    if "via4" in regions:
-        regions["via4"] = shapes["via4 beside cap2m"]
-    layers = {name: shape.dup() for name, shape in regions.items()}
-    for name, layer in layers.items():
-        extractor.register(layer, name)
-        extractor.connect(layer)
+    cuts = [cut for cut, (_, upper) in CUTS.items() if upper in wires]
+    layers = {name: extractor.make_layer(layout.layer(*LAYERS[name]), name) for name in dict.fromkeys((*_BELOW, *wires, *cuts))}
+    layers["gate"] = layers["poly"] & layers["diff"]
+    layers["outlet"] = (layers["diff"] | layers["tap"]) - layers["gate"]
+    if "via4" in layers:
+        layers["via4"] = layers["via4"] - layers["cap2m"]  # those on a plate are no way down
+    for name in ("gate", "outlet", "licon1", *wires, *cuts):
+        extractor.connect(layers[name])
     extractor.connect(layers["gate"], layers["poly"])
-    if "li1" in layers:
-        for below in ("poly", "outlet"):
-            extractor.connect(layers["licon1"], layers[below])
-        extractor.connect(layers["licon1"], layers["li1"])
-    for cut, lower, upper in zip(cuts, wires[1:], wires[2:], strict=False):
-        extractor.connect(layers[cut], layers[lower])
-        extractor.connect(layers[cut], layers[upper])
+    if "li1" in wires:
+        for joined in ("poly", "outlet", "li1"):
+            extractor.connect(layers["licon1"], layers[joined])
+    for cut in cuts:
+        for joined in CUTS[cut]:
+            extractor.connect(layers[cut], layers[joined])
     extractor.extract_netlist()
     return extractor, layers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import klayout.db as kdb
 
 from layouts.drc.kinds import Rule
-from layouts.drc.layers import Shapes
+from layouts.drc.layers import CellShapes
 from layouts.drc.rules import RULES
 from layouts.errors import LayoutError
 
@@ -33,7 +33,7 @@ def check(cell: kdb.Cell, rules: Sequence[Rule] = RULES) -> list[Violation]:
     """Every violation in a cell and those below it, as they lie there. Raises `LayoutError` for an empty cell."""
     if cell.bbox().empty():
         raise LayoutError(f"cell {cell.name} is empty: there is nothing to check")
-    shapes = Shapes(cell)
+    shapes = CellShapes(cell)
     return [
         Violation(rule.name, rule.what, _owner(cell, place), place) for rule in rules for place in _distinct(rule.broken(shapes))
     ]

@@ -13,7 +13,12 @@ import klayout.db as kdb
 
 from layouts.gds import dbu
 
-Shapes = Mapping[str, kdb.Region]
+
+class Shapes(Mapping[str, kdb.Region]):
+    """The shapes of a cell, layer by layer."""
+
+    cell: kdb.Cell
+
 
 _EUCLIDIAN, _PROJECTION = kdb.Region.Euclidian, kdb.Region.Projection
 
@@ -132,17 +137,16 @@ class AroundOneWay(Rule):
         return f"{self.outer} at least {self.um:g} um around {self.inner} on two opposite sides"
 
     def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
-        outer, reach = shapes[self.outer], dbu(self.um)
-        boxes = [one.bbox() for one in shapes[self.inner].each()]
-        short = [_outside(boxes, outer, reach * way, reach * (1 - way)) for way in (0, 1)]
-        return short[0] & short[1]
+        inner, outer, reach = shapes[self.inner].dup(), shapes[self.outer], dbu(self.um)
+        inner.merged_semantics = False
+        return _boxes(_outside(inner, outer, reach, 0) & _outside(inner, outer, 0, reach))
 
 
-def _outside(boxes: Iterable[kdb.Box], outer: kdb.Region, dx: int, dy: int) -> set[kdb.Box]:
-    """Those that are not inside once they are made so much larger."""
-    larger = kdb.Region([box.enlarged(dx, dy) for box in boxes])
+def _outside(inner: kdb.Region, outer: kdb.Region, dx: int, dy: int) -> kdb.Region:
+    """Rectangles that are not inside once they are made so much larger."""
+    larger = inner.sized(dx, dy, 2)
     larger.merged_semantics = False
-    return {one.bbox().enlarged(-dx, -dy) for one in larger.not_inside(outer).each()}
+    return larger.not_inside(outer).sized(-dx, -dy, 2)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import klayout.db as kdb
 
+from layouts.drc.kinds import Shapes
 from layouts.gds import region
 from layouts.technology import LAYERS
 
@@ -42,16 +43,16 @@ _DERIVED: Mapping[str, Callable[[Mapping[str, kdb.Region]], kdb.Region]] = {
 }  # fmt: skip
 
 
-class Shapes(Mapping[str, kdb.Region]):
+class CellShapes(Shapes):
     """The merged shapes of a cell and what lies below it, layer by layer, derived when they are asked for."""
 
     def __init__(self, cell: kdb.Cell) -> None:
-        self._cell = cell
+        self.cell = cell
         self._known: dict[str, kdb.Region] = {}
 
     def __getitem__(self, name: str) -> kdb.Region:
         if name not in self._known:
-            self._known[name] = (region(self._cell, name) if name in LAYERS else _DERIVED[name](self)).merged()
+            self._known[name] = (region(self.cell, name) if name in LAYERS else _DERIVED[name](self)).merged()
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -77,13 +77,19 @@ class _Log(kdb.GenericNetlistCompareLogger):
 
     def match_devices_with_different_parameters(self, drawn: kdb.Device, wanted: kdb.Device) -> None:
         sizes = " against ".join(
-            " ".join(f"{one.name} = {device.parameter(one.name):g}" for one in device.device_class().parameter_definitions() if one.is_primary())
+            " ".join(
+                f"{one.name} = {device.parameter(one.name):g}"
+                for one in device.device_class().parameter_definitions()
+                if one.is_primary()
+            )
             for device in (drawn, wanted)
         )
         self.lines.append(f"device {_name(wanted)}: {sizes} in the netlist")
 
     def match_devices_with_different_device_classes(self, drawn: kdb.Device, wanted: kdb.Device) -> None:
-        self.lines.append(f"device {_name(wanted)}: {drawn.device_class().name} against {wanted.device_class().name} in the netlist")
+        self.lines.append(
+            f"device {_name(wanted)}: {drawn.device_class().name} against {wanted.device_class().name} in the netlist"
+        )
 
     def pin_mismatch(self, drawn: kdb.Pin | None, wanted: kdb.Pin | None, message: str) -> None:
         self._say("pin", drawn, wanted, message)

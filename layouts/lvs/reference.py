@@ -8,9 +8,10 @@ from typing import Any
 
 import klayout.db as kdb
 
-from layouts.devices import CAPACITOR, RESISTOR, TRANSISTORS
+from layouts.devices import CAPACITOR, GROUND, RESISTOR, TRANSISTORS
 from layouts.errors import LayoutError
 from layouts.lvs.device_classes import device_class
+
 
 class _Reader(kdb.NetlistSpiceReaderDelegate):
     """Makes devices of calls of models. Sources and capacitors of no model are not of the silicon."""
@@ -62,7 +63,7 @@ def reference_circuit(spice: str, name: str = "") -> tuple[kdb.Netlist, kdb.Circ
     netlist = kdb.Netlist()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reference.spice"
-        path.write_text(spice, encoding="utf-8")
+        path.write_text(f".global {GROUND}\n{spice}", encoding="utf-8")
         try:
             netlist.read(str(path), kdb.NetlistSpiceReader(_Reader()))
         except RuntimeError as error:

@@ -51,7 +51,7 @@ def imported(room: str) -> Iterator[str]:
         ("gf180_models", ()),
         ("layouts", ("layout",)),
         ("reports", ("reports",)),
-        ("cosim", ("simulation", "pdk", "gf180", "training", "cluster", "reports")),
+        ("cosim", ("simulation", "pdk", "gf180", "training", "layout", "cluster", "reports")),
     ],
 )
 def test_a_room_imports_nothing_beyond_its_extras(room: str, extras: tuple[str, ...]) -> None:

@@ -1,0 +1,175 @@
+"""The layout of a design: its cells and its network drawn, held to the rules and against the netlists that are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import klayout.db as kdb
+
+from layouts.devices import Devices, devices_of
+from layouts.drawing.network import Drawn, draw_driver, draw_network, draw_synapse
+from layouts.drawing.plan import network_plan
+from layouts.drc import Violation, check
+from layouts.errors import LayoutError
+from layouts.gds import new_layout
+from layouts.lvs import Comparison, compare
+from netlists.crossbar import Cells
+from netlists.errors import NetlistError
+from netlists.network import network_bench
+from netlists.neuron import SUBCIRCUITS
+
+PROCESS = "SKY130"
+"""The process that there are rules and drawings for, by its title."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cell, and the netlist that it is of: a sub-circuit of a text, or its top."""
+
+    layout: kdb.Layout
+    cell: kdb.Cell
+    spice: str
+    circuit: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checks say of a cell."""
+
+    name: str
+    size_um: tuple[float, float]
+    violations: tuple[Violation, ...]
+    comparison: Comparison
+
+    @property
+    def clean(self) -> bool:
+        return not self.violations and self.comparison.matches
+
+    @property
+    def area_um2(self) -> float:
+        return self.size_um[0] * self.size_um[1]
+
+    def as_dict(self) -> dict[str, Any]:
+        """By name; lengths in um."""
+        return {
+            "cell": self.name,
+            "width_um": self.size_um[0],
+            "height_um": self.size_um[1],
+            "area_um2": self.area_um2,
+            "devices": self.comparison.devices,
+            "drc_violations": [violation.line() for violation in self.violations],
+            "lvs_match": self.comparison.matches,
+            "lvs_differences": list(self.comparison.differences),
+        }
+
+
+@dataclass(frozen=True)
+class LayoutProject:
+    """A drawn design: its cells by themselves, and the network of them."""
+
+    layout: kdb.Layout
+    network: Drawn
+    subjects: tuple[Subject, ...]
+
+    def areas_um2(self) -> dict[str, float]:
+        """Of a synapse and a neuron in their row, of the lines that carry biases, and of everything."""
+        parts, layers = self.network.parts, self.network.layers
+        synapses = sum(len(row) for layer in layers for row in layer.plan.synapses)
+        neurons = sum(len(layer.plan.neurons) for layer in layers)
+        rows = [(layer, len(layer.plan.neurons)) for layer in layers]
+        crossbars = sum(count * layer.neuron_x * layer.pitch for layer, count in rows)
+        biases = sum(count * layer.neuron_x * layer.bias_height for layer, count in rows)
+        cells = sum(count * max(parts.neuron.width, parts.neuron.row.width) * layer.pitch for layer, count in rows)
+        box = self.network.cell.bbox()
+        return {
+            "synapse": crossbars / synapses / 1e6,
+            "neuron": cells / neurons / 1e6,
+            "network": box.width() * box.height() / 1e6,
+            "bias_share_of_crossbars": biases / crossbars,
+        }
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Of each cell and then of the network, as they are found."""
+        for subject in self.subjects:
+            yield verdict(subject)
+
+
+def verdict(subject: Subject) -> Verdict:
+    """Hold a cell to the rules and against its netlist."""
+    box = subject.cell.dbbox()
+    return Verdict(
+        subject.cell.name,
+        (round(box.width(), 3), round(box.height(), 3)),
+        tuple(check(subject.cell)),
+        compare(subject.layout, subject.cell, subject.spice, subject.circuit),
+    )
+
+
+def draw(cells: Cells, sizes: Sequence[int], name: str) -> LayoutProject:
+    """Draw the cells of a design and the network of these sizes, inputs first.
+
+    Raises `LayoutError` for what has no drawing, `GeometryError` for a device that the process does not have.
+    """
+    process = cells.synapse.process
+    if process.title != PROCESS:
+        raise LayoutError(f"process.name: there are no layout rules for {process.title}; there are for {PROCESS}")
+    bench = _bench(cells, sizes)
+    neuron, driver = cells.neuron.subcircuit(), cells.neuron.driver_subcircuit()
+    plan = network_plan(bench)
+    used = {place.cell for layer in plan.layers for row in layer.synapses for place in row}
+    texts = _subcircuits(bench)
+    made: dict[str, Devices] = {
+        **{one: devices_of(_Text(one, texts[one])) for one in used},
+        SUBCIRCUITS[0]: devices_of(neuron, (driver,)),
+        SUBCIRCUITS[1]: devices_of(driver),
+    }
+    layout = new_layout()
+    network = draw_network(layout, name, plan, made)
+    alone = draw_driver(layout, SUBCIRCUITS[1], made[SUBCIRCUITS[1]])
+    synapses = tuple(Subject(layout, row.cell, texts[one], one) for one, row in network.parts.synapses.items())
+    subjects = (
+        *synapses,
+        Subject(layout, network.parts.neuron.row.cell, f"{driver}{neuron}", SUBCIRCUITS[0]),
+        Subject(layout, alone.cell, str(driver), SUBCIRCUITS[1]),
+        Subject(layout, network.cell, bench),
+    )
+    return LayoutProject(layout, network, subjects)
+
+
+def draw_cell(layout: kdb.Layout, cell: Any) -> Subject:
+    """Draw a synapse by itself, from its PySpice sub-circuit."""
+    return Subject(layout, draw_synapse(layout, str(cell.name), devices_of(cell)).cell, str(cell), str(cell.name))
+
+
+def _bench(cells: Cells, sizes: Sequence[int]) -> str:
+    """The netlist of the network. What its synapses are set to is not seen in it where biases set weights."""
+    settings = [[[None] * before for _ in range(after)] for before, after in zip(sizes, sizes[1:], strict=False)]
+    try:
+        return network_bench([cells] * len(settings), settings, [0.5] * sizes[0]).netlist
+    except NetlistError as error:
+        raise LayoutError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A sub-circuit as text."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _subcircuits(spice: str) -> dict[str, str]:
+    """The definitions in a netlist, by name."""
+    found, lines = dict[str, str](), list[str]()
+    for line in spice.splitlines():
+        if line.lower().startswith(".subckt"):
+            lines = []
+        lines.append(line)
+        if line.lower().startswith(".ends"):
+            found[lines[0].split()[1]] = "\n".join(lines) + "\n"
+    return found
