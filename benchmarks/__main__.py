@@ -25,6 +25,7 @@ BENCHMARKS = {
     "truth": "whether the numbers are true: a second simulator, fast against plain, users' files, what must be refused",
     "trust": "deliberate attacks: wrong files, flipped bits, hostile cells, what leaks from deck to deck",
     "fidelity": "model against circuit, from runs that are there, and columns against the network as one circuit",
+    "layout": "the 5-5-5 and arrays drawn, held to the rules and against their netlists, with seeded faults",
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import klayout.db as kdb
-import klayout.lay as lay
+from klayout import lay
 
 from layouts.technology import LABELS, LAYERS
 
 _COLOURS = {
-    "nwell": 0xF0E4C0, "diff": 0x3F9B4F, "tap": 0x8FCB7F, "lvtn": 0xA0A0A0, "hvtp": 0xA0A0A0, "poly": 0xC8323C, "licon1": 0x202020,
+    "nwell": 0xF0E4C0, "diff": 0x3F9B4F, "tap": 0x8FCB7F, "lvtn": 0xA0A0A0, "hvtp": 0xA0A0A0, "poly": 0xC8323C,
+    "licon1": 0x202020,
     "li1": 0x8C64B4, "mcon": 0x202020, "met1": 0x3C6EC8, "via": 0x202020, "met2": 0xD2691E, "via2": 0x202020,
     "met3": 0x00A0A0, "via3": 0x202020, "met4": 0xB4A000, "via4": 0x404040, "cap2m": 0xE070C0, "met5": 0x9090A8,
     "urpm": 0xE0B0B0, "poly_res": 0xE08080,

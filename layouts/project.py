@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import klayout.db as kdb
@@ -119,6 +120,9 @@ def draw(cells: Cells, sizes: Sequence[int], name: str) -> LayoutProject:
     neuron, driver = cells.neuron.subcircuit(), cells.neuron.driver_subcircuit()
     plan = network_plan(bench)
     used = {place.cell for layer in plan.layers for row in layer.synapses for place in row}
+    if not used:
+        kind = cells.synapse.dimensions.kind
+        raise LayoutError(f"synapse.kind: {kind}: poly resistors have no drawing yet; take a synapse of transistors alone")
     texts = _subcircuits(bench)
     made: dict[str, Devices] = {
         **{one: devices_of(_Text(one, texts[one])) for one in used},
@@ -145,7 +149,7 @@ def draw_cell(layout: kdb.Layout, cell: Any) -> Subject:
 
 def _bench(cells: Cells, sizes: Sequence[int]) -> str:
     """The netlist of the network. What its synapses are set to is not seen in it where biases set weights."""
-    settings = [[[None] * before for _ in range(after)] for before, after in zip(sizes, sizes[1:], strict=False)]
+    settings = [[[None] * before for _ in range(after)] for before, after in pairwise(sizes)]
     try:
         return network_bench([cells] * len(settings), settings, [0.5] * sizes[0]).netlist
     except NetlistError as error:

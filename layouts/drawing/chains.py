@@ -90,4 +90,4 @@ def _contactable(chain: Chain, used: Counter[str]) -> bool:
 def _oriented(chain: Chain, rails: set[str]) -> Chain:
     left, right = chain.nets[0] in rails, chain.nets[-1] in rails
     rail_at_left = len(chain.gates) > 1 and chain.first.channel == "n"
-    return chain if left == right or left == rail_at_left else chain.turned()
+    return chain if left in (right, rail_at_left) else chain.turned()

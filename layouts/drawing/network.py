@@ -79,7 +79,7 @@ class _Drawer:
         of_layers = Counter(net for layer in plan.layers for net in {layer.neurons[0].nets[pin] for pin in parts.neuron.lines})
         shared = [net for found in (of_layers, of_rows) for net, count in found.items() if count > 1]
         shared = [net for net in dict.fromkeys(shared) if net not in (GROUND, "supply")]
-        true, bar = parts.spike_columns
+        _, bar = parts.spike_columns
         ground = bar - parts.column - LINE // 2 - 400 - POWER // 2
         supply = ground - POWER - 400
         bus = {net: supply - POWER // 2 - 400 - LINE // 2 - k * LINE_PITCH for k, net in enumerate(shared)}

@@ -59,7 +59,7 @@ def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, pitch: int = 0)
     left = island + ISLAND // 2 + _FAR
     order = [*shared, "out", "spike", "spike_bar"]
     far = max(left + plate.width + 480, 0)
-    reach = {net: (x,) for net, x in lines.items()} | {net: (far,) for net in ("spike", "spike_bar")}
+    reach = {net: (x,) for net, x in lines.items()} | dict.fromkeys(("spike", "spike_bar"), (far,))
     row = draw_row(
         layout, name, devices, order=order, reach=reach, gaps=((island - 465, island + 465),), diodes=antennas(devices, pitch)
     )
@@ -74,8 +74,7 @@ def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, pitch: int = 0)
         canvas.pin("met4", x - LINE // 2, row.bottom, x + LINE // 2, top, net)
     width = max(row.width, far)
     if width > row.width:
-        for net, (low, high) in ((GROUND, GROUND_STRAP),):
-            canvas.box("met3", row.width, low, width, high)
+        canvas.box("met3", row.width, GROUND_STRAP[0], width, GROUND_STRAP[1])
     return Neuron(row, lines, ("spike", "spike_bar"), top, width)
 
 

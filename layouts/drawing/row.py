@@ -25,7 +25,7 @@ GATE_PITCH = 480
 CONTACTED, UNCONTACTED = 290, 210
 """Diffusion beyond and between gates: with a row of contacts 0.06 + 0.17 + 0.06, without the space of two gates (poly.2)."""
 ENDCAP, JOG, PAD = 130, (160, 310), (160, 490)
-"""Poly below the diffusion (poly.8), and above it: of the wire to the contact, and of the contact (psd to poly licon, licon.9)."""
+"""Poly below the diffusion (poly.8), and above it: of the wire to the contact, and of the contact (licon.9)."""
 CONTACT_Y = 325
 WELL_REACH, WELL_AWAY, IMPLANT = 180, 340, 125
 GROUND_TRACK, MEMBRANE_TRACK, SUPPLY_TRACK, FIRST_PIN_TRACK = 0, 1, 3, 5
@@ -107,9 +107,7 @@ def draw_row(
     Raises `LayoutError` for devices that a row cannot hold.
     """
     if devices.resistors:
-        raise LayoutError(
-            f"{name}: {devices.resistors[0].name}: poly resistors have no drawing yet; cells of transistors alone do"
-        )
+        raise LayoutError(f"{name}: {devices.resistors[0].name}: poly resistors have no drawing yet, transistors have")
     through = {GROUND: GROUND_TRACK, "membrane": MEMBRANE_TRACK, supply: SUPPLY_TRACK} if through is None else through
     drawer = _Drawer(Row(Canvas(layout, name), devices.pins), devices, supply, gate_pitch)
     drawer.strips(diodes)
@@ -217,9 +215,10 @@ class _Drawer:
         first_contact = max(self.next_column, self.next_diffusion + CONTACTED // 2)
         pads: list[int | None] = [None] * len(gates)
         if len(gates) > 1:
-            pads[0] = max(first_contact - COLUMN_PITCH, self.next_column, self.last_gate + self.gate_pitch)
-            first_contact = max(first_contact, pads[0] + COLUMN_PITCH)
-            self._gate_contact(pads[0], gates[0][0])
+            first_pad = max(first_contact - COLUMN_PITCH, self.next_column, self.last_gate + self.gate_pitch)
+            first_contact = max(first_contact, first_pad + COLUMN_PITCH)
+            self._gate_contact(first_pad, gates[0][0])
+            pads[0] = first_pad
         left = first_contact - CONTACTED // 2
         ends = self._diffusions(chain, left)
         pads[-1] = max(ends[-1][1] - CONTACTED // 2 + COLUMN_PITCH, self.last_gate + self.gate_pitch)
@@ -320,10 +319,10 @@ class _Drawer:
             if all(not start - 165 < x < end + 165 for start, end in gaps):
                 self.canvas.via("via2", x, y, lower="x")
 
-    def _free(self, taken: Mapping[int, list[Wire]], left: int, right: int, is_pin: bool) -> int:
-        candidates = [*(() if is_pin else LOCAL_TRACKS), *range(FIRST_PIN_TRACK, FIRST_PIN_TRACK + 200)]
-        return next(
-            track
-            for track in candidates
-            if all(right + 140 <= wire.left or wire.right + 140 <= left for wire in taken.get(track, ()))
-        )
+    @staticmethod
+    def _free(taken: Mapping[int, list[Wire]], left: int, right: int, is_pin: bool) -> int:
+        """The lowest track with room from left to right; those of pins lie above the straps, where met3 can reach them."""
+        track = FIRST_PIN_TRACK if is_pin else LOCAL_TRACKS[0]
+        while any(wire.left < right + 140 and left - 140 < wire.right for wire in taken.get(track, ())) or track == SUPPLY_TRACK:
+            track += 1
+        return track

@@ -59,4 +59,4 @@ def _owner(cell: kdb.Cell, place: kdb.Box) -> str:
                 moved = place.transformed(offset.inverted())
                 if moved.inside(below.bbox()):
                     return _owner(below, moved)
-    return cell.name
+    return str(cell.name)

@@ -232,7 +232,10 @@ class WideSpace(Rule):
     def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
         layer, half = shapes[self.layer], dbu(self.wide_um) // 2
         wide = layer.sized(-half).sized(half) & layer
-        return _boxes(wide.separation_check(layer - layer.interacting(wide), dbu(self.um), False, _EUCLIDIAN))
+        if wide.is_empty():
+            return []
+        near = layer.space_check(dbu(self.um), False, _EUCLIDIAN)
+        return _boxes(near.polygons(1).interacting(wide))
 
 
 @dataclass(frozen=True)
@@ -312,3 +315,17 @@ class OnGrid(Rule):
 
     def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
         return _boxes(shapes[self.layer].grid_check(dbu(self.um), dbu(self.um)))
+
+
+@dataclass(frozen=True)
+class ChannelWidth(Rule):
+    """Narrowest channel: how long the edges of gates are where current enters."""
+
+    um: float
+
+    @property
+    def what(self) -> str:
+        return f"channels at least {self.um:g} um wide"
+
+    def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
+        return _boxes(shapes["poly"].edges().inside_part(shapes["diff"]).with_length(0, dbu(self.um), False))

@@ -1,7 +1,7 @@
 """SKY130's design rules for the layers in use.
 
-Sources: SkyWater's periphery rules (google/skywater-pdk at 7198cf6, docs/rules/periphery, Apache-2.0), by their names; the rules of
-cap2m and the latch-up distances from open_pdks 1.0.603, sky130/magic/sky130.tech (Apache-2.0).
+Sources: SkyWater's periphery rules (google/skywater-pdk at 7198cf6, docs/rules/periphery, Apache-2.0), by their names; the rules
+of cap2m and the latch-up distances from open_pdks 1.0.603, sky130/magic/sky130.tech (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from layouts.drc.kinds import (
     Around,
     AroundOneWay,
     Beyond,
+    ChannelWidth,
     Empty,
     Holds,
     Hole,
@@ -35,6 +36,7 @@ _WELLS = (
 )
 _DIFFUSIONS = (
     Width("difftap.1", "diff or tap", 0.15),
+    ChannelWidth("difftap.2", 0.42),
     Beyond("poly.8", "poly", "diff", 0.13),
     Beyond("poly.7", "diff", "poly", 0.25),
     Space("difftap.3", "diff or tap", 0.27),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import klayout.db as kdb
 
@@ -62,7 +63,7 @@ def _force_names(comparer: kdb.NetlistComparer, drawn: kdb.Circuit, wanted: kdb.
     return missing
 
 
-class _Log(kdb.GenericNetlistCompareLogger):
+class _Log(kdb.GenericNetlistCompareLogger):  # type: ignore[misc]
     """Collects what differs."""
 
     def __init__(self) -> None:
@@ -76,20 +77,10 @@ class _Log(kdb.GenericNetlistCompareLogger):
         self._say("device", drawn, wanted, message)
 
     def match_devices_with_different_parameters(self, drawn: kdb.Device, wanted: kdb.Device) -> None:
-        sizes = " against ".join(
-            " ".join(
-                f"{one.name} = {device.parameter(one.name):g}"
-                for one in device.device_class().parameter_definitions()
-                if one.is_primary()
-            )
-            for device in (drawn, wanted)
-        )
-        self.lines.append(f"device {_name(wanted)}: {sizes} in the netlist")
+        self.lines.append(f"device {_name(wanted)}: {_sizes(drawn)} in the layout, {_sizes(wanted)} in the netlist")
 
     def match_devices_with_different_device_classes(self, drawn: kdb.Device, wanted: kdb.Device) -> None:
-        self.lines.append(
-            f"device {_name(wanted)}: {drawn.device_class().name} against {wanted.device_class().name} in the netlist"
-        )
+        self.lines.append(f"device {_name(wanted)}: {drawn.device_class().name} in the layout")
 
     def pin_mismatch(self, drawn: kdb.Pin | None, wanted: kdb.Pin | None, message: str) -> None:
         self._say("pin", drawn, wanted, message)
@@ -102,13 +93,18 @@ class _Log(kdb.GenericNetlistCompareLogger):
         self.lines.append(f"{kind} {_name(wanted or drawn)}{only}" + (f": {message}" if message else ""))
 
 
-def _name(thing: object) -> str:
+def _sizes(device: kdb.Device) -> str:
+    kinds = device.device_class().parameter_definitions()
+    return " ".join(f"{one.name} = {device.parameter(one.name):g}" for one in kinds if one.is_primary)
+
+
+def _name(thing: Any) -> str:
     """The name of a net, device or pin, and what a device is connected to."""
     if thing is None:
         return "?"
     if isinstance(thing, kdb.Pin):
-        return thing.name().lower()
-    name = (thing.expanded_name()).lower()
+        return str(thing.name()).lower()
+    name = str(thing.expanded_name()).lower()
     if isinstance(thing, kdb.Device):
         nets = (thing.net_for_terminal(one.id()) for one in thing.device_class().terminal_definitions())
         kind = thing.device_class().name

@@ -9,7 +9,7 @@ import klayout.db as kdb
 from layouts.lvs.device_classes import plate_capacitor, poly_resistor
 
 
-class PlateExtractor(kdb.GenericDeviceExtractor):
+class PlateExtractor(kdb.GenericDeviceExtractor):  # type: ignore[misc]
     """A capacitor for every plate of cap2m on met4."""
 
     def __init__(self, name: str) -> None:
@@ -37,7 +37,7 @@ class PlateExtractor(kdb.GenericDeviceExtractor):
             self.define_terminal(device, 1, 1, plate)
 
 
-class ResistorExtractor(kdb.GenericDeviceExtractor):
+class ResistorExtractor(kdb.GenericDeviceExtractor):  # type: ignore[misc]
     """A resistor for every body of high-resistance poly between two heads."""
 
     def __init__(self, name: str) -> None:
@@ -59,7 +59,7 @@ class ResistorExtractor(kdb.GenericDeviceExtractor):
         body, head, _ = geometry
         for strip in body.merged().each():
             ends = (head.edges() & kdb.Region(strip).edges()).merged()
-            boxes = [end for end in ends.each()]
+            boxes = list(ends.each())
             if len(boxes) != 2:
                 self.error(f"a resistor has {len(boxes)} ends", strip)
                 continue

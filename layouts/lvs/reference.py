@@ -13,7 +13,7 @@ from layouts.errors import LayoutError
 from layouts.lvs.device_classes import device_class
 
 
-class _Reader(kdb.NetlistSpiceReaderDelegate):
+class _Reader(kdb.NetlistSpiceReaderDelegate):  # type: ignore[misc]
     """Makes devices of calls of models. Sources and capacitors of no model are not of the silicon."""
 
     def wants_subcircuit(self, name: str) -> bool:

@@ -1,0 +1,132 @@
+"""Cells and networks are drawn as their netlists say: no rule is broken, every net and device is there, every fault is found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import klayout.db as kdb
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.layout import cells
+from benchmarks.layout.faults import FAULTS, Fault, Patient, found
+from cosim.cli.main import app
+from layouts.devices import devices_of
+from layouts.drc import RULES, check
+from layouts.errors import LayoutError
+from layouts.gds import new_layout
+from layouts.lvs import compare
+from layouts.project import LayoutProject, draw, draw_cell, verdict
+from netlists.crossbar import Cells
+from netlists.section import fet
+from netlists.synapse import synapse_cell
+
+DESIGN = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
+
+
+@pytest.fixture(scope="module")
+def small() -> LayoutProject:
+    return draw(cells(), (2, 2), "small")
+
+
+@pytest.mark.parametrize(("synapse", "sizes"), [("cascode", (2, 2, 1)), ("binary_weighted", (2, 1)), ("", (8, 8))])
+def test_other_cells_and_sizes_too(synapse: str, sizes: tuple[int, ...]) -> None:
+    for one in draw(cells(synapse), sizes, "array").verdicts():
+        assert [violation.line() for violation in one.violations] == []
+        assert one.comparison.differences == ()
+
+
+def test_rows_are_as_high_as_their_bias_lines_need_and_their_gates_have_a_way_out_for_charge() -> None:
+    # Of 64 inputs a row is 50 um high: lines of met4 along it would be antennas.
+    tall, low = draw(cells(), (64, 2), "tall"), draw(cells(), (5, 2), "low")
+    assert tall.network.layers[0].pitch > 6 * low.network.layers[0].pitch
+    assert tall.network.parts.neuron.row.width > low.network.parts.neuron.row.width
+    assert verdict(tall.subjects[-1]).clean
+
+
+def test_dimensions_are_those_of_the_netlist() -> None:
+    reference = cells()
+    wide = reference.synapse.dimensions.model_copy(update={"nmos": fet(1.4, 0.3)})
+    changed = synapse_cell(wide, reference.synapse.process, reference.supply_v)
+    subject = draw_cell(new_layout(), changed.subcircuit())
+    assert verdict(subject).clean
+    old = str(reference.synapse.subcircuit())
+    differences = compare(subject.layout, subject.cell, old, subject.circuit).differences
+    assert any(
+        "n_memory" in line and "L = 0.3 W = 1.4 in the layout, L = 0.25 W = 1 in the netlist" in line for line in differences
+    )
+    assert not any("p_memory" in line for line in differences)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
+def test_every_fault_is_found_and_named(small: LayoutProject, fault: Fault) -> None:
+    assert found(fault, small)
+
+
+def test_faults_are_of_many_kinds_and_without_them_nothing_is_found(small: LayoutProject) -> None:
+    assert len({fault.says for fault in FAULTS if fault.found_by == "drc"}) >= 40
+    assert len([fault for fault in FAULTS if fault.found_by == "lvs"]) >= 15
+    for subject in small.subjects:
+        patient = Patient(subject)
+        assert check(patient.cell) == []
+        assert compare(patient.layout, patient.cell, patient.spice, patient.circuit).matches
+
+
+def test_a_violation_lies_where_the_fault_was_put(small: LayoutProject) -> None:
+    patient = Patient(small.subjects[0])
+    patient.add("met1", 50_000, 0, 50_130, 2000)
+    [violation] = check(patient.cell)
+    assert violation.rule == "m1.1"
+    assert violation.place == kdb.Box(50_000, 0, 50_130, 2000)
+    assert violation.line().endswith("synapse_current_source at 50.065, 1.000")
+
+
+def test_in_a_network_the_cell_is_named_that_the_violation_is_in(small: LayoutProject) -> None:
+    layout = small.layout.dup()
+    layout.cell("neuron").shapes(layout.layer(68, 20)).insert(kdb.Box(1000, 2000, 1100, 2500))
+    cells_named = {violation.cell for violation in check(layout.cell("small"), RULES) if violation.rule == "m1.1"}
+    assert cells_named == {"neuron"}
+
+
+def test_nothing_is_not_clean() -> None:
+    layout = new_layout()
+    with pytest.raises(LayoutError, match="nothing to check"):
+        check(layout.create_cell("nothing"))
+
+
+def test_what_cannot_be_drawn_is_one_line() -> None:
+    reference = cells()
+    off_grid = reference.synapse.dimensions.model_copy(update={"nmos": fet(1.003, 0.25)})
+    with pytest.raises(LayoutError, match=r"n_memory: W = 1\.003 um is off the manufacturing grid .*1\.005 um would be on it"):
+        devices_of(synapse_cell(off_grid, reference.synapse.process, 1.8).subcircuit())
+    with pytest.raises(LayoutError, match="poly resistors have no drawing yet"):
+        _draw("resistive")
+
+
+def _draw(synapse: str) -> LayoutProject:
+    made: Cells = cells(synapse)
+    return draw(made, (2, 2), "network")
+
+
+def test_reference_design_is_clean_and_matches_and_the_command_writes_it(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, ["layout", str(DESIGN), "--out", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said == json.loads((out / "layout.json").read_text())
+    by_name = {cell["cell"]: cell for cell in said["cells"]}
+    assert set(by_name) == {"synapse_current_source", "neuron", "spike_driver", "iris_5_5_5"}
+    for cell in by_name.values():
+        assert cell["drc_violations"] == cell["lvs_differences"] == []
+        assert cell["lvs_match"]
+    # 50 synapses of 4, 10 neurons of 16, 5 drivers of 6 devices.
+    assert by_name["iris_5_5_5"]["devices"] == 50 * 4 + 10 * 16 + 5 * 6
+    assert said["areas_um2"]["synapse"] == pytest.approx(5.78 * 7.88)
+    layout = kdb.Layout()
+    layout.read(str(out / "iris_5_5_5.gds"))
+    assert layout.cell("iris_5_5_5").dbbox().width() == pytest.approx(said["cells"][-1]["width_um"])
+    for name in ("neuron", "iris_5_5_5"):
+        picture = (out / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 10_000
