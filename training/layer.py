@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from training.capacitance import Capacitance
 from training.firing import FiringCurve, NeuronVariation
@@ -41,8 +42,9 @@ class LayerOutput(NamedTuple):
 class RCSpikeLayer(nn.Module):
     """`outputs` neurons behind a crossbar of `inputs` columns (equations: `training.hardware.NormalisedModel`).
 
-    The parameters, and the whole state dict, are `weight` [out, in] and, where asked for, `gain.value` and `bias.weight` [out].
-    The hardware enters as buffers that are not saved, so the same weights load under another model.
+    The parameters, and the whole state dict, are `weight` [out, in] and, where asked for, `gain.value`, `bias.weight` [out] and
+    the `links` [out, in] that are wired. The hardware enters as buffers that are not saved, so the same weights load under
+    another model.
 
     Args:
         inputs, outputs: size of the crossbar.
@@ -62,6 +64,9 @@ class RCSpikeLayer(nn.Module):
         connection: how the inputs meet the synapses; `kernel` are the further axes of `weight` that it needs.
         open_ended: a spike may come later than its phase lasts, as the firing curve says of it.
     """
+
+    links: Tensor | None
+    """Which crossings have a device, shaped as `weight`; None: all."""
 
     def __init__(
         self,
@@ -99,6 +104,7 @@ class RCSpikeLayer(nn.Module):
             if not 0.0 <= value < math.inf:
                 raise ValueError(f"{name}: {value} must be 0 or more")
         self.weight = nn.Parameter(torch.zeros(outputs, inputs, *kernel))
+        self.register_buffer("links", None)
         self.gain = NeuronGain(outputs) if gain else None
         self.bias = BiasSpike(outputs) if bias else None
         self.connection: AnyConnection = connection or Dense()
@@ -126,14 +132,14 @@ class RCSpikeLayer(nn.Module):
         None: 1.7 / inputs, which keeps the drive sum|w|/|E| small, and more where the cell has hardly such weights: a layer
         whose synapses are all off does not learn.
         """
-        inputs = self.weight[0].numel()
+        inputs = self.weight[0].numel() if self.links is None else int(self.links.flatten(1).sum(1).max())
         scale = 5.0 / inputs
         low, high = self._reaching_the_cell(-0.4 * scale, 0.8 * scale)
         if spread is not None:
             half = spread * math.sqrt(3.0 / inputs)
             low, high = 1.0 / inputs - half, 1.0 / inputs + half
         with torch.no_grad():
-            self.weight.uniform_(low, high, generator=generator)
+            self.set_weight(torch.empty_like(self.weight).uniform_(low, high, generator=generator))
             for module in (self.gain, self.bias):
                 if module is not None:
                     module.reset_parameters()
@@ -147,6 +153,28 @@ class RCSpikeLayer(nn.Module):
         middle, half = (low + high) / 2, plus + minus  # of -half .. half, the weights between -minus and plus are half
         return middle - half, middle + half
 
+    @property
+    def stored(self) -> Tensor:
+        """What is trained of the weight: the weight itself, or what the structure that the layer has makes it from."""
+        if parametrize.is_parametrized(self, "weight"):
+            original: Tensor = self.parametrizations.weight.original  # type: ignore[union-attr, assignment]
+            return original
+        return self.weight
+
+    @torch.no_grad()
+    def set_weight(self, weight: Tensor) -> None:
+        """Give the synapses these weights; where the layer has a structure, train from them on."""
+        if parametrize.is_parametrized(self, "weight"):
+            self.weight = weight  # type: ignore[assignment]
+        else:
+            self.weight.copy_(weight)
+
+    def wire(self, links: Tensor) -> None:
+        """Leave out the devices of the crossings [out, in, ...] that are not linked; their weights must be 0."""
+        if links.shape != self.weight.shape:
+            raise ValueError(f"links: {list(links.shape)} is not the shape of the weight, {list(self.weight.shape)}")
+        self.links = links.to(self.weight.device, torch.bool)
+
     @torch.no_grad()
     def project(self) -> None:
         """Bring the stored weights back into the range of the cell (projected gradient descent)."""
@@ -154,9 +182,9 @@ class RCSpikeLayer(nn.Module):
         if self.bias is not None:
             self.bias.weight.clamp_(low, high)
         if self.gain is None:
-            self.weight.clamp_(low, high)
+            self.stored.clamp_(low, high)
         else:
-            self.gain.project(self.weight, low, high)
+            self.gain.project(self.stored, low, high)
 
     @torch.no_grad()
     def fold_gain(self) -> None:
@@ -198,19 +226,20 @@ class RCSpikeLayer(nn.Module):
 
     def synapses(self) -> Synapses:
         """Effective weights and what the hardware model says of each; linear between its points, differentiable."""
-        made = self._as_made(self.effective_weight(), self.variation)
+        made = self._as_made(self.effective_weight(), self.variation, self.links)
         return made._replace(beta=beta_of(made.beta, made.weight))
 
-    def _as_made(self, weight: Tensor, variation: Variation | None) -> Synapses:
+    def _as_made(self, weight: Tensor, variation: Variation | None, links: Tensor | None = None) -> Synapses:
         """Synapses of effective weights as designed; the cell is looked up by those, whatever current it then has.
 
         A gate that is shifted is another code: there the cell is looked up by what it gives.
         """
         if isinstance(variation, GateShift):
             shifted: Synapses = self.cells(variation(weight))
-            return shifted
+            return shifted if links is None else shifted.wired(links)
         cells: Synapses = self.cells(weight)
-        return cells if variation is None else cells._replace(weight=variation(weight))
+        made = cells if variation is None else cells._replace(weight=variation(weight))
+        return made if links is None else made.wired(links)
 
     def fire(self, v: Tensor, capacitance: Tensor | None = None) -> Tensor:
         """Spike times of membranes v [batch, out, ...] at the start of the firing phase: see `training.firing.FiringCurve`.
@@ -228,7 +257,7 @@ class RCSpikeLayer(nn.Module):
         `generator` draws the spike-time noise and the grid offset of DSTD.
         """
         t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
-        synapses = self._as_made(self.effective_weight(), self.variation)
+        synapses = self._as_made(self.effective_weight(), self.variation, self.links)
         bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight), self.bias_variation)
         capacitance = Capacitance.of(synapses, bias) if self.cells.has_load else None
         if capacitance:
@@ -271,7 +300,8 @@ class RCSpikeLayer(nn.Module):
 
         The discharger dies away as e^{-k t}, and a drive is worth (e^{k t} - 1)/k at the start.
         """
-        leakage = (synapses.leakage - self.model.idle_leakage).flatten(1).sum(1)
+        leakage = synapses.leakage - self.model.idle_leakage
+        leakage = (leakage if self.links is None else leakage * self.links).flatten(1).sum(1)
         if bias is not None:
             leakage = leakage + bias.leakage - self.model.idle_leakage
         rate = -math.log1p(-1.0 / self.model.e_dis)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from training.data.augmentation import augment
 from training.data.mixing import mixed
@@ -19,6 +20,7 @@ from training.hardware_aware.variation import FrozenMismatch, VariationKind, var
 from training.loss import loss
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe, learning_rate
+from training.structures.structure import advance
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,6 @@ class Learner:
         # One die stays what it is as long as the training lasts.
         self.redrawn = None if isinstance(variation, FrozenMismatch) else variation
         self.history: History = []
-        self.weights = [layer.weight for layer in network]
         self.adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
         self.steps_per_epoch = math.ceil(len(data.train_labels) / recipe.batch)
 
@@ -100,9 +101,10 @@ class Learner:
             t, targets = mixed(t, labels, self.data.classes, self.recipe.mixup, self.generator)
         rate = learning_rate(self.recipe, step, self.recipe.epochs * self.steps_per_epoch)
         self.adam.param_groups[0]["lr"] = rate
-        with varied(self.network, self.redrawn, self.generator):
+        advance(self.network, step / (self.recipe.epochs * self.steps_per_epoch))
+        with varied(self.network, self.redrawn, self.generator), parametrize.cached():
             outputs = self.network(t, self.generator)
-            batch_loss = loss(outputs, self.weights, targets, self.data.classes, self.recipe)
+            batch_loss = loss(outputs, [layer.weight for layer in self.network], targets, self.data.classes, self.recipe)
         self.adam.zero_grad()
         batch_loss.backward()  # type: ignore[no-untyped-call]
         self.adam.step()

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from training.hardware import FloatArray, NormalisedModel, WeightRange
 from training.layer import LayerOutput, RCSpikeLayer
@@ -72,12 +73,13 @@ class RCSpikeNetwork(nn.Module):
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> list[LayerOutput]:
         """Input spike times [batch, inputs], or images of them, to the output of every layer with synapses, the last one last."""
         outputs: list[LayerOutput] = []
-        for layer in self.layers:
-            if isinstance(layer, RCSpikeLayer):
-                outputs.append(layer(t, generator))
-                t = outputs[-1].spike_times
-            else:
-                t = layer(t)
+        with parametrize.cached():  # a structure makes its weight once
+            for layer in self.layers:
+                if isinstance(layer, RCSpikeLayer):
+                    outputs.append(layer(t, generator))
+                    t = outputs[-1].spike_times
+                else:
+                    t = layer(t)
         return outputs
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training.errors import TrainingError
 from training.files import DIGEST, check_readable, content_digest, read_bounded, read_json, why, write_whole
+from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
 
 FORMAT_VERSION = 1
@@ -104,6 +105,9 @@ def load_description(path: Path) -> dict[str, Any]:
 def load_weights(path: Path, name: str, network: RCSpikeNetwork) -> None:
     """Load the weights called `name` into `network`, whatever its hardware. Raises `NetworkFileError` where they do not fit."""
     tensors, _ = read_tensors(path)
+    for key, layer in network.named_modules():
+        if isinstance(layer, RCSpikeLayer) and (links := tensors.get(f"{name}.{key}.links")) is not None:
+            layer.links = links
     wanted = network.state_dict()
     for key, parameter in wanted.items():
         stored = tensors.get(f"{name}.{key}")

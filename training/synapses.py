@@ -25,6 +25,11 @@ class Synapses(NamedTuple):
     gamma: Tensor
     leakage: Tensor
 
+    def wired(self, links: Tensor) -> Synapses:
+        """Without the devices that are not there, shaped as the weight: what noise or an idle one does, these do not."""
+        done = ("weight", "kick_on", "kick_off", "kick_off_tail", "load", "lift", "leakage")
+        return self._replace(**{name: getattr(self, name) * links for name in done})
+
 
 class SynapseCells(nn.Module):
     """Cells of a hardware model, looked up by their weight: linear between its points, differentiable.

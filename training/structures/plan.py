@@ -1,0 +1,108 @@
+"""What a structure is asked for with: a section a family. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MOST_WORDS = 1 << 18
+"""A decode table of more words is larger than what it decodes."""
+
+MOST_IN_BLOCK = 32
+
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class StructurePlan(BaseModel):
+    """Which layers hold the structure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    layers: Literal["all", "inner"] = Field(default="all", description="`inner`: all but the first and the last layer")
+
+
+class TernaryPlan(StructurePlan):
+    """Structured sparse ternary code: at most `nonzeros` weights of +-1 unit in every `block` inputs of a neuron.
+
+    The others are off. A block is stored as its index in the table of all that there are; links are pruned gradually.
+    """
+
+    kind: Literal["ternary"] = "ternary"
+    block: int = Field(default=8, ge=1, le=MOST_IN_BLOCK, description="weights of a block")
+    nonzeros: int = Field(default=2, ge=1, description="of a block at most so many are not zero")
+    pruned_at: Share = Field(default=0.5, description="share of the training after which no more links are pruned")
+
+    @model_validator(mode="after")
+    def _possible(self) -> TernaryPlan:
+        from math import comb
+
+        if self.nonzeros > self.block:
+            raise ValueError(f"nonzeros: {self.nonzeros} of a block of {self.block}; at most {self.block}")
+        words = sum(comb(self.block, k) << k for k in range(self.nonzeros + 1))
+        if words > MOST_WORDS:
+            raise ValueError(
+                f"block: {words} words of {self.block} with {self.nonzeros} non-zeros; at most {MOST_WORDS} are decoded"
+            )
+        return self
+
+
+class MasksPlan(StructurePlan):
+    """Masks over one score a link: C, which links there are; S, their signs; M, their magnitudes in coats.
+
+    Our rule: S is the sign of the score, M is 1 + the number of thresholds that its magnitude passes, C the share of the links
+    whose scores are largest. What is not learnt is drawn by `seed`; without C the links are those of `wiring`, and a link that
+    is not there is no device.
+    """
+
+    kind: Literal["masks"] = "masks"
+    learn: str = Field(default="SM", pattern=r"^C?S?M?$", description="masks that training searches, of C, S and M in this order")
+    coats: int = Field(default=8, ge=1, le=64, description="magnitudes: 1 .. coats units")
+    links: Share = Field(default=0.5, description="share of the crossings that are linked")
+    wiring: Literal["regular", "random", "n_of_m", "file"] = Field(
+        default="regular",
+        description="links without C: as many on every membrane and on every line; on every membrane; in every group; of a file",
+    )
+    group: int = Field(default=8, ge=1, description="inputs of a group of `n_of_m`")
+    file: str = Field(default="", description="safetensors with layers.0.links, layers.1.links, ... [neurons, inputs] (0 or 1)")
+    pruned: float = Field(default=0.0, ge=0.0, lt=1.0, description="with C: share of the links that never are, drawn by seed")
+    locked: float = Field(default=0.0, ge=0.0, lt=1.0, description="with C: share of the links that always are, drawn by seed")
+    seed: Seed = Field(default=0, description="of wiring and of what is not learnt")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MasksPlan:
+        if (self.wiring == "file") != bool(self.file):
+            raise ValueError('wiring = "file" and file go together')
+        if "C" not in self.learn:
+            if self.pruned or self.locked:
+                raise ValueError(
+                    'pruned, locked: are of the search for links, learn = "C"; without C the wiring says which there are'
+                )
+        elif self.file:
+            raise ValueError("file: gives the links that C would search; leave one of them out")
+        elif not self.locked <= self.links <= 1.0 - self.pruned:
+            raise ValueError(
+                f"links: {self.links:g} must lie between the {self.locked:g} locked and the {1 - self.pruned:g} not pruned"
+            )
+        return self
+
+
+class SupermaskPlan(StructurePlan):
+    """Signed supermask of several coats: the sign of one score, and how many of the thresholds it passes; none is no link."""
+
+    kind: Literal["supermask"] = "supermask"
+    coats: int = Field(default=7, ge=1, le=64, description="thresholds on the score")
+
+
+AnyStructure = Annotated[TernaryPlan | MasksPlan | SupermaskPlan, Field(discriminator="kind")]
+
+NAMED: dict[str, TernaryPlan | MasksPlan | SupermaskPlan] = {
+    "ternary_8_2": TernaryPlan(),
+    "ternary_16_4": TernaryPlan(block=16, nonzeros=4),
+    "reusable_topology": MasksPlan(),
+    "ticket": MasksPlan(learn="C", coats=1),
+    "partially_frozen": MasksPlan(learn="C", coats=1, links=0.35, pruned=0.5, locked=0.2),
+    "supermask": SupermaskPlan(),
+}
+"""What `--structure` can name."""
