@@ -1,0 +1,152 @@
+"""Networks whose weights have a structure: `python -m benchmarks.structure_rows NAME... --data FOLDER`.
+
+784-400-400-10 on 10 000 images of Fashion-MNIST, six epochs, the whole test set, |E| = 3.3 and spike-time noise of 0.01 as in the
+reduced row of benchmarks.accuracy: what a processor does in a minute. Each training adds a line to
+benchmarks/results/structures.csv, and the same command goes on where it was stopped. A row is a structure, or `dense`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from training.checkpoint import continued
+from training.data.catalogue import load
+from training.data.files import DataFileError
+from training.data.spikes import SpikeData, reduced
+from training.evaluation import accuracy
+from training.hardware import NormalisedModel
+from training.models import fully_connected
+from training.network import RCSpikeNetwork
+from training.recipe import Recipe
+from training.storage import save_networks
+from training.structures.code import FLOAT_BITS, Compression, save_code
+from training.structures.network import encode, put_structure, settle
+from training.structures.plan import NAMED, AnyStructure, MasksPlan
+from training.structures.spike_times import with_counters
+from training.study.table import GrowingTable
+from training.trainer import Epoch, train
+
+TABLE = Path(__file__).parent / "results" / "structures.csv"
+RUNS = Path("runs/structures")
+COLUMNS = (
+    "structure", "dataset", "network", "train_samples", "epochs", "seed", "test_accuracy", "bits_per_weight", "compression",
+    "compression_with_table", "whole_network_compression", "coded_weights", "weights", "devices", "train_cpu_s", "command",
+)  # fmt: skip
+
+SAMPLES, HIDDEN, REVERSAL, NOISE = 10_000, (400, 400), 3.3, 0.01
+RECIPE = Recipe(
+    epochs=6, batch=50, learning_rate=2e-3, schedule="one_cycle", noise_in_evaluation=True, temporal_penalty=0.0,
+    weight_penalty=0.0, early_spike_penalty=0.0, spike_time_noise=NOISE,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A structure of the weights, or so many bits of the spike times, or neither; how it is stored is told by its code."""
+
+    plan: AnyStructure | None = None
+    spike_bits: int = 0
+    trained: bool = True
+
+
+ROWS = {
+    "dense": Row(),
+    "ternary_8_2": Row(NAMED["ternary_8_2"].model_copy(update={"layers": "inner"})),
+    "ternary_16_4": Row(NAMED["ternary_16_4"].model_copy(update={"layers": "inner"})),
+    "ternary_8_2_all": Row(NAMED["ternary_8_2"]),
+    **{name: Row(plan) for name, plan in NAMED.items() if not name.startswith("ternary")},
+    "fixed_topology": Row(MasksPlan(learn=""), trained=False),
+    **{f"spike_{bits}bit": Row(spike_bits=bits) for bits in (4, 6, 8)},
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code, 2 for bad input."""
+    arguments = _parser().parse_args(words)
+    torch.set_num_threads(1)
+    console = Console(stderr=True)
+    table = GrowingTable(arguments.table, COLUMNS)
+    try:
+        data = None
+        for name in arguments.rows:
+            for seed in arguments.seeds:
+                if any((row["structure"], row["seed"]) == (name, str(seed)) for row in table.rows()):
+                    continue
+                data = data or reduced(load("fashion-mnist", arguments.data), SAMPLES)
+                line = perform(name, seed, data, arguments.runs, partial(_say, console, name, seed))
+                table.append(line)
+                console.print(f"{name}, seed {seed}: {line['test_accuracy']:.4f}")
+    except DataFileError as error:
+        console.print(str(error), markup=False, soft_wrap=True)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.structure_rows", description=__doc__)
+    parser.add_argument("rows", nargs="+", choices=sorted(ROWS), metavar="NAME", help=", ".join(ROWS))
+    parser.add_argument("--data", type=Path, help="folder of the official files; downloaded where not given")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--runs", type=Path, default=RUNS, help="networks, codes and checkpoints")
+    parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
+    return parser
+
+
+def _say(console: Console, name: str, seed: int, epoch: Epoch) -> None:
+    console.print(f"{name}, seed {seed}: epoch {epoch.epoch}, loss {epoch.loss:.4f}, training {epoch.train_accuracy:.4f}")
+
+
+def untrained(row: Row, data: SpikeData) -> RCSpikeNetwork:
+    """The network of a row."""
+    network = fully_connected(data.inputs, data.classes, NormalisedModel.constant(REVERSAL, -REVERSAL), hidden=HIDDEN)
+    if row.plan is not None:
+        put_structure(network, row.plan)
+    return with_counters(network, row.spike_bits) if row.spike_bits else network
+
+
+def perform(name: str, seed: int, data: SpikeData, runs: Path, say: partial[None]) -> dict[str, object]:
+    """Train and evaluate one row with one seed; leaves network and code in the folder `runs`."""
+    row, recipe = ROWS[name], RECIPE.but(seed=seed)
+    network, started = untrained(row, data), time.process_time()
+    if row.trained:
+        checkpoint = runs / "checkpoints" / f"{name}-{seed}.safetensors"
+        work = partial(train, network, data, recipe, say, checkpoint, evaluate_every=recipe.epochs, checkpoint_every=1)
+        continued(work, checkpoint)
+    else:
+        network.reset_parameters(torch.Generator().manual_seed(seed), recipe.initial_spread)
+    spent, codes = time.process_time() - started, encode(network)
+    settle(network)
+    noise = torch.Generator().manual_seed(seed)
+    found = accuracy(network, data.test_t, data.test_labels, data.classes, generator=noise)
+    save_code(runs / f"{name}-{seed}.code.safetensors", codes)
+    save_networks(runs / f"{name}-{seed}.safetensors", {"ode": network}, {})
+    weights = sum(layer.weight.numel() for layer in network)
+    line: dict[str, object] = {
+        "structure": name, "dataset": "fashion-mnist", "network": "-".join(map(str, network.sizes)),
+        "train_samples": len(data.train_labels), "epochs": recipe.epochs, "seed": seed, "test_accuracy": found,
+        "bits_per_weight": float(FLOAT_BITS), "compression": 1.0, "compression_with_table": 1.0,
+        "whole_network_compression": 1.0, "coded_weights": 0, "weights": weights,
+        "devices": sum(int(layer.links.sum()) if layer.links is not None else layer.weight.numel() for layer in network),
+        "train_cpu_s": spent, "command": shlex.join(["python", "-m", "benchmarks.structure_rows", name]),
+    }  # fmt: skip
+    if row.plan is not None:
+        took = Compression.of(codes)
+        line |= {
+            "bits_per_weight": took.bits_per_weight, "compression": took.ratio, "coded_weights": took.coded_weights,
+            "compression_with_table": took.ratio_with_table, "whole_network_compression": took.whole_ratio,
+        }  # fmt: skip
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

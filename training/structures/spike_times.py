@@ -1,0 +1,54 @@
+"""Spike times as a counter has them: so many bits a phase, in training as in inference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from training.layer import RCSpikeLayer
+from training.network import RCSpikeNetwork
+
+
+class SpikeCounter(nn.Module):
+    """Puts spikes on the nearest of 2^bits ticks of a phase; a silent neuron stays silent.
+
+    The gradient goes straight through. A word of `bits` bits a spike: the last tick, the end of the phase, is silence.
+    """
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        if not 1 <= bits <= 24:
+            raise ValueError(f"bits: {bits} of a counter; 1 .. 24")
+        self.bits = bits
+
+    def forward(self, t: Tensor) -> Tensor:
+        with torch.no_grad():
+            ticks = float(2**self.bits - 1)
+            counted = (t.clamp(0.0, 1.0) * ticks).round() / ticks
+            # a spike that comes stays one: the last tick before silence is the latest
+            counted = torch.where(t < 1.0, counted.clamp(max=(ticks - 1.0) / ticks), counted)
+        return counted + (t - t.detach())
+
+    def words(self, t: Tensor) -> Tensor:
+        """Spike times as whole numbers 0 .. 2^bits - 1."""
+        ticks = 2**self.bits - 1
+        words: Tensor = (self(t).detach() * ticks).round().long()
+        return words
+
+    def times(self, words: Tensor) -> Tensor:
+        """The inverse of `words`."""
+        return words.float() / (2**self.bits - 1)
+
+
+def with_counters(network: RCSpikeNetwork, bits: int) -> RCSpikeNetwork:
+    """The same layers behind counters: what comes in and what every hidden layer sends is counted; the outputs are as they are."""
+
+    def counted() -> Iterator[nn.Module]:
+        for layer in network.layers:
+            if isinstance(layer, RCSpikeLayer):
+                yield SpikeCounter(bits)
+            yield layer
+
+    return RCSpikeNetwork.of(network.sizes, counted())
