@@ -149,7 +149,7 @@ def _columns_against_flat(run: Path, samples: int) -> Iterator[Figure]:
     inputs = spike_data(design.network).test_t[:samples].double().numpy()
     with WorkerPool(jobs=1, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), None, pool=pool)
-        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.network.crossbars)]
+        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.shape.crossbars)]
         engines: tuple[Engine, Engine] = ("flat", "columns")
         for engine in engines:
             before = bench.cpu_s

@@ -109,7 +109,7 @@ def _bench(run: Path, jobs: int) -> Iterator[tuple[Bench, list[Cells], _Classifi
     network = unrolled(load_networks(run)["ode"])
     with WorkerPool(jobs=jobs, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), None, jobs, pool=pool)
-        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.network.crossbars)]
+        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.shape.crossbars)]
         data = in_double(spike_data(design.network))
         everything = design.validation.model_copy(update={"samples": len(data.test_t)})
         data = chosen(data, network, everything)

@@ -136,7 +136,7 @@ def perform(name: str, seed: int, data: SpikeData, runs: Path, say: partial[None
         "train_samples": len(data.train_labels), "epochs": recipe.epochs, "seed": seed, "test_accuracy": found,
         "bits_per_weight": float(FLOAT_BITS), "compression": 1.0, "compression_with_table": 1.0,
         "whole_network_compression": 1.0, "coded_weights": 0, "weights": weights,
-        "devices": sum(int(layer.links.sum()) if layer.links is not None else layer.weight.numel() for layer in network),
+        "devices": network.devices(),
         "train_cpu_s": spent, "command": shlex.join(["python", "-m", "benchmarks.structure_rows", name]),
     }  # fmt: skip
     if row.plan is not None:

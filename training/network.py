@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -57,6 +58,13 @@ class RCSpikeNetwork(nn.Module):
         for layer, of_layer in zip(layers, of_layers(model, len(layers)), strict=True):
             layer.bind(of_layer, weight_range)
 
+    def wire_lines(self) -> None:
+        """Load the output line of every neuron with as many synapses as the next layer has on it, where that is wired."""
+        for before, after in pairwise(self):
+            if after.links is not None and after.links.dim() == 2:
+                before.fan_out = max(round(float(after.links.sum(0, dtype=torch.float64).mean())), 1)
+                before.bind(before.model, before.weight_range)
+
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
         """Draw all weights: see `RCSpikeLayer.reset_parameters`."""
         for layer in self:
@@ -69,6 +77,10 @@ class RCSpikeNetwork(nn.Module):
     def effective_weights(self) -> list[FloatArray]:
         """What the cells do, in float64, one array per layer shaped as its weight: to map; all 0 or within the cell's range."""
         return [_within(layer.effective_weight().detach().double().numpy(), layer.weight_range) for layer in self]
+
+    def devices(self) -> int:
+        """Synapses that there are: crossings that are wired."""
+        return sum(layer.weight.numel() if layer.links is None else int(layer.links.sum()) for layer in self)
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> list[LayerOutput]:
         """Input spike times [batch, inputs], or images of them, to the output of every layer with synapses, the last one last."""

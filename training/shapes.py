@@ -59,12 +59,14 @@ class NetworkShape:
         inputs: spike lines into the first layer.
         dense: neurons of each dense layer, the outputs last.
         image: that the inputs are, where there are convolutions.
+        linked: synapses on a membrane of each dense layer, where it is wired to some of its lines alone; all where empty.
     """
 
     inputs: int
     dense: tuple[int, ...]
     image: Image | None = None
     windows: tuple[Window, ...] = ()
+    linked: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.windows and (self.image is None or prod(self.image) != self.inputs):
@@ -88,11 +90,24 @@ class NetworkShape:
     def crossbars(self) -> tuple[Crossbar, ...]:
         """Every layer, in order."""
         images = self.images
-        lines = prod(images[-1]) if images else self.inputs
         return (
             *(window.crossbar(before) for window, before in zip(self.windows, images, strict=False)),
-            *(Crossbar(before, after, after) for before, after in pairwise([lines, *self.dense])),
+            *(
+                Crossbar(links, max(1, round(after * links / before)), after)
+                for (before, after), links in zip(self.dense_sizes, self.linked or self.dense_lines, strict=True)
+            ),
         )
+
+    @property
+    def dense_sizes(self) -> list[tuple[int, int]]:
+        """Lines and neurons of each dense layer."""
+        images = self.images
+        return list(pairwise([prod(images[-1]) if images else self.inputs, *self.dense]))
+
+    @property
+    def dense_lines(self) -> tuple[int, ...]:
+        """Lines of each dense layer."""
+        return tuple(lines for lines, _ in self.dense_sizes)
 
     @property
     def fan_outs(self) -> tuple[int, ...]:
@@ -102,10 +117,10 @@ class NetworkShape:
     @property
     def weights(self) -> list[tuple[int, ...]]:
         """The shape of the weights of every layer: of a convolution [channels out, channels in, kernel, kernel]."""
-        images, convolutions = self.images, len(self.windows)
+        images = self.images
         return [
             *((own.channels, before[0], own.kernel, own.kernel) for own, before in zip(self.windows, images, strict=False)),
-            *((layer.neurons, layer.synapses) for layer in self.crossbars[convolutions:]),
+            *((neurons, lines) for lines, neurons in self.dense_sizes),
         ]
 
     @property

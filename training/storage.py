@@ -108,6 +108,7 @@ def load_weights(path: Path, name: str, network: RCSpikeNetwork) -> None:
     for key, layer in network.named_modules():
         if isinstance(layer, RCSpikeLayer) and (links := tensors.get(f"{name}.{key}.links")) is not None:
             layer.links = links
+    network.wire_lines()
     wanted = network.state_dict()
     for key, parameter in wanted.items():
         stored = tensors.get(f"{name}.{key}")

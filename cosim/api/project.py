@@ -38,6 +38,7 @@ class Project:
         samples: test samples to simulate, instead of validation.samples of the design.
         dies: mismatch dies to simulate, instead of validation.mismatch_dies.
         judge: a second simulator ("vacask"), instead of validation.judge.
+        structure: of the weights, by its name, instead of the section of the design.
         jobs: simulator processes; one per processor where None.
         scheduler: address of a Dask scheduler that simulates instead.
         progress: show a bar on the terminal.
@@ -66,6 +67,7 @@ class Project:
         samples: int | None = None,
         dies: int | None = None,
         judge: str | None = None,
+        structure: str | None = None,
         jobs: int | None = None,
         scheduler: str = "",
         progress: bool = False,
@@ -73,7 +75,9 @@ class Project:
         self.file = Path(design)
         self.design: Design = load_design(self.file)
         self.directory = Path(out) if out is not None else Path("runs") / self.design.name
-        self._asked: dict[str, Any] = {"samples": samples, "dies": dies, "judge": judge, "jobs": jobs, "scheduler": scheduler}
+        self._asked: dict[str, Any] = {
+            "samples": samples, "dies": dies, "judge": judge, "structure": structure, "jobs": jobs, "scheduler": scheduler,
+        }  # fmt: skip
         self._progress = progress
 
     def __repr__(self) -> str:

@@ -12,7 +12,6 @@ from cosim.bench.results import Results
 from cosim.design import Design
 from cosim.design.cells import cells_of
 from cosim.design.condition import Condition
-from cosim.design.sections import Network
 from cosim.errors import InputError, InputRemark
 from cosim.simulator import Deck, Outcome, Point, Pool, Reason, SolverOptions, Store, simulate
 from cosim.simulator.deck import Analysis, flat_deck, undrawable
@@ -25,6 +24,7 @@ from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
 from netlists.testbenches import column
 from training.hardware import HardwareModel
+from training.shapes import NetworkShape
 
 ABSTOL_A = 1e-13
 """Far below the nanoamperes of the smallest weight; a tighter one makes gate-bias branches fail to converge."""
@@ -46,13 +46,13 @@ class ColumnSize(NamedTuple):
     rows: int | None = None
 
     @classmethod
-    def in_use(cls, network: Network) -> list[Self]:
+    def in_use(cls, shape: NetworkShape) -> list[Self]:
         """The columns of a network, that of its first layer first; layers that differ in what they drive share one.
 
         It is measured with the most that it drives; the outputs, which drive nothing, as if they drove such a layer again.
         """
         driven: dict[tuple[int, int], int] = {}
-        for layer, fan_out in zip(network.crossbars, network.shape.fan_outs, strict=True):
+        for layer, fan_out in zip(shape.crossbars, shape.fan_outs, strict=True):
             size = layer.synapses, layer.rows
             driven[size] = max(fan_out, driven.get(size, 0))
         return [cls(synapses, fan_out or rows, rows) for (synapses, rows), fan_out in driven.items()]

@@ -56,7 +56,7 @@ def characterize(
 
     Raises `CharacterizationError` if a measurement has lost too many of its points.
     """
-    sizes = sizes or ColumnSize.in_use(bench.design.network)
+    sizes = sizes or ColumnSize.in_use(bench.design.shape)
     columns: list[ColumnHardware] = []
     tables: dict[str, pd.DataFrame] = {}
     for size in sizes:

@@ -33,6 +33,10 @@ Dies = Annotated[int | None, typer.Option("--dies", help="Mismatch dies to simul
 Judge = Annotated[
     str | None, typer.Option("--judge", metavar="NAME", help="A second simulator (vacask), instead of validation.judge.")
 ]
+Structure = Annotated[
+    str | None,
+    typer.Option("--structure", metavar="NAME", help="Of the weights, e.g. ternary_8_2, instead of [structure]; or dense."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else to standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Where there is no terminal: a log line every few seconds.")]
 
@@ -51,6 +55,7 @@ class StageOptions:
     samples: Samples = None
     dies: Dies = None
     judge: Judge = None
+    structure: Structure = None
     as_json: AsJson = False
     verbose: Verbose = False
 

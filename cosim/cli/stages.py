@@ -58,6 +58,8 @@ def train(options: TrainOptions) -> None:
 
     Example: cosim train designs/iris_5_5_5.toml --json
 
+    Example: cosim train designs/digits_64_32_10.toml --structure ternary_8_2 --out runs/ternary
+
     Example: cosim train designs/iris_5_5_5.toml --hardware silicon/hardware.json --out runs/silicon
     """
     _run_until("train", options)

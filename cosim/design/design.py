@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from netlists.synapse.from_netlist import NetlistSection
 from netlists.timing import Timing
 from training.errors import what_is_wrong
 from training.files import read_toml
+from training.shapes import NetworkShape
+from training.structures.plan import AnyStructure, MasksPlan, linked
 
 MOST_STEPS = 20_000
 """Of one phase: a network of two layers then takes hours a sample."""
@@ -49,6 +52,7 @@ class Design(Section):
     characterization: Characterization = Characterization()
     network: Network = Network()
     training: Training = Training()
+    structure: AnyStructure | None = None
     mapping: WeightMapping = WeightMapping()
     validation: Validation = Validation()
     sweep: Sweep = Sweep()
@@ -97,6 +101,27 @@ class Design(Section):
                     raise ValueError(f"{section}.corners: {corner!r} is none of {', '.join(self.technology.corners)}")
         return self
 
+    @model_validator(mode="after")
+    def _structure_fits(self) -> Design:
+        structure = self.structure
+        if structure is None:
+            return self
+        if structure.layers == "inner" and len(self.network.layers) < 3:
+            raise ValueError('structure.layers: "inner" leaves none of two layers; take "all"')
+        if self.network.convolutions and isinstance(structure, MasksPlan) and "C" not in structure.learn:
+            raise ValueError("structure.learn: convolutions are wired as their windows are; without C take dense layers alone")
+        if isinstance(structure, MasksPlan) and structure.wiring == "n_of_m":
+            for inputs in self.network.shape.dense_lines:
+                if inputs % structure.group:
+                    raise ValueError(f"structure.group: {structure.group} does not divide the {inputs} inputs of a layer")
+        return self
+
+    @property
+    def shape(self) -> NetworkShape:
+        """The layers of the network, as they are wired."""
+        shape = self.network.shape
+        return replace(shape, linked=linked(shape.dense_sizes, self.structure))
+
     @property
     def technology(self) -> Process:
         """The process that the circuits are made in."""
@@ -138,7 +163,36 @@ def _with_files(design: Design, folder: Path) -> Design:
     if network.folder:
         network = network.model_copy(update={"folder": str((folder / network.folder).resolve())})
     changed["network"] = network
+    if isinstance(design.structure, MasksPlan) and design.structure.file:
+        return design.model_copy(update={**changed, "structure": found_wiring(design, design.structure, folder)})
     return design.model_copy(update=changed)
+
+
+def found_wiring(design: Design, structure: MasksPlan, folder: Path) -> MasksPlan:
+    """The structure with where its wiring lies and the digest of that. Raises `InputError` for links that do not fit.
+
+    Every neuron of a layer must have as many, `links` of its inputs: the hardware model of a layer is that of one column.
+    """
+    from training.structures.wiring import WiringError, read_wiring
+
+    file = (folder / structure.file).resolve()
+    try:
+        shape = design.shape
+        for number, ((lines, neurons), links) in enumerate(zip(shape.dense_sizes, shape.linked, strict=True)):
+            if links == lines:  # of a layer that has no structure, too
+                continue
+            other = set(read_wiring(file, number, (neurons, lines)).sum(1).tolist()) - {links}
+            if other:
+                raise WiringError(
+                    f"{file}: layers.{number}.links: a neuron has {min(other)} links, structure.links = {structure.links:g} of "
+                    f"{lines} inputs are {links}"
+                )
+    except WiringError as error:
+        raise InputError(f"structure.file: {error}") from error
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if structure.sha256 not in ("", digest):
+        raise InputError(f"structure.sha256: {file} has {digest}; it is another file than the design was made with")
+    return structure.model_copy(update={"file": str(file), "sha256": digest})
 
 
 def found_table(table: DataTable, folder: Path) -> DataTable:
@@ -169,7 +223,7 @@ def explain(error: ValidationError) -> str:
     if choice is not None and first["type"].startswith("union_tag"):
         return f"{section}.{choice.key}: {choice.registry.refusal(first.get('ctx', {}).get('tag'))}"
     chosen = choice is not None and bool(inner) and inner[0] in choice.registry
-    if chosen:  # its name comes before the field
+    if chosen or (section == "structure" and inner):  # its name comes before the field
         inner = inner[1:]
     field = ".".join([section, *inner])
     if chosen and first["type"] == "missing":

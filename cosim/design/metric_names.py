@@ -13,7 +13,8 @@ _MAPPING = r"validation\.(ode|conventional)\."
 METRICS = (
     r"characterization\.(e_plus|e_minus|e_dis|lambda_n|lambda_p|capacitance_f|threshold_v)",
     r"training\.(test_accuracy|conventional_test_accuracy|chance_accuracy|firing_share|late_share|drive)",
-    r"training\.(silent_neurons|dead_layers|synapses|off_synapses)",
+    r"training\.(silent_neurons|dead_layers|synapses|off_synapses|devices)",
+    r"training\.(bits_per_weight|compression|compression_with_table|whole_network_compression)",
     r"mapping\.(gain_plus|gain_minus|synapses|off_synapses|conventional_off_synapses)",
     _MAPPING + r"(output_spike_rmse_s|firing_spike_rmse_s|largest_spike_error_s|membrane_rmse_v)",
     r"validation\.(unexplained_fraction|unexplained_of_model_error|layer_[1-9]\d*_unexplained_s)",

@@ -22,6 +22,9 @@ from netlists.section import FetSize
 
 PAGE = ROOT / "docs" / "design.md"
 
+KEYS = {**{name: choice.key for name, choice in CHOICES.items()}, "structure": "kind"}
+"""What tells the sections apart that may be one of several."""
+
 UNITS = {"v": "V", "s": "s", "um": "um", "f": "F", "c": "degC"}
 """Unit by the last part of a key."""
 
@@ -52,7 +55,7 @@ def page() -> str:
     """The whole page as Markdown."""
     parts = [INTRODUCTION, _table("Top level", Design)]
     for name, field in Design.model_fields.items():
-        kinds, key = _sections(field.annotation), CHOICES[name].key if name in CHOICES else ""
+        kinds, key = _sections(field.annotation), KEYS.get(name, "")
         for kind in kinds:
             chosen = kind.model_fields[key].default if key else ""
             variant = f' with {key} = "{chosen}"' if len(kinds) > 1 else ""
@@ -78,9 +81,11 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
     """The sections that a field may hold, one or a list of them."""
     if get_origin(annotation) is tuple:
         annotation = get_args(annotation)[0]
-    candidates = get_args(annotation) if get_origin(annotation) in (types.UnionType, Union) else (annotation,)
-    kinds = [get_args(one)[0] if get_origin(one) is Annotated else one for one in candidates]
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    if get_origin(annotation) is Annotated:
+        return _sections(get_args(annotation)[0])
+    if get_origin(annotation) in (types.UnionType, Union):
+        return [kind for one in get_args(annotation) for kind in _sections(one)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
 
 
 def _table(title: str, section: type[BaseModel], defaults: Mapping[str, Any] = MappingProxyType({})) -> str:

@@ -21,7 +21,7 @@ FLAT_SYNAPSES = 400
 
 def is_small(design: Design) -> bool:
     """Whether the network can be simulated as one circuit in reasonable time."""
-    return sum(layer.synapses * layer.neurons for layer in design.network.crossbars) <= FLAT_SYNAPSES
+    return sum(layer.synapses * layer.neurons for layer in design.shape.crossbars) <= FLAT_SYNAPSES
 
 
 def engine_of(design: Design) -> Engine:

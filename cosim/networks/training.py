@@ -29,6 +29,8 @@ from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.shapes import NetworkShape, Window
 from training.storage import load_description, load_weights, save_networks
+from training.structures.code import Compression, save_code
+from training.structures.network import encode, put_structure, settle
 from training.trainer import Epoch, History, train
 from training.unrolling import unrolled
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from cosim.design.sections import Network, Training
 
 ODE, CONVENTIONAL = "ode", "conventional"
-WEIGHTS = "network.safetensors"
+WEIGHTS, CODE = "network.safetensors", "network.code.safetensors"
 
 GAIN_HEADROOM = 1.6
 """The conventional network is trained this far below the cell's largest weights, so that its gain search has room."""
@@ -53,8 +55,8 @@ class TrainedNetworks:
 
 
 def mappings_of(design: Design) -> tuple[str, ...]:
-    """The networks that a design trains and maps."""
-    return (ODE, CONVENTIONAL) if design.mapping.conventional else (ODE,)
+    """The networks that a design trains and maps: what has a structure is compared with no conventional network."""
+    return (ODE, CONVENTIONAL) if design.mapping.conventional and design.structure is None else (ODE,)
 
 
 def spike_data(network: Network) -> SpikeData:
@@ -117,7 +119,7 @@ def train_networks(
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
-    shape = shape_of(design.network)
+    shape = design.shape
     (run / "checkpoints").mkdir(exist_ok=True)
     networks: dict[str, RCSpikeNetwork] = {}
     histories: dict[str, History] = {}
@@ -125,6 +127,8 @@ def train_networks(
     mismatch = mismatch_of(hardware) if design.training.mismatch and given is None else None
     for name in mappings_of(design):
         networks[name] = untrained_network(name, shape, hardware, design.training.conventional_reversal)
+        if design.structure is not None:
+            put_structure(networks[name], design.structure)
         if given is not None:
             check_range(run, given, columns_of_layers(hardware, shape.crossbars))
             _take(networks[name], given)
@@ -135,14 +139,30 @@ def train_networks(
         work = partial(train, networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
         # One that is there may be of the design or the hardware that this run directory held before.
         histories[name] = continued(work, checkpoint)
+    stored = _stored(networks[ODE], run / CODE) if design.structure is not None else {}
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
-    return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed))
+    return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed) | stored)
+
+
+def _stored(network: RCSpikeNetwork, path: Path) -> dict[str, float]:
+    """Write the code of a network, and leave it as a plain one of these weights; what the code takes."""
+    codes = encode(network)
+    settle(network)
+    save_code(path, codes)
+    took = Compression.of(codes)
+    return {
+        "training.bits_per_weight": took.bits_per_weight,
+        "training.compression": took.ratio,
+        "training.compression_with_table": took.ratio_with_table,
+        "training.whole_network_compression": took.whole_ratio,
+        "training.devices": float(sum(layer.weight.numel() for layer in unrolled(network))),
+    }
 
 
 def _take(network: RCSpikeNetwork, weights: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for layer, weight in zip(network, weights, strict=True):
-            layer.weight.copy_(weight)
+            layer.set_weight(weight)
 
 
 def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
@@ -164,7 +184,7 @@ def load_networks(run: Path | str) -> dict[str, RCSpikeNetwork]:
 def _shape(description: Mapping[str, Any], sizes: Sequence[int]) -> NetworkShape:
     """The shape of a network that was described; one of dense layers alone by its sizes."""
     if not (windows := [Window(**window) for window in description.get("convolutions", [])]):
-        return NetworkShape.of(*sizes)
+        return NetworkShape(sizes[0], tuple(sizes[1:]), linked=tuple(description.get("linked", ())))
     channels, height, width = description["image"]
     return NetworkShape(sizes[0], tuple(sizes[1 + len(windows) :]), (channels, height, width), tuple(windows))
 
@@ -184,10 +204,12 @@ def mismatch_of(hardware: HardwareModel) -> Mismatch:
 def _description(
     design: Design, data: SpikeData, recipe: Recipe, mismatch: Mismatch | None, histories: Mapping[str, History]
 ) -> dict[str, Any]:
-    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), shape_of(design.network)
+    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), design.shape
     convolutions = {"image": shape.image, "convolutions": [window._asdict() for window in shape.windows]}
     return {
         **(convolutions if shape.windows else {}),
+        **({"linked": shape.linked} if shape.linked else {}),
+        "structure": design.structure and design.structure.model_dump(),
         "conventional_reversal": design.training.conventional_reversal,
         "normalisation": {"minimum": minimum, "maximum": maximum, "coding": "t = scaled feature; bias spike at 0"},
         "recipe": recipe.model_dump(),

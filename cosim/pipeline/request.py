@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,9 +15,13 @@ from cosim.pipeline.packages import one_line_errors
 from cosim.pipeline.stages import StageName
 from cosim.runs.given import GIVEN_HARDWARE, GIVEN_WEIGHTS
 from cosim.runs.given_hardware import read_hardware
+from training.structures.plan import NAMED
 
 if TYPE_CHECKING:
     from cosim.runs.directory import RunDirectory
+
+DENSE = "dense"
+"""A structure that is none."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Request:
     samples: int | None = None
     dies: int | None = None
     judge: str | None = None
+    structure: str | None = None
     pdf: bool = True
     weights: Path | None = None
     hardware: Path | None = None
@@ -52,6 +57,8 @@ class Request:
         """The design as it is run. Raises `InputError` for a value that its field does not take."""
         content = design.model_dump()
         content["validation"].update(self.overrides)
+        if self.structure is not None:
+            content["structure"] = named_structure(self.structure)
         try:
             effective = Design.model_validate(content)
         except ValidationError as error:
@@ -63,7 +70,9 @@ class Request:
 
     def design_text(self) -> bytes:
         """The design file, and as comments what the command line changed."""
-        comments = [f"# on the command line: validation.{key} = {json.dumps(value)}\n" for key, value in self.overrides.items()]
+        changes = {f"validation.{key}": value for key, value in self.overrides.items()}
+        changes |= {"structure": self.structure} if self.structure is not None else {}
+        comments = [f"# on the command line: {key} = {json.dumps(value)}\n" for key, value in changes.items()]
         return self.design_file.read_bytes() + "".join(comments).encode()
 
     def keep_brought(self, directory: RunDirectory, design: Design) -> None:
@@ -76,3 +85,14 @@ class Request:
                 from cosim.networks.given_weights import keep_weights
 
                 keep_weights(self.weights, design.network, directory.path)
+
+
+def named_structure(name: str) -> dict[str, Any] | None:
+    """The section [structure] of a name, none of "dense". Raises `InputError` for a name that there is not."""
+    if name == DENSE:
+        return None
+    if name not in NAMED:
+        raise InputError(
+            f"--structure: {name!r} is none of {', '.join([DENSE, *NAMED])}; others stand in [structure] of the design"
+        )
+    return NAMED[name].model_dump()

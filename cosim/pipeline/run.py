@@ -32,6 +32,7 @@ def run(
     samples: int | None = None,
     dies: int | None = None,
     judge: str | None = None,
+    structure: str | None = None,
     pdf: bool = True,
     weights: Path | str | None = None,
     hardware: Path | str | None = None,
@@ -47,6 +48,7 @@ def run(
         jobs: simulator processes; one per processor where None.
         scheduler: address of a Dask cluster that simulates instead.
         samples, dies, judge: instead of validation.samples, validation.mismatch_dies and validation.judge of the design.
+        structure: of the weights, by its name ("ternary_8_2", ...; "dense" is none), instead of the section of the design.
         pdf: also write report.pdf and datasheet.pdf.
         weights: safetensors file with weights from elsewhere; the run directory keeps them and trains none.
         hardware: hardware.json from elsewhere; the run directory keeps it and characterises nothing.
@@ -66,6 +68,7 @@ def run(
         samples,
         dies,
         judge,
+        structure,
         pdf,
         _path(weights),
         _path(hardware),

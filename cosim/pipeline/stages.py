@@ -132,7 +132,7 @@ STAGES = (
     Stage(
         StageName.CHARACTERIZE,
         characterize.work,
-        sections={**_CIRCUIT, "characterization": True, "network": _SIZES},
+        sections={**_CIRCUIT, "characterization": True, "network": _SIZES, "structure": True},
         inputs=(GIVEN_HARDWARE,),
         outputs=("characterization", "hardware.json", characterize.ENERGY),
         packages=_SIMULATION_PACKAGES,
@@ -142,9 +142,9 @@ STAGES = (
     Stage(
         StageName.TRAIN,
         train.work,
-        sections={"network": True, "training": True, "mapping": True},
+        sections={"network": True, "training": True, "mapping": True, "structure": True},
         inputs=("hardware.json", GIVEN_WEIGHTS),
-        outputs=("network.safetensors", "network.json", "training.parquet"),
+        outputs=("network.safetensors", "network.json", "network.code.safetensors", "training.parquet"),
         packages=_TRAINING_PACKAGES,
         needs=(StageName.CHARACTERIZE,),
         check=train.check,
@@ -152,7 +152,7 @@ STAGES = (
     Stage(
         StageName.MAP,
         map_weights.work,
-        sections={**_CIRCUIT, "network": True, "mapping": True, "validation": {"gain_search"}},
+        sections={**_CIRCUIT, "network": True, "mapping": True, "structure": True, "validation": {"gain_search"}},
         inputs=_TRAINED,
         outputs=("validation/gain_search.parquet", "mapping.parquet", NOTES),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
@@ -163,7 +163,7 @@ STAGES = (
         StageName.VALIDATE,
         validate.work,
         sections={
-            **_CIRCUIT, "network": True,
+            **_CIRCUIT, "network": True, "structure": True,
             "validation": _but(Validation, "gain_search"),
         },
         inputs=(*_TRAINED, "mapping.parquet", characterize.ENERGY),
@@ -177,7 +177,10 @@ STAGES = (
     Stage(
         StageName.DATASHEET,
         datasheet.work,
-        sections={**_CIRCUIT, "title": True, "characterization": True, "network": _SIZES, "datasheet": _but(Datasheet, "run")},
+        sections={
+            **_CIRCUIT, "title": True, "characterization": True, "network": _SIZES, "structure": True,
+            "datasheet": _but(Datasheet, "run"),
+        },
         inputs=("hardware.json", "characterization"),
         outputs=("datasheet", "datasheet.html", "datasheet.pdf"),
         packages=_SIMULATION_PACKAGES + _PAGE_PACKAGES,

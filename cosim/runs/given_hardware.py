@@ -28,7 +28,7 @@ def read_hardware(path: Path, design: Design) -> HardwareModel:
             raise InputError(f"{path}: {field}: is {shown[0]}, {key} of the design is {shown[1]}")
     try:
         _check_codes(hardware, design)
-        columns_of_layers(hardware, design.network.crossbars)
+        columns_of_layers(hardware, design.shape.crossbars)
     except HardwareModelError as error:
         raise InputError(f"{path}: {error}") from error
     return hardware

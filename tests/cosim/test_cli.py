@@ -92,7 +92,7 @@ def test_every_command_has_an_example(command: str) -> None:
     ],
 )
 def test_the_commands_of_the_stages_share_their_options(command: str, own: set[str]) -> None:
-    shared = {"--out", "--jobs", "--scheduler", "--samples", "--dies", "--judge", "--json", "--verbose", "--help"}
+    shared = {"--out", "--jobs", "--scheduler", "--samples", "--dies", "--judge", "--structure", "--json", "--verbose", "--help"}
     listed = [line.split()[0] for line in invoke(command, "--help").stdout.splitlines() if line.startswith("  --")]
     assert set(listed) == shared | own
     assert listed[-3:] == ["--json", "--verbose", "--help"]

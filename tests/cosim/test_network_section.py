@@ -95,10 +95,14 @@ def test_every_class_needs_an_output(tmp_path: Path) -> None:
 
 
 def test_every_size_in_use_is_characterised_once_with_the_most_that_it_drives() -> None:
-    assert ColumnSize.in_use(Network()) == [ColumnSize(5, 5, 5)]
-    assert ColumnSize.in_use(Network(dataset="wine", layers=(8, 3))) == [ColumnSize(14, 3, 8), ColumnSize(8, 3, 3)]
-    assert ColumnSize.in_use(Network(layers=(6, 6, 6, 3))) == [ColumnSize(5, 6, 6), ColumnSize(6, 6, 6), ColumnSize(6, 3, 3)]
-    assert [size.name for size in ColumnSize.in_use(Network(layers=(12, 3)))] == ["5x12", "12x3"]
+    assert ColumnSize.in_use(Network().shape) == [ColumnSize(5, 5, 5)]
+    assert ColumnSize.in_use(Network(dataset="wine", layers=(8, 3)).shape) == [ColumnSize(14, 3, 8), ColumnSize(8, 3, 3)]
+    assert ColumnSize.in_use(Network(layers=(6, 6, 6, 3)).shape) == [
+        ColumnSize(5, 6, 6),
+        ColumnSize(6, 6, 6),
+        ColumnSize(6, 3, 3),
+    ]
+    assert [size.name for size in ColumnSize.in_use(Network(layers=(12, 3)).shape)] == ["5x12", "12x3"]
 
 
 def test_layers_of_another_size_are_not_trained_on_a_column_that_says_nothing_of_them() -> None:

@@ -38,7 +38,7 @@ def test_every_layer_fires_as_the_model_of_its_own_column_says(tmp_path: Path) -
     path.write_text(DESIGN)
     cosim.run(path, run, until="train")
     design, hardware = load_design(path), cosim.HardwareModel.load(run / "hardware.json")
-    columns = columns_of_layers(hardware, design.network.crossbars)
+    columns = columns_of_layers(hardware, design.shape.crossbars)
     assert [column.neuron.synapses for column in columns] == [5, 3, 4]
     data, network = in_double(spike_data(design.network)), load_networks(run)["ode"]
     circuit = _simulated(design, network.effective_weights(), columns, data.test_t[:SAMPLES].numpy())

@@ -44,6 +44,7 @@ def put_structure(network: RCSpikeNetwork, plan: AnyStructure) -> None:
         parametrize.register_parametrization(layer, "weight", structure)
         if structure.links is not None:
             layer.wire(structure.links)
+    network.wire_lines()
 
 
 def _structure(plan: AnyStructure, layer: RCSpikeLayer, number: int) -> Structure:
@@ -60,7 +61,7 @@ def _structure(plan: AnyStructure, layer: RCSpikeLayer, number: int) -> Structur
         case SupermaskPlan():
             return Supermask(shape, span, coats=plan.coats)
         case MasksPlan():
-            of_rule: Any = plan.model_dump(exclude={"kind", "layers", "file"})
+            of_rule: Any = plan.model_dump(exclude={"kind", "layers", "file", "sha256"})
             rule = Rule(**of_rule, number=number)
             return Masks(shape, span, rule, None if "C" in plan.learn else wired(rule, shape, plan.file))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -66,6 +67,7 @@ class MasksPlan(StructurePlan):
     )
     group: int = Field(default=8, ge=1, description="inputs of a group of `n_of_m`")
     file: str = Field(default="", description="safetensors with layers.0.links, layers.1.links, ... [neurons, inputs] (0 or 1)")
+    sha256: str = Field(default="", description="of the file, which must then be this very one")
     pruned: float = Field(default=0.0, ge=0.0, lt=1.0, description="with C: share of the links that never are, drawn by seed")
     locked: float = Field(default=0.0, ge=0.0, lt=1.0, description="with C: share of the links that always are, drawn by seed")
     seed: Seed = Field(default=0, description="of wiring and of what is not learnt")
@@ -87,6 +89,12 @@ class MasksPlan(StructurePlan):
             )
         return self
 
+    def linked(self, inputs: int) -> int:
+        """Links on every membrane of so many inputs."""
+        if self.wiring == "n_of_m":
+            return inputs // self.group * max(round(self.links * self.group), 1)
+        return max(round(self.links * inputs), 1)
+
 
 class SupermaskPlan(StructurePlan):
     """Signed supermask of several coats: the sign of one score, and how many of the thresholds it passes; none is no link."""
@@ -97,7 +105,16 @@ class SupermaskPlan(StructurePlan):
 
 AnyStructure = Annotated[TernaryPlan | MasksPlan | SupermaskPlan, Field(discriminator="kind")]
 
-NAMED: dict[str, TernaryPlan | MasksPlan | SupermaskPlan] = {
+
+def linked(sizes: Sequence[tuple[int, int]], plan: AnyStructure | None) -> tuple[int, ...]:
+    """Links on a membrane of each layer of so many lines and neurons; nothing where every crossing has a device."""
+    if not isinstance(plan, MasksPlan) or "C" in plan.learn:
+        return ()
+    inner = range(1, len(sizes) - 1) if plan.layers == "inner" else range(len(sizes))
+    return tuple(plan.linked(lines) if number in inner else lines for number, (lines, _) in enumerate(sizes))
+
+
+NAMED: dict[str, AnyStructure] = {
     "ternary_8_2": TernaryPlan(),
     "ternary_16_4": TernaryPlan(block=16, nonzeros=4),
     "reusable_topology": MasksPlan(),

@@ -39,11 +39,12 @@ class SpikeCounter(nn.Module):
 
     def times(self, words: Tensor) -> Tensor:
         """The inverse of `words`."""
-        return words.float() / (2**self.bits - 1)
+        times: Tensor = words.float() / (2**self.bits - 1)
+        return times
 
 
 def with_counters(network: RCSpikeNetwork, bits: int) -> RCSpikeNetwork:
-    """The same layers behind counters: what comes in and what every hidden layer sends is counted; the outputs are as they are."""
+    """The same layers behind counters: what comes in and what every hidden layer sends is counted, the outputs are not."""
 
     def counted() -> Iterator[nn.Module]:
         for layer in network.layers:

@@ -19,7 +19,7 @@ LONGEST_PHASES = 3.0
 @measurement("firing_time", "output spike of a resting column, as loaded in the first layer (transient)")
 def firing_time(bench: Bench) -> Iterator[Point]:
     """At the bias of the cells."""
-    yield from points(bench, ColumnSize.in_use(bench.design.network)[0], [bench.cells().discharger_bias_v])
+    yield from points(bench, ColumnSize.in_use(bench.design.shape)[0], [bench.cells().discharger_bias_v])
 
 
 def points(bench: Bench, size: ColumnSize, biases_v: Iterable[float]) -> Iterator[Point]:

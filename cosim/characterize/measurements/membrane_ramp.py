@@ -29,7 +29,7 @@ RAMP_POINTS = 61
 @measurement("membrane_ramp", "membrane voltage against charge, ramped by an ideal current (transient)")
 def membrane_ramp(bench: Bench) -> Iterator[Point]:
     """As loaded in the first layer, and without a synapse."""
-    yield from points(bench, ColumnSize.in_use(bench.design.network)[0].synapses)
+    yield from points(bench, ColumnSize.in_use(bench.design.shape)[0].synapses)
 
 
 def points(bench: Bench, synapses: int) -> Iterator[Point]:

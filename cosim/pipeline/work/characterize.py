@@ -54,7 +54,7 @@ def _measure_costs(space: Workspace, bench: Bench, hardware: HardwareModel) -> N
     space.monitor.activity("energy of neurons, synapses and spike lines")
     space.run.remove([ENERGY])
     try:
-        cell_energies(bench, hardware, space.design.network.shape).save(space.run / ENERGY)
+        cell_energies(bench, hardware, space.design.shape).save(space.run / ENERGY)
     except CostError as error:
         warnings.warn(f"no energy is predicted: {error}", InputRemark, stacklevel=2)
 

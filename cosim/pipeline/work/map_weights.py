@@ -30,7 +30,7 @@ def work(space: Workspace) -> dict[str, float]:
     from training.hardware import HardwareModel, columns_of_layers
     from training.unrolling import unrolled
 
-    columns = columns_of_layers(HardwareModel.load(space.run / "hardware.json"), space.design.network.crossbars)
+    columns = columns_of_layers(HardwareModel.load(space.run / "hardware.json"), space.design.shape.crossbars)
     networks = {name: unrolled(network) for name, network in load_networks(space.run.path).items()}
     lines = [layer.lines for layer in networks["ode"]]
     trained = {name: network.effective_weights() for name, network in networks.items()}
@@ -44,6 +44,8 @@ def work(space: Workspace) -> dict[str, float]:
         else:
             metrics = {"mapping.gain_plus": gains.gain_plus, "mapping.gain_minus": gains.gain_minus}
             weights[CONVENTIONAL] = with_gains(weights[CONVENTIONAL], gains.gain_plus, gains.gain_minus, columns)
+    elif space.design.structure is not None:
+        notes[LEFT_OUT] = "the weights of the design have a structure"
     else:
         notes[LEFT_OUT] = "mapping.conventional of the design is false"
     mapped = {name: map_network(name, matrices, columns, lines) for name, matrices in weights.items()}

@@ -39,7 +39,7 @@ def work(space: Workspace) -> dict[str, float]:
     sweeps = run / "characterization/synapse_iv.parquet"
     currents = SweptCurrents(pd.read_parquet(sweeps)) if sweeps.is_file() else None
     with bench_of(space) as bench:
-        columns = columns_of_layers(hardware, design.network.crossbars)
+        columns = columns_of_layers(hardware, design.shape.crossbars)
         cells = [bench.cells(column) for column in columns]
         result = validate(
             bench, cells, columns, networks, mapped, data,
