@@ -131,7 +131,7 @@ def test_a_convolution_is_a_crossbar_of_its_windows() -> None:
     })  # fmt: skip
     assert network.sizes == (64, 72, 10)
     assert network.crossbars == ((16, 18, 72), (72, 10, 10))
-    assert ColumnSize.in_use(network) == [ColumnSize(16, 10, 18), ColumnSize(72, 10, 10)]
+    assert ColumnSize.in_use(network.shape) == [ColumnSize(16, 10, 18), ColumnSize(72, 10, 10)]
 
 
 PICTURES = """
