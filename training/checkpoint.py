@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from training.errors import TrainingError
 from training.learner import Learner
-from training.storage import NetworkFileError, read_tensors, write_tensors
+from training.tensors import NetworkFileError, read_tensors, write_tensors
 
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0

@@ -126,7 +126,7 @@ def given_weights_lie(folder: Path, random: Random) -> bool:
 
     from cosim.design import load_design
     from cosim.networks.given_weights import keep_weights, read_weights
-    from training.storage import write_tensors
+    from training.tensors import write_tensors
 
     network = load_design(_DESIGN).network
     brought = {f"layers.{k}.weight": torch.rand(5, 5) for k in range(2)}

@@ -21,7 +21,7 @@ from cosim.runs.given import GIVEN_WEIGHTS
 from training.data.names import network_shape
 from training.hardware import HardwareModel
 from training.shapes import NetworkShape, Window
-from training.storage import read_tensors, write_tensors
+from training.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from cosim.design.sections import Network

@@ -27,7 +27,7 @@ from cosim.simulator.waveforms import Waveforms
 from training import checkpoint, storage
 from training.files import read_bounded
 from training.hardware import HardwareModel
-from training.storage import NetworkFileError
+from training.tensors import NetworkFileError
 
 MOST_READ_MB = 400
 """By which reading the wrong file may raise the most memory that this process ever held; imports are most of it."""

@@ -21,7 +21,6 @@ from training.hardware_aware.variation import WeightNoise, varied
 from training.layer import RCSpikeLayer, SolverName
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.storage import read_tensors, write_tensors
 from training.structures import wiring
 from training.structures.code import CodeFileError, Compression, Field, LayerCode, load_code, save_code
 from training.structures.network import StructureError, decode, encode, put_structure, settle
@@ -29,6 +28,7 @@ from training.structures.packing import length, packed, unpacked
 from training.structures.plan import NAMED, AnyStructure, MasksPlan, SupermaskPlan, TernaryPlan
 from training.structures.structure import structure_of, structures_of
 from training.structures.ternary import Ternary, TernaryTable, ternary_table
+from training.tensors import read_tensors, write_tensors
 from training.trainer import train
 
 RECIPE = Recipe(epochs=4, learning_rate=1e-2, schedule="one_cycle")

@@ -21,7 +21,8 @@ from training.layer import LayerOutput
 from training.loss import loss
 from training.network import RCSpikeNetwork
 from training.recipe import Augmentation, Recipe
-from training.storage import NetworkFileError, load_description, load_weights, save_networks, write_tensors
+from training.storage import load_description, load_weights, save_networks
+from training.tensors import NetworkFileError, write_tensors
 from training.trainer import Epoch, train
 
 SHORT = Recipe(epochs=4)

@@ -19,7 +19,7 @@ from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, M
 from training.learner import Learner
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
-from training.storage import NetworkFileError, read_tensors
+from training.tensors import NetworkFileError, read_tensors
 from training.trainer import Epoch, train
 
 RECIPE = Recipe(epochs=6, schedule="one_cycle", learning_rate=5e-3, mixup=0.2)

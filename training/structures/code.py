@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from training.files import why
-from training.storage import NetworkFileError, read_tensors, write_tensors
 from training.structures.packing import Whole, packed, unpacked
+from training.tensors import NetworkFileError, read_tensors, write_tensors
 
 FORMAT, VERSION = "cosim code", 1
 FLOAT_BITS, SEED_BITS = 32, 32

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.errors import TrainingError
-from training.storage import NetworkFileError, read_tensors, write_tensors
+from training.tensors import NetworkFileError, read_tensors, write_tensors
 
 Links = NDArray[np.bool_]
 
