@@ -46,3 +46,19 @@ def read_gds(path: Path, cell: str) -> tuple[kdb.Layout, kdb.Cell]:
     if found.bbox().empty():
         raise LayoutError(f"{path}: cell {cell} is empty")
     return layout, found
+
+
+def flattened(cell: kdb.Cell, name: str = "") -> tuple[kdb.Layout, kdb.Cell]:
+    """A copy of a cell without cells in it, and the layout that has to be held while it is used.
+
+    Of texts it has the cell's own: one deep inside names a net there, of which there may be many.
+    """
+    flat = new_layout()
+    copy = flat.create_cell(name or cell.name)
+    source = cell.layout()
+    for index in source.layer_indexes():
+        target = flat.layer(source.get_info(index))
+        copy.shapes(target).insert(kdb.Region(cell.begin_shapes_rec(index)))
+        for text in cell.shapes(index).each(kdb.Shapes.STexts):
+            copy.shapes(target).insert(text.text)
+    return flat, copy
