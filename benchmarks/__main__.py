@@ -30,7 +30,7 @@ BENCHMARKS = {
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 
-IN_PARTS = ("truth", "trust")
+IN_PARTS = ("layout", "truth", "trust")
 """Packages whose `PARTS` can be measured one by one: `trust.leaks`."""
 
 

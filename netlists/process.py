@@ -53,6 +53,9 @@ class ProcessSection(Section):
         default="", description="your own model library, relative to the design file, instead of the installed one"
     )
     sections: dict[str, str] = Field(default_factory=dict, description="sections of your own library by corner")
+    layout: bool = Field(
+        default=False, description="cells and network as they are drawn, with extracted wires, in the place of their schematics"
+    )
     corner: str
     temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
     supply_v: Volt

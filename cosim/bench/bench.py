@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
+from cosim.bench.post_layout import post_layout
 from cosim.bench.results import Results
 from cosim.design import Design
 from cosim.design.cells import cells_of
@@ -148,6 +149,8 @@ class Bench:
     ) -> Deck:
         """A stand-alone deck: netlist, pruned models of the design's corner, solver options (`fine` where none are given)."""
         process, accuracy = self.design.process, accuracy or self.fine
+        if process.layout:
+            netlist = post_layout(self.design).in_cells(netlist)
         options = SolverOptions(
             reltol=accuracy.reltol, chgtol=accuracy.chgtol_c, abstol=ABSTOL_A, gmin=GMIN_S, temperature_c=process.temperature_c
         )

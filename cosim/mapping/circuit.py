@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Bench
+from cosim.bench.post_layout import post_layout
 from cosim.mapping.network import NetworkRun
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.crossbar import Cells, Sources
@@ -39,7 +40,8 @@ def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energ
     saved = list(dict.fromkeys([*nodes, *energy_vectors(sources)]))
     transient = Transient(circuit.stop_s, cells[0].timing.phase_s / 100, run.accuracy.max_step_s)
     told = ", ".join(f"{key} {value}" for key, value in run.condition.items() if value is not None)
-    deck = bench.deck(f"{run.mapped.name} network, {told}", circuit.netlist, transient, saved, run.accuracy, run.die)
+    netlist = post_layout(bench.design).in_network(circuit.netlist) if bench.design.process.layout else circuit.netlist
+    deck = bench.deck(f"{run.mapped.name} network, {told}", netlist, transient, saved, run.accuracy, run.die)
     extract = partial(
         network_response,
         membranes=circuit.membranes,

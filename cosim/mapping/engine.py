@@ -27,6 +27,8 @@ def is_small(design: Design) -> bool:
 def engine_of(design: Design) -> Engine:
     """The engine that a design asks for; columns where it leaves the choice."""
     chosen = design.validation.engine
+    if design.process.layout:
+        return "flat"
     return "columns" if chosen == "auto" else chosen
 
 

@@ -9,12 +9,25 @@ import klayout.db as kdb
 import numpy as np
 from numpy.typing import NDArray
 
+from layouts.devices import GROUND
 from layouts.errors import LayoutError
 from layouts.extraction.model import KINDS
-from layouts.technology import CUTS, LABELS, LAYERS
+from layouts.gds import flattened
+from layouts.lvs.layout_netlist import LayoutNetlist
+from layouts.technology import CUTS, WIRES
 
-SUBSTRATE = "substrate"
-"""The name of the field's net where no label on a tap gives it one."""
+_LAYERS: Mapping[str, tuple[str, ...]] = {
+    "well": ("nwell",),
+    "diff": ("n-end", "p-end", "n-tap", "p-tap"),
+    "li1": ("li1",),
+    "met1": ("met1",),
+    "met2": ("met2",),
+    "met3": ("met3",),
+    "met4": ("met4",),
+    "cap2m": ("plate",),
+    "met5": ("met5",),
+}
+"""Layers of a layout's netlist by what they are here; poly is its `wire`, which a gate divides."""
 
 
 @dataclass(frozen=True)
@@ -34,86 +47,71 @@ class Conductors:
     net: NDArray[np.int64]
 
 
-def conductors(cell: kdb.Cell) -> Conductors:
-    """The conductors of a cell with all that it holds. Nets have the names of the cell's own labels, else `$1`, `$2`, ...
+class FlatCell:
+    """A cell with all that it holds as one circuit: its devices, and its wires by the nets that the devices know.
 
-    Raises `LayoutError` for a shape that is not made of rectangles.
+    Nets have the names of the cell's own labels; those without are `n$1`, `n$2`, ...; ground is 0 and lies under everything.
     """
-    shapes = _shapes(cell)
-    connected, layers = _connected(cell, shapes)
-    circuit = connected.netlist().circuit_by_name(cell.name)
-    nets = sorted(circuit.each_net(), key=lambda net: not _of_the_field(connected, layers, net))
-    names = [net.expanded_name() for net in nets]
-    if not nets or not _of_the_field(connected, layers, nets[0]):
-        nets, names = [None, *nets], [SUBSTRATE, *names]
-    found = [
-        (*corners, KINDS.index(kind), place)
-        for place, net in enumerate(nets)
-        if net is not None
-        for kind, layer in layers.items()
-        if kind in KINDS
-        for corners in _rectangles(connected.shapes_of_net(net, layer, True), f"{cell.name}: {kind} of net {names[place]}")
-    ]
-    table = np.array(found, dtype=np.int64).reshape(-1, 6)
-    return Conductors(tuple(names), np.ascontiguousarray(table[:, :4]), table[:, 4].copy(), table[:, 5].copy())
+
+    def __init__(self, cell: kdb.Cell) -> None:
+        self.name = cell.name
+        self._layout, copy = flattened(cell)
+        self._drawn = LayoutNetlist(self._layout, copy)
+        self.circuit: kdb.Circuit = self._drawn.circuit
+
+    def name_of(self, net: kdb.Net | None) -> str:
+        """How a net is called in SPICE."""
+        if net is None:
+            raise LayoutError(f"{self.name}: a device has an end that is joined to nothing; draw a wire to it")
+        return GROUND if _is_ground(net) else net.name or f"n${net.cluster_id}"
+
+    def conductors(self) -> Conductors:
+        """Its rectangles. Raises `LayoutError` for a shape that is not made of rectangles."""
+        nets = sorted(self.circuit.each_net(), key=lambda net: not _is_ground(net)) if self.circuit else []
+        grounded = bool(nets) and _is_ground(nets[0])
+        names = [*([] if grounded else [GROUND]), *map(self.name_of, nets)]
+        found = [
+            (*corners, KINDS.index(kind), place)
+            for place, net in enumerate(nets, start=0 if grounded else 1)
+            for kind, region in self._shapes(net)
+            for corners in _rectangles(region, f"{self.name}: {kind} of net {names[place]}")
+        ]
+        table = np.array(found, dtype=np.int64).reshape(-1, 6)
+        return Conductors(tuple(names), np.ascontiguousarray(table[:, :4]), table[:, 4].copy(), table[:, 5].copy())
+
+    def wires_of(self, name: str) -> dict[str, kdb.Region]:
+        """The wires of a net and the cuts that join them, by layer. Raises `LayoutError` where there is no such net."""
+        net = next((net for net in self.circuit.each_net() if self.name_of(net) == name), None)
+        if net is None:
+            raise LayoutError(f"{self.name}: has no net {name}; give the name of one of its labels")
+        extractor, layers = self._drawn.extractor, self._drawn.layers
+        drawn = {
+            "poly": "wire",
+            "via4": "via4 beside",
+            **{layer: layer for layer in (*WIRES[1:], "licon1", *CUTS) if layer != "via4"},
+        }
+        return {layer: extractor.shapes_of_net(net, layers[own], True) for layer, own in drawn.items()}
+
+    def _shapes(self, net: kdb.Net) -> Iterator[tuple[str, kdb.Region]]:
+        """Regions of a net, by what they are. A resistor's body belongs to none."""
+        extractor, layers = self._drawn.extractor, self._drawn.layers
+        for kind, names in _LAYERS.items():
+            for name in names:
+                yield kind, extractor.shapes_of_net(net, layers[name], True)
+        poly = extractor.shapes_of_net(net, layers["wire"], True)
+        gates = poly & layers["gate"]
+        yield "gate", gates
+        yield "poly", poly - gates
 
 
-def _shapes(cell: kdb.Cell) -> dict[str, kdb.Region]:
-    """Layers by the kinds they stand for; diffusions end at gates, poly at gates and the bodies of resistors."""
-    drawn = {name: kdb.Region(cell.begin_shapes_rec(cell.layout().layer(*layer))).merged() for name, layer in LAYERS.items()}
-    diff, poly, body = drawn["diff"], drawn["poly"], drawn["poly_res"] & drawn["poly"]
-    tap_in_well = drawn["tap"] & drawn["nwell"]
-    shapes = {name: drawn[name] for name in ("li1", "met1", "met2", "met3", "met4", "met5", "licon1")}
-    shapes |= {
-        "well": drawn["nwell"],
-        "diff": (diff - poly) + drawn["tap"],
-        "gate": diff & poly,
-        "poly": poly - diff - body,
-        "resistor": body,
-        "well tap": tap_in_well,
-        "substrate tap": drawn["tap"] - drawn["nwell"],
-        "capm": drawn["capm"],
-        "cap2m": drawn["cap2m"],
-    }
-    plates = {"via3": drawn["capm"], "via4": drawn["cap2m"]}
-    shapes |= {cut: drawn[cut] - plates.get(cut, kdb.Region()) for cut in CUTS}
-    return shapes | {f"{cut} on a plate": drawn[cut] & plate for cut, plate in plates.items()}
+def conductors(cell: kdb.Cell) -> Conductors:
+    """The conductors of a cell with all that it holds, flat. Raises `LayoutError` for a shape that is not made of rectangles."""
+    return FlatCell(cell).conductors()
 
 
-def _joined() -> Iterator[tuple[str, str]]:
-    """What touches and is then one net."""
-    yield from (("well", "well tap"), ("diff", "well tap"), ("diff", "substrate tap"), ("gate", "poly"))
-    yield from (("licon1", below) for below in ("diff", "poly"))
-    yield "licon1", "li1"
-    for cut, (lower, upper) in CUTS.items():
-        yield from ((lower, cut), (cut, upper))
-    for cut, plate, upper in (("via3 on a plate", "capm", "met4"), ("via4 on a plate", "cap2m", "met5")):
-        yield from ((plate, cut), (cut, upper))
-
-
-def _connected(cell: kdb.Cell, shapes: Mapping[str, kdb.Region]) -> tuple[kdb.LayoutToNetlist, dict[str, kdb.Region]]:
-    """The nets of a cell, and its layers as they are known there."""
-    connected = kdb.LayoutToNetlist(cell.name, cell.layout().dbu)
-    connected.threads = 1
-    for name, region in shapes.items():
-        connected.register(region, name)
-    texts = {name: kdb.Texts(cell.shapes(cell.layout().layer(*layer))) for name, layer in LABELS.items()}
-    for name, label in texts.items():
-        connected.register(label, f"{name} label")
-    for region in shapes.values():
-        connected.connect(region)
-    for one, other in _joined():
-        connected.connect(shapes[one], shapes[other])
-    for name, label in texts.items():
-        if (labelled := {"nwell": "well", "tap": "diff"}.get(name, name)) in shapes:
-            connected.connect(shapes[labelled], label)
-    connected.connect_global(shapes["substrate tap"], SUBSTRATE)
-    connected.extract_netlist()
-    return connected, dict(shapes)
-
-
-def _of_the_field(connected: kdb.LayoutToNetlist, layers: Mapping[str, kdb.Region], net: kdb.Net) -> bool:
-    return not connected.shapes_of_net(net, layers["substrate tap"], True).is_empty()
+def _is_ground(net: kdb.Net) -> bool:
+    """Whether a net is that of the substrate, which may have a label too."""
+    return GROUND in net.name.split(",")
 
 
 def _rectangles(region: kdb.Region, what: str) -> Iterator[tuple[int, int, int, int]]:

@@ -125,12 +125,12 @@ def test_a_plate_holds_the_less_the_lower_it_lies(corner: Corner) -> None:
 
 
 def test_nets_follow_contacts() -> None:
-    """Three layers joined by cuts are one net; the ground's taps are the field's."""
+    """Three layers joined by cuts are one net; the wire that is labelled 0 is the field under everything."""
     drawn = Drawn().box("li1", 0, 0, 5, 0.4).box("mcon", 0.1, 0.1, 0.27, 0.27).box("met1", 0, 0, 0.4, 5, "w")
-    drawn.box("tap", 20, 0, 21, 1).box("licon1", 20.4, 0.4, 20.57, 0.57).box("li1", 20, 0, 21, 1, "ground")
+    drawn.box("tap", 20, 0, 21, 1).box("psdm", 19, -1, 22, 2).box("licon1", 20.4, 0.4, 20.57, 0.57).box("li1", 20, 0, 21, 1, "0")
     found = extracted(drawn)
-    assert found.field == "ground"
-    assert set(found.total()) == {"ground", "w"}
+    assert found.field == "0"
+    assert set(found.total()) == {"0", "w"}
 
 
 def test_a_slanted_edge_is_refused() -> None:

@@ -9,7 +9,7 @@ import klayout.db as kdb
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.layout import cells
+from benchmarks.layout.checks import cells
 from benchmarks.layout.faults import FAULTS, Fault, Patient, found
 from cosim.cli.main import app
 from layouts.devices import devices_of

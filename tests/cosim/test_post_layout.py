@@ -1,0 +1,116 @@
+"""A network in its layout: cells as they were drawn in the place of schematics, and the whole network extracted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosim.bench.bench import Bench
+from cosim.bench.post_layout import PostLayout, post_layout
+from cosim.design import Design, load_design
+from cosim.design.cells import cells_of
+from cosim.errors import InputError
+from cosim.mapping.circuit import sample_point
+from cosim.mapping.engine import engine_of
+from cosim.mapping.network import MappedNetwork, NetworkRun
+from cosim.pipeline.packages import one_line_errors
+from netlists.multipliers import written_out
+from netlists.network import network_bench
+from netlists.synapse import SynapseSetting
+
+REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
+
+
+def design_of(layers: tuple[int, ...], layout: bool = True) -> Design:
+    design = load_design(REFERENCE)
+    network = design.network.model_copy(update={"layers": layers})
+    return design.model_copy(update={"network": network, "process": design.process.model_copy(update={"layout": layout})})
+
+
+@pytest.fixture(scope="module")
+def small() -> Design:
+    """Five inputs, one neuron, one neuron behind it."""
+    return design_of((1, 1))
+
+
+@pytest.fixture(scope="module")
+def drawn(small: Design) -> PostLayout:
+    return post_layout(small)
+
+
+def netlist_of(design: Design) -> str:
+    cells, sizes = cells_of(design), design.network.sizes
+    settings = [[[None] * n for _ in range(m)] for n, m in pairwise(sizes)]
+    return network_bench([cells] * len(settings), settings, [0.5] * sizes[0]).netlist
+
+
+def test_cells_stand_in_the_place_of_schematics(small: Design, drawn: PostLayout) -> None:
+    """Same pins in the same order, same transistors; the lumped wire is gone, and the wires are there."""
+    before = netlist_of(small)
+    after = drawn.in_cells(before)
+    headers = re.compile(r"^\.subckt .*$", re.MULTILINE)
+    assert headers.findall(after) == headers.findall(before)
+    assert "Cwire" in before
+    assert "Cwire" not in after
+    models = re.compile(r"sky130_fd_pr__\w+(?= )")
+    driver = Counter(models.findall(drawn.cells["spike_driver"]))
+    found, wanted = (Counter(models.findall(text)) for text in (after, before))
+    assert found == wanted + driver, "a neuron holds the driver that it called"
+    assert "Cplace_membrane membrane 0" in after
+
+
+def test_several_in_parallel_are_several_of_the_drawn_cell(drawn: PostLayout) -> None:
+    """As the schematic's netlist has it: a parameter in the header, and each card so many times."""
+    netlist = "Xfive a b c d e spike_driver m=5\n"
+    schematic = written_out(
+        f".subckt spike_driver trigger enable spike spike_bar supply\nR1 spike 0 1k\n.ends spike_driver\n{netlist}"
+    )
+    after = drawn.in_cells(schematic)
+    assert after.splitlines()[-1] == schematic.splitlines()[-1]
+    assert after.splitlines()[0] == schematic.splitlines()[0]
+    cards = [line for line in after.splitlines() if line.startswith(("X", "C")) and not line.startswith("Xfive")]
+    assert len(cards) > 12
+    assert all(line.endswith("m={copies}") for line in cards)
+
+
+def test_the_network_keeps_its_sources_and_calls_no_cell(small: Design, drawn: PostLayout) -> None:
+    before, after = netlist_of(small), drawn.in_network(netlist_of(small))
+    sources = [line for line in before.splitlines() if line.startswith("V")]
+    assert sources
+    assert [line for line in after.splitlines() if line.startswith("V")] == sources
+    assert ".subckt" not in after
+    cells = [line for line in after.splitlines() if line.startswith("X")]
+    assert len(cells) == 5 * 6 + 2 * 16 + 6 * 4, "drivers, neurons with theirs, synapses"
+    membrane = [line.split() for line in after.splitlines() if line.startswith("C") and "layer_1_membrane_0" in line.split()[1:3]]
+    assert 10e-15 < sum(float(card[3]) for card in membrane) < 30e-15
+
+
+def test_a_network_with_a_layout_is_one_circuit(small: Design) -> None:
+    assert engine_of(small) == "flat"
+    assert engine_of(design_of((1, 1), layout=False)) == "columns"
+
+
+def test_a_cell_that_is_not_ours_is_refused_in_a_line(small: Design) -> None:
+    cell = load_design(REFERENCE.parent / "cells" / "own_cell.toml")
+    with pytest.raises(InputError, match=r"process\.layout: a cell of your own is not drawn here"), one_line_errors():
+        post_layout(cell.model_copy(update={"network": small.network}))
+
+
+@pytest.mark.slow
+def test_the_layout_moves_spikes() -> None:
+    """One neuron, schematic and extracted: nanoseconds, no more; without spikes there would be nothing to compare."""
+    spikes = list[float]()
+    for layout in (False, True):
+        design = design_of((1,), layout)
+        bench = Bench(design, design.process.pdk(), None, jobs=1)
+        settings = (((SynapseSetting(1, 0.55),) * 3 + (SynapseSetting(-1, 1.15), None),),)
+        run = NetworkRun(MappedNetwork("test", settings), np.array([0.2, 0.4, 0.6, 0.7, 0.8]), {"sample": 0}, bench.working)
+        point = sample_point(bench, [cells_of(design)], run, energy=False)
+        spikes.append(bench.run([point]).row(point)["layer_1_spike_s"][0])
+    assert 0 < spikes[0] < 0.95 * design.timing.phase_s
+    assert 1e-10 < abs(spikes[1] - spikes[0]) < 60e-9
