@@ -16,18 +16,11 @@ from layouts.gds import flattened
 from layouts.lvs.layout_netlist import LayoutNetlist
 from layouts.technology import CUTS, WIRES
 
-_LAYERS: Mapping[str, tuple[str, ...]] = {
-    "well": ("nwell",),
-    "diff": ("n-end", "p-end", "n-tap", "p-tap"),
-    "li1": ("li1",),
-    "met1": ("met1",),
-    "met2": ("met2",),
-    "met3": ("met3",),
-    "met4": ("met4",),
-    "cap2m": ("plate",),
-    "met5": ("met5",),
-}
-"""Layers of a layout's netlist by what they are here; poly is its `wire`, which a gate divides."""
+_KINDS: Mapping[str, str] = {
+    "nwell": "well", "n-end": "diff", "p-end": "diff", "n-tap": "diff", "p-tap": "diff", "wire": "poly", "li1": "li1",
+    "met1": "met1", "met2": "met2", "met3": "met3", "met4": "met4", "plate": "cap2m", "met5": "met5",
+}  # fmt: skip
+"""What the layers of a layout's netlist are here. The body of a resistor is on none of them."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,8 @@ class FlatCell:
         self._layout, copy = flattened(cell)
         self._drawn = LayoutNetlist(self._layout, copy)
         self.circuit: kdb.Circuit = self._drawn.circuit
+        self._gates = kdb.Shapes()
+        self._gates.insert(self._drawn.layers["gate"])
 
     def name_of(self, net: kdb.Net | None) -> str:
         """How a net is called in SPICE."""
@@ -67,17 +62,17 @@ class FlatCell:
 
     def conductors(self) -> Conductors:
         """Its rectangles. Raises `LayoutError` for a shape that is not made of rectangles."""
-        nets = sorted(self.circuit.each_net(), key=lambda net: not _is_ground(net)) if self.circuit else []
-        grounded = bool(nets) and _is_ground(nets[0])
-        names = [*([] if grounded else [GROUND]), *map(self.name_of, nets)]
         found = [
-            (*corners, KINDS.index(kind), place)
-            for place, net in enumerate(nets, start=0 if grounded else 1)
-            for kind, region in self._shapes(net)
-            for corners in _rectangles(region, f"{self.name}: {kind} of net {names[place]}")
+            (name, KINDS.index(kind), *corners)
+            for layer, regions in self._regions().items()
+            for name, region in regions.items()
+            for kind, part in self._parts(layer, region)
+            for corners in _rectangles(part, f"{self.name}: {kind} of net {name}")
         ]
-        table = np.array(found, dtype=np.int64).reshape(-1, 6)
-        return Conductors(tuple(names), np.ascontiguousarray(table[:, :4]), table[:, 4].copy(), table[:, 5].copy())
+        names = [GROUND, *sorted({name for name, *_ in found} - {GROUND})]
+        place = {name: k for k, name in enumerate(names)}
+        table = np.array([(place[name], *numbers) for name, *numbers in found], dtype=np.int64).reshape(-1, 6)
+        return Conductors(tuple(names), np.ascontiguousarray(table[:, 2:]), table[:, 1].copy(), table[:, 0].copy())
 
     def wires_of(self, name: str) -> dict[str, kdb.Region]:
         """The wires of a net and the cuts that join them, by layer. Raises `LayoutError` where there is no such net."""
@@ -92,16 +87,31 @@ class FlatCell:
         }
         return {layer: extractor.shapes_of_net(net, layers[own], True) for layer, own in drawn.items()}
 
-    def _shapes(self, net: kdb.Net) -> Iterator[tuple[str, kdb.Region]]:
-        """Regions of a net, by what they are. A resistor's body belongs to none."""
+    def _regions(self) -> dict[str, dict[str, kdb.Region]]:
+        """By layer and net, of all nets at once."""
         extractor, layers = self._drawn.extractor, self._drawn.layers
-        for kind, names in _LAYERS.items():
-            for name in names:
-                yield kind, extractor.shapes_of_net(net, layers[name], True)
-        poly = extractor.shapes_of_net(net, layers["wire"], True)
-        gates = poly & layers["gate"]
-        yield "gate", gates
-        yield "poly", poly - gates
+        built = kdb.Layout()
+        built.dbu = self._layout.dbu
+        top = built.create_cell(self.name)
+        numbers = {name: built.layer(number, 0) for number, name in enumerate(_KINDS)}
+        mapping = extractor.const_cell_mapping_into(built, top)
+        drawn = {number: layers[name] for name, number in numbers.items()}
+        extractor.build_all_nets(mapping, built, drawn, None, "net", kdb.LayoutToNetlist.BNH_Flatten, None)
+        names = {net.expanded_name(): self.name_of(net) for net in self.circuit.each_net()} if self.circuit else {}
+        found: dict[str, dict[str, kdb.Region]] = {name: {} for name in numbers}
+        for name, number in numbers.items():
+            for shape in top.shapes(number).each():
+                found[name].setdefault(names[shape.property("net")], kdb.Region()).insert(shape.polygon)
+        return found
+
+    def _parts(self, layer: str, region: kdb.Region) -> Iterator[tuple[str, kdb.Region]]:
+        """What a region of a layer is. Poly over a diffusion is a gate."""
+        if layer != "wire":
+            yield _KINDS[layer], region
+            return
+        near = kdb.Region([shape.polygon for shape in self._gates.each_touching(region.bbox())])
+        yield "gate", region & near
+        yield "poly", region - near
 
 
 def conductors(cell: kdb.Cell) -> Conductors:
