@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from netlists.section import Second, Section, Volt
-from training.data.names import SetName, network_shape
+from training.data.names import IMAGES, SetName, network_shape
 from training.recipe import Recipe
 from training.shapes import Crossbar, NetworkShape, Window
 
@@ -76,6 +76,11 @@ class Network(Section):
     pool: Annotated[int, Field(ge=1, le=28)] = Field(
         default=1, description="so many by so many pixels of a picture are averaged into one input"
     )
+    levels: Annotated[int, Field(ge=0, le=1024)] = Field(
+        default=0,
+        description="grey levels of a pixel, whose spike then comes at one of so many times, black never; 0: as the pictures "
+        "have them. Column by column, inputs that spike at the same time share a line, which is faster",
+    )
     bias: bool = Field(default=True, description="one more input, which spikes at the start of every phase")
     convolutions: tuple[Convolution, ...] = ()
     layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
@@ -100,6 +105,8 @@ class Network(Section):
     @model_validator(mode="after")
     def _fits_the_data(self) -> Network:
         self.shape  # noqa: B018 (raises ValueError)
+        if self.levels == 1 or (self.levels and self.dataset not in IMAGES):
+            raise ValueError(f"levels: {self.levels} grey levels of {self.dataset}; give 2 or more, of a set of pictures")
         return self
 
     @property

@@ -82,7 +82,7 @@ def _split(network: Network) -> SpikeData:
     if network.table:
         table = network.table
         return load_table(Table(Path(table.file), table.label, table.features), **how)
-    return load_split(network.dataset, network.folder or None, pool=network.pool, **how)
+    return load_split(network.dataset, network.folder or None, pool=network.pool, levels=network.levels, **how)
 
 
 def in_double(data: SpikeData) -> SpikeData:

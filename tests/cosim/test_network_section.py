@@ -125,6 +125,14 @@ def test_pixels_are_pooled_before_they_are_inputs() -> None:
     torch.testing.assert_close(found, pixels.mean((2, 4)).flatten(1))
 
 
+def test_grey_levels_are_so_many_spike_times_and_black_stays_silent() -> None:
+    network = Network(dataset="digits", levels=5, bias=False, layers=(10,), test_samples=20)
+    found, all_levels = spike_data(network).test_t, spike_data(network.model_copy(update={"levels": 0})).test_t
+    assert sorted(set(found.unique().tolist())) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert float((found - all_levels).abs().max()) <= 0.125 + 1e-6
+    assert bool((found[all_levels == 1.0] == 1.0).all())
+
+
 def test_a_convolution_is_a_crossbar_of_its_windows() -> None:
     network = Network.model_validate({
         "dataset": "digits", "bias": False, "layers": [10], "convolutions": [{"channels": 8, "kernel": 4, "stride": 2}]
@@ -158,6 +166,10 @@ kernel = 3
         ),
         (PICTURES.replace('"digits"', '"iris"'), r"network: iris has no pictures; those that have are digits"),
         (PICTURES.replace("bias = false", "bias = false\npool = 3"), r"network: pool 3 does not divide the pictures, 8 x 8"),
+        (
+            PICTURES.replace("bias = false", "bias = false\nlevels = 1"),
+            r"network: levels: 1 grey levels of digits; give 2",
+        ),
         (PICTURES + "dilation = 2\n", r"network\.convolutions\.0\.dilation: "),
     ],
 )

@@ -49,13 +49,20 @@ def load(name: str, folder: Path | str | None = None) -> SpikeData:
 
 
 def load_split(
-    name: str, folder: Path | str | None = None, *, test_samples: int, split_seed: int = 0, bias: bool = True, pool: int = 1
+    name: str,
+    folder: Path | str | None = None,
+    *,
+    test_samples: int,
+    split_seed: int = 0,
+    bias: bool = True,
+    pool: int = 1,
+    levels: int = 0,
 ) -> SpikeData:
     """A data set with so many test samples, and a bias spike as its last input where `bias`.
 
     The split is drawn by `split_seed`, stratified; sets that come split keep their training part and the first of their test
-    samples. Of pictures, `pool` by `pool` pixels are one. Raises `DataFileError` as `load` does, where there are not so many
-    samples, and where there is nothing to pool.
+    samples. Of pictures, `pool` by `pool` pixels are one, of so many grey `levels` (0: all). Raises `DataFileError` as `load`
+    does, where there are not so many samples, and where there is nothing to pool.
     """
     if name in TABLES:
         if pool > 1:
@@ -68,7 +75,7 @@ def load_split(
         if test_samples > len(data.test_labels):
             raise DataFileError(f"test_samples: {test_samples} is more than the {len(data.test_labels)} of {name}")
         data = first_test_samples(data, test_samples)
-    data = data.pooled(pool)
+    data = data.pooled(pool).with_levels(levels)
     return data.with_bias() if bias else data
 
 

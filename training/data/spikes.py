@@ -65,6 +65,18 @@ class SpikeData:
         train, test = (F.avg_pool2d(t, pool).flatten(1) for t in (pictures.train_t, pictures.test_t))
         return replace(self, train_t=train, test_t=test, image=pooled_image(self.image, pool))
 
+    def with_levels(self, levels: int) -> SpikeData:
+        """The same samples with spikes at so many times alone, equally far apart, 0 and 1 (never) among them; 0 leaves them.
+
+        Raises ValueError for a single level.
+        """
+        if levels == 0:
+            return self
+        if levels < 2:
+            raise ValueError(f"levels: {levels} of a pixel; give 2 or more")
+        steps = levels - 1
+        return replace(self, **{name: (getattr(self, name) * steps).round() / steps for name in ("train_t", "test_t")})
+
     def with_gamma(self, gamma: float) -> SpikeData:
         """The same samples, each brightness x (spike time 1 - x) raised to `gamma`; below 1 what is dark spikes earlier.
 
