@@ -69,7 +69,7 @@ def content_digest(content: Any) -> str:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: plain(one) for key, one in value.items()}
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [plain(one) for one in value]
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from cosim.design import Design
 from cosim.design.sections import Network, Training
 from cosim.errors import InputError
-from cosim.networks.training import in_double, recipe_of, spike_data
+from cosim.networks.training import in_double, load_networks, recipe_of, spike_data, train_networks
+from training.hardware import HardwareModel, HardwareModelError
+from training.hardware.columns import resized
 from training.recipe import Recipe
 
 
@@ -34,9 +37,28 @@ def test_spikes_in_double_are_the_same_spikes() -> None:
     assert double.test_t.shape == (50, 5)
 
 
-def test_an_absent_run_is_one_line(tmp_path: Path) -> None:
-    from cosim.networks.training import load_networks
-    from training.hardware import HardwareModelError
+def test_a_network_with_a_convolution_comes_back_as_it_was_trained(tmp_path: Path) -> None:
+    design = Design.model_validate({
+        "name": "x",
+        "network": {
+            "dataset": "digits", "pool": 4, "bias": False, "layers": [10], "test_samples": 1700,
+            "convolutions": [{"channels": 5, "kernel": 1}],
+        },
+        "training": {"epochs": 1}, "mapping": {"conventional": False},
+    })  # fmt: skip
+    one = HardwareModel.reference()
+    column = one.all_columns[0]
+    larger, smaller = (resized(column, n, column.neuron.capacitance_f * (1 + n / 100), 0.0) for n in (20, 1))
+    hardware = one.model_copy(update={"columns": (larger, smaller)})
+    hardware.save(tmp_path / "hardware.json")
+    trained = train_networks(design, hardware, tmp_path)
+    assert trained.metrics["training.synapses"] == 4 * 5 + 20 * 10, "one a window of every position, not one a channel"
+    found = load_networks(tmp_path)["ode"]
+    assert found.sizes == (4, 20, 10) and [tuple(layer.weight.shape) for layer in found] == [(5, 1, 1, 1), (10, 20)]
+    for layer, other in zip(found, trained.networks["ode"], strict=True):
+        assert torch.equal(layer.weight.float(), other.weight)
 
+
+def test_an_absent_run_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(HardwareModelError, match=r"hardware\.json: cannot be read"):
         load_networks(tmp_path)
