@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from netlists.neuron import NeuronCell, NeuronNodes, SpikeLine
+from netlists.neuron import DISCHARGER_BIAS, NeuronCell, NeuronNodes, SpikeLine
 from netlists.spice import Circuit
 from netlists.stimulus import digital_line
 from netlists.synapse import SynapseCell, SynapseNodes, SynapseSetting
@@ -52,12 +52,13 @@ def attach_layer(
     sources: Sources,
     bias_prefix: str = "",
     crossings: Crossings | None = None,
+    own_biases_v: Sequence[float] | None = None,
 ) -> list[SpikeLine]:
     """Add the neurons and synapses of one layer, every neuron on every line unless `crossings` say otherwise; returns its output
     spike lines.
 
     The layer's membranes are `<layer>_membrane_<k>`; it needs the lines `<layer>_phase`, `<layer>_reset` and their `_bar`, and
-    the biases of `attach_biases`.
+    the biases of `attach_biases`. With `own_biases_v` each neuron has a discharger bias of its own, on a line of its own.
     """
     outputs = []
     for k, row in enumerate(settings):
@@ -65,7 +66,10 @@ def attach_layer(
         if len(row) != len(lines):
             raise ValueError(f"{layer} neuron {k}: {len(row)} synapse settings for {len(lines)} inputs")
         membrane, line = f"{layer}_membrane_{k}", SpikeLine(f"{layer}_spike_{k}", f"{layer}_spike_{k}_bar")
-        cells.neuron.attach(circuit, f"{layer}_neuron_{k}", neuron_nodes(layer, membrane, line), bias_prefix)
+        name, own = f"{layer}_neuron_{k}", ""
+        if own_biases_v is not None:
+            own = attach_own_bias(circuit, sources, f"{name}_{DISCHARGER_BIAS}", own_biases_v[k])
+        cells.neuron.attach(circuit, name, neuron_nodes(layer, membrane, line), bias_prefix, own)
         for j, setting in zip(lines, row, strict=True):
             nodes = SynapseNodes(membrane, inputs[j].true, inputs[j].bar, "supply")
             sources.bias += cells.synapse.attach(circuit, f"{layer}_synapse_{k}_{j}", nodes, setting)
@@ -103,6 +107,13 @@ def attach_supplies(circuit: Circuit, cells: Cells, sources: Sources) -> None:
     for group, name, volts in ((sources.supply, "supply", cells.supply_v), (sources.rest, "rest", cells.neuron.rest_v)):
         circuit.V(name, name, 0, volts)
         group.append(f"V{name}")
+
+
+def attach_own_bias(circuit: Circuit, sources: Sources, line: str, volts: float) -> str:
+    """The discharger bias of one neuron; returns its line."""
+    circuit.V(line, line, 0, volts)
+    sources.bias.append(f"V{line}")
+    return line
 
 
 def attach_biases(circuit: Circuit, cells: Cells, sources: Sources, prefix: str = "") -> None:

@@ -32,7 +32,11 @@ class NetworkBench:
 
 
 def network_bench(
-    cells: Sequence[Cells], settings: Sequence[Settings], input_times: Sequence[float], crossings: Sequence[Crossings] = ()
+    cells: Sequence[Cells],
+    settings: Sequence[Settings],
+    input_times: Sequence[float],
+    crossings: Sequence[Crossings] = (),
+    own_biases_v: Sequence[Sequence[float]] | None = None,
 ) -> NetworkBench:
     """Build the network of `settings` (one per layer) for one sample.
 
@@ -41,6 +45,8 @@ def network_bench(
         settings: synapse settings per layer, [layer][neuron][synapse].
         input_times: arrival of each input in phases after the start of accumulation; 1 or more never arrives.
         crossings: input line of every synapse, shaped as `settings`; left out where every neuron is on every line.
+        own_biases_v: of every discharger, [layer][neuron], each on a line of its own; those of the cells where None, on one line
+            a layer unless the design gives each neuron its own.
     """
     timing, sources = cells[0].timing, Sources()
     phase = timing.phase_s
@@ -55,7 +61,11 @@ def network_bench(
         layer = layer_name(k + 1)
         attach_biases(circuit, own, sources, f"{layer}_")
         sources.control += control_lines(circuit, layer, own.supply_v, window, timing, stop)
-        lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_", crossings[k] if crossings else None)
+        biases = None if own_biases_v is None else own_biases_v[k]
+        if biases is None and own.neuron.dimensions.own_discharger_bias:
+            biases = [own.discharger_bias_v] * len(rows)
+        crossing = crossings[k] if crossings else None
+        lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_", crossing, biases)
         membranes.append(tuple(f"v({layer}_membrane_{j})" for j in range(len(rows))))
         spikes.append(tuple(f"v({line.true})" for line in lines))
     return NetworkBench(netlist_text(circuit), windows, stop, tuple(membranes), tuple(spikes), sources)

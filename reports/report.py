@@ -7,7 +7,7 @@ from pathlib import Path
 from reports import page
 from reports.blocks import Part, assemble
 from reports.run import Run, read_run
-from reports.sections import background, cost, extraction, headline, validation
+from reports.sections import background, calibration, cost, extraction, headline, validation
 
 SPIKES, MEMBRANES, LABELS = "validation/spikes", "validation/membranes", "validation/labels"
 _CHARACTERIZATION = "characterization/"
@@ -21,6 +21,8 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
     ("Error budget", (Part(validation.error_budget, (SPIKES, MEMBRANES)),)),
     ("Gain search", (Part(validation.gain_search, ("validation/gain_search",)),)),
     ("Mismatch", (Part(validation.mismatch, (SPIKES, LABELS)),)),
+    ("Calibrated dies", (Part(calibration.dies),)),
+    ("Other conditions", (Part(calibration.conditions),)),
     ("Classification", (Part(validation.classification, (LABELS,)),)),
     (
         "Extraction",

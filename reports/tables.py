@@ -37,6 +37,11 @@ RUN: Mapping[str, Columns] = {
     "validation/causes": _columns("cause kind", "layer spike_rmse_s alone_rmse_s alone_mean_s moved_s"),
     "validation/model_dies": _columns("", "die spike_rmse_s label_agreement accuracy"),
     "validation/gain_search": _columns("stage", "gain_plus gain_minus rmse_s samples"),
+    "calibration/dies": _columns(
+        "condition",
+        "die patterns before_rmse_s before_labels after_rmse_s after_hidden_rmse_s after_labels misfit cpu_s",
+    ),
+    "conditions/errors": _columns("condition biases", "samples rmse_s labels accuracy"),
     "validation/failures": _columns("mapping corner reason message seed", "die sample"),
 }
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cosim.cli import fit, layout, looks, stages, study, sweep
+from cosim.cli import calibrate, fit, layout, looks, stages, study, sweep
 from cosim.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -18,6 +18,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "validate": stages.validate,
     "report": stages.report,
     "sweep": sweep.sweep,
+    "calibrate": calibrate.calibrate,
     "fit": fit.fit,
     "study": study.study,
     "layout": layout.layout,

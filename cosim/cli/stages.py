@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from cosim.cli.errors import GOES_ON, clear_errors
 from cosim.cli.options import StageOptions, path_option, takes
-from cosim.cli.say import command_line, monitor, say_run
+from cosim.cli.say import command_line, monitor, say, say_run
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,21 @@ class MapOptions(StageOptions):
         Path | None,
         path_option("--weights", metavar="FILE", help="Take these weights (safetensors), train none."),
     ] = None
+
+
+@dataclass(frozen=True)
+class ValidateOptions(StageOptions):
+    at: Annotated[
+        list[str] | None,
+        typer.Option("--at", metavar="CONDITION", help="Only this condition, such as temperature_c=85; may be repeated."),
+    ] = None
+    biases: Annotated[str, typer.Option("--biases", metavar="NAME,...", help="There: fixed, rebiased, calibrated.")] = (
+        "fixed,rebiased,calibrated"
+    )
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        return {name: value for name, value in super().keywords.items() if name not in ("at", "biases")}
 
 
 @takes(ReportOptions)
@@ -76,13 +91,26 @@ def map_weights(options: MapOptions) -> None:
     _run_until("map", options)
 
 
-@takes(StageOptions)
-def validate(options: StageOptions) -> None:
+@takes(ValidateOptions)
+def validate(options: ValidateOptions) -> None:
     """Simulate the mapped network transistor by transistor beside its model (and do what comes before where needed).
 
+    With --at, the finished weights at other conditions: a table of errors and labels (docs/calibration.md).
+
     Example: cosim validate designs/iris_5_5_5.toml --samples 10 --dies 0
+
+    Example: cosim validate designs/iris_5_5_5.toml --at corner=ff,temperature_c=85,supply_v=1.98 --biases fixed,rebiased
     """
-    _run_until("validate", options)
+    if not options.at:
+        _run_until("validate", options)
+    with clear_errors(GOES_ON):
+        from cosim.pipeline.validate_at import validate_at
+
+        result = validate_at(
+            options.design, options.at, options.biases, options.out, samples=options.samples, jobs=options.jobs,
+            scheduler=options.scheduler, monitor=monitor(options.verbose), command=command_line(),
+        )  # fmt: skip
+    say(options.as_json, result.rows.to_dict("records"), result.lines())
 
 
 @takes(ReportOptions)
@@ -94,7 +122,7 @@ def report(options: ReportOptions) -> None:
     _run_until("report", options)
 
 
-def _run_until(stage: str, options: StageOptions) -> None:
+def _run_until(stage: str, options: StageOptions) -> NoReturn:
     with clear_errors(GOES_ON):
         from cosim.pipeline.run import run as run_stages
 

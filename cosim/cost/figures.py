@@ -12,6 +12,7 @@ from cosim.mapping.network import MappedNetwork
 from netlists.areas import DrawnArea, neuron_area, synapse_area
 from netlists.crossbar import Cells
 from netlists.network import SETTLE_PHASES
+from netlists.synapse import SIGNS
 
 FloatArray = NDArray[np.float64]
 
@@ -54,8 +55,18 @@ def cost_metrics(
         "cost.period_s": period,
         "cost.inferences_per_s": 1 / period,
         "cost.power_w": energy / period,
+        "cost.bias_lines": float(
+            sum(bias_lines(own, len(layer), sum(map(len, layer))) for own, layer in zip(cells, mapped.settings, strict=True))
+        ),
         **areas(cells, mapped),
     }
+
+
+def bias_lines(cells: Cells, neurons: int, synapses: int) -> int:
+    """Lines of a layer that hold an analog level: of its synapses, of its neurons together, and of each discharger by itself."""
+    each = sum(cells.synapse.bias_source("synapse", sign) is not None for sign in SIGNS)
+    own = neurons - 1 if cells.neuron.dimensions.own_discharger_bias else 0
+    return each * synapses + len(cells.neuron.bias_lines) + own
 
 
 def synaptic_events(mapped: MappedNetwork, arriving: Sequence[FloatArray]) -> float:

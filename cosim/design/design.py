@@ -14,6 +14,7 @@ from cosim.design.choices import CHOICES, AnyNeuron, AnyProcess, AnySynapse, fil
 from cosim.design.metric_names import is_metric, nearest
 from cosim.design.sections import (
     Accuracy,
+    Calibration,
     Characterization,
     Datasheet,
     DataTable,
@@ -56,6 +57,7 @@ class Design(Section):
     mapping: WeightMapping = WeightMapping()
     validation: Validation = Validation()
     sweep: Sweep = Sweep()
+    calibration: Calibration = Calibration()
     datasheet: Datasheet | None = None
     limits: dict[str, Limit] = Field(default_factory=dict)
 

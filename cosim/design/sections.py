@@ -211,6 +211,28 @@ class Validation(Section):
         return self
 
 
+class Calibration(Section):
+    """How dies are measured by their spikes and programmed anew (`cosim calibrate`)."""
+
+    patterns: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
+        default=(10, 6), min_length=1, description="test patterns of each round, with all dischargers raised in the first"
+    )
+    boost_v: float = Field(default=14e-3, ge=0.0, le=0.2, description="by which dischargers are raised in the first round")
+    jitter_s: float = Field(default=0.0, ge=0.0, le=1e-3, description="rms noise with which spikes are seen")
+    model_error_s: float = Field(default=0.5e-9, gt=0.0, le=1e-3, description="rms of what the neuron model is off")
+    code_step_v: float = Field(default=0.0, ge=0.0, le=0.1, description="steps of codes and biases; 0 where any number will do")
+    code_margin_v: float = Field(
+        default=0.0, ge=0.0, le=0.2, description="by which a code may leave the range that was characterised"
+    )
+    samples: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10, description="test samples on which a die is judged before and after"
+    )
+    reltol: float = Field(default=1e-4, gt=0.0, le=1e-2, description="relative tolerance of a die's simulations")
+    limit_rmse_s: float | None = Field(
+        default=None, gt=0.0, description="rms error of the output spikes that a die may have: `cosim calibrate` tells the yield"
+    )
+
+
 class Sweep(Section):
     """Conditions of `cosim sweep`: all combinations of what is listed here; what is left out stays as the design has it."""
 

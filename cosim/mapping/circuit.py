@@ -34,7 +34,7 @@ def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energ
         cells: of each layer.
         energy: also save all source currents.
     """
-    circuit = network_bench(cells, run.mapped.settings, [float(t) for t in run.times], run.mapped.lines)
+    circuit = network_bench(cells, run.mapped.settings, [float(t) for t in run.times], run.mapped.lines, run.mapped.biases_v)
     sources = source_groups(circuit.sources) if energy else ()
     nodes = [node for layer in (*circuit.membranes, *circuit.spikes) for node in layer]
     saved = list(dict.fromkeys([*nodes, *energy_vectors(sources)]))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.bench.bench import Accuracy, Bench
+from cosim.bench.bench import Accuracy, Bench, with_bias
 from cosim.bench.results import Results
 from cosim.mapping.circuit import (
     ENERGY_GROUPS,
@@ -135,8 +135,9 @@ def _columns(bench: Bench, cells: Cells, number: int, run: NetworkRun, lines: Se
             points.append(None)
             continue
         own = [lines[j] for j in run.mapped.lines[number - 1][k]]
+        biased = cells if run.mapped.biases_v is None else with_bias(cells, run.mapped.biases_v[number - 1][k])
         column = column_bench(
-            cells, settings, own, _row(cells, run, number, k), frame.window, frame.stop_s, _place(run, number, k)
+            biased, settings, own, _row(cells, run, number, k), frame.window, frame.stop_s, _place(run, number, k)
         )
         extract = partial(
             column_response, window=frame.window, level_v=cells.supply_v / 2, guard_s=2 * cells.timing.edge_s,

@@ -27,11 +27,13 @@ class MappedNetwork:
 
     Attributes:
         lines: the input line of every synapse, shaped as `settings`; left out where every neuron is on every line.
+        biases_v: of the dischargers, [layer][neuron], where each has its own; None: one a layer, that of its cells.
     """
 
     name: str
     settings: tuple[tuple[tuple[Setting, ...], ...], ...]
     lines: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    biases_v: tuple[tuple[float, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.lines:

@@ -32,7 +32,7 @@ def forget(directory: RunDirectory, stages: Sequence[Stage]) -> None:
     if kept != records:
         directory.write_json(PROVENANCE, {**provenance_record, "stages": kept})
         write_metrics(directory)
-    directory.remove([*(name for stage in stages for name in stage.outputs), LIMITS])
+    directory.remove([*(name for stage in stages for name in (*stage.outputs, *stage.followed_by)), LIMITS])
 
 
 def run_stage(space: Workspace, stage: Stage) -> None:

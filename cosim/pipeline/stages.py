@@ -60,6 +60,8 @@ class Stage:
     judges: bool = False
     gathers: bool = False
     given: str = ""
+    followed_by: tuple[str, ...] = ()
+    """Folders of what commands beside the stages make of its result; they go with it."""
     asked: Callable[[Design], bool] = lambda design: False
     check: Callable[[Workspace], None] = lambda space: None
 
@@ -155,6 +157,7 @@ STAGES = (
         sections={**_CIRCUIT, "network": True, "mapping": True, "structure": True, "validation": {"gain_search"}},
         inputs=_TRAINED,
         outputs=("validation/gain_search.parquet", "mapping.parquet", NOTES),
+        followed_by=("calibration", "conditions"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
         needs=(StageName.TRAIN,),
         simulates=True,
@@ -193,7 +196,7 @@ STAGES = (
         StageName.REPORT,
         report.work,
         sections={**_CIRCUIT, "title": True, "network": _SIZES, "limits": True},
-        inputs=(DESIGN,),
+        inputs=(DESIGN, "calibration", "conditions"),
         outputs=("report.html", "report.pdf", "drawings"),
         packages=_PAGE_PACKAGES,
         needs=(StageName.VALIDATE,),

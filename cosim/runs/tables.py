@@ -84,6 +84,14 @@ WHAT = text("what", "the parameter in words")
 UNIT = text("unit", "SI unit of the values; empty for none")
 GROUP = text("group", "synapse, neuron, ...: what it is a parameter of")
 MODE = text("mode", "`fixed` or `rebiased`: how biases follow the condition")
+CALIBRATION = text("condition", "what tells this calibration from others of the same dies")
+DIE_NUMBER = whole("die", "seed that drew its mismatch; 0 is a chip on a bench")
+DEVICES = (
+    CALIBRATION, DIE_NUMBER, LAYER, NEURON,
+    text("device", "`n N`, `p N`: memory transistors of input N; `threshold`, `discharger`, `boost`"),
+    text("unit", "V for a gate shift, empty for a share"), number("value", "", "what it was found to be off by"),
+    number("sigma", "", "standard deviation of that"), number("prior_sigma", "", "the same before anything was measured"),
+)  # fmt: skip
 FAILURE = (
     text("condition", "the point as NAME=VALUE, as `cosim sweep --only` takes it"),
     text("corner", "corner of its models", "not said by the point"),
@@ -297,6 +305,51 @@ TABLES: Mapping[str, Table] = {
     "validation/failures": _validation(
         "one simulation that failed", text("mapping", MAPPING.meaning, "not one of a mapped network"), DIE,
         whole("sample", SAMPLE.meaning, "not one of a sample"), *FAILURE,
+    ),
+    "calibration/dies": Table(
+        "one die in one calibration", "calibrate",
+        (
+            CALIBRATION, DIE_NUMBER, whole("patterns", "test patterns that were applied"),
+            *(
+                column
+                for when, of in (("before", "as manufactured"), ("after", "once calibrated"))
+                for column in (
+                    number(f"{when}_rmse_s", "s", f"rms of its output spikes off the nominal network's model, {of}"),
+                    number(f"{when}_hidden_rmse_s", "s", "the same of the layers before"),
+                    number(f"{when}_labels", "", "share of the test samples with the nominal label"),
+                    number(f"{when}_accuracy", "", "share of the test samples with the right label"),
+                )
+            ),
+            number("expected_rmse_s", "s", "rms error of the outputs that the last plan expected"),
+            number("used_share", "", "share of the spikes within the range of the model"),
+            number("misfit", "", "rms of the residuals over the noise that is assumed"),
+            number("cpu_s", "s", "processor time of the calibration, without that of the chip"),
+        ),
+    ),
+    "calibration/programs": Table(
+        "one synapse or discharger of one die", "calibrate",
+        (
+            CALIBRATION, DIE_NUMBER, LAYER, NEURON, text("device", "`input N` or `discharger`"),
+            replace(SIGN, meaning="sign of the synapse; 0 where it is off"),
+            number("code_v", "V", "gate bias that the die is set to", "the synapse is off"),
+            number("nominal_v", "V", "that of the nominal network", "the synapse is off"),
+        ),
+    ),
+    "calibration/devices": Table("one unknown of one die", "calibrate", DEVICES),
+    "conditions/errors": Table(
+        "one condition with one choice of biases", "validate --at",
+        (
+            text("condition", "corner, temperature, supply"),
+            text("biases", "`fixed`, `rebiased` or `calibrated` (docs/calibration.md)"),
+            whole("samples", "test samples that were simulated"),
+            number("rmse_s", "s", "rms of the output spikes off those of the trained model"),
+            number("hidden_rmse_s", "s", "the same of the layers before"),
+            number("labels", "", "share of the samples with the trained model's label"),
+            number("accuracy", "", "share of the samples with the right label"),
+        ),
+    ),
+    "calibration/bench_devices": Table(
+        "one unknown of a chip on a bench", "calibrate --plan", DEVICES,
     ),
     "sweep/failures": Table("one point that failed", "sweep", (MEASUREMENT, *FAILURE)),
     "sweep/accuracy": Table(

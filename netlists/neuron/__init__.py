@@ -1,6 +1,7 @@
 """Neuron cells, one file each: a membrane, what discharges it while the neuron may fire, what makes a spike of its level."""
 
 from netlists.neuron.cell import (
+    DISCHARGER_BIAS,
     NEURONS,
     SUBCIRCUITS,
     NeuronCell,
@@ -12,6 +13,7 @@ from netlists.neuron.cell import (
 )
 
 __all__ = [
+    "DISCHARGER_BIAS",
     "NEURONS",
     "SUBCIRCUITS",
     "NeuronCell",

@@ -20,6 +20,9 @@ from netlists.section import Section, Volt, VoltRange
 from netlists.sheet import Sheet
 from netlists.spice import Circuit, SubCircuit
 
+DISCHARGER_BIAS = "discharger_bias"
+"""The line that sets how fast a neuron discharges."""
+
 SUBCIRCUITS = ("neuron", "spike_driver")
 """What the sub-circuits of a neuron are called."""
 
@@ -52,6 +55,9 @@ class NeuronSection(Section):
     kind: str
     rest_v: Volt
     discharger_bias_v: VoltRange = Field(description="range in which characterisation looks for the discharger's gate bias")
+    own_discharger_bias: bool = Field(
+        default=False, description="a bias line of its own for every discharger, which calibration sets; one a layer where false"
+    )
     followed_biases: ClassVar[Mapping[str, str]] = {}
     """Devices whose current a bias circuit would hold over corners and temperatures, and the field with the gate bias of each."""
 
@@ -114,10 +120,12 @@ class NeuronCell(ABC, Generic[D]):
             circuit.subcircuit(self.driver_subcircuit())
             circuit.subcircuit(self.subcircuit())
 
-    def attach(self, circuit: Circuit, name: str, nodes: NeuronNodes, bias_prefix: str = "") -> None:
-        """Add the neuron `name`. Its biases are lines of the circuit by their names behind `bias_prefix`."""
+    def attach(self, circuit: Circuit, name: str, nodes: NeuronNodes, bias_prefix: str = "", own_discharger: str = "") -> None:
+        """Add the neuron `name`. Its biases are lines of the circuit by their names behind `bias_prefix`; that of its discharger
+        is the line `own_discharger` where one is given."""
         self.define(circuit)
-        biases = (f"{bias_prefix}{line}" for line in self.bias_lines)
+        lines = {line: f"{bias_prefix}{line}" for line in self.bias_lines}
+        biases = (lines | ({DISCHARGER_BIAS: own_discharger} if own_discharger else {})).values()
         control = (nodes.phase, nodes.phase_bar, nodes.reset, nodes.reset_bar)
         output = (nodes.spike.true, nodes.spike.bar, nodes.supply)
         circuit.X(name, "neuron", nodes.membrane, nodes.rest, *biases, *control, *output)

@@ -87,7 +87,7 @@ def test_every_command_has_an_example(command: str) -> None:
         ("characterize", set()),
         ("train", {"--hardware"}),
         ("map", {"--weights"}),
-        ("validate", set()),
+        ("validate", {"--at", "--biases"}),
         ("report", {"--pdf"}),
     ],
 )

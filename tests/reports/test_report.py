@@ -133,6 +133,36 @@ def test_simulated_dies_stand_beside_what_the_model_expects_of_them(run_dir: Pat
     assert "expects 139 ns and 68.5 %" in _page(run_dir).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_calibrated_dies_and_other_conditions_are_shown_where_they_were_asked_for(run_dir: Path) -> None:
+    _keep_only(run_dir)
+    assert "Calibrated dies" not in _page(run_dir) and "Other conditions" not in _page(run_dir)
+    row = {
+        "condition": "own biases, 10+6 patterns", "patterns": 16, "before_hidden_rmse_s": 9e-8, "after_hidden_rmse_s": 2e-10,
+        "before_labels": 0.7, "after_labels": 1.0, "misfit": 0.3, "cpu_s": 1.6,
+    }  # fmt: skip
+    dies = [
+        {**row, "die": 1, "before_rmse_s": 9e-8, "after_rmse_s": 3e-10},
+        {**row, "die": 2, "before_rmse_s": 1.2e-7, "after_rmse_s": 4e-10},
+    ]
+    (run_dir / "calibration").mkdir()
+    pd.DataFrame(dies).to_parquet(run_dir / "calibration/dies.parquet")
+    shown = _page(run_dir)
+    # rms of 90 and 120 ns, and of 300 and 400 ps
+    assert "own biases, 10+6 patterns: 2 dies, 16 test patterns each" in shown
+    assert "106 ns before, 354 ps after, at worst 400 ps; labels as it has them: 70.0 % before, 100.0 % after" in shown
+    conditions = {
+        "condition": "corner=ff,temperature_c=85.0",
+        "biases": "fixed",
+        "samples": 10,
+        "rmse_s": 7.46e-7,
+        "labels": 0.3,
+        "accuracy": 0.3,
+    }
+    (run_dir / "conditions").mkdir()
+    pd.DataFrame([conditions]).to_parquet(run_dir / "conditions/errors.parquet")
+    assert "corner=ff,temperature_c=85.0 fixed 10 746 ns 30.0 %" in _page(run_dir)
+
+
 def test_accuracy_over_dies_of_the_model_has_a_picture_and_a_yield(run_dir: Path) -> None:
     _keep_only(run_dir, "validation/spikes", "validation/labels")
     assert "dies of the model" not in _page(run_dir)

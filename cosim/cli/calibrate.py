@@ -1,0 +1,90 @@
+"""`cosim calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cosim.cli.errors import GOES_ON, clear_errors
+from cosim.cli.options import AsJson, DesignFile, Jobs, Out, Scheduler, Verbose, path_option, takes
+from cosim.cli.say import command_line, monitor, say
+
+if TYPE_CHECKING:
+    from cosim.pipeline.calibrate import CalibrationResult
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    design: DesignFile
+    dies: Annotated[str, typer.Option("--dies", metavar="1..24", help="Mismatch dies in ngspice, by their seeds.")] = ""
+    plan: Annotated[
+        Path | None, path_option("--plan", metavar="CSV", help="A chip on a bench: what to apply is written here.")
+    ] = None
+    observed: Annotated[Path | None, path_option("--observed", metavar="CSV", help="What the bench saw of the plan.")] = None
+    at: Annotated[
+        str,
+        typer.Option("--at", metavar="CONDITION", help="Then set the dies for it, such as temperature_c=60, not measured there."),
+    ] = ""
+    out: Out = None
+    jobs: Jobs = None
+    scheduler: Scheduler = ""
+    as_json: AsJson = False
+    verbose: Verbose = False
+
+
+@takes(CalibrateOptions)
+def calibrate(options: CalibrateOptions) -> None:
+    """Measure dies by their spikes and program them anew, until they do what the nominal network does.
+
+    Dies are mismatch dies in ngspice, or a chip on a bench: --plan writes the patterns to apply, --observed reads what was seen,
+    and the same command again goes on (docs/calibration.md). What may be set follows from neuron.own_discharger_bias, how it is
+    measured from [calibration] of the design.
+
+    Example: cosim calibrate designs/iris_5_5_5.toml --dies 1..24
+
+    Example: cosim calibrate designs/iris_5_5_5.toml --dies 7 --at temperature_c=60
+
+    Example: cosim calibrate designs/iris_5_5_5.toml --plan plan.csv --observed spikes.csv
+    """
+    with clear_errors(GOES_ON):
+        from cosim.pipeline.calibrate import calibrate_design, dies_of
+        from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
+
+        check_words(options.dies, options.plan, options.observed, options.at)
+        how: dict[str, Any] = {
+            "out": options.out, "jobs": options.jobs, "scheduler": options.scheduler, "command": command_line(),
+            "monitor": monitor(options.verbose),
+        }  # fmt: skip
+        if options.plan is not None:
+            told = calibrate_on_bench(options.design, options.plan, options.observed, **how)
+            say(options.as_json, told.as_dict(), told.lines())
+            raise typer.Exit(0)
+        result = calibrate_design(options.design, dies_of(options.dies), at=options.at, **how)
+    say(options.as_json, result.figures, _lines(result))
+    raise typer.Exit(result.exit_code)
+
+
+def _lines(result: CalibrationResult) -> Iterator[str]:
+    """A row a die, and what that is over all."""
+    yield f"{result.condition}; output rms off the nominal network, and labels as it has them"
+    yield f"{'die':>5} {'before':>10} {'':>6} {'after':>10} {'':>6}"
+    for row in result.rows.itertuples():
+        before, after = f"{row.before_rmse_s * 1e9:.4g} ns", f"{row.after_rmse_s * 1e9:.3g} ns"
+        yield f"{row.die:>5} {before:>10} {100 * row.before_labels:>4.0f} % {after:>10} {100 * row.after_labels:>4.0f} %"
+    figures = result.figures
+    if figures:
+        before, after = (f"{figures[f'dies.{when}_rmse_s'] * 1e9:.3g} ns" for when in ("before", "after"))
+        labels = [100 * figures[f"dies.{when}_labels"] for when in ("before", "after")]
+        yield f"{'all':>5} {before:>10} {labels[0]:>4.0f} % {after:>10} {labels[1]:>4.0f} %"
+    if "dies.yield" in figures:
+        low, high = 100 * figures["dies.yield_low"], 100 * figures["dies.yield_high"]
+        yield (
+            f"{100 * figures['dies.yield']:.3g} % of the dies are within {figures['dies.limit_s'] * 1e9:g} ns "
+            f"(95 %: {low:.3g} to {high:.3g} %)"
+        )
+    yield from result.failed
+    yield f"{'tables':<40} {result.directory / 'calibration'}"

@@ -1,0 +1,60 @@
+"""Dies measured by their spikes and programmed anew, and finished weights at other conditions; nothing where none were asked for."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.blocks import Block, Plot, Table, Text
+from reports.figures import calibration as figures
+from reports.figures.validation import rms
+from reports.formatting import engineering, number, percent
+from reports.run import Run
+
+
+def dies(run: Run) -> list[Block]:
+    """Every calibration of `cosim calibrate`: a picture and a row a die."""
+    table = run.tables.get("calibration/dies")
+    if table is None or table.empty:
+        return []
+    return [block for condition, rows in table.groupby("condition", sort=False) for block in _calibration(str(condition), rows)]
+
+
+def _calibration(condition: str, rows: pd.DataFrame) -> list[Block]:
+    before, after = (engineering(rms(rows[f"{when}_rmse_s"]), "s") for when in ("before", "after"))
+    labels = [percent(float(rows[f"{when}_labels"].mean())) for when in ("before", "after")]
+    listing = [
+        [
+            number(row.die), engineering(row.before_rmse_s, "s"), percent(row.before_labels), engineering(row.after_rmse_s, "s"),
+            engineering(row.after_hidden_rmse_s, "s"), percent(row.after_labels), number(row.misfit), number(row.cpu_s),
+        ]
+        for row in rows.itertuples()
+    ]  # fmt: skip
+    header = ("die", "before", "labels", "after", "hidden", "labels then", "misfit", "CPU s")
+    return [
+        Text(
+            f"{condition}: {len(rows)} dies, {number(rows.patterns.max())} test patterns each, of which spike times alone were seen. Output "
+            f"spikes off the nominal network: {before} before, {after} after, at worst {engineering(rows.after_rmse_s.max(), 's')}; "
+            f"labels as it has them: {labels[0]} before, {labels[1]} after."
+        ),
+        Plot(figures.dies(rows), "Output spikes of each die off the nominal network's model, before and after."),
+        Table(
+            header, listing, "Misfit: rms of the residuals over the noise that was assumed; well above 1 the model does not hold."
+        ),
+    ]
+
+
+def conditions(run: Run) -> list[Block]:
+    """What `cosim validate --at` found."""
+    table = run.tables.get("conditions/errors")
+    if table is None or table.empty:
+        return []
+    rows = [
+        [
+            str(row.condition), str(row.biases), number(row.samples), engineering(row.rmse_s, "s"), percent(row.labels),
+            percent(row.accuracy),
+        ]
+        for row in table.itertuples()
+    ]  # fmt: skip
+    header = ("condition", "biases", "samples", "output spikes", "labels", "accuracy")
+    caption = "The finished weights at other conditions, without mismatch: off the trained model, and labels as it gives them."
+    return [Table(header, rows, caption, words=("condition", "biases"))]

@@ -1,0 +1,202 @@
+"""Dies of the model, measured by their spikes and programmed anew; every part against something that was not written here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from training.calibration.calibrate import Calibrated, Settings, calibrate
+from training.calibration.chip import ModelDie, NoisyChip, sent
+from training.calibration.circuit import DischargerCurve, LayerCircuit, Rows
+from training.calibration.identify import Estimate, Observed, identify
+from training.calibration.least_squares import solve
+from training.calibration.plan import plan
+from training.calibration.program import LayerProgram, Program
+from training.calibration.reprogram import Freedom, rounded
+from training.hardware import FloatArray, HardwareModel, normalise
+from training.hardware_aware.variation import Mismatch
+
+HARDWARE = HardwareModel.reference()
+BIAS = HARDWARE.neuron.discharger_bias.value
+DISCHARGER = DischargerCurve(
+    BIAS + np.array([-0.045, -0.015, 0.0, 0.014, 0.03, 0.06]), np.log([0.367, 0.719, 1, 1.355, 1.906, 3.558]), BIAS
+)
+DRAW = np.random.default_rng(3)
+SAMPLES = np.concatenate([DRAW.random((60, 4)), np.zeros((60, 1))], 1)
+DIES = 4
+
+
+def circuit(fan_out: int) -> LayerCircuit:
+    return LayerCircuit(normalise(HARDWARE), DISCHARGER, Mismatch(), 5, fan_out)
+
+
+CIRCUITS = [circuit(4), replace(circuit(0), inputs=4)]
+
+
+def nominal() -> Program:
+    """A network whose codes leave the devices room."""
+    draw = np.random.default_rng(1)
+    weights = [draw.uniform(0.05, 0.6, shape) * draw.choice([1, 1, 1, -1], shape) for shape in ((4, 5), (3, 4))]
+    weights[0][1, 2] = 0.0
+    return tuple(c.program(w, BIAS) for c, w in zip(CIRCUITS, weights, strict=True))
+
+
+@pytest.fixture(scope="module")
+def dies() -> list[ModelDie]:
+    return [ModelDie.drawn(CIRCUITS, (4, 3), seed) for seed in range(1, DIES + 1)]
+
+
+@pytest.fixture(scope="module")
+def calibrated(dies: list[ModelDie]) -> Calibrated:
+    return calibrate(dies, CIRCUITS, nominal(), SAMPLES, Settings(freedom=Freedom(margin_v=0.03)))
+
+
+def errors(dies: list[ModelDie], program: Program) -> list[FloatArray]:
+    """Rms of every layer and die (phases), on inputs that it was not programmed with."""
+    new = np.concatenate([np.random.default_rng(9).random((DIES, 30, 4)), np.zeros((DIES, 30, 1))], 2)
+    unknown = [np.stack([die.unknown[layer] for die in dies]) for layer in (0, 1)]
+    ideal = sent(CIRCUITS, [0 * u for u in unknown], tuple(layer.of_dies(DIES) for layer in nominal()), new)
+    return [np.sqrt(((a - b) ** 2).mean((1, 2))) for a, b in zip(sent(CIRCUITS, unknown, program, new), ideal, strict=True)]
+
+
+def test_a_calibrated_die_does_what_the_nominal_network_does(dies: list[ModelDie], calibrated: Calibrated) -> None:
+    before = errors(dies, tuple(layer.of_dies(DIES) for layer in nominal()))
+    after = errors(dies, calibrated.program)
+    assert before[1].min() > 0.02
+    assert all(layer.max() < 1.5e-3 for layer in after) and np.sqrt((after[1] ** 2).mean()) < 5e-4
+
+
+def test_what_it_says_of_its_devices_is_true_within_its_uncertainty(dies: list[ModelDie], calibrated: Calibrated) -> None:
+    for layer, estimate in enumerate(calibrated.estimates):
+        truth = np.stack([die.unknown[layer] for die in dies])
+        sigma = np.sqrt(np.einsum("dkii->dki", estimate.covariance))
+        assert 0.9 <= (np.abs(estimate.unknown - truth) < 2 * sigma).mean() <= 1.0
+        assert sigma.max() <= 1.0 + 1e-9 and sigma.min() < 0.2
+
+
+def test_derivatives_are_differences() -> None:
+    c, program = CIRCUITS[0], nominal()[0].of_dies(1)
+    rows = Rows.of(program, SAMPLES[None, :3])
+    unknown = np.random.default_rng(4).standard_normal((12, c.unknowns)) / 2
+    fired, step = c.fire(unknown, rows), 1e-6
+    for k in range(c.unknowns):
+        moved = np.eye(c.unknowns)[k] * step
+        difference = (c.spikes(unknown + moved, rows) - c.spikes(unknown - moved, rows)) / (2 * step)
+        assert fired.by_unknown[:, k] == pytest.approx(difference, rel=1e-3, abs=1e-6)
+    biased = (c.spikes(unknown, rows._replace(bias_v=rows.bias_v + 1e-7)) - fired.spike) / 1e-7
+    assert fired.by_bias == pytest.approx(biased, rel=1e-3, abs=1e-4)
+    coded = (c.spikes(unknown, rows._replace(code_v=rows.code_v + 1e-7 * np.eye(5)[1])) - fired.spike) / 1e-7
+    assert fired.by_code[:, 1] == pytest.approx(coded, rel=1e-3, abs=1e-4)
+
+
+def test_many_problems_end_where_scipy_ends_with_each() -> None:
+    """Rosenbrock's valley from several starts, free and within bounds."""
+
+    def residual(x: FloatArray) -> FloatArray:
+        return np.stack([10 * (x[..., 1] - x[..., 0] ** 2), 1 - x[..., 0]], -1)
+
+    def both(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        slope = np.zeros((len(x), 2, 2))
+        slope[:, 0, 0], slope[:, 0, 1], slope[:, 1, 0] = -20 * x[:, 0], 10.0, -1.0
+        return residual(x), slope
+
+    starts = np.array([[-1.2, 1.0], [0.5, 0.4], [-0.5, -0.9]])
+    for low, high in ((-np.inf, np.inf), (-1.5, 0.7)):
+        clipped = np.clip(starts, low, high)
+        found = solve(both, clipped, low, high, iterations=200, tolerance=1e-12).x
+        expected = [
+            least_squares(residual, start, bounds=(low, high + 1e-12), xtol=1e-12, ftol=1e-12).x for start in clipped * 0.999
+        ]
+        assert found == pytest.approx(np.array(expected), abs=1e-4)
+
+
+def test_a_silent_neuron_says_that_it_is_not_early_and_no_more() -> None:
+    """One that is slower than the prior believes and never fires moves nothing but what would have made it fire."""
+    c = CIRCUITS[0]
+    program = nominal()[0].of_dies(1)
+    arrived = SAMPLES[None, :4]
+    silent = Observed(program, arrived, np.ones((1, 4, 4)))
+    estimate = identify(c, [silent], 1e-3)
+    rows = silent.rows()
+    at_prior, found = (c.spikes(x, rows) for x in (np.zeros((16, c.unknowns)), np.repeat(estimate.unknown[0], 4, 0)))
+    fired = at_prior.reshape(4, 4) < 1.0
+    assert fired.any() and (found.reshape(4, 4)[fired] > 0.98).all()
+    late = ~fired.any(1)
+    assert np.allclose(estimate.unknown[0, late], 0.0)
+
+
+def test_one_wrong_spike_does_not_spoil_a_neuron(dies: list[ModelDie]) -> None:
+    c, layer = CIRCUITS[0], nominal()[0]
+    patterns = plan(CIRCUITS, [Estimate.prior(x, 1, n) for x, n in zip(CIRCUITS, (4, 3), strict=True)],
+                    tuple(one.boosted(0.014) for one in nominal()), nominal(), SAMPLES, 12, 1e-3).patterns  # fmt: skip
+    boosted = layer.boosted(0.014)
+    true = dies[0].observe((boosted, nominal()[1]), patterns)[0]
+    wrong = true.copy()
+    wrong[3, 0] = min(wrong[3, 0] + 0.3, 0.99)
+    rows = Rows.of(layer.of_dies(1), SAMPLES[None])
+
+    def predicted(seen: FloatArray) -> FloatArray:
+        estimate = identify(c, [Observed(boosted.of_dies(1), patterns[None], seen[None])], 1e-3)
+        return c.spikes(np.repeat(estimate.unknown[0], len(SAMPLES), 0), rows)[: len(SAMPLES)]
+
+    ideal = c.spikes(np.repeat(dies[0].unknown[0], len(SAMPLES), 0), rows)[: len(SAMPLES)]
+    off = [float(np.sqrt(((predicted(seen) - ideal)[ideal < 1] ** 2).mean())) for seen in (true, wrong)]
+    assert off[1] < 6e-3 and off[0] < off[1]
+
+
+def test_planned_patterns_tell_more_than_random_ones() -> None:
+    prior = [Estimate.prior(c, 1, n) for c, n in zip(CIRCUITS, (4, 3), strict=True)]
+    boosted = tuple(layer.boosted(0.014) for layer in nominal())
+    chosen = plan(CIRCUITS, prior, boosted, nominal(), SAMPLES, 8, 1e-3)
+    assert chosen.patterns.shape == (8, 5) and len(np.unique(chosen.patterns, axis=0)) == 8
+    assert (np.diff(chosen.expected, axis=0) < 1e-9).all() and (chosen.expected[-1] < chosen.expected[0] / 8).all()
+
+
+def test_codes_are_rounded_together() -> None:
+    """Against all 3^5 neighbours: never worse than twice the best, and far better than each by itself."""
+    draw = np.random.default_rng(5)
+    apart, together, best = [], [], []
+    for _ in range(20):
+        slope = draw.standard_normal((40, 5)) + 2 * draw.standard_normal((40, 1))
+        normal, x, step = slope.T @ slope, draw.random(5), 0.1
+        low, high = np.zeros(5), np.ones(5)
+        grid = np.stack(np.meshgrid(*[[-1, 0, 1]] * 5), -1).reshape(-1, 5) * step + np.rint(x / step) * step
+        grid = grid[(grid >= -1e-9).all(1) & (grid <= 1 + 1e-9).all(1)]
+
+        def cost(y: FloatArray, x: FloatArray = x, normal: FloatArray = normal) -> float:
+            return float((y - x) @ normal @ (y - x))
+
+        y = rounded(x, normal, low, high, step)
+        assert np.allclose(y / step, np.rint(y / step))
+        apart.append(cost(np.rint(x / step) * step))
+        together.append(cost(y))
+        best.append(min(map(cost, grid)))
+    assert np.sum(together) < 2 * np.sum(best) and np.sum(together) < np.sum(apart) / 2
+
+
+def test_without_biases_of_their_own_dischargers_share_one(dies: list[ModelDie]) -> None:
+    found = calibrate(
+        dies[:1], CIRCUITS, nominal(), SAMPLES[:20], Settings(rounds=(2,), freedom=Freedom(own_biases=False, step_v=1e-3))
+    )
+    layer = found.program[0]
+    assert np.ptp(layer.bias_v) == 0 and abs(layer.bias_v[0, 0] - BIAS) < 10e-3
+    assert layer.bias_v[0, 0] / 1e-3 == pytest.approx(round(layer.bias_v[0, 0] / 1e-3))
+    on = layer.sign != 0
+    assert np.allclose(layer.code_v[on] / 1e-3, np.rint(layer.code_v[on] / 1e-3))
+
+
+def test_jitter_is_seen_and_not_sent() -> None:
+    quiet = ModelDie.drawn(CIRCUITS, (4, 3), 2)
+    noisy = NoisyChip(quiet, 5e-3)
+    a, b = (die.observe(nominal(), SAMPLES) for die in (quiet, noisy))
+    fires = a[1] < 0.95
+    assert (b[1] - a[1])[fires].std() == pytest.approx(5e-3, rel=0.15)
+    assert np.all(b[1][a[1] == 1.0] == 1.0)
+
+
+def test_a_program_of_dies_is_taken_apart() -> None:
+    layer = LayerProgram(np.ones((2, 3), int), np.full((2, 3), 0.5), np.array([0.56, 0.57]))
+    assert np.array_equal(layer.of_dies(3).die(1).bias_v, layer.bias_v) and layer.boosted(0.01).bias_v[0] == pytest.approx(0.57)

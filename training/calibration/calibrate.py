@@ -1,0 +1,118 @@
+"""A die calibrated: patterns chosen, spikes seen, devices identified, codes and biases set, and once more at those."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from training.calibration.chip import Chip
+from training.calibration.circuit import LayerCircuit
+from training.calibration.identify import Estimate, Observed, identify
+from training.calibration.plan import Plan, plan
+from training.calibration.program import Program
+from training.calibration.reprogram import Freedom, ideal, reprogram
+from training.hardware import FloatArray
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How dies are measured and set.
+
+    Attributes:
+        rounds: patterns of each round. In the first all dischargers are raised by `boost_v`, so that slow neurons fire; the
+            others measure at the codes that the round before gave.
+        jitter: rms noise of the spikes as they are seen, in phases.
+        model_error: rms of what the model is off, in phases.
+    """
+
+    rounds: tuple[int, ...] = (10, 6)
+    boost_v: float = 14e-3
+    jitter: float = 0.0
+    model_error: float = 5e-4
+    freedom: Freedom = field(default_factory=Freedom)
+
+    @property
+    def noise(self) -> float:
+        return float(np.hypot(self.jitter, self.model_error))
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Dies after a calibration: their programs, what is known of them, and how many patterns that took."""
+
+    program: Program
+    estimates: Sequence[Estimate]
+    patterns: Sequence[FloatArray]
+    expected: Sequence[FloatArray]
+
+
+def calibrate(
+    chips: Sequence[Chip],
+    circuits: Sequence[LayerCircuit],
+    nominal: Program,
+    samples: FloatArray,
+    settings: Settings,
+    seed: int = 0,
+) -> Calibrated:
+    """Calibrate dies side by side.
+
+    Args:
+        nominal: what a die without mismatch is set to.
+        samples: inputs that the network will see, [samples, in] in phases.
+        seed: of the patterns to choose from.
+    """
+    dies = len(chips)
+    program, wanted = tuple(layer.of_dies(dies) for layer in nominal), ideal(circuits, nominal, samples)
+    estimates = [Estimate.prior(c, dies, len(layer.bias_v)) for c, layer in zip(circuits, nominal, strict=True)]
+    seen: list[list[Observed]] = [[] for _ in circuits]
+    patterns, expected = list[FloatArray](), list[FloatArray]()
+    for number, count in enumerate(settings.rounds):
+        measured = tuple(layer.boosted(0.0 if number else settings.boost_v) for layer in program)
+        own, errors = _plans(circuits, estimates, measured, program, samples, count, settings.noise, seed + number, not number)
+        spikes = [chip.observe(tuple(layer.die(k) for layer in measured), own[k]) for k, chip in enumerate(chips)]
+        _see(circuits, estimates, seen, measured, own, spikes, settings.noise)
+        program = reprogram(circuits, estimates, nominal, samples, wanted, settings.freedom)
+        patterns.append(own)
+        expected.append(errors)
+    return Calibrated(program, estimates, patterns, expected)
+
+
+def _see(
+    circuits: Sequence[LayerCircuit],
+    estimates: list[Estimate],
+    seen: Sequence[list[Observed]],
+    measured: Program,
+    patterns: FloatArray,
+    spikes: Sequence[Sequence[FloatArray]],
+    noise: float,
+) -> None:
+    """Take in a round, [dies][layer][patterns, out], layer by layer behind what the one before it sent."""
+    arrived = patterns
+    for layer, (circuit, rounds) in enumerate(zip(circuits, seen, strict=True)):
+        sent = np.stack([one[layer] for one in spikes])
+        rounds.append(Observed(measured[layer], arrived, sent))
+        estimates[layer] = identify(circuit, rounds, noise, estimates[layer].unknown)
+        arrived = sent
+
+
+def _plans(
+    circuits: Sequence[LayerCircuit],
+    estimates: Sequence[Estimate],
+    measured: Program,
+    target: Program,
+    samples: FloatArray,
+    count: int,
+    noise: float,
+    seed: int,
+    shared: bool,
+) -> tuple[FloatArray, FloatArray]:
+    """Patterns of every die, [dies, count, in], and the errors that are expected; before anything is known all get the same."""
+    plans, dies = list[Plan](), len(estimates[0].unknown)
+    for k in range(1 if shared else dies):
+        own = [Estimate(e.unknown[k : k + 1], e.covariance[k : k + 1]) for e in estimates]
+        now, then = (tuple(layer.die(k) for layer in program) for program in (measured, target))
+        plans.append(plan(circuits, own, now, then, samples, count, noise, seed))
+    patterns, expected = np.stack([one.patterns for one in plans]), np.stack([one.expected for one in plans])
+    return np.broadcast_to(patterns, (dies, *patterns.shape[1:])), expected
