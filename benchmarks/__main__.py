@@ -28,6 +28,7 @@ BENCHMARKS = {
     "layout": "the 5-5-5 and arrays drawn, held to the rules and against their netlists, with seeded faults",
     "dies": "mismatch dies before and after their calibration, from a run that is there, and dies of the model",
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
+    "structures": "weights that fit the hardware: accuracy and bits of every structure, encoder and decoder",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 

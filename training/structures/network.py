@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from training.errors import TrainingError
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
+from training.structures.assignment import LEVELS, levels_decoded
 from training.structures.code import DENSE, LayerCode, dense_code
 from training.structures.masks import Masks, Rule, wired
 from training.structures.plan import AnyStructure, MasksPlan, SupermaskPlan, TernaryPlan
@@ -21,7 +22,11 @@ from training.structures.structure import Span, Structure, structure_of, structu
 from training.structures.supermask import Supermask
 from training.structures.ternary import Ternary
 
-KINDS: dict[str, type[Structure]] = {one.kind: one for one in (Ternary, Masks, Supermask)}
+DECODERS: dict[str, Callable[[LayerCode], NDArray[np.float32]]] = {
+    DENSE: lambda code: code.reals["weight"].reshape(code.shape),
+    LEVELS: levels_decoded,
+    **{one.kind: one.decoded for one in (Ternary, Masks, Supermask)},
+}
 
 
 class StructureError(TrainingError):
@@ -87,11 +92,9 @@ def decode(codes: Sequence[LayerCode]) -> list[NDArray[np.float32]]:
 
 def _decoded(number: int, code: LayerCode) -> NDArray[np.float32]:
     try:
-        if code.kind == DENSE:
-            return code.reals["weight"].reshape(code.shape)
-        if code.kind not in KINDS:
-            raise ValueError(f"kind: {code.kind!r} is none of {', '.join([DENSE, *KINDS])}")
-        return KINDS[code.kind].decoded(code)
+        if code.kind not in DECODERS:
+            raise ValueError(f"kind: {code.kind!r} is none of {', '.join(DECODERS)}")
+        return DECODERS[code.kind](code)
     except (KeyError, TypeError, ValueError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise StructureError(f"layers.{number}: {said}") from error

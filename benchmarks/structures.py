@@ -1,0 +1,118 @@
+"""Weights that fit the hardware: what a structure costs in accuracy and saves in bits, and how fast codes are made and read.
+
+Accuracies are those of `python -m benchmarks.structure_rows`, labels in the circuit those of `python -m benchmarks.structure_circuits`,
+from the tables in benchmarks/results; what no seed has been trained for is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks import structure_circuits, structure_rows
+from benchmarks.figure import Figure
+from training.structures.code import Field, LayerCode
+from training.structures.masks import Masks, Rule, wired
+from training.structures.packing import packed, unpacked
+from training.structures.plan import MasksPlan
+from training.structures.structure import Span, Structure
+from training.structures.supermask import Supermask
+from training.structures.ternary import Ternary, ternary_table
+
+PACKAGES = ("torch", "numpy")
+
+WEIGHTS = (4000, 2500)
+NAMES = (
+    "ternary_8_2", "ternary_16_4", "ternary_8_2_all", "reusable_topology", "ticket", "partially_frozen", "supermask",
+    "annealed_2bit", "spike_4bit", "spike_6bit", "spike_8bit",
+)  # fmt: skip
+TARGETS = {
+    "ternary_8_2": "at most 0.7 points lost", "ternary_16_4": "at most 0.7 points lost",
+    "reusable_topology": "at most 0.7 points lost", "ticket": "at most 1.5 points lost",
+    "partially_frozen": "within 0.5 points of the ticket", "supermask": "at most 0.5 points lost",
+    "spike_4bit": "at most 1 point lost", "spike_6bit": "at most 0.3 points lost", "spike_8bit": "at most 0.1 points lost",
+}  # fmt: skip
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """What the tables hold, and the encoder and decoder on ten million weights (a tenth of them if `quick`)."""
+    rows = _table(structure_rows.TABLE)
+    circuits = _table(structure_circuits.TABLE)
+    if len(rows):
+        yield from _of_rows({str(name): own for name, own in rows.groupby("structure")})
+    for row in circuits.itertuples():
+        yield Figure(f"{row.structure}.label_agreement", row.label_agreement, "", "1", f"{row.images} images of digits, 64-32-10")
+        yield Figure(
+            f"{row.structure}.circuit_spike_rmse_s", row.output_spike_rmse_s, "s", "", "output spikes, circuit and model"
+        )
+    yield from _codec(WEIGHTS if not quick else (WEIGHTS[0] // 10, WEIGHTS[1]))
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+
+def _of_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Figure]:
+    dense = by_name["dense"].set_index("seed").test_accuracy
+    for name in NAMES:
+        if name not in by_name:
+            continue
+        own = by_name[name].set_index("seed")
+        first, accuracy = own.iloc[0], own.test_accuracy
+        spread = f"{len(own)} seeds, standard deviation {100 * accuracy.std(ddof=1):.2f} points" if len(own) > 1 else "one seed"
+        yield Figure(f"{name}.accuracy", accuracy.mean(), "", "", f"{first.network}, {first.train_samples} images, {spread}")
+        lost = 100 * (dense - accuracy).dropna()
+        yield Figure(
+            f"{name}.accuracy_drop", lost.mean(), "points", TARGETS.get(name, ""), f"below dense, seeds {list(lost.index)}"
+        )
+        yield Figure(f"{name}.bits_per_weight", first.bits_per_weight, "", "", f"{first.coded_weights} weights coded")
+        yield Figure(f"{name}.compression", first.compression, "", "", "of the layers coded, over float32")
+        yield Figure(f"{name}.whole_network_compression", first.whole_network_compression, "", "", "layers not coded as float32")
+    if {"reusable_topology", "fixed_topology"} <= by_name.keys():
+        gained = by_name["reusable_topology"].test_accuracy.mean() - by_name["fixed_topology"].test_accuracy.mean()
+        yield Figure("reusable_topology.gain_over_random", 100 * gained, "points", "at least 17", "over random fixed weights")
+
+
+def _codec(shape: tuple[int, int]) -> Iterator[Figure]:
+    """CPU time of the slowest code and of all of them, from real weights to bytes and back."""
+    torch.set_num_threads(1)
+    weights = 0.05 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    scale, times = 1e7 / weights.numel(), {}
+    for name, structure in _structures(shape).items():
+        times[name] = _timed(structure, weights)
+    for at, what in enumerate(("encode", "decode")):
+        slowest = max(times, key=lambda name: times[name][at])
+        told = ", ".join(f"{name} {scale * own[at]:.2f}" for name, own in times.items())
+        yield Figure(f"{what}_s_per_10m", scale * times[slowest][at], "s", "at most 2", f"CPU time on one core: {told}")
+
+
+def _structures(shape: tuple[int, int]) -> dict[str, Structure]:
+    span, plan = Span(0.0, 1e6), MasksPlan(wiring="n_of_m", group=4)
+    rule = Rule(**plan.model_dump(exclude={"kind", "layers", "file", "sha256"}), number=0)
+    for block, nonzeros in ((8, 2), (16, 4)):
+        ternary_table(block, nonzeros)  # made once
+    return {
+        "ternary_8_2": Ternary(shape, span),
+        "ternary_16_4": Ternary(shape, span, block=16, nonzeros=4),
+        "reusable_topology": Masks(shape, span, rule, wired(rule, shape)),
+        "supermask": Supermask(shape, span),
+    }
+
+
+def _timed(structure: Structure, weights: torch.Tensor) -> tuple[float, float]:
+    before = time.process_time()
+    code = structure.code(weights)
+    stored = {name: packed(one.values, one.bits) for name, one in code.fields.items()}
+    encoded = time.process_time()
+    fields = {name: Field(unpacked(stored[name], one.values.size, one.bits), one.bits) for name, one in code.fields.items()}
+    read = partial(LayerCode, code.kind, code.shape, code.rule, code.seeds, fields, code.reals, code.table_bits)
+    found = type(structure).decoded(read())
+    done = time.process_time()
+    assert np.array_equal(found, structure.held(weights).numpy())
+    return encoded - before, done - encoded
