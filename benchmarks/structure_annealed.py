@@ -1,8 +1,8 @@
 """Two bits a weight without fine tuning: `python -m benchmarks.structure_annealed --data FOLDER`.
 
 The dense networks of `python -m benchmarks.structure_rows dense`, layer by layer: four levels a layer, codes by rounding, by
-single changes and by annealing on the second moments of 2000 training images (of what the layer before sends them), levels fitted to the
-codes once. A seed adds a line to benchmarks/results/structures.annealed.csv.
+single changes and by annealing on the second moments of 2000 training images (of what the layer before sends them), levels
+fitted to the codes once. A seed adds a line to benchmarks/results/structures.annealed.csv.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Weights that fit the hardware: what a structure costs in accuracy and saves in bits, and how fast codes are made and read.
 
-Accuracies are those of `python -m benchmarks.structure_rows`, labels in the circuit those of `python -m benchmarks.structure_circuits`,
-from the tables in benchmarks/results; what no seed has been trained for is left out.
+Accuracies are those of `python -m benchmarks.structure_rows` and `python -m benchmarks.structure_annealed`, labels in the circuit
+those of `python -m benchmarks.structure_circuits`, from the tables in benchmarks/results; what has no row is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks import structure_circuits, structure_rows
+from benchmarks import structure_annealed, structure_circuits, structure_rows
 from benchmarks.figure import Figure
 from training.structures.code import Field, LayerCode
 from training.structures.masks import Masks, Rule, wired
@@ -30,7 +30,7 @@ PACKAGES = ("torch", "numpy")
 WEIGHTS = (4000, 2500)
 NAMES = (
     "ternary_8_2", "ternary_16_4", "ternary_8_2_all", "reusable_topology", "ticket", "partially_frozen", "supermask",
-    "annealed_2bit", "spike_4bit", "spike_6bit", "spike_8bit",
+    "spike_4bit", "spike_6bit", "spike_8bit",
 )  # fmt: skip
 TARGETS = {
     "ternary_8_2": "at most 0.7 points lost", "ternary_16_4": "at most 0.7 points lost",
@@ -51,6 +51,9 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure(
             f"{row.structure}.circuit_spike_rmse_s", row.output_spike_rmse_s, "s", "", "output spikes, circuit and model"
         )
+    annealed = _table(structure_annealed.TABLE)
+    if len(annealed):
+        yield from _of_annealed(annealed)
     yield from _codec(WEIGHTS if not quick else (WEIGHTS[0] // 10, WEIGHTS[1]))
 
 
@@ -77,6 +80,19 @@ def _of_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Figure]:
     if {"reusable_topology", "fixed_topology"} <= by_name.keys():
         gained = by_name["reusable_topology"].test_accuracy.mean() - by_name["fixed_topology"].test_accuracy.mean()
         yield Figure("reusable_topology.gain_over_random", 100 * gained, "points", "at least 17", "over random fixed weights")
+
+
+def _of_annealed(rows: pd.DataFrame) -> Iterator[Figure]:
+    name, told = "annealed_2bit", f"{len(rows)} seeds, no fine tuning"
+    yield Figure(f"{name}.accuracy", rows.test_accuracy.mean(), "", "", told)
+    yield Figure(f"{name}.accuracy_drop", 100 * (rows.dense_accuracy - rows.test_accuracy).mean(), "points", "", told)
+    lost = 100 * (rows.dense_accuracy - rows.rounded_accuracy).mean()
+    yield Figure(f"{name}.accuracy_drop_of_rounding", lost, "points", "", "the same levels, every weight at the nearest")
+    yield Figure(f"{name}.bits_per_weight", rows.bits_per_weight.iloc[0])
+    yield Figure(f"{name}.compression", rows.compression.iloc[0])
+    for other, target in (("rounding", "at least 5"), ("greedy", "at least 1")):
+        gain = rows[f"error_gain_vs_{other}"].mean()
+        yield Figure(f"{name}.error_gain_vs_{other}", gain, "", target, "rms of the membranes, geometric mean over the layers")
 
 
 def _codec(shape: tuple[int, int]) -> Iterator[Figure]:

@@ -1,9 +1,9 @@
 """Device codes after training, without fine tuning: chosen together, so that what the neurons see is nearest to what it was.
 
 A neuron sees its weights through its inputs: of deviations d of its weights its membrane is off by sum_j d_j a_j, and over
-samples by the energy d H d with H the second moments of the inputs, which are far from independent. Codes are assigned by simulated
-annealing (Kirkpatrick et al. 1983) neuron by neuron, from the best that single changes reach (greedy), and never end above that.
-Of a die the weight of every code of every device may be another one.
+samples by the energy d H d with H the second moments of the inputs, which are far from independent. Codes are assigned by
+simulated annealing (Kirkpatrick et al. 1983) neuron by neuron, from the best that single changes reach (greedy), and never end
+above that. Of a die the weight of every code of every device may be another one.
 """
 
 from __future__ import annotations
