@@ -9,6 +9,7 @@ from time import process_time
 from benchmarks.figure import Figure
 from benchmarks.layout.faults import FAULTS, found
 from cosim.design import load_design
+from layouts.extraction import extract
 from layouts.project import draw
 from netlists.crossbar import Cells
 from netlists.neuron import neuron_cell
@@ -31,15 +32,18 @@ def cells(synapse: str = "") -> Cells:
 
 def figures(quick: bool) -> Iterator[Figure]:
     """Every figure; with `quick` without the array of 64 x 32."""
-    draw(cells(), (2, 2), "warm")
+    extract(draw(cells(), (2, 2), "warm").network.cell)
     start = process_time()
     project = draw(cells(), REFERENCE, "iris_5_5_5")
     drawn = process_time()
     verdicts = list(project.verdicts())
     checked = process_time()
+    extract(project.network.cell)
+    extracted = process_time()
     of = "5-5-5 with its cells"
     yield Figure("layout.draw_seconds_5_5_5", drawn - start, "s", "at most 2", f"{of}, CPU time")
     yield Figure("layout.check_seconds_5_5_5", checked - drawn, "s", "", f"rules and comparison, {of}, CPU time")
+    yield Figure("layout.seconds_5_5_5", extracted - start, "s", "at most 20", f"drawn, checked and extracted, {of}, CPU time")
     for name in OTHER_CELLS:
         verdicts += draw(cells(name), REFERENCE, name).verdicts()
     for inputs, outputs in ARRAYS[: 1 if quick else None]:
