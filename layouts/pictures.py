@@ -10,12 +10,12 @@ from klayout import lay
 from layouts.technology import LABELS, LAYERS
 
 _COLOURS = {
-    "nwell": 0xF0E4C0, "diff": 0x3F9B4F, "tap": 0x8FCB7F, "lvtn": 0xA0A0A0, "hvtp": 0xA0A0A0, "poly": 0xC8323C,
-    "licon1": 0x202020,
-    "li1": 0x8C64B4, "mcon": 0x202020, "met1": 0x3C6EC8, "via": 0x202020, "met2": 0xD2691E, "via2": 0x202020,
-    "met3": 0x00A0A0, "via3": 0x202020, "met4": 0xB4A000, "via4": 0x404040, "cap2m": 0xE070C0, "met5": 0x9090A8,
-    "urpm": 0xE0B0B0, "poly_res": 0xE08080,
+    "nwell": 0xF0E4C0, "diff": 0x3F9B4F, "tap": 0x8FCB7F, "lvtn": 0xA0A0A0, "hvtp": 0xA0A0A0, "urpm": 0xE0B0B0,
+    "poly": 0xC8323C, "poly_res": 0xE08080, "li1": 0x8C64B4, "met1": 0x3C6EC8, "licon1": 0xFFFFFF, "mcon": 0x10306C,
+    "via": 0x202020, "met2": 0xD2691E, "via2": 0x202020, "met3": 0x00A0A0, "via3": 0x202020, "met4": 0xB4A000,
+    "cap2m": 0xE070C0, "via4": 0x404040, "met5": 0x9090A8,
 }  # fmt: skip
+"""What is drawn, from the bottom up; contacts over the metal that would hide them."""
 _HATCHED = ("nwell", "lvtn", "hvtp", "met2", "met3", "met4", "met5", "cap2m", "urpm")
 _SOLID, _HATCH = 0, 5
 

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from layouts.devices import Devices, Transistor
+from layouts.devices import GROUND, Devices, Transistor
 
 MOST_GATE_NETS = 3
 """Of a chain: the first is contacted to its left, the last to its right, one between them straight above."""
+
+LONGEST = 16_000
+"""Of a chain: with a tap at either end no diffusion is 15 um away from one."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Chain:
     @property
     def first(self) -> Transistor:
         return self.transistors[0]
+
+    @property
+    def length(self) -> int:
+        """Gates and a contacted diffusion for each, in nm."""
+        return sum(one.length + 290 for one in self.transistors)
 
     @property
     def gates(self) -> list[tuple[str, int]]:
@@ -45,7 +53,7 @@ class Chain:
 
 def uses(devices: Devices) -> Counter[str]:
     """How many terminals of transistors and pins each net has; other devices count as two, since they need a wire."""
-    found = Counter(devices.pins)
+    found = Counter((*devices.pins, GROUND))
     for one in devices.transistors:
         found.update((one.drain, one.gate, one.source))
     for plate in devices.capacitors:
@@ -75,7 +83,7 @@ def _longer(chain: Chain, left: Sequence[Transistor], used: Counter[str]) -> Ite
     for transistor in left:
         for start in (chain, chain.turned()):
             longer = start.with_right(transistor)
-            if longer is not None and _contactable(longer, used):
+            if longer is not None and longer.length <= LONGEST and _contactable(longer, used):
                 yield longer, transistor
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from layouts.devices import GROUND
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.frame import BIAS_PITCH, POWER, Frame, Parts, line, stack, wire
-from layouts.drawing.neuron import FIRST_LINE, LINE, PLATE_SPACE
+from layouts.drawing.neuron import FIRST_LINE, LINE
 from layouts.drawing.plan import LayerPlan, Place
 from layouts.drawing.row import GROUND_STRAP, SUPPLY_STRAP, TRACK_WIDTH, Row
 
@@ -28,8 +28,7 @@ class Layer:
         self.field = field
         tracks = max(len(own_nets(row)) for row in plan.synapses)
         top = max(parts.neuron.top, *(row.top for row in rows), field + tracks * BIAS_PITCH)
-        plate = parts.neuron.top + self.below - 200 + PLATE_SPACE
-        self.pitch = -(-max(top + self.below + 200, plate) // 10) * 10
+        self.pitch = -(-max(top + self.below + 200, parts.neuron.least_pitch) // 10) * 10
 
     @property
     def bias_height(self) -> int:

@@ -52,7 +52,10 @@ def draw_network(layout: kdb.Layout, name: str, plan: NetworkPlan, cells: Mappin
     used = dict.fromkeys(place.cell for layer in plan.layers for row in layer.synapses for place in row)
     synapses = {cell: draw_synapse(layout, cell, cells[cell]) for cell in used}
     biases = max(len(own_nets(row)) for layer in plan.layers for row in layer.synapses)
-    neuron = draw_neuron(layout, "neuron", cells["neuron"], biases * BIAS_PITCH + 8000)
+    own = cells["neuron"]
+    tallest = max(one.width for cell in cells.values() for one in cell.transistors)
+    highest = max([biases * BIAS_PITCH + 8000, *(plate.length + 2000 for plate in own.capacitors)]) + tallest
+    neuron = draw_neuron(layout, "neuron", own, highest)
     true, bar = (next(iter(synapses.values())).columns[net][0] for net in ("spike", "spike_bar"))
     reach = {"spike": (true,), "spike_bar": (bar,), "trigger": ((true + bar) // 2 // 5 * 5,)}
     # An input's driver is always enabled.

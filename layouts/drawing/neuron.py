@@ -19,6 +19,7 @@ FIRST_LINE = 1300
 """Left of it runs the guard line of the crossbar."""
 PLATE_SPACE = 840
 """Of two plates (cap2m.2a)."""
+MET5_SPACE = 1600
 ISLAND = 1180
 SAFE_RATIO = 360
 """Below the 400 of the antenna rule: lines go on beyond the rows."""
@@ -35,6 +36,8 @@ class Neuron:
     outputs: tuple[str, str]
     top: int
     width: int
+    least_pitch: int
+    """Of two rows, for the sake of their capacitors."""
 
 
 def antennas(devices: Devices, pitch: int) -> list[str]:
@@ -58,16 +61,18 @@ def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, pitch: int = 0)
     plate = devices.capacitors[0]
     left = island + ISLAND // 2 + _FAR
     order = [*shared, "out", "spike", "spike_bar"]
-    far = max(left + plate.width + 480, 0)
+    far = left + plate.width + _FAR - 400
     reach = {net: (x,) for net, x in lines.items()} | dict.fromkeys(("spike", "spike_bar"), (far,))
+    reach["membrane"] = (island,)
     row = draw_row(
         layout, name, devices, order=order, reach=reach, gaps=((island - 465, island + 465),), diodes=antennas(devices, pitch)
     )
     canvas = row.canvas
     for net, x in lines.items():
         stack(canvas, x, row.wires[net].y)
-    bottom = row.bottom + 60
-    _plate(canvas, left, bottom, plate.width, plate.length, island)
+    # Its met5 has to meet that of the membrane's island, however small it is.
+    bottom = max(row.bottom + 60, 600 - plate.length)
+    plate_pitch = _plate(canvas, left, bottom, plate.width, plate.length, island)
     top = max(row.top, bottom + plate.length + 140)
     for net, x in lines.items():
         canvas.box("met4", x - LINE // 2, row.bottom, x + LINE // 2, top)
@@ -75,7 +80,7 @@ def draw_neuron(layout: kdb.Layout, name: str, devices: Devices, pitch: int = 0)
     width = max(row.width, far)
     if width > row.width:
         canvas.box("met3", row.width, GROUND_STRAP[0], width, GROUND_STRAP[1])
-    return Neuron(row, lines, ("spike", "spike_bar"), top, width)
+    return Neuron(row, lines, ("spike", "spike_bar"), top, width, plate_pitch)
 
 
 def stack(canvas: Canvas, x: int, y: int, up: bool = True) -> None:
@@ -86,8 +91,8 @@ def stack(canvas: Canvas, x: int, y: int, up: bool = True) -> None:
     canvas.around("met4", x, y, LINE, 380)
 
 
-def _plate(canvas: Canvas, left: int, bottom: int, width: int, length: int, island: int) -> None:
-    """The capacitor: cap2m on met4 of ground, met5 on it and over to the membrane's island of met4."""
+def _plate(canvas: Canvas, left: int, bottom: int, width: int, length: int, island: int) -> int:
+    """The capacitor: cap2m on met4 of ground, met5 on it and over to the membrane's island of met4; returns the least pitch."""
     right, top, y = left + width, bottom + length, track_y(MEMBRANE_TRACK)
     canvas.box("cap2m", left, bottom, right, top)
     canvas.box("met4", left - 140, bottom - 140, right + 480, top + 140)
@@ -97,10 +102,12 @@ def _plate(canvas: Canvas, left: int, bottom: int, width: int, length: int, isla
     if columns < 1 or rows < 1:
         raise LayoutError(f"a capacitor of {width / 1000:g} x {length / 1000:g} um has no room for a via4 (1.2 um)")
     cuts = canvas.cuts("via4", (left + right) // 2 // 5 * 5, (bottom + top) // 2 // 5 * 5, columns, rows)
-    canvas.box("met5", cuts.left - 310, cuts.bottom - 310, cuts.right + 310, cuts.top + 310)
+    upper = cuts.enlarged(*(max(310, (1600 - side) // 2) for side in (cuts.width(), cuts.height())))
+    canvas.box("met5", upper.left, upper.bottom, upper.right, upper.top)
     canvas.via("via2", island, y, lower="x")
     canvas.box("met3", island - 165, y - 565, island + 165, y + 190)
     canvas.cuts("via3", island, y)
     canvas.around("met4", island, y, ISLAND, ISLAND)
     canvas.cuts("via4", island, y)
     canvas.box("met5", island - 800, y - 800, cuts.left + 1200, y + 800)
+    return max(length + PLATE_SPACE, int(upper.height()) + MET5_SPACE)

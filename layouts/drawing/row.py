@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 
 import klayout.db as kdb
 
@@ -28,6 +30,8 @@ ENDCAP, JOG, PAD = 130, (160, 310), (160, 490)
 """Poly below the diffusion (poly.8), and above it: of the wire to the contact, and of the contact (licon.9)."""
 CONTACT_Y = 325
 WELL_REACH, WELL_AWAY, IMPLANT = 180, 340, 125
+TAP_SPACE, TAP_EVERY = 270, 11_000
+"""Of two diffusions (difftap.3); after how much of a row a tap comes, so that none is farther than 15 um (LU.2, LU.3)."""
 GROUND_TRACK, MEMBRANE_TRACK, SUPPLY_TRACK, FIRST_PIN_TRACK = 0, 1, 3, 5
 LOCAL_TRACKS = (2, 4)
 GROUND_STRAP, SUPPLY_STRAP = (-870, -60), (330, 790)
@@ -44,6 +48,11 @@ def track_y(track: int) -> int:
 def snapped(length: int) -> int:
     """Down to the grid."""
     return length // 5 * 5
+
+
+def _length(chain: Chain) -> int:
+    """About what a chain takes of a row."""
+    return sum(one.length + CONTACTED for one in chain.transistors) + CONTACTED + 2 * COLUMN_PITCH
 
 
 @dataclass
@@ -132,7 +141,7 @@ class _Drawer:
             channel: chains([one for one in devices.transistors if one.channel == channel], self.used, rails) for channel in "np"
         }
         self.supply = supply
-        self.next_column, self.next_diffusion, self.last_gate = -10_000, 0, -10_000
+        self.next_column, self.next_diffusion, self.last_gate, self.last_tap = -10_000, 0, -10_000, 0
         self.npc = kdb.Region()
         self.straps: dict[int, tuple[str, int, int]] = {}
 
@@ -143,31 +152,43 @@ class _Drawer:
         row = self.row
         self.next_diffusion = BOUNDARY[0]
         self._tap("psdm", GROUND, height)
-        self._group("n", "nsdm", diodes)
+        self._group("n", "nsdm", height, diodes)
         right = self.next_diffusion
         if self.groups["p"]:
-            first_n = right - 270
-            start = first_n + WELL_AWAY + WELL_REACH
-            self.next_diffusion = max(self.next_diffusion, start)
-            box = self._group("p", "psdm")
+            self.next_diffusion = max(right, right - TAP_SPACE + WELL_AWAY + WELL_REACH)
+            box = self._group("p", "psdm", height)
             tap = self._tap("nsdm", self.supply, height)
-            well = box + tap
-            self.canvas.box(
-                "nwell", well.left - WELL_REACH, well.bottom - WELL_REACH, well.right + WELL_REACH, well.top + WELL_REACH
-            )
+            well = (box + tap).enlarged(WELL_REACH, WELL_REACH)
+            self.canvas.box("nwell", well.left, well.bottom, well.right, well.top)
             right = tap.right + BOUNDARY[1]
         else:
-            right = max(right - 270, self.next_column - COLUMN_PITCH + 130) + BOUNDARY[1]
+            right = max(right - TAP_SPACE, self.next_column - COLUMN_PITCH + 130) + BOUNDARY[1]
         closed = self.npc.sized(135).sized(-135).merged()
         self.canvas.cell.shapes(self.canvas.layout.layer(95, 20)).insert(closed)
         row.width, row.bottom = right, -tallest - 130 - IMPLANT
 
-    def _group(self, channel: str, implant: str, diodes: Sequence[str] = ()) -> kdb.Box:
-        box = kdb.Box()
-        for chain in self.groups[channel]:
-            box += self._chain(chain)
-        for net in diodes:
-            box += self._diode(net)
+    def _group(self, channel: str, implant: str, height: int, diodes: Sequence[str] = ()) -> kdb.Box:
+        """The strips of one kind, with a tap wherever the last one is too far away; returns the box around them."""
+        whole, strips = kdb.Box(), kdb.Box()
+        wanted = [(_length(chain), partial(self._chain, chain)) for chain in self.groups[channel]]
+        wanted += [(2 * COLUMN_PITCH, partial(self._diode, net)) for net in diodes]
+        if channel == "p" and sum(map(_length, self.groups["p"])) > TAP_EVERY:
+            self.next_diffusion += 110  # the tap's implant from that of the n-diffusions (nsd.2)
+            whole += self._tap("nsdm", self.supply, height)
+        for length, draw in wanted:
+            since = self.next_diffusion - self.last_tap
+            if (since > TAP_EVERY or since + length > 2 * TAP_EVERY) and not strips.empty():
+                whole += self._implanted(strips, implant)
+                strips = kdb.Box()
+                whole += self._tap("psdm" if channel == "n" else "nsdm", GROUND if channel == "n" else self.supply, height)
+            strips += draw()
+        if channel == "n" and self.next_diffusion - self.last_tap > TAP_EVERY:
+            whole += self._implanted(strips, implant)
+            return whole + self._tap("psdm", GROUND, height)
+        return whole + self._implanted(strips, implant)
+
+    def _implanted(self, box: kdb.Box, implant: str) -> kdb.Box:
+        """Strips with their implant around them."""
         if not box.empty():
             self.canvas.box(implant, box.left - IMPLANT, box.bottom - IMPLANT, box.right + IMPLANT, box.top + IMPLANT)
         return box
@@ -178,7 +199,7 @@ class _Drawer:
         box = kdb.Box(x - CONTACTED // 2, -420, x - CONTACTED // 2 + CONTACTED, 0)
         self.canvas.box("diff", box.left, box.bottom, box.right, box.top)
         self._contacts(x, 420, net)
-        self.next_diffusion = box.right + 270
+        self.next_diffusion = box.right + TAP_SPACE
         return box
 
     def _tap(self, implant: str, net: str, height: int) -> kdb.Box:
@@ -187,7 +208,7 @@ class _Drawer:
         self.canvas.box("tap", box.left, box.bottom, box.right, box.top)
         self.canvas.box(implant, box.left - IMPLANT, box.bottom - IMPLANT, box.right + IMPLANT, box.top + IMPLANT)
         self._contacts(x, height, net, 120)
-        self.next_diffusion = box.right + 270
+        self.next_diffusion, self.last_tap = box.right + TAP_SPACE, box.right
         return box
 
     def _column(self, x: int, net: str, bottom: int, top: int) -> None:
@@ -227,7 +248,7 @@ class _Drawer:
         self.canvas.box("diff", left, -width, right, 0)
         if chain.first.marker:
             self._marker(chain, ends, width)
-        self.next_diffusion = right + 270
+        self.next_diffusion = right + TAP_SPACE
         return kdb.Box(left, -width, right, 0)
 
     def _diffusions(self, chain: Chain, left: int) -> list[tuple[int, int]]:
@@ -293,7 +314,7 @@ class _Drawer:
             taken[track].append(wire)
             row.wires[net] = wire
             self.canvas.box("met2", wire.left, wire.y - TRACK_WIDTH // 2, wire.right, wire.y + TRACK_WIDTH // 2)
-            self._close_notches(wire, columns[net], reach.get(net, ()))
+            self._close_notches(wire, columns[net], reach.get(net, ()), 185 if net in through else 160)
             if net in (*row.pins, GROUND):
                 self.canvas.pin("met2", wire.left, wire.y - TRACK_WIDTH // 2, wire.right, wire.y + TRACK_WIDTH // 2, net)
         for x, (net, bottom, top) in self.straps.items():
@@ -302,12 +323,12 @@ class _Drawer:
             self.canvas.via("via", x, y)
         row.top = track_y(max(taken)) + TRACK_PITCH // 2
 
-    def _close_notches(self, wire: Wire, columns: Sequence[int], reach: Sequence[int]) -> None:
-        """Where a via2 is to come next to a via of the same wire, their pads become one."""
-        for x in reach:
-            for column in columns:
-                if 345 < abs(x - column) < 345 + 140:
-                    self.canvas.box("met2", min(x, column), wire.y - 130, max(x, column), wire.y + 130)
+    def _close_notches(self, wire: Wire, columns: Sequence[int], reach: Sequence[int], half: int) -> None:
+        """Where pads of vias on the same wire come too near to each other they become one."""
+        pads = sorted([*((x, half) for x in columns), *((x, 185) for x in reach)])
+        for (x, reaches), (following, begins) in pairwise(pads):
+            if 0 < following - begins - x - reaches < 140:
+                self.canvas.box("met2", x, wire.y - 140, following, wire.y + 140)
 
     def strap(self, net: str, bottom: int, top: int, gaps: Sequence[tuple[int, int]]) -> None:
         """Met3 along a rail, joined to its track at every column of it."""
