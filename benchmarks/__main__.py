@@ -29,6 +29,7 @@ BENCHMARKS = {
     "dies": "mismatch dies before and after their calibration, from a run that is there, and dies of the model",
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
     "structures": "weights that fit the hardware: accuracy and bits of every structure, encoder and decoder",
+    "search": "designs found by a search, against a grid that is evaluated whole",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 

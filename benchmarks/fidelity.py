@@ -40,6 +40,7 @@ PACKAGES = ("PySpice", "torch")
 
 ROOT = Path(__file__).parents[1]
 IRIS, DIGITS, DIGITS_ON_DIES = "iris_5_5_5", "digits_64_32_10", "digits_on_dies"
+SEARCHED = Path(__file__).parent / "results" / "search.csv"
 SAMPLES = 4
 """Simulated both ways, as one circuit and column by column."""
 
@@ -64,6 +65,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield from _model(runs[DIGITS], rows.cpu_s.median())
     if (dies := folder / DIGITS_ON_DIES / "metrics.json").exists():
         yield from _dies(dies.parent)
+    yield from _search()
 
 
 def _dies(run: Path) -> Iterator[Figure]:
@@ -196,3 +198,11 @@ def _told(run: Path) -> str:
     record = _record(run)
     days = (datetime.now(UTC) - datetime.fromisoformat(record["started"])).total_seconds() / 86400
     return f"cosim run designs/{run.name}.toml, {_metrics(run)['validation.samples']:.0f} samples, {days:.1f} days old"
+
+
+def _search() -> Iterator[Figure]:
+    """What `python -m benchmarks search --save` found, where it was run."""
+    if SEARCHED.exists():
+        found = pd.read_csv(SEARCHED, comment="#", keep_default_na=False).set_index("figure")
+        row = found.loc["search.evaluations_ratio"]
+        yield Figure("search.evaluations_ratio", float(row.measured), "", row.target, f"{row.how}; {SEARCHED.name}")

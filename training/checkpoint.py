@@ -94,7 +94,10 @@ def fingerprint(learner: Learner) -> str:
     """
     recipe = learner.recipe
     decisive = recipe.model_dump(exclude={"epochs"} if recipe.schedule == "constant" else None)
+    if learner.energy is None:  # checkpoints of before there was one are of the same training
+        del decisive["energy_penalty"]
     digest = hashlib.sha256(repr((decisive, learner.variation, str(learner.generator.device))).encode())
+    digest.update(repr(learner.energy).encode() if learner.energy else b"")
     for name, module in learner.network.named_modules():
         digest.update(repr((name, type(module).__name__, sorted(_settings(module)))).encode())
     data = learner.data

@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from training.data.augmentation import augment
 from training.data.mixing import mixed
 from training.data.spikes import SpikeData
+from training.energy import NetworkEnergy
 from training.errors import TrainingError
 from training.evaluation import accuracy
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
@@ -48,6 +49,7 @@ class Learner:
         variation: how synapses and neurons differ from what was asked for, in training; a frozen die is
             the caller's to put in place.
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
+        energy: what the cells cost, for the recipe's energy penalty.
     """
 
     def __init__(
@@ -58,7 +60,11 @@ class Learner:
         generator: torch.Generator,
         variation: VariationKind | None = None,
         evaluate_every: int = 1,
+        energy: NetworkEnergy | None = None,
     ) -> None:
+        if recipe.energy_penalty and energy is None:
+            raise TrainingError("energy_penalty: needs what the cells cost, which the characterisation of a circuit measures")
+        self.energy = energy if recipe.energy_penalty else None
         self.network, self.data, self.recipe = network, data, recipe
         self.generator, self.variation, self.evaluate_every = generator, variation, evaluate_every
         # One die stays what it is as long as the training lasts.
@@ -105,6 +111,9 @@ class Learner:
         with varied(self.network, self.redrawn, self.generator), parametrize.cached():
             outputs = self.network(t, self.generator)
             batch_loss = loss(outputs, [layer.weight for layer in self.network], targets, self.data.classes, self.recipe)
+            if self.energy is not None:
+                picojoules = 1e12 * self.energy(list(self.network), t, outputs)
+                batch_loss = batch_loss + self.recipe.energy_penalty * picojoules
         self.adam.zero_grad()
         batch_loss.backward()  # type: ignore[no-untyped-call]
         self.adam.step()

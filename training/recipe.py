@@ -39,6 +39,7 @@ class Recipe(_Settings):
         + temporal_penalty * sum over outputs of (t - temporal_target)^2
         + early_spike_penalty * sum over all neurons of relu(1 - t / early_spike)
         + weight_penalty * sum of the squared weights
+        + energy_penalty * energy of an inference in pJ (`training.energy`)
 
     `temporal_target` below 1 keeps every output firing inside its phase, the ones that are no class too; the circuit's firing
     law does not hold for spikes before about a tenth of a phase, which the early-spike penalty keeps away from.
@@ -58,6 +59,9 @@ class Recipe(_Settings):
     weight_penalty: float = Field(default=1e-2, ge=0.0, description="on squared weights")
     early_spike_penalty: float = Field(default=0.2, ge=0.0, description="on spikes before early_spike")
     early_spike: float = Field(default=0.12, gt=0.0, description="spikes before this share of a phase are penalised")
+    energy_penalty: float = Field(
+        default=0.0, ge=0.0, description="on the energy of an inference, per picojoule; needs what the cells cost (docs/cost.md)"
+    )
     spike_time_noise: float = Field(default=0.01, ge=0.0, description="rms of every layer's spikes, in phases, in training")
     noise_in_evaluation: bool = Field(default=False, description="the same noise in inference, as published for images")
     mixup: float = Field(default=0.0, ge=0.0, description="alpha of mixed samples, 0 for none; needs about twice the epochs")

@@ -11,6 +11,7 @@ import torch
 
 from training.checkpoint import Checkpoint
 from training.data.spikes import SpikeData
+from training.energy import NetworkEnergy
 from training.errors import TrainingError
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
 from training.learner import Epoch, History, Learner
@@ -34,6 +35,7 @@ def train(
     keep_weights: bool = False,
     evaluate_every: int = 1,
     device: torch.device | str = "cpu",
+    energy: NetworkEnergy | None = None,
 ) -> History:
     """Train `network` in place from weights drawn with the recipe's seed; returns one row per epoch.
 
@@ -49,9 +51,11 @@ def train(
         keep_weights: start from the network's own weights (fine tuning).
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.
+        energy: what the cells cost, which a recipe with an energy penalty needs.
 
-    Raises `TrainingError` for a device that is not there, fewer outputs than classes, an augmentation of what is no picture,
-    spikes that are no numbers, and a loss that is none, with its epoch; `AnotherTraining` for the checkpoint of another one.
+    Raises `TrainingError` for a device that is not there, an energy penalty without energies, fewer outputs than classes, an
+    augmentation of what is no picture, spikes that are no numbers, and a loss that is none, with its epoch; `AnotherTraining` for
+    the checkpoint of another one.
     """
     place = _device(device)
     for name, every in (("checkpoint_every", checkpoint_every), ("evaluate_every", evaluate_every)):
@@ -65,7 +69,7 @@ def train(
     generator = torch.Generator(place).manual_seed(recipe.seed)
     with _in_training(network, place):
         _prepare(network, recipe, generator, keep_weights)
-        learner = Learner(network, data.to(place), recipe, generator, variation, evaluate_every)
+        learner = Learner(network, data.to(place), recipe, generator, variation, evaluate_every, energy)
         saved = None if checkpoint is None else Checkpoint(Path(checkpoint), learner, checkpoint_every)
         if saved is not None:
             saved.restore(learner)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cosim.cli import calibrate, fit, layout, looks, stages, study, sweep
+from cosim.cli import calibrate, fit, layout, looks, search, stages, study, sweep
 from cosim.version import __version__
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -19,6 +19,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": stages.report,
     "sweep": sweep.sweep,
     "calibrate": calibrate.calibrate,
+    "search": search.search,
     "fit": fit.fit,
     "study": study.study,
     "layout": layout.layout,

@@ -17,6 +17,9 @@ from training.hardware.curve import Curve, Record
 
 SCHEMA_VERSION = 1
 
+CELL_ENERGIES = "cell_energies.json"
+"""In a run directory; one that was given its hardware model has none."""
+
 
 class SynapseEnergy(Record):
     """Synapses of one sign."""

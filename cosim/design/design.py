@@ -20,6 +20,7 @@ from cosim.design.sections import (
     DataTable,
     Limit,
     Network,
+    Search,
     Sweep,
     Training,
     Validation,
@@ -58,6 +59,7 @@ class Design(Section):
     validation: Validation = Validation()
     sweep: Sweep = Sweep()
     calibration: Calibration = Calibration()
+    search: Search = Search()
     datasheet: Datasheet | None = None
     limits: dict[str, Limit] = Field(default_factory=dict)
 

@@ -262,6 +262,60 @@ class Limit(Section):
         return self
 
 
+Objective = Literal["accuracy", "energy", "area", "fidelity"]
+
+
+class Varied(Section):
+    """What a search sets one field of the design to: any number from `low` to `high`, or one of `choices`."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = Field(default=False, description="equal ratios are equally far apart")
+    step: float | None = Field(default=None, gt=0.0, description="only values so far apart, from low on")
+    choices: tuple[float | str | tuple[float, ...], ...] = Field(default=(), description="values, in the place of a range")
+
+    @model_validator(mode="after")
+    def _a_range_or_choices(self) -> Varied:
+        if bool(self.choices) == (self.low is not None or self.high is not None):
+            raise ValueError("give low and high, or choices")
+        if not self.choices:
+            if self.low is None or self.high is None or not self.low < self.high:
+                raise ValueError("a range rises from low to high")
+            if self.log and self.step:
+                raise ValueError("a range with log = true has no step")
+            if self.log and self.low <= 0:
+                raise ValueError("a range with log = true is positive")
+        return self
+
+
+class Search(Section):
+    """What `cosim search` varies, and what it looks for."""
+
+    vary: dict[str, Varied] = Field(
+        default_factory=dict,
+        description='fields of the design by their path, such as "timing.phase_s", "network.layers.0" (its first entry) or '
+        '"neuron.membrane_capacitor_um" (all entries alike); cell sizes, capacitor, phase, bias ranges and hidden neurons about '
+        "the design's own where none is named",
+    )
+    objectives: tuple[Objective, ...] = Field(
+        default=("accuracy", "energy", "area", "fidelity"), min_length=2, description="all of them at once"
+    )
+    limits: dict[str, Limit] = Field(
+        default_factory=dict, description="on metrics of a trial, beside those of [limits] that a trial has"
+    )
+    networks: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=2, description="trained for each trial, from seeds on; it counts with its mean, worse by their standard deviation"
+    )
+    startup: Annotated[int, Field(ge=2, le=1000)] = Field(default=8, description="trials spread evenly before the search learns")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _objectives_once(self) -> Search:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("objectives: one stands there twice")
+        return self
+
+
 class Datasheet(Section):
     """What a datasheet of the cells holds: all combinations of the conditions, Monte Carlo dies, limits.
 

@@ -20,6 +20,7 @@ from training.data.catalogue import load_split, load_table
 from training.data.files import DataFileError
 from training.data.spikes import SpikeData
 from training.data.table import Table
+from training.energy import NetworkEnergy
 from training.evaluation import Evaluation, evaluate
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, columns_of_layers, normalise
 from training.hardware_aware.variation import DynamicMismatch, Mismatch
@@ -108,10 +109,15 @@ def untrained_network(name: str, shape: NetworkShape, hardware: HardwareModel, c
 
 
 def train_networks(
-    design: Design, hardware: HardwareModel, run: Path, progress: Callable[[str, Epoch], None] = lambda name, epoch: None
+    design: Design,
+    hardware: HardwareModel,
+    run: Path,
+    progress: Callable[[str, Epoch], None] = lambda name, epoch: None,
+    energy: NetworkEnergy | None = None,
 ) -> TrainedNetworks:
     """Train the networks of a design and write network.safetensors and network.json into the folder `run`.
 
+    `energy` is what the cells cost, for an energy penalty on the hardware-aware network; the conventional one has none.
     Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch. Where the
     run was given weights, all networks get those, and nothing is trained. Raises `InputError` where the design trains for
     mismatch and the hardware model holds no Monte Carlo dies.
@@ -136,7 +142,8 @@ def train_networks(
             continue
         checkpoint = run / "checkpoints" / f"{name}.safetensors"
         dies = DynamicMismatch(mismatch) if mismatch and name == ODE else None
-        work = partial(train, networks[name], data, recipe, partial(progress, name), checkpoint, variation=dies)
+        own = recipe if name == ODE else recipe.but(energy_penalty=0.0)
+        work = partial(train, networks[name], data, own, partial(progress, name), checkpoint, variation=dies, energy=energy)
         # One that is there may be of the design or the hardware that this run directory held before.
         histories[name] = continued(work, checkpoint)
     stored = _stored(networks[ODE], run / CODE) if design.structure is not None else {}

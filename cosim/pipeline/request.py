@@ -41,6 +41,8 @@ class Request:
     weights: Path | None = None
     hardware: Path | None = None
     command: str = ""
+    points: Path | None = None
+    """A file of simulated points that several runs share."""
 
     @property
     def overrides(self) -> dict[str, int | str]:

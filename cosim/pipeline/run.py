@@ -89,7 +89,7 @@ def carry_out(request: Request, monitor: Monitor) -> RunResult:
     directory = RunDirectory(request.out or Path("runs") / loaded.name)
     space = Workspace(
         design, directory, monitor, request.jobs or processors(), request.pdf, request.scheduler, request.command,
-        request.design_file, request.brought,
+        request.design_file, request.brought, request.points,
     )  # fmt: skip
     asked = wanted(STAGES, request.until, design)
     with one_line_errors():

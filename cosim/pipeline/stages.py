@@ -14,6 +14,7 @@ from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from cosim.cost.cells import CELL_ENERGIES
 from cosim.design.sections import Datasheet, Validation
 from cosim.pipeline.closure import own_sources
 from cosim.pipeline.work import characterize, datasheet, map_weights, report, train, validate
@@ -136,7 +137,7 @@ STAGES = (
         characterize.work,
         sections={**_CIRCUIT, "characterization": True, "network": _SIZES, "structure": True},
         inputs=(GIVEN_HARDWARE,),
-        outputs=("characterization", "hardware.json", characterize.ENERGY),
+        outputs=("characterization", "hardware.json", CELL_ENERGIES),
         packages=_SIMULATION_PACKAGES,
         simulates=True,
         given=GIVEN_HARDWARE,
@@ -145,7 +146,7 @@ STAGES = (
         StageName.TRAIN,
         train.work,
         sections={"network": True, "training": True, "mapping": True, "structure": True},
-        inputs=("hardware.json", GIVEN_WEIGHTS),
+        inputs=("hardware.json", GIVEN_WEIGHTS, CELL_ENERGIES),
         outputs=("network.safetensors", "network.json", "network.code.safetensors", "training.parquet"),
         packages=_TRAINING_PACKAGES,
         needs=(StageName.CHARACTERIZE,),
@@ -169,7 +170,7 @@ STAGES = (
             **_CIRCUIT, "network": True, "structure": True,
             "validation": _but(Validation, "gain_search"),
         },
-        inputs=(*_TRAINED, "mapping.parquet", characterize.ENERGY),
+        inputs=(*_TRAINED, "mapping.parquet", CELL_ENERGIES),
         outputs=(*_VALIDATION_TABLES, "netlist"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
         needs=(StageName.MAP,),

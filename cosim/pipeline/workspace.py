@@ -30,7 +30,14 @@ class Workspace:
     """For the commands that simulate a row of a table again."""
     brought: tuple[str, ...] = ()
     """Names, in the run directory, of the files from elsewhere that this run brings along."""
+    points: Path | None = None
+    """The file of simulated points, where runs share one; the run directory's own where None."""
     effort: Effort = field(default_factory=Effort)
+
+    @property
+    def points_file(self) -> Path:
+        """Where simulated points are kept."""
+        return self.points or self.run / "points.sqlite"
 
     def is_given(self, name: str) -> bool:
         """Whether the run directory has, or is about to get, this file in the place of a stage's result."""

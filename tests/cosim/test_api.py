@@ -30,13 +30,21 @@ epochs = {epochs}
 [validation]
 samples = 2
 mismatch_dies = 0
-accuracy_samples = 1
+accuracy_samples = 0
 
 [validation.gain_search]
 samples = 1
 gain_plus = [0.6, 2.5]
 gain_minus = [0.3, 2.0]
 """
+SMALLER = """
+[network]
+layers = [3, 3]
+
+[mapping]
+conventional = false
+"""
+"""What is simulated whole; the hardware model that comes along is of a 5-5-5."""
 STUDY = """
 name = "digits"
 methods = ["scaled", "ode"]
@@ -57,11 +65,11 @@ def iv_curves() -> str:
     return "\n".join(lines) + "\n"
 
 
-def folder(path: Path, epochs: int) -> Path:
+def folder(path: Path, epochs: int, more: str = "") -> Path:
     """A place like that of a user, with designs and measured files of their names, but quick ones."""
     (path / "designs/studies").mkdir(parents=True)
     (path / "bench").mkdir()
-    (path / "designs/iris_5_5_5.toml").write_text('name = "iris_5_5_5"\n' + QUICK.format(epochs=epochs))
+    (path / "designs/iris_5_5_5.toml").write_text('name = "iris_5_5_5"\n' + QUICK.format(epochs=epochs) + more)
     (path / "designs/studies/digits.toml").write_text(STUDY)
     (path / "bench/iv.csv").write_text(iv_curves())
     return path
@@ -70,7 +78,7 @@ def folder(path: Path, epochs: int) -> Path:
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the examples share, as the commands of one user do."""
-    return folder(tmp_path_factory.mktemp("user"), epochs=300)
+    return folder(tmp_path_factory.mktemp("user"), epochs=300, more=SMALLER)
 
 
 def run(example: Example) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from cosim.bench.bench import Bench
 from cosim.cost.cells import CellEnergies, LayerEnergy, SynapseEnergy
+from cosim.cost.differentiable import network_energy
 from cosim.cost.figures import code_bits, effective_bits, efficiencies, synaptic_events
 from cosim.cost.measure import cell_energies
 from cosim.cost.predict import fired_membranes, predicted_energies, supplied_charge
@@ -27,9 +28,10 @@ from netlists.areas import neuron_area, synapse_area
 from netlists.crossbar import Cells
 from netlists.synapse import SynapseSetting
 from training.evaluation import evaluate
-from training.hardware import Curve, HardwareModel, NormalisedModel, normalise
+from training.hardware import Curve, HardwareModel, NormalisedModel, columns_of_layers, normalise
 from training.layer import LayerOutput
 from training.network import RCSpikeNetwork
+from training.shapes import Crossbar
 
 INPUTS = np.array([[0.0, 0.31, 0.62, 0.9, 1.0], [0.5, 0.1, 0.2, 1.0, 0.0]])
 
@@ -108,6 +110,31 @@ def test_a_neuron_fires_as_an_idle_one_from_its_membrane_with_the_tails_of_its_s
     assert found[1, 0] == pytest.approx(0.8 - 2 * 0.02 * np.log(2.0) + 2 * 0.002 * 0.25)
 
 
+def test_training_sees_the_energy_that_is_predicted() -> None:
+    """But for what no weight changes; the membrane along which a synapse drives is taken as half of where it comes to."""
+    hardware = HardwareModel.reference()
+    columns = columns_of_layers(hardware, 2 * [Crossbar(5, 5, 5)])
+    network = RCSpikeNetwork((5, 5, 5), [normalise(column) for column in columns]).double().eval()
+    network.reset_parameters(torch.Generator().manual_seed(3))
+    inputs = torch.rand(40, 5, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    nothing = _curve((1e-12, 1e-3), (0.0, 0.0))
+    signs = {"plus": SynapseEnergy(share=0.02, charge=nothing), "minus": SynapseEnergy(share=0.98, charge=nothing)}
+    rest, supply = _curve((0.2, 1.3, 1.8), (1e-12, 4e-13, 3e-13)), _curve((0.2, 1.2, 1.8), (3e-13, 9e-14, 9e-14))
+    layer = _layer(rest=rest, supply=supply).model_copy(update={**signs, "idle_charge_c": 0.0})
+    energies = CellEnergies(supply_v=1.8, layers=(layer, layer), input_fired_j=0.0, input_silent_j=0.0)
+    model = evaluate(network, inputs, torch.zeros(40, dtype=torch.long), 5)
+    predicted = sum(predicted_energies(energies, columns, network, model, inputs.numpy()).values()).mean()
+    seen = float(network_energy(energies, columns)(list(network), inputs, model.layers).detach())
+    assert seen == pytest.approx(predicted, rel=0.01)
+    with torch.no_grad():
+        network.layers[0].weight.mul_(1.3)
+    model = evaluate(network, inputs, torch.zeros(40, dtype=torch.long), 5)
+    more = sum(predicted_energies(energies, columns, network, model, inputs.numpy()).values()).mean()
+    seen_more = float(network_energy(energies, columns)(list(network), inputs, model.layers).detach())
+    assert abs(more - predicted) > 0.01 * predicted, "weights change it"
+    assert seen_more - seen == pytest.approx(more - predicted, rel=0.1)
+
+
 def test_a_record_comes_back_as_it_was_saved_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     energies = CellEnergies(supply_v=1.8, layers=(_layer(),), input_fired_j=1e-13, input_silent_j=1e-15)
     energies.save(path := tmp_path / "cell_energies.json")
@@ -172,7 +199,7 @@ def test_the_model_predicts_the_energy_of_a_network_within_two_per_cent() -> Non
     weights = [to_range(random.normal(0.4, 0.5, (5, 5)), hardware) for _ in range(2)]
     with WorkerPool(jobs=2, timeout_s=300.0) as pool:
         bench = Bench(design, design.process.pdk(), None, pool=pool)
-        energies = cell_energies(bench, hardware, (5, 5, 5))
+        energies = cell_energies(bench, hardware, design.shape)
         run = NetworkRun(map_network("random", weights, [hardware] * 2), INPUTS[0], {}, bench.working)
         (row,) = simulate_columns(bench, [bench.cells(hardware)] * 2, [run])
     assert row

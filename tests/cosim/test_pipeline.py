@@ -331,7 +331,7 @@ def test_characterisation_depends_on_no_weight_and_no_data() -> None:
     stage = STAGES[0]
     assert stage.inputs == ("given_hardware.json",)
     assert {"training", "validation"} & set(stage.sections) == set()
-    assert stage.sections["network"] == {"dataset", "table", "bias", "layers"}
+    assert stage.sections["network"] == {"dataset", "table", "pool", "bias", "convolutions", "layers"}
 
 
 def test_metrics_that_are_missing_or_changed_are_those_of_the_stages_again(tmp_path: Path, design: Path, log: Log) -> None:

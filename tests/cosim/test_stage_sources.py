@@ -168,6 +168,8 @@ print(json.dumps([sorted(name for name in names if name.partition(".")[0] in sys
 """
 TINY = """
 name = "tiny"
+[network]
+layers = [2, 3]
 [accuracy]
 reltol = 3e-5
 max_step_s = 20e-9

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reports import report
 from reports.baseline import LEFT_OUT, NOTES
 from reports.remarks import remarks
-from reports.report import render
+from reports.report import CONTENTS, render
 from reports.run import read_run
 
 WELL = {
@@ -33,6 +34,9 @@ SAID = [
 ]
 
 
+WORDS = ("Result", "Against the published circuit", "Limits")
+
+
 def test_a_run_of_which_all_is_well_says_nothing() -> None:
     assert remarks(WELL, {}) == [] and remarks({}, {}) == []
 
@@ -43,6 +47,13 @@ def test_each_thing_is_said_by_itself(changed: dict[str, float], line: str) -> N
     assert said.startswith(line)
 
 
+@pytest.fixture
+def in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sections before the pictures, which take seconds to draw."""
+    monkeypatch.setattr(report, "CONTENTS", tuple(one for one in CONTENTS if one[0] in WORDS))
+
+
+@pytest.mark.usefixtures("in_words")
 def test_the_report_says_them_and_lacks_what_a_run_is_without(run_dir: Path) -> None:
     metrics = json.loads((run_dir / "metrics.json").read_text())
     for name in ("validation.conventional.output_spike_rmse_s", "validation.error_ratio"):
@@ -56,6 +67,7 @@ def test_the_report_says_them_and_lacks_what_a_run_is_without(run_dir: Path) -> 
     assert "conventional error<" not in page and "not judged" in page and "1 / 2" in page
 
 
+@pytest.mark.usefixtures("in_words")
 def test_published_values_stand_only_beside_the_published_circuit(run_dir: Path) -> None:
     assert "published 1.97 ns" in render(read_run(run_dir))
     record = json.loads((run_dir / "provenance.json").read_text())

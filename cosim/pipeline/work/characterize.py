@@ -6,6 +6,7 @@ import statistics
 import warnings
 from typing import TYPE_CHECKING
 
+from cosim.cost.cells import CELL_ENERGIES
 from cosim.errors import InputRemark
 from cosim.pipeline.workspace import Workspace
 from cosim.runs.failures import failure_row
@@ -15,9 +16,6 @@ from cosim.runs.given_hardware import read_hardware
 if TYPE_CHECKING:
     from cosim.bench.bench import Bench
     from training.hardware import HardwareModel
-
-ENERGY = "cell_energies.json"
-"""What the cells cost; a run that was given its hardware model has none."""
 
 
 def work(space: Workspace) -> dict[str, float]:
@@ -52,9 +50,9 @@ def _measure_costs(space: Workspace, bench: Bench, hardware: HardwareModel) -> N
     from cosim.cost.measure import CostError, cell_energies
 
     space.monitor.activity("energy of neurons, synapses and spike lines")
-    space.run.remove([ENERGY])
+    space.run.remove([CELL_ENERGIES])
     try:
-        cell_energies(bench, hardware, space.design.shape).save(space.run / ENERGY)
+        cell_energies(bench, hardware, space.design.shape).save(space.run / CELL_ENERGIES)
     except CostError as error:
         warnings.warn(f"no energy is predicted: {error}", InputRemark, stacklevel=2)
 

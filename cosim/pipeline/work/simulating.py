@@ -20,5 +20,5 @@ def pool_of(space: Workspace) -> contextlib.AbstractContextManager[Pool]:
 def bench_of(space: Workspace) -> Iterator[MonitoredBench]:
     """A bench for the design's corner, over the points that the run directory knows."""
     pdk = space.design.process.pdk()
-    with Store(space.run / "points.sqlite", space.monitor.remark) as store, pool_of(space) as pool:
+    with Store(space.points_file, space.monitor.remark) as store, pool_of(space) as pool:
         yield MonitoredBench(space.design, pdk, store, space.jobs, pool=pool, monitor=space.monitor, effort=space.effort)

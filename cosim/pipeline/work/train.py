@@ -17,10 +17,17 @@ def check(space: Workspace) -> None:
     given = space.is_given(GIVEN_HARDWARE) or space.is_given(GIVEN_WEIGHTS)
     if space.design.training.mismatch and not given:
         raise InputError(NO_DIES)
+    if space.design.training.energy_penalty and space.design.network.convolutions:
+        raise InputError("training.energy_penalty: is for networks of dense layers; leave out network.convolutions")
+    if space.design.training.energy_penalty and space.is_given(GIVEN_HARDWARE):
+        raise InputError(
+            "training.energy_penalty: the energy of cells is measured where they are characterized; give no hardware"
+        )
 
 
 def work(space: Workspace) -> dict[str, float]:
     """Train the networks of the design, or take the weights that the run was given."""
+    from cosim.cost.differentiable import energy_of_run
     from cosim.networks.training import mappings_of, train_networks
     from training.hardware import HardwareModel
 
@@ -30,7 +37,10 @@ def work(space: Workspace) -> dict[str, float]:
         space.monitor.doing = f"{name} network, loss {epoch.loss:.3f}"
         space.monitor.step()
 
-    trained = train_networks(space.design, HardwareModel.load(space.run / "hardware.json"), space.run.path, progress)
+    hardware = HardwareModel.load(space.run / "hardware.json")
+    wanted = space.design.training.energy_penalty > 0
+    energy = energy_of_run(space.run.path, hardware, space.design.shape.crossbars) if wanted else None
+    trained = train_networks(space.design, hardware, space.run.path, progress, energy)
     if len(trained.history):  # weights from elsewhere have none
         space.run.write_table("training.parquet", trained.history)
     return trained.metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cosim.pipeline.work.characterize import ENERGY
+from cosim.cost.cells import CELL_ENERGIES, CellEnergies
 from cosim.pipeline.workspace import Workspace
 
 
@@ -17,7 +17,6 @@ def work(space: Workspace) -> dict[str, float]:
     """Simulate the test samples; keep the decks of the first one for plain ngspice."""
     import pandas as pd
 
-    from cosim.cost.cells import CellEnergies
     from cosim.judge import second_judge
     from cosim.mapping.network import mapped_networks
     from cosim.networks.training import in_double, load_networks, spike_data
@@ -35,7 +34,7 @@ def work(space: Workspace) -> dict[str, float]:
     population = in_double(spike_data(design.network))
     data = chosen(population, networks["ode"], design.validation)
     mapped = mapped_networks(pd.read_parquet(run / "mapping.parquet"))
-    energies = CellEnergies.load(run / ENERGY) if (run / ENERGY).is_file() else None
+    energies = CellEnergies.load(run / CELL_ENERGIES) if (run / CELL_ENERGIES).is_file() else None
     sweeps = run / "characterization/synapse_iv.parquet"
     currents = SweptCurrents(pd.read_parquet(sweeps)) if sweeps.is_file() else None
     with bench_of(space) as bench:
