@@ -63,17 +63,21 @@ def compared(model: HardwareModel, synapses: int) -> Iterator[Figure]:
 
 
 def charges_off(said: ColumnHardware, known: ColumnHardware, model: HardwareModel) -> Iterator[tuple[str, float]]:
-    """Worst deviation over the codes, of switching on, switching off and of an idle synapse, over the charge itself."""
+    """Worst deviation over the codes, of switching on, switching off and of an idle synapse, over the charge itself.
+
+    An idle synapse that switches on brings next to nothing: its charges are held to the larger of them.
+    """
     pairs = [(getattr(said, side), getattr(known, side)) for side in ("plus", "minus")]
     yield "charge_on", max(_off(a.charge_on.y, b.charge_on.y) for a, b in pairs)
-    efolds = np.log(SPIKES * model.phase_s / model.tail_reference_s)[:, None]
+    after = (SPIKES * model.phase_s / model.tail_reference_s)[:, None]
 
     def switched_off(synapse: SynapseHardware) -> np.ndarray:
-        return np.asarray(synapse.charge_off.y + efolds * np.asarray(synapse.charge_off_tail.y))
+        drift = 0.0 if synapse.charge_off_drift is None else (after - 1) * np.asarray(synapse.charge_off_drift.y)
+        return np.asarray(synapse.charge_off.y + np.log(after) * np.asarray(synapse.charge_off_tail.y) + drift)
 
     yield "charge_off", max(_off(switched_off(a), switched_off(b)) for a, b in pairs)
-    idle = [[getattr(one.neuron, f"idle_charge_{edge}").value for edge in ("on", "off")] for one in (said, known)]
-    yield "idle_charge", _off(*idle)
+    idle, own = (np.array([getattr(one.neuron, f"idle_charge_{edge}").value for edge in ("on", "off")]) for one in (said, known))
+    yield "idle_charge", float(np.abs(idle - own).max() / np.abs(own).max())
 
 
 def _off(said: object, known: object) -> float:

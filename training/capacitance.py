@@ -33,6 +33,7 @@ class Capacitance(NamedTuple):
         """What the synapses do to these membranes while they accumulate: what moves a small capacitance less moves it more."""
         by = self.accumulating.view(-1, *[1] * (synapses.weight.dim() - 1))
         changed = {
-            name: getattr(synapses, name) / by for name in ("weight", "kick_on", "kick_off", "kick_off_tail", "lift", "leakage")
+            name: getattr(synapses, name) / by
+            for name in ("weight", "kick_on", "kick_off", "kick_off_tail", "kick_off_drift", "lift", "leakage")
         }
         return synapses._replace(**changed)

@@ -290,7 +290,9 @@ class RCSpikeLayer(nn.Module):
         moved = switched
         if self.cells.has_tail:
             tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
-            moved = moved + tail * (spike_times.clamp_min(1e-3) / self.model.tail_reference).log()
+            drift = self._of_arrived(t, synapses.kick_off_drift, bias and bias.kick_off_drift)
+            after = spike_times.clamp_min(1e-3) / self.model.tail_reference
+            moved = moved + tail * after.log() + drift * (after - 1.0)
         if self.cells.has_leakage:
             moved = moved + self._leaked(spike_times, synapses, bias, capacitance)
         return self.fire(moved, off)

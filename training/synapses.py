@@ -24,6 +24,7 @@ class Synapses(NamedTuple):
     lift: Tensor
     gamma: Tensor
     leakage: Tensor
+    kick_off_drift: Tensor
 
     def wired(self, links: Tensor) -> Synapses:
         """Without the devices that are not there, shaped as the weight: what noise or an idle one does, these do not."""
@@ -52,7 +53,7 @@ class SynapseCells(nn.Module):
         for name, values in (("knots", table.weight), ("table", table.values), ("idle", table.idle)):
             self.register_buffer(name, torch.as_tensor(values.copy()), persistent=False)
         self.has_kick_on, self.has_kick_off, self.has_tail = (
-            bool(np.any(table.values[:, i]) or table.idle[i]) for i in (1, 2, 3)
+            bool(np.any(table.values[:, i]) or np.any(table.idle[i])) for i in ([1], [2], [3, 8])
         )
         self.has_load = bool(np.any(table.values[:, 4:6]))
         self.has_curvature = bool(np.any(table.values[:, 6]))
@@ -64,7 +65,7 @@ class SynapseCells(nn.Module):
         if self._constant_beta is not None:
             by_sign = BySign(*(weight.new_tensor(beta) for beta in self._constant_beta))
             nothing = weight.new_zeros(()).expand_as(weight)
-            return Synapses(weight, by_sign, *[nothing] * 7)
+            return Synapses(weight, by_sign, *[nothing] * 8)
         with torch.no_grad():
             below = (torch.searchsorted(self.knots, weight, right=True) - 1).clamp_(0, len(self.knots) - 2)
             start, width = self.knots[below], (self.knots[below + 1] - self.knots[below]).clamp_min_(1e-12)

@@ -28,7 +28,7 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     times = np.asarray(times, dtype=float)
     if times.size and not 0.0 <= times.min() <= times.max() <= 2.0:
         raise ValueError(f"times: {times.min():.6g} .. {times.max():.6g} must lie in 0 .. 2 phases")
-    _, _, kick_off, _, load, lift, _, _ = SynapseTable.of(model)(weights)
+    _, _, kick_off, _, load, lift, *_ = SynapseTable.of(model)(weights)
     capacitance, on = 1.0 + load.sum(1), spike_times < 1.0
     end = accumulation(model, weights, spike_times, np.ones(1))[0] * (1.0 - lift[:, on].sum(1) / capacitance)
     end += kick_off[:, on].sum(1) / capacitance
@@ -41,7 +41,7 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
 
 def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:
     """Membrane v [n, out] at `times` [n] in 0 .. 1, before the synapses switch off; arguments as in `trajectory`."""
-    beta, kick, _, _, load, lift, gamma, leakage = SynapseTable.of(model)(weights)
+    beta, kick, _, _, load, lift, gamma, leakage, _ = SynapseTable.of(model)(weights)
     capacitance = 1.0 + load.sum(1)
     v = np.full((len(times), len(weights)), model.v_reset)
     now = np.full(len(weights), model.v_reset)

@@ -23,7 +23,7 @@ from netlists.models.pruning import device_uses, prune
 from netlists.spice_text import definitions, statements
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
-from netlists.testbenches import column
+from netlists.testbenches import column, standing
 from training.hardware import HardwareModel
 from training.shapes import NetworkShape
 
@@ -40,11 +40,13 @@ a whole network takes twenty times as long."""
 
 
 class ColumnSize(NamedTuple):
-    """Synapses on a membrane, on the output line, and on each input line (as many as on the output line where None)."""
+    """Synapses on a membrane, on the output line, and on each input line (as many as on the output line where None); whether
+    neurons send its input lines, in some layer that has such columns."""
 
     synapses: int
     fan_out: int
     rows: int | None = None
+    sent: bool = False
 
     @classmethod
     def in_use(cls, shape: NetworkShape) -> list[Self]:
@@ -56,17 +58,17 @@ class ColumnSize(NamedTuple):
         for layer, fan_out in zip(shape.crossbars, shape.fan_outs, strict=True):
             size = layer.synapses, layer.rows
             driven[size] = max(fan_out, driven.get(size, 0))
-        return [cls(synapses, fan_out or rows, rows) for (synapses, rows), fan_out in driven.items()]
+        sent = {(layer.synapses, layer.rows) for layer in shape.crossbars[1:]}
+        return [cls(synapses, fan_out or rows, rows, (synapses, rows) in sent) for (synapses, rows), fan_out in driven.items()]
 
     @property
     def name(self) -> str:
         """Such as 14x8: synapses on the membrane, and on an input line."""
         return f"{self.synapses}x{self.fan_out if self.rows is None else self.rows}"
 
-    @property
-    def idle(self) -> tuple[list[None], list[None]]:
-        """Settings and spikes of a column whose synapses are all off."""
-        return [None] * self.synapses, [None] * self.synapses
+    def standing(self, cells: Cells) -> tuple[list[SynapseSetting | None], list[None]]:
+        """Settings and spikes of a column at which nothing arrives."""
+        return standing(cells, self.synapses), [None] * self.synapses
 
 
 class Accuracy(NamedTuple):

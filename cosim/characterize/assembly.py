@@ -58,6 +58,7 @@ def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareM
         minus=first.minus,
         neuron=first.neuron,
         columns=tuple(others),
+        behind_neurons=False,
     )
 
 
@@ -114,6 +115,10 @@ def synapse_hardware(
         charge_on=over_current(charge, "charge_on_c", "charge of switching on", "C", "switching"),
         charge_off=over_current(charge, "charge_off_c", "charge of switching off", "C", "switching"),
         charge_off_tail=over_current(charge, "charge_off_tail_c", "tail of switching off per e-fold", "C", "switching"),
+        charge_off_drift=over_current(charge, "charge_off_drift_c", "drift of switching off", "C", "switching"),
+        line_charge=None
+        if charge.line_charge_c.isna().any()
+        else over_current(charge, "line_charge_c", "charge of switching on by a neuron's line", "C", "switching"),
         **{
             name: over_current(loads[loads.sign == sign], f"{name}_f", f"membrane capacitance while {state}", "F", "synapse_load")
             for name, state in (("capacitance_off", "off"), ("capacitance_on", "on"))
@@ -154,9 +159,11 @@ def _neuron_hardware(cells: Cells, size: ColumnSize, found: Found) -> NeuronHard
             value=float((regular.spike_s - regular.passed_s).mean()), unit="s",
             residual=float((regular.spike_s - regular.passed_s).std()), source="firing",
         ),
-        idle_charge_on=Quantity(value=found.idle.charge_on_c, unit="C", source="switching"),
-        idle_charge_off=Quantity(value=found.idle.charge_off_c, unit="C", source="switching"),
-        idle_charge_off_tail=Quantity(value=found.idle.charge_off_tail_c, unit="C", source="switching"),
+        idle_charge_on=Quantity(value=found.idle.charges.on_c, unit="C", source="switching"),
+        idle_charge_off=Quantity(value=found.idle.charges.off_c, unit="C", source="switching"),
+        idle_charge_off_tail=Quantity(value=found.idle.charges.tail_c, unit="C", source="switching"),
+        idle_charge_off_drift=Quantity(value=found.idle.charges.drift_c, unit="C", source="switching"),
+        idle_line_charge=None if found.idle.line_c is None else Quantity(value=found.idle.line_c, unit="C", source="switching"),
         leakage=Quantity(value=found.leaks.neuron_a, unit="A", source="leakage"),
         idle_leakage=Quantity(value=found.leaks.idle_a, unit="A", source="leakage"),
         discharger_bias=Quantity(value=cells.discharger_bias_v, unit="V", source="firing"),

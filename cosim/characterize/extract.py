@@ -28,6 +28,9 @@ from training.errors import first_problem
 from training.hardware import ColumnHardware, Curve, HardwareModel
 
 BIAS_STEPS = 9
+CHARGES = ("charge_on_c", "charge_off_c", "charge_off_tail_c", "charge_off_drift_c", "line_charge_c")
+"""Of a synapse that is switched, in the columns of a table."""
+
 UNLOADED_AT = np.array([0.25, 0.5, 0.75])
 """Displacements (thresholds) at which the delay of the load on the output line is measured."""
 
@@ -82,7 +85,9 @@ def _characterize_column(
     progress("switching charges")
     leaks = _leakages(bench, cells, fits)
     loads = _synapse_loads(bench, fits, cells.neuron.rest_v - membrane.v_th_v) if cells.synapse.loads_by_code else None
-    switching_table, idle = _switching_measurements(bench, cells, size, static, fits, membrane, firing_curve, loads, leaks)
+    bare = capacitance_f(static.charge, 0, cells.neuron.rest_v, cells.neuron.rest_v - membrane.v_th_v)
+    switched = _Switched(bench, cells, size, membrane, firing_curve, bare, static.iv, leaks, loads)
+    switching_table, idle = _switching_measurements(switched, fits)
     u = membrane.displacement(discharger_iv.membrane_v.to_numpy())
     line = line_within(u, discharger_iv.current_a.to_numpy(), DISCHARGER_THRESHOLDS.times(membrane.v_th_v))
     found = Found(static.charge, membrane, fits, switching_table, idle, fired, unloaded, firing_curve, line, leaks, loads)
@@ -202,67 +207,93 @@ def _leakages(bench: Bench, cells: Cells, fits: pd.DataFrame) -> leakage.Leakage
     return leakage.leakages(results.alive, fits)
 
 
-def _switching_measurements(
-    bench: Bench, cells: Cells, size: ColumnSize, static: _Static, fits: pd.DataFrame, membrane: Membrane, firing_curve: Curve,
-    loads: pd.DataFrame | None, leaks: leakage.Leakages,
-) -> tuple[pd.DataFrame, switching.IdleSynapse]:  # fmt: skip
-    """Charges of each code, and of a synapse that is off: beyond its current, and beyond what its idle column leaks."""
-    swing = membrane.capacitance_f * membrane.v_th_v
-    fired_from = firing.inverse(firing_curve)
-    idle_capacitance = switching.MembraneCapacitance(*[membrane.capacitance_f] * 3)
-    bare = capacitance_f(static.charge, 0, cells.neuron.rest_v, cells.neuron.rest_v - membrane.v_th_v)
-    reference = switching.TAIL_REFERENCE_PHASES * cells.timing.phase_s
+@dataclass(frozen=True)
+class _Switched:
+    """What turns the responses of a column into charges."""
 
-    def charges(
-        responses: list[dict[str, Any]], current: Callable[[float], float], capacitance: switching.MembraneCapacitance
-    ) -> tuple[float, float, float]:
-        return switching.switching_charges(
-            responses, lambda voltage: float(membrane.displacement(voltage)), fired_from, current, capacitance, reference
+    bench: Bench
+    cells: Cells
+    size: ColumnSize
+    membrane: Membrane
+    firing_curve: Curve
+    bare_f: float
+    iv: pd.DataFrame
+    leaks: leakage.Leakages
+    loads: pd.DataFrame | None
+
+    @property
+    def swing_c(self) -> float:
+        return self.membrane.capacitance_f * self.membrane.v_th_v
+
+    def pulse(self, setting: SynapseSetting | None, weight: float) -> switching.Pulse:
+        return switching.Pulse.of(self.bench, setting, weight, self.size.synapses)
+
+    def points(self, pulse: switching.Pulse) -> list[Point]:
+        """From early to late output spikes; behind the line of a neuron the last one, where there are such."""
+        common = (self.bench, self.cells, self.size, pulse, self.swing_c)
+        fired_from, swing_v = firing.inverse(self.firing_curve), self.membrane.v_th_v
+        sent = switching.sent_points(*common, lambda spike_s: fired_from(spike_s) / swing_v) if self.size.sent else ()
+        return [*switching.points(*common), *sent]
+
+    def charges(self, pulse: switching.Pulse, results: Results) -> tuple[switching.SwitchingCharges, float | None, float] | None:
+        """Charges of one synapse, what a neuron's line brings beyond (C), and the delay of the line (s); None where a simulation
+        failed or did not end in a spike."""
+        rows = [one.row for one in results.alive]
+        fired, sent = (rows[:-1], rows[-1:]) if self.size.sent else (rows, [])
+        if len(rows) < len(results) or not all(np.isfinite(row["spike_s"]) for row in fired):
+            return None
+        current, capacitance = self._current(pulse), self._capacitance(pulse)
+        reference_s = switching.TAIL_REFERENCE_PHASES * self.cells.timing.phase_s
+        found = switching.switching_charges(
+            fired, self._displacement, firing.inverse(self.firing_curve), current, capacitance, reference_s, pulse.count
         )
+        each = capacitance.off_f / pulse.count
+        line = [each * switching.switched_on_v(row, self._displacement, current, capacitance) - found.on_c for row in sent]
+        return found, line[0] if line else None, float(fired[0]["rise_s"])
 
-    def capacitance(sign: int, code: float) -> switching.MembraneCapacitance:
-        if loads is None:
-            return idle_capacitance
-        (own,) = loads[(loads.sign == sign) & (loads.code == code)].itertuples()
-        without = membrane.capacitance_f - (membrane.capacitance_f - bare) / size.synapses
-        return switching.MembraneCapacitance(
-            membrane.capacitance_f, without + own.capacitance_off_f, without + own.capacitance_on_f
-        )
+    def _displacement(self, voltage_v: float) -> float:
+        return float(self.membrane.displacement(voltage_v))
 
-    def pulses(setting: SynapseSetting | None, weight: float) -> list[Point]:
-        return list(switching.points(bench, cells, size, setting, weight, swing))
+    def _current(self, pulse: switching.Pulse) -> Callable[[float], float]:
+        """Of the synapses that are on, and of what leaks besides (A)."""
+        standing, _ = self.size.standing(self.cells)
+        leaking_a = self.leaks.neuron_a + (self.size.synapses - pulse.count) * self.leaks.standing_a(standing)
+        if pulse.setting is None:
+            return lambda _: leaking_a + pulse.count * self.leaks.idle_a
+        own = synapse_fit.current_of(self.iv, pulse.setting.sign, pulse.setting.code, self.membrane)
+        return lambda displacement_v: pulse.count * own(displacement_v) + leaking_a
 
-    leaking_a = leaks.neuron_a + (size.synapses - 1) * leaks.idle_a
+    def _capacitance(self, pulse: switching.Pulse) -> switching.MembraneCapacitance:
+        column_f, setting = self.membrane.capacitance_f, pulse.setting
+        if self.loads is None or setting is None:
+            return switching.MembraneCapacitance(*[column_f] * 3)
+        (own,) = self.loads[(self.loads.sign == setting.sign) & (self.loads.code == setting.code)].itertuples()
+        without = column_f - pulse.count * (column_f - self.bare_f) / self.size.synapses
+        off_f, on_f = (without + pulse.count * load for load in (own.capacitance_off_f, own.capacitance_on_f))
+        return switching.MembraneCapacitance(column_f, off_f, on_f)
 
-    def current(sign: int, code: float) -> Callable[[float], float]:
-        own = synapse_fit.current_of(static.iv, sign, code, membrane)
-        return lambda displacement_v: own(displacement_v) + leaking_a
 
-    off = pulses(None, 0.0)
-    swept = [(fit, pulses(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight))) for fit in fits.itertuples()]
-    results = bench.run([*(point for _, pair in swept for point in pair), *off])
+def _switching_measurements(switched: _Switched, fits: pd.DataFrame) -> tuple[pd.DataFrame, switching.IdleSynapse]:
+    """Charges of each code, and of a synapse that is off: beyond its current, and beyond what its column leaks."""
+    off = switched.pulse(None, 0.0)
+    swept = [(fit, switched.pulse(SynapseSetting(fit.sign, float(fit.code)), float(fit.weight))) for fit in fits.itertuples()]
+    asked = {pulse: switched.points(pulse) for pulse in (*(pulse for _, pulse in swept), off)}
+    results = switched.bench.run([point for own in asked.values() for point in own])
+    found = {pulse: switched.charges(pulse, results.of(own)) for pulse, own in asked.items()}
     table = [
-        [
-            fit.sign,
-            fit.code,
-            fit.current_a,
-            fit.weight,
-            *charges(fired, current(fit.sign, fit.code), capacitance(fit.sign, fit.code)),
-        ]
-        for fit, pair in swept
-        if (fired := _all_fired(results.of(pair)))
+        [fit.sign, fit.code, fit.current_a, fit.weight, one[0].on_c, one[0].off_c, one[0].tail_c, one[0].drift_c, one[1]]
+        for fit, pulse in swept
+        if (one := found[pulse])
     ]
-    idle = _all_fired(results.of(off))
+    idle = found[off]
     if len(table) < len(fits) // 2 or not idle:
         raise CharacterizationError(
             "switching charges: more than half of the simulations failed; see characterization/failures.parquet"
         )
-    columns = ["sign", "code", "current_a", "weight", "charge_on_c", "charge_off_c", "charge_off_tail_c"]
-    measured = pd.DataFrame(table, columns=columns)
+    columns = ["sign", "code", "current_a", "weight", *CHARGES]
+    measured = pd.DataFrame(table, columns=columns).astype({"line_charge_c": float})
     check_switched(measured, fits)
-    return measured, switching.IdleSynapse(
-        *charges(idle, lambda _: leaking_a + leaks.idle_a, idle_capacitance), idle[0]["rise_s"]
-    )
+    return measured, switching.IdleSynapse(idle[0], idle[2], idle[1])
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
@@ -275,9 +306,3 @@ def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:
                     f"switching charges, sign {sign:+d}: none for code {code:g} ({current:.3g} A at rest): its simulation "
                     "failed, or the neuron does not fire with it; choose a smaller range of codes"
                 )
-
-
-def _all_fired(pulses: Results) -> list[dict[str, Any]]:
-    """Rows of the pulses of one setting, in their order; none unless every one of them ended in a spike."""
-    rows = [one.row for one in pulses.alive if np.isfinite(one.row["spike_s"])]
-    return rows if len(rows) == len(pulses) else []

@@ -39,7 +39,7 @@ def points(
         injection = Injection(float(charge) / (end - start), start, end)
         stop = window.end_s - 0.02 * phase
         netlist = column(
-            cells, *column_size.idle, window, stop, injection, column_size.fan_out, merged=bench.nominal
+            cells, *column_size.standing(cells), window, stop, injection, column_size.fan_out, merged=bench.nominal
         )  # fmt: skip
         condition = {"measurement": "firing_phase", "charge_c": float(charge), "fan_out": column_size.fan_out}
         deck = bench.deck(

@@ -7,7 +7,7 @@ only by ramping it is left where nanoamperes flow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,14 @@ class Leakages:
     neuron_a: float
     idle_a: float
     table: pd.DataFrame
+
+    def standing_a(self, settings: Sequence[SynapseSetting | None]) -> float:
+        """The mean of synapses that are set so and off; of codes that were not measured that of their nearest."""
+        found = []
+        for setting in settings:
+            own = self.table[self.table.sign == (setting.sign if setting else 0)]
+            found.append(self.idle_a if setting is None else float(own.leakage_a.iloc[(own.code - setting.code).abs().argmin()]))
+        return sum(found) / len(found)
 
 
 def leakages(alive: Iterable[Measured], fits: pd.DataFrame) -> Leakages:

@@ -67,12 +67,18 @@ def fired_membranes(
         layer: what the layer did.
         lines: the input of every synapse, [out, synapses].
     """
-    _, _, _, tail, load, _, _, leakage = SynapseTable.of(model)(weights)
+    _, _, _, tail, load, _, _, leakage, drift = SynapseTable.of(model)(weights)
     fired, arrived = np.maximum(layer.spike_times.numpy(), 1e-3), (times < 1.0).astype(float)
-    tails = by_blocks(lines, lambda own, reached: arrived[:, reached] @ tail[own].T)
-    tails *= np.log(fired / model.tail_reference)
+    after = fired / model.tail_reference
+    slow, steady = (_of_arrived(charge, arrived, lines) for charge in (tail, drift))
+    tails = slow * np.log(after) + steady * (after - 1.0)
     leaked = (leakage - model.idle_leakage).sum(1) * fired
     return np.asarray(layer.switched_membrane.numpy() + (tails + leaked) / (1.0 + load.sum(1)))
+
+
+def _of_arrived(charge: FloatArray, arrived: FloatArray, lines: Lines) -> FloatArray:
+    """Sum of a charge of each synapse [out, synapses] over the inputs that arrived [samples, in]."""
+    return by_blocks(lines, lambda own, reached: arrived[:, reached] @ charge[own].T)
 
 
 def supplied_charge(
@@ -98,7 +104,7 @@ def supplied_charge(
 def _currents(model: NormalisedModel, weights: FloatArray, times: FloatArray) -> FloatArray:
     """Currents integrated over the time for which each synapse is on, over the unit current and a phase, [out, in]."""
     v = np.nan_to_num(accumulation(model, weights, times, TIMES))
-    beta, *_, gamma, _ = SynapseTable.of(model)(weights)
+    beta, *_, gamma, _, _ = SynapseTable.of(model)(weights)
     integrals = [_remaining(moment, times) for moment in (np.ones_like(v), v, v * v)]
     return np.asarray(weights * (integrals[0] - beta * integrals[1] + gamma * integrals[2]))
 

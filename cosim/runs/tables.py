@@ -154,6 +154,9 @@ TABLES: Mapping[str, Table] = {
         number("charge_on_c", "C", "charge beyond the current as it switches on"),
         number("charge_off_c", "C", "the same as it switches off, to a spike at the reference time of the model"),
         number("charge_off_tail_c", "C", "how much that grows when the time to the output spike grows by a factor e"),
+        number("charge_off_drift_c", "C", "how much that grows besides in each reference time of the model"),
+        number("line_charge_c", "C", "charge of switching on that the line of a neuron brings beyond an input's",
+               "columns whose lines no neuron sends"),
     ),
     "characterization/leakage": _characterization(
         "one device that is off, on a resting membrane",

@@ -130,6 +130,7 @@ def resampled(cell: SynapseHardware, rows: Sequence[MeasuredCurve], source: str)
             "slope": None, "curvature": None, "leakage": cell.leakage and charge(cell.leakage),
             "charge_on": charge(cell.charge_on), "charge_off": charge(cell.charge_off),
             "charge_off_tail": charge(cell.charge_off_tail),
+            **{name: (old := getattr(cell, name)) and charge(old) for name in ("charge_off_drift", "line_charge")},
             "lambda_per_v": cell.lambda_per_v.model_copy(
                 update={"value": float(np.median([one.lambda_per_v for one in rows])), "standard_error": 0.0, "source": source}
             ),

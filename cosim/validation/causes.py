@@ -31,7 +31,7 @@ IDEAL = "ideal"
 """The first row: no term at all."""
 
 TERM_ORDER = (
-    "reversal", "reversal_by_weight", "kick_off", "tail", "firing_curve", "load_delay", "kick_on", "curvature", "reset",
+    "reversal", "reversal_by_weight", "kick_off", "tail", "firing_curve", "load_delay", "kick_on", "line", "curvature", "reset",
     "capacitance_by_weight", "leakage",
 )  # fmt: skip
 """In which the terms of `training.hardware.TERMS` are added. Up to the first it is the published model, equations (1) to (3)."""

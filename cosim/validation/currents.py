@@ -99,7 +99,7 @@ def moved_membranes(model: NormalisedModel, weights: FloatArray, beyond: FloatAr
         beyond: of `SweptCurrents.beyond_parabolas`.
         spike_times: of the inputs, [in], in phases.
     """
-    beta, kick, _, _, load, lift, gamma, leakage = SynapseTable.of(model)(weights)
+    beta, kick, _, _, load, lift, gamma, leakage, _ = SynapseTable.of(model)(weights)
     v = _grid()
     parabola = 1.0 - beta[..., None] * v + gamma[..., None] * v * v
     ends = []

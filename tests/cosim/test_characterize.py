@@ -1,7 +1,7 @@
 """Measurements: their pure functions on known input, and the real circuit against published values."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import history
 from benchmarks.columns import compared
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import Window, lambda_line, line_fit, parabola_within
@@ -90,20 +91,22 @@ def test_capacitance_is_charge_over_voltage() -> None:
 
 
 def test_switching_charges_are_recovered() -> None:
-    capacitance, current, reversal, reference = 140e-15, 6e-8, 2.4, 0.5e-6
-    on, off, tail = 2e-17, 8e-16, 6e-17
+    """Of each of three synapses that are switched together."""
+    capacitance, current, reversal, reference, count = 140e-15, 6e-8, 2.4, 0.5e-6, 3
+    on, off, tail, drift = 2e-17, 8e-16, 6e-17, -2e-17
     membranes = switching.MembraneCapacitance(capacitance, 1.05 * capacitance, 1.02 * capacitance)
 
     def pulled(before: float, time: float) -> float:
         """A line in closed form, of which the extraction knows the points."""
         rate = current * time / (membranes.on_f * reversal)
-        return reversal + (before - reversal) * np.exp(-rate) + on / membranes.off_f
+        return reversal + (before - reversal) * np.exp(-rate) + count * on / membranes.off_f
 
     responses = []
-    for before, spike in ((0.6, 0.2e-6), (0.1, 0.8e-6)):
+    for before, spike in ((0.6, 0.2e-6), (0.3, 0.45e-6), (0.1, 0.8e-6)):
         at_end, at_off = pulled(before, 0.4e-6), pulled(before, 0.404e-6)
+        charge = count * (off + tail * np.log(spike / reference) + drift * (spike / reference - 1))
         # What had left comes back empty, and a larger membrane takes as much longer to fire.
-        kick = (off + tail * np.log(spike / reference)) / membranes.off_f - at_off * (1 - membranes.on_f / membranes.off_f)
+        kick = charge / membranes.off_f - at_off * (1 - membranes.on_f / membranes.off_f)
         responses.append(
             {
                 "before_v": before,
@@ -122,8 +125,19 @@ def test_switching_charges_are_recovered() -> None:
         lambda u: current * (1 - u / reversal),
         membranes,
         reference,
+        count,
     )
-    assert found == pytest.approx((on, off, tail), rel=1e-6)
+    assert astuple(found) == pytest.approx((on, off, tail, drift), rel=1e-6)
+
+
+def test_as_many_synapses_are_switched_together_as_their_membrane_bears() -> None:
+    """A tenth of a millivolt is little to measure, a membrane beyond its range is no measurement."""
+    for weight in (0.0, 0.01, 0.3, 3.0, 20.0):
+        count = switching.at_once(weight, 64)
+        on = switching.on_time_s(count * weight, 1.0)
+        assert 1 <= count <= 64 and count * weight * on <= switching.LARGEST_DISPLACEMENT * (1 + 1e-12)
+        assert count == 1 or on >= switching.LEAST_ON_PHASES * (1 - 1e-12)
+    assert (switching.at_once(0.0, 64), switching.at_once(0.3, 64), switching.at_once(0.3, 5)) == (64, 6, 5)
 
 
 def test_a_spike_is_timed_from_the_start_of_firing() -> None:
@@ -310,7 +324,9 @@ def test_a_column_follows_from_two_smaller_ones(store: Store) -> None:
     off = {figure.name: abs(figure.value) for figure in compared(model, 16)}
     assert off["columns.capacitance_off_share"] < 1e-3
     assert off["columns.threshold_off_v"] < 0.2e-3
-    assert max(off[f"columns.{kind}_off_share"] for kind in ("charge_on", "charge_off", "idle_charge")) < 0.05
+    assert max(off[f"columns.{kind}_off_share"] for kind in ("charge_off", "idle_charge")) < 0.05
+    # Of the weakest code 11 aC, known to half an aC at this tolerance; the line through columns of 5 and 8 makes four of it.
+    assert off["columns.charge_on_off_share"] < 0.3
     assert off["columns.firing_off_s"] < 1e-9
     # And not because columns do not differ.
     assert model.at(16).neuron.capacitance_f > 1.09 * model.at(5).neuron.capacitance_f
@@ -322,18 +338,25 @@ def test_alike_devices_are_one_device_of_so_many_units() -> None:
         nominal = False
 
     design = load_design(REFERENCE)
-    size, setting = ColumnSize(5, 4, 3), SynapseSetting(1, 0.5)
+    size, pulse = ColumnSize(5, 4, 3), switching.Pulse(SynapseSetting(1, 0.5), 0.125, 2)
     rows = []
     for kind in (Bench, Apart):
         bench = kind(design, find_pdk(design.process.model_set), None)
-        (point, _) = switching.points(bench, with_bias(bench.cells(), 0.56), size, setting, 0.25, 1.2e-13)
+        point = next(switching.points(bench, with_bias(bench.cells(), 0.56), size, pulse, 1.2e-13))
         (measured,) = bench.run([point]).alive
         calls = [line for line in point.deck.netlist.splitlines() if line.startswith("X") and "synapse_current_source" in line]
         rows.append((len(calls), measured.row))
     (merged, one), (apart, each) = rows
-    assert (merged, apart) == (4, 5 + 4 + 2)
+    # Two are switched, the rest of column and rows stands in two kinds; the first of each kind on a membrane is a call by itself.
+    assert (merged, apart) == ((1 + 1) + (1 + 1 + 1) + 2 + 2, 5 + 2 * 2 + 4)
     assert one["end_v"] == pytest.approx(each["end_v"], abs=1e-8)
     assert one["spike_s"] == pytest.approx(each["spike_s"], abs=1e-12)
+
+
+@pytest.mark.slow
+def test_an_image_leaves_something_behind_that_is_small_and_that_a_reset_does_not_take_away() -> None:
+    (shift,) = history.figures(quick=True)
+    assert -2e-9 < shift.value < -0.5e-9
 
 
 @pytest.mark.slow

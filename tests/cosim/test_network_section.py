@@ -95,12 +95,13 @@ def test_every_class_needs_an_output(tmp_path: Path) -> None:
 
 
 def test_every_size_in_use_is_characterised_once_with_the_most_that_it_drives() -> None:
-    assert ColumnSize.in_use(Network().shape) == [ColumnSize(5, 5, 5)]
-    assert ColumnSize.in_use(Network(dataset="wine", layers=(8, 3)).shape) == [ColumnSize(14, 3, 8), ColumnSize(8, 3, 3)]
+    assert ColumnSize.in_use(Network().shape) == [ColumnSize(5, 5, 5, sent=True)]
+    wine = ColumnSize.in_use(Network(dataset="wine", layers=(8, 3)).shape)
+    assert wine == [ColumnSize(14, 3, 8), ColumnSize(8, 3, 3, sent=True)], "inputs send the lines of the first layer"
     assert ColumnSize.in_use(Network(layers=(6, 6, 6, 3)).shape) == [
         ColumnSize(5, 6, 6),
-        ColumnSize(6, 6, 6),
-        ColumnSize(6, 3, 3),
+        ColumnSize(6, 6, 6, sent=True),
+        ColumnSize(6, 3, 3, sent=True),
     ]
     assert [size.name for size in ColumnSize.in_use(Network(layers=(12, 3)).shape)] == ["5x12", "12x3"]
 
@@ -139,7 +140,7 @@ def test_a_convolution_is_a_crossbar_of_its_windows() -> None:
     })  # fmt: skip
     assert network.sizes == (64, 72, 10)
     assert network.crossbars == ((16, 18, 72), (72, 10, 10))
-    assert ColumnSize.in_use(network.shape) == [ColumnSize(16, 10, 18), ColumnSize(72, 10, 10)]
+    assert ColumnSize.in_use(network.shape) == [ColumnSize(16, 10, 18), ColumnSize(72, 10, 10, sent=True)]
 
 
 PICTURES = """

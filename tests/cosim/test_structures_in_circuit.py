@@ -95,7 +95,7 @@ def test_columns_are_characterised_as_they_are_wired() -> None:
     digits = {"dataset": "digits", "bias": False, "layers": (32, 10)}
     design = Design.model_validate({"name": "x", "network": digits, "structure": NAMED["reusable_topology"].model_dump()})
     assert design.shape.crossbars == ((32, 16, 32), (16, 5, 10)) and design.network.crossbars == ((64, 32, 32), (32, 10, 10))
-    assert ColumnSize.in_use(design.shape) == [ColumnSize(32, 5, 16), ColumnSize(16, 5, 5)]
+    assert ColumnSize.in_use(design.shape) == [ColumnSize(32, 5, 16), ColumnSize(16, 5, 5, sent=True)]
     searched = Design.model_validate({"name": "x", "network": digits, "structure": NAMED["ticket"].model_dump()})
     assert searched.shape == design.network.shape
 

@@ -17,6 +17,7 @@ from cosim.bench.bench import Bench
 from cosim.bench.results import Measured
 from cosim.characterize import synapse_fit
 from cosim.characterize.assembly import synapse_hardware
+from cosim.characterize.extract import CHARGES
 from cosim.characterize.measurements.synapse_current import over_membrane
 from cosim.characterize.membrane import Membrane
 from cosim.datasheet.circuits import circuits_of
@@ -109,9 +110,7 @@ def test_an_iv_curve_is_interpolated_once_between_the_deck_and_the_layer(design:
     iv = synapse_fit.iv_table(_curves(bench, lambdas, currents))
     assert len(iv) == 2 * 11 * 24 and iv.current_a[iv.sign == -1].max() < 0
     fits = synapse_fit.fit_synapses(bench, iv, membrane)
-    charges = pd.DataFrame(
-        {"sign": fits.sign, "current_a": fits.current_a, "charge_on_c": 0.0, "charge_off_c": 0.0, "charge_off_tail_c": 0.0}
-    )
+    charges = pd.DataFrame({"sign": fits.sign, "current_a": fits.current_a, **dict.fromkeys(CHARGES, 0.0)})
     sides = {side: synapse_hardware(sign, bench.cells(), fits, charges) for side, sign in (("plus", 1), ("minus", -1))}
     HardwareModel.reference().model_copy(update=sides).save(tmp_path / "hardware.json")
     hardware = HardwareModel.load(tmp_path / "hardware.json")

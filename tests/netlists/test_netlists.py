@@ -13,7 +13,7 @@ from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting, synapse_cell
 from netlists.synapse.current_source import CurrentSourceSection, CurrentSourceSynapse
 from netlists.synapse.resistive import ResistiveSection, ResistiveSynapse
-from netlists.testbenches import Injection, column, synapse_iv
+from netlists.testbenches import Injection, Sender, column, standing, synapse_iv
 from netlists.timing import Timing
 from sky130_models.pdk import NAMES
 from sky130_models.process import SKY130
@@ -93,6 +93,27 @@ def test_a_resistive_weight_is_one_resistor_to_one_rail() -> None:
         cells(resistive=True), [SynapseSetting(1, 200.0), None], [None, None], PhaseWindow(1e-7, 1.1e-6, 2.1e-6), 2e-6
     )
     assert [use.length_um for use in device_uses(netlist, NAMES) if "res_xhigh" in use.subckt] == [200.0]
+
+
+def test_a_column_stands_as_in_a_network_unless_its_codes_decide_what_hangs_on_the_membrane() -> None:
+    assert standing(cells(), 5) == [SynapseSetting(sign, {1: 0.525, -1: 1.175}[sign]) for sign in (1, -1, 1, -1, 1)]  # type: ignore[arg-type]
+    assert standing(cells(resistive=True), 3) == [None] * 3
+
+
+def test_lines_that_neurons_send_are_as_many_neurons_each_with_its_column() -> None:
+    setting, window = SynapseSetting(1, 0.5), PhaseWindow(6e-7, 1.6e-6, 2.6e-6)
+    sender = Sender(PhaseWindow(1e-7, 6e-7, 1.6e-6), Injection(2e-8, 2e-7, 5e-7))
+    settings, spikes = [setting, setting, None, None], [(1e-6, 1.6e-6)] * 2 + [None] * 2
+    netlist = column(cells(), settings, spikes, window, 2e-6, rows=3, merged=True, sender=sender)
+    calls = {line.split()[0]: line for line in netlist.splitlines() if line.startswith(("Xinput", "Xcolumn"))}
+    copies = {name: int(found[1]) if (found := re.search(r"copies=\{\((\d+)\)\}", call)) else 1 for name, call in calls.items()}
+    assert "Xinput_0_driver" not in calls and copies["Xinput_1_driver"] == 2, "what stays low keeps its driver"
+    assert copies["Xinput_0_sender"] == 2 and calls["Xinput_0_sender"].split()[1] == "input_0_sender_membrane"
+    assert sum(copies[name] for name in calls if name.startswith("Xinput_0_sender_synapse")) == 2 * 4
+    assert sum(copies[name] for name in calls if name.startswith("Xinput_0_load")) == 2 * (3 - 1)
+    assert sum(copies[name] for name in calls if name.startswith(("Xcolumn_synapse", "Xcolumn_further"))) == 4
+    (pulse,) = (line for line in netlist.splitlines() if line.startswith("Iinput_0_sender_injection"))
+    assert "4e-08" in pulse, "twice the membrane, twice the charge"
 
 
 def test_codes_run_from_the_weakest_to_the_strongest() -> None:

@@ -22,6 +22,8 @@ def _synapse(
         lift=np.zeros_like(grid),
         gamma=np.zeros_like(grid),
         leakage=np.zeros_like(grid),
+        kick_off_drift=-tail / 3 * level,
+        kick_line=np.zeros_like(grid),
     )
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.hardware import ColumnHardware, HardwareModel, HardwareModelError, normalise
+from training.hardware import ColumnHardware, HardwareModel, HardwareModelError, columns_of_layers, normalise
 from training.hardware.columns import resized
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
+from training.shapes import NetworkShape
 
 ONE = HardwareModel.reference()
 SYNAPSES = ONE.neuron.synapses
@@ -38,6 +39,33 @@ def test_a_layer_gets_the_column_of_its_size() -> None:
         assert layer.neuron.capacitance_f == pytest.approx(ONE.neuron.capacitance_neuron.value + synapses * PER_SYNAPSE_F)
         assert sorted(one.neuron.synapses for one in layer.all_columns) == sorted((SYNAPSES, 14, 8))
         assert layer.at(SYNAPSES).neuron == ONE.neuron
+
+
+def test_the_line_of_a_neuron_switches_every_layer_but_the_first() -> None:
+    plus, minus = (
+        cell.model_copy(update={"line_charge": cell.charge_on.model_copy(update={"y": tuple(2e-17 for _ in cell.charge_on.x)})})
+        for cell in (ONE.plus, ONE.minus)
+    )
+    idle = ONE.neuron.idle_charge_on.model_copy(update={"value": -1e-18})
+    neuron = ONE.neuron.model_copy(update={"idle_line_charge": idle})
+    model = ONE.model_copy(update={"plus": plus, "minus": minus, "neuron": neuron})
+    layers = [normalise(own) for own in columns_of_layers(model, NetworkShape.of(SYNAPSES, SYNAPSES, 3).crossbars)]
+    first, second = layers
+    charge_unit = ONE.neuron.capacitance_f * ONE.neuron.v_th_v
+    assert second.plus.kick_on - first.plus.kick_on == pytest.approx(2e-17 / charge_unit)
+    assert second.idle_kick_on - first.idle_kick_on == pytest.approx(-1e-18 / charge_unit)
+    for side in ("plus", "minus"):
+        behind = second.without("line")
+        assert getattr(behind, side).kick_on == pytest.approx(getattr(first, side).kick_on, abs=1e-15)
+    assert behind.idle_kick_on == pytest.approx(first.idle_kick_on, abs=1e-18)
+
+
+def test_what_only_one_of_two_columns_has_is_that_of_the_nearest() -> None:
+    idle = ONE.neuron.idle_charge_on.model_copy(update={"value": 3e-18})
+    large = column(16)
+    sent = large.model_copy(update={"neuron": large.neuron.model_copy(update={"idle_line_charge": idle})})
+    model = with_columns(sent)
+    assert model.at(14).neuron.idle_line_charge == idle and model.at(SYNAPSES + 1).neuron.idle_line_charge is None
 
 
 def test_of_two_columns_of_a_size_the_one_with_the_input_lines_of_the_layer_is_taken() -> None:

@@ -69,18 +69,20 @@ def test_synapse_values_are_interpolated_on_the_grid_of_their_sign() -> None:
 def test_layer_agrees_with_the_oracle_kicks_included() -> None:
     hardware = model()
     output = layer_with(WEIGHTS, hardware)(SPIKES)
-    beta, on, off, tail, *_ = SynapseTable.of(hardware)(WEIGHTS.numpy())
+    beta, on, off, tail, *_, drift = SynapseTable.of(hardware)(WEIGHTS.numpy())
     v = reference.accumulate(SPIKES.numpy(), WEIGHTS.numpy(), beta, on, v_reset=hardware.v_reset)
     arrived = (SPIKES.numpy() < 1.0).astype(float)
     switched = v + arrived @ off.T
     first = np.interp(switched, hardware.firing_v, hardware.firing_t).clip(max=1.0)
-    corrected = switched + arrived @ tail.T * np.log(first / hardware.tail_reference)
+    after = first / hardware.tail_reference
+    slow, steady = arrived @ tail.T * np.log(after), arrived @ drift.T * (after - 1.0)
+    corrected = switched + slow + steady
     np.testing.assert_allclose(output.membrane.detach(), v, atol=1e-10)
     np.testing.assert_allclose(output.switched_membrane.detach(), switched, atol=1e-10)
     spike_times = np.interp(corrected, hardware.firing_v, hardware.firing_t).clip(max=1.0)
     np.testing.assert_allclose(output.spike_times.detach(), spike_times, atol=1e-10)
     assert np.abs(switched - v).max() > 0.005
-    assert np.abs(corrected - switched).max() > 1e-4
+    assert np.abs(slow).max() > 1e-4 and np.abs(steady).max() > 3e-5
 
 
 def test_weight_gradient_of_the_whole_layer() -> None:

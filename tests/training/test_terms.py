@@ -22,7 +22,11 @@ WEIGHTS = torch.tensor([[0.6, 0.3, 0.5, -0.4, 0.2], [-0.5, 0.0, 0.3, 0.04, 0.9]]
 
 
 def bent(synapse: NormalisedSynapse, gamma: float, leakage: float) -> NormalisedSynapse:
-    return replace(synapse, gamma=gamma * synapse.beta**2, leakage=np.full_like(synapse.beta, leakage))
+    line = np.full_like(synapse.beta, leakage / 4)
+    return replace(
+        synapse, gamma=gamma * synapse.beta**2, leakage=np.full_like(synapse.beta, leakage), kick_on=synapse.kick_on + line,
+        kick_line=line,
+    )  # fmt: skip
 
 
 def hardware() -> NormalisedModel:
@@ -39,7 +43,7 @@ def layer_with(weight: Tensor, of: NormalisedModel, bias: bool = False) -> RCSpi
 
 
 def accumulated(of: NormalisedModel) -> FloatArray:
-    beta, kick, _, _, _, _, gamma, leakage = SynapseTable.of(of)(WEIGHTS.numpy())
+    beta, kick, _, _, _, _, gamma, leakage, _ = SynapseTable.of(of)(WEIGHTS.numpy())
     given = {"v_reset": of.v_reset, "bias": of.leakage, "curvature": gamma, "leakage": leakage}
     return reference.accumulate(SPIKES.numpy(), WEIGHTS.numpy(), beta, kick, **given)
 
@@ -130,7 +134,7 @@ def test_a_capacitance_that_moves_is_curved_too() -> None:
     heavy = with_loads(hardware().without("kick_on"), 0.02, 0.01)
     weights, spikes = WEIGHTS.numpy(), SPIKES.numpy()[0]
     found = layer_with(WEIGHTS, heavy)(SPIKES).membrane[0].detach().numpy()
-    beta, _, _, _, load, lift, gamma, leakage = SynapseTable.of(heavy)(weights)
+    beta, _, _, _, load, lift, gamma, leakage, _ = SynapseTable.of(heavy)(weights)
 
     def slope(t: float, v: FloatArray) -> FloatArray:
         on = spikes <= t

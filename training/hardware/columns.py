@@ -50,7 +50,10 @@ def columns_of_layers(model: HardwareModel, crossbars: Sequence[Crossbar]) -> li
 
     Raises `HardwareModelError` as `HardwareModel.at` does.
     """
-    return [model.at(layer.synapses, layer.rows) for layer in crossbars]
+    return [
+        model.at(layer.synapses, layer.rows).model_copy(update={"behind_neurons": number > 0})
+        for number, layer in enumerate(crossbars)
+    ]
 
 
 def _extrapolated(model: HardwareModel, synapses: int) -> ColumnHardware:
@@ -85,7 +88,7 @@ def _extrapolated(model: HardwareModel, synapses: int) -> ColumnHardware:
 def _on_line(small: Part, large: Part, nearest: Part, share: float, but: Collection[str] = ()) -> Part:
     """Numbers and curves of `nearest`, on the line through two columns; `share` of the way from the small one to the large one.
 
-    A curve of which one column lost points stays as it is.
+    A curve of which one column lost points stays as it is, and so does what only one of them has.
     """
 
     def line(a: float, b: float) -> float:
@@ -94,7 +97,7 @@ def _on_line(small: Part, large: Part, nearest: Part, share: float, but: Collect
     changed: dict[str, Quantity | Curve] = {}
     for name, a in small:
         b, here = getattr(large, name), getattr(nearest, name)
-        if isinstance(a, Quantity) and name not in but:
+        if isinstance(a, Quantity) and isinstance(b, Quantity) and name not in but:
             changed[name] = here.model_copy(update={"value": line(a.value, b.value)})
         elif isinstance(a, Curve) and isinstance(b, Curve) and len(a.x) == len(b.x):
             x, y = (tuple(map(line, getattr(a, axis), getattr(b, axis))) for axis in "xy")

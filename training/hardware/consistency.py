@@ -113,8 +113,12 @@ def _of_threshold(of: Callable[[ColumnHardware], float]) -> Callable[[ColumnHard
     return lambda column, model: of(column) / column.neuron.v_th_v
 
 
-def _kick(of: Callable[[ColumnHardware], Quantity]) -> Callable[[ColumnHardware, HardwareModel], float]:
-    return lambda column, model: of(column).value / (column.neuron.capacitance_f * column.neuron.v_th_v)
+def _kick(of: Callable[[ColumnHardware], Quantity | None]) -> Callable[[ColumnHardware, HardwareModel], float]:
+    def kick(column: ColumnHardware, model: HardwareModel) -> float:
+        charge = of(column)
+        return 0.0 if charge is None else charge.value / _swing_c(column)
+
+    return kick
 
 
 def _leaks(of: Callable[[ColumnHardware], Quantity | None]) -> Callable[[ColumnHardware, HardwareModel], float]:
@@ -163,13 +167,24 @@ LAWS = (
     Law("neuron.idle_charge_off", "charge, in thresholds of a membrane,", _kick(lambda c: c.neuron.idle_charge_off), -0.02, 0.02),
     Law("neuron.idle_charge_off_tail", "charge, in thresholds of a membrane,",
         _kick(lambda c: c.neuron.idle_charge_off_tail), -0.02, 0.02),
+    Law("neuron.idle_charge_off_drift", "charge, in thresholds of a membrane,",
+        _kick(lambda c: c.neuron.idle_charge_off_drift), -0.02, 0.02),
+    Law("neuron.idle_line_charge", "charge, in thresholds of a membrane,",
+        _kick(lambda c: c.neuron.idle_line_charge), -0.02, 0.02),
 )  # fmt: skip
 """What holds for every column."""
 
 
-def _largest_kick(of: Callable[[SynapseHardware], Curve]) -> Callable[[SynapseHardware, ColumnHardware, HardwareModel], float]:
+def _largest_kick(
+    of: Callable[[SynapseHardware], Curve | None],
+) -> Callable[[SynapseHardware, ColumnHardware, HardwareModel], float]:
     """Largest charge in thresholds of a membrane."""
-    return lambda s, c, m: float(np.abs(of(s).y).max()) / (c.neuron.capacitance_f * c.neuron.v_th_v)
+
+    def largest(synapse: SynapseHardware, column: ColumnHardware, model: HardwareModel) -> float:
+        curve = of(synapse)
+        return 0.0 if curve is None else float(np.abs(curve.y).max()) / _swing_c(column)
+
+    return largest
 
 
 def _refill(synapse: SynapseHardware) -> FloatArray:
@@ -196,7 +211,8 @@ def _lag_phases(
 def _other_currents(synapse: SynapseHardware, column: ColumnHardware, model: HardwareModel) -> float:
     """Largest distance, in e-folds, of the ends of a curve from those of the code's, and of its points from the code's points."""
     own, worst = np.log(synapse.code.x), 0.0
-    optional = [curve for curve in (synapse.slope, synapse.curvature, synapse.leakage) if curve is not None]
+    further = (synapse.slope, synapse.curvature, synapse.leakage, synapse.charge_off_drift, synapse.line_charge)
+    optional = [curve for curve in further if curve is not None]
     for curve in (synapse.reversal, synapse.charge_on, synapse.charge_off, synapse.charge_off_tail, *optional):
         x = np.log(curve.x)
         nearest = np.abs(x[:, None] - own[None, :]).min(1).max()
@@ -238,6 +254,10 @@ SYNAPSE_LAWS = (
     SynapseLaw("charge_off", "largest charge, in thresholds of a membrane,", _largest_kick(lambda s: s.charge_off), 0.0, 0.3),
     SynapseLaw("charge_off_tail", "largest charge, in thresholds of a membrane,",
                _largest_kick(lambda s: s.charge_off_tail), 0.0, 0.1),
+    SynapseLaw("charge_off_drift", "largest charge, in thresholds of a membrane,",
+               _largest_kick(lambda s: s.charge_off_drift), 0.0, 0.1),
+    SynapseLaw("line_charge", "largest charge, in thresholds of a membrane,",
+               _largest_kick(lambda s: s.line_charge), 0.0, 0.1),
     SynapseLaw("charge_on", "charge per current: how long before its spike line the synapse switches on, in phases,",
                _lag_phases(lambda s: s.charge_on), -0.05, 1e-4),
     SynapseLaw("charge_off", "charge per current: how long after its spike line the synapse switches off, in phases,",

@@ -17,13 +17,14 @@ from training.hardware.curve import Curve, FloatArray, HardwareModelError, Quant
 from training.hardware.expected import Expected, curve, quantity
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
 whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version
 6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code.
 Version 7 adds `slope`, `curvature` and the leakages: in older versions a current is the straight line from its value at rest to
-`reversal`, and nothing leaks."""
+`reversal`, and nothing leaks. Version 8 adds the drifts of the charges of switching off, and what the line of a neuron
+brings beyond that of an input; older versions have neither."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
@@ -72,6 +73,14 @@ class SynapseHardware(Record):
     )
     charge_off_tail: Annotated[Curve, CHARGE] = Field(
         description="current (A) -> further charge per e-fold of time after switching off (C)"
+    )
+    charge_off_drift: Annotated[Curve, CHARGE] | None = Field(
+        default=None,
+        description="current (A) -> further charge in each `tail_reference` after it (C); none where null",
+    )
+    line_charge: Annotated[Curve, CHARGE] | None = Field(
+        default=None,
+        description="current (A) -> charge of switching on by a neuron's line, beyond that by an input's (C); none where null",
     )
     capacitance_off: Annotated[Curve, LOAD] | None = Field(
         default=None,
@@ -165,6 +174,12 @@ class NeuronHardware(Record):
     idle_charge_off_tail: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] = Field(
         description="further such charge per e-fold of time (C)"
     )
+    idle_charge_off_drift: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] | None = Field(
+        default=None, description="further such charge in each `tail_reference` (C); none where null"
+    )
+    idle_line_charge: Annotated[Quantity, quantity("C", -1e-11, 1e-11)] | None = Field(
+        default=None, description="`line_charge` of a synapse that is off (C); none where null"
+    )
     leakage: Annotated[Quantity, quantity("A", -1e-6, 1e-6)] | None = Field(
         default=None, description="current of the neuron alone into its resting membrane (A); none where null"
     )
@@ -225,6 +240,9 @@ class HardwareModel(Record):
     minus: SynapseHardware
     neuron: NeuronHardware
     columns: tuple[ColumnHardware, ...] = Field(default=(), description="the same in columns of other sizes")
+    behind_neurons: bool = Field(
+        default=False, description="whether neurons send the input lines of the layer that it is the model of, not the inputs"
+    )
     variation: Variation | None = Field(default=None, description="spread over Monte Carlo dies, where they were simulated")
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.hardware.curve import FloatArray, HardwareModelError, Quantity
+from training.hardware.curve import Curve, FloatArray, HardwareModelError, Quantity
 from training.hardware.model import HardwareModel, Sign
 from training.hardware.terms import without
 
@@ -19,7 +19,8 @@ class NormalisedSynapse:
     `beta` is 1/E with the sign of the weight, so that beta * w >= 0; with `gamma`, the curvature, a current is w (1 - beta v +
     gamma v^2). `leakage` is what a synapse that is off drives the membrane by. `load` is what the synapse adds to the membrane's
     capacitance while it is off, over that of the column with all synapses idle, `lift` the part of it that is gone while it is
-    on. `gate_v` is the gate bias that gives the weight, where one does. Interpolate linearly between grid points.
+    on. `kick_line` is the part of `kick_on` that is there because neurons send the lines of the layer, not inputs. `gate_v` is
+    the gate bias that gives the weight, where one does. Interpolate linearly between grid points.
     """
 
     magnitude: FloatArray
@@ -31,6 +32,8 @@ class NormalisedSynapse:
     lift: FloatArray
     gamma: FloatArray
     leakage: FloatArray
+    kick_off_drift: FloatArray
+    kick_line: FloatArray
     gate_v: FloatArray | None = None
 
     @property
@@ -45,7 +48,7 @@ class NormalisedSynapse:
     def constant(cls, reversal: float, largest: float = 1e6) -> NormalisedSynapse:
         """A synapse with one reversal potential (any sign, inf allowed) for all weights and no kicks."""
         zero = np.zeros(2)
-        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), *[zero] * 7)
+        return cls(np.array([0.0, largest]), np.full(2, 1.0 / reversal), *[zero] * 9)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class NormalisedModel:
     Capacitance: all of this is divided by m - sum_j lift(w_j) step(t - t_j), with m = 1 + sum_j load(w_j) of the neuron; at t = 1
     what had left returns empty, v becomes (v (m - sum of lift) + sum of kick_off)/m, and the firing phase takes m times as long.
     Firing: t_out = firing curve at v (linear between points, clipped to [t_min, 1] outside them); the tail adds
-    kick_off_tail * ln(t_out / tail_reference) to v for each synapse that was on (one fixed-point step is enough). The curve was
+    kick_off_tail * ln(t_out / tail_reference) + kick_off_drift * (t_out / tail_reference - 1) to v for each synapse that was on
+    (one fixed-point step is enough). The curve was
     measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`. Its synapses were
     idle, so that a membrane that fires is driven by leakage(w_j) - idle_leakage of every synapse.
     """
@@ -78,6 +82,8 @@ class NormalisedModel:
     linear_range: tuple[float, float] = (-math.inf, math.inf)
     leakage: float = 0.0
     idle_leakage: float = 0.0
+    idle_kick_off_drift: float = 0.0
+    idle_kick_line: float = 0.0
 
     def without(self, *terms: str) -> NormalisedModel:
         """The model without some of its terms, by their names in `training.hardware.terms.TERMS`, such as "curvature".
@@ -144,22 +150,32 @@ def normalise(
             for curve in (cell.capacitance_off, cell.capacitance_on)
         ]
         slope, curvature = cell.slope_and_curvature(current)
+        line = charge(cell.line_charge if model.behind_neurons else None, current)
         return NormalisedSynapse(
             magnitude=current / model.unit_current_a,
             beta=sign * v_th / cell.reversal(current) if cell.slope is None else sign * v_th * slope,
-            kick_on=cell.charge_on(current) / charge_unit,
-            kick_off=cell.charge_off(current) / charge_unit,
-            kick_off_tail=cell.charge_off_tail(current) / charge_unit,
+            kick_on=charge(cell.charge_on, current) + line,
+            kick_off=charge(cell.charge_off, current),
+            kick_off_tail=charge(cell.charge_off_tail, current),
             load=loads[0],
             lift=loads[0] - loads[1],
             gamma=curvature * v_th**2,
             leakage=np.zeros(points) if cell.leakage is None else cell.leakage(current) / model.unit_current_a,
+            kick_off_drift=charge(cell.charge_off_drift, current),
+            kick_line=line,
             gate_v=cell.code(current) if cell.code_unit == "V" else None,
         )
+
+    def charge(curve: Curve | None, current: FloatArray) -> FloatArray:
+        return np.zeros(len(current)) if curve is None else curve(current) / charge_unit
+
+    def of_idle(charge: Quantity | None) -> float:
+        return 0.0 if charge is None else charge.value / charge_unit
 
     def drive(leakage: Quantity | None) -> float:
         return 0.0 if leakage is None else leakage.value / model.unit_current_a
 
+    idle_line = of_idle(model.neuron.idle_line_charge) if model.behind_neurons else 0.0
     displacement = np.linspace(model.neuron.firing.x[0], model.neuron.firing.x[-1], 8 * points)
     low, high = model.neuron.linear_range
     driven = model.neuron.fan_out if fan_out is None else fan_out
@@ -171,13 +187,15 @@ def normalise(
         firing_t=model.neuron.firing(displacement) / model.phase_s + (driven - model.neuron.fan_out) * load_delay,
         e_dis=model.neuron.discharger_reversal.value / v_th,
         v_reset=model.neuron.reset_error.value / v_th,
-        idle_kick_on=model.neuron.idle_charge_on.value / charge_unit,
-        idle_kick_off=model.neuron.idle_charge_off.value / charge_unit,
-        idle_kick_off_tail=model.neuron.idle_charge_off_tail.value / charge_unit,
+        idle_kick_on=of_idle(model.neuron.idle_charge_on) + idle_line,
+        idle_kick_off=of_idle(model.neuron.idle_charge_off),
+        idle_kick_off_tail=of_idle(model.neuron.idle_charge_off_tail),
         fan_out=driven,
         load_delay=load_delay,
         tail_reference=model.tail_reference_s / model.phase_s,
         linear_range=(low / v_th, high / v_th),
         leakage=drive(model.neuron.leakage),
         idle_leakage=drive(model.neuron.idle_leakage),
+        idle_kick_off_drift=of_idle(model.neuron.idle_charge_off_drift),
+        idle_kick_line=idle_line,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from training.hardware.curve import FloatArray, OutOfRange
 from training.hardware.normalised import NormalisedModel
 
-COLUMNS = ("beta", "kick_on", "kick_off", "kick_off_tail", "load", "lift", "gamma", "leakage")
+COLUMNS = ("beta", "kick_on", "kick_off", "kick_off_tail", "load", "lift", "gamma", "leakage", "kick_off_drift")
 """What a cell of a weight has, in the order of a table."""
 
 
@@ -29,8 +29,8 @@ class WeightRange:
 class SynapseTable:
     """Linear interpolation of the synapse over the signed weight.
 
-    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 8] are beta,
-    kick_on, kick_off, kick_off_tail, load, lift, gamma and leakage. `idle` [8] holds them for a synapse that is off.
+    `weight` [K] increases from the strongest negative to the strongest positive weight; the columns of `values` [K, 9] are
+    `COLUMNS`. `idle` [9] holds them for a synapse that is off.
     """
 
     weight: FloatArray
@@ -44,11 +44,11 @@ class SynapseTable:
         return cls(
             weight=np.concatenate([-model.minus.magnitude[::-1], model.plus.magnitude]),
             values=np.concatenate([columns[0][::-1], columns[1]]),
-            idle=np.array([0.0, *kicks, 0.0, 0.0, 0.0, model.idle_leakage]),
+            idle=np.array([0.0, *kicks, 0.0, 0.0, 0.0, model.idle_leakage, model.idle_kick_off_drift]),
         )
 
     def __call__(self, weight: FloatArray) -> FloatArray:
-        """The columns for weights of any shape, stacked in front: [8, ...].
+        """The columns for weights of any shape, stacked in front: [9, ...].
 
         Raises `OutOfRange` for a weight that the cell cannot do.
         """
@@ -63,7 +63,7 @@ class SynapseTable:
 def constant_beta(model: NormalisedModel) -> tuple[float, float] | None:
     """beta of positive and of negative weights where that is all there is: not by weight, and no charge, load or leakage."""
     charges = [getattr(s, name).any() for s in (model.plus, model.minus) for name in COLUMNS[1:]]
-    idle = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail, model.idle_leakage)
+    idle = (model.idle_kick_on, model.idle_kick_off, model.idle_kick_off_tail, model.idle_leakage, model.idle_kick_off_drift)
     if any(charges) or any(idle) or np.ptp(model.plus.beta) or np.ptp(model.minus.beta):
         return None
     return float(model.plus.beta[0]), float(model.minus.beta[0])

@@ -39,6 +39,15 @@ def _one_reversal(synapse: NormalisedSynapse) -> NormalisedSynapse:
     return dataclasses.replace(synapse, **middle)
 
 
+def _behind_inputs(model: NormalisedModel) -> NormalisedModel:
+    def changed(synapse: NormalisedSynapse) -> NormalisedSynapse:
+        nothing = np.zeros_like(synapse.magnitude)
+        return dataclasses.replace(synapse, kick_on=synapse.kick_on - synapse.kick_line, kick_line=nothing)
+
+    idle = model.idle_kick_on - model.idle_kick_line
+    return dataclasses.replace(model, plus=changed(model.plus), minus=changed(model.minus), idle_kick_on=idle, idle_kick_line=0.0)
+
+
 def _closed_law(model: NormalisedModel) -> NormalisedModel:
     from training.hardware.normalised import firing_law
 
@@ -49,9 +58,10 @@ TERMS: dict[str, Change] = {
     "reversal": _zeroed("beta", "gamma"),
     "reversal_by_weight": _of_synapses(_one_reversal),
     "curvature": _of_synapses(straightened),
-    "kick_on": _zeroed("kick_on", idle_kick_on=0.0),
+    "kick_on": _zeroed("kick_on", "kick_line", idle_kick_on=0.0, idle_kick_line=0.0),
+    "line": _behind_inputs,
     "kick_off": _zeroed("kick_off", idle_kick_off=0.0),
-    "tail": _zeroed("kick_off_tail", idle_kick_off_tail=0.0),
+    "tail": _zeroed("kick_off_tail", "kick_off_drift", idle_kick_off_tail=0.0, idle_kick_off_drift=0.0),
     "leakage": _zeroed("leakage", idle_leakage=0.0, leakage=0.0),
     "capacitance_by_weight": _zeroed("load", "lift"),
     "reset": lambda model: dataclasses.replace(model, v_reset=0.0),
@@ -61,8 +71,9 @@ TERMS: dict[str, Change] = {
 """Term -> the model without it.
 
 reversal: currents do not fall with the membrane. reversal_by_weight: all weights of a sign have the slope and curvature of the
-middle one. curvature: currents are straight lines. load_delay: every neuron fires as with the load that the curve was measured
-with. firing_curve: the discharger's closed law, without start-up and delay. Of the others charge, current or capacitance is zero.
+middle one. curvature: currents are straight lines. line: charges of switching on are those behind an input's line. load_delay:
+every neuron fires as with the load that the curve was measured with. firing_curve: the discharger's closed law, without start-up
+and delay. Of the others charge, current or capacitance is zero.
 """
 
 

@@ -31,7 +31,7 @@ def points(bench: Bench, size: ColumnSize, biases_v: Iterable[float]) -> Iterato
         cells = with_bias(bench.cells(), float(bias))
         deck = bench.deck(
             f"resting column fired with a discharger bias of {bias:.6f} V",
-            column(cells, *size.idle, window, stop, fan_out=size.fan_out, merged=bench.nominal),
+            column(cells, *size.standing(cells), window, stop, fan_out=size.fan_out, merged=bench.nominal),
             Transient(stop, phase / 100, bench.fine.max_step_s), [MEMBRANE, SPIKE], bench.working,
         )  # fmt: skip
         yield Point({"bias_v": float(bias)}, deck, partial(first_spike, fire_s=window.fire_s, level_v=cells.supply_v / 2))

@@ -44,7 +44,7 @@ def points(bench: Bench, synapses: int) -> Iterator[Point]:
         for direction, end_v in ends.items():
             current = cells.neuron.drawn_capacitance_f * (cells.neuron.rest_v - end_v) / ramp
             injection = Injection(current, start, stop + ramp)
-            netlist = column(cells, *ColumnSize(count, 0).idle, window, stop, injection, merged=bench.nominal)
+            netlist = column(cells, *ColumnSize(count, 0).standing(cells), window, stop, injection, merged=bench.nominal)
             analysis = Transient(stop, ramp / 400, min(bench.fine.max_step_s, ramp / 100))
             deck = bench.deck(f"membrane charge, {count} synapses, ramp {direction}", netlist, analysis, [MEMBRANE])
             extract = partial(ramp_voltage, current_a=current, start_s=start, edge_s=cells.timing.edge_s, end_v=end_v)
