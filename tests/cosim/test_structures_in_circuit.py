@@ -141,7 +141,7 @@ def test_train_with_a_structure_writes_its_code(short: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ('kind = "ternary"\nblock = 4\nnonzeros = 5', "structure: nonzeros: 5 of a block of 4; at most 4"),
+        ('kind = "ternary"\nblock = 4\nnonzeros = 5', "structure: nonzeros: 5 of a block of 4; at least 1 and at most 4"),
         ('kind = "ternary"\nblock = 0', "structure.block: Input should be greater than or equal to 1"),
         ('kind = "magic"', "structure"),
         ('kind = "masks"\nwiring = "n_of_m"\ngroup = 2', "structure.group: 2 does not divide the 5 inputs of a layer"),

@@ -195,6 +195,9 @@ def test_a_code_that_decodes_to_nothing_is_one_line() -> None:
     assert "index" in said(LayerCode("ternary", (1, 8), {"block": 8, "nonzeros": 2}, reals=unit))
     high = {"index": Field(np.array([200], np.uint32), 8)}
     assert "index 200 of 129" in said(LayerCode("ternary", (1, 8), {"block": 8, "nonzeros": 2}, fields=high, reals=unit))
+    assert "nonzeros: 0 of a block of 8" in said(LayerCode("ternary", (1, 8), {"block": 8, "nonzeros": 0}, reals=unit))
+    huge = LayerCode("ternary", (1, 32), {"block": 32, "nonzeros": 16}, reals=unit)
+    assert "words of 32 with 16 non-zeros" in said(huge)
     code = encode(network(NAMED["reusable_topology"]))[0]
     other = LayerCode(code.kind, code.shape, {**code.rule, "seed": 5}, 1, code.fields, code.reals)
     assert "wiring: is not the one" in said(other)
@@ -395,7 +398,7 @@ def test_links_go_with_the_weights_into_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"kind": "ternary", "block": 4, "nonzeros": 5}, "nonzeros: 5 of a block of 4; at most 4"),
+        ({"kind": "ternary", "block": 4, "nonzeros": 5}, "nonzeros: 5 of a block of 4; at least 1 and at most 4"),
         ({"kind": "ternary", "block": 32, "nonzeros": 16}, "words of 32 with 16 non-zeros"),
         ({"kind": "masks", "learn": "SC"}, "learn"),
         ({"kind": "masks", "pruned": 0.5}, "are of the search for links"),

@@ -95,7 +95,7 @@ def _decoded(number: int, code: LayerCode) -> NDArray[np.float32]:
         if code.kind not in DECODERS:
             raise ValueError(f"kind: {code.kind!r} is none of {', '.join(DECODERS)}")
         return DECODERS[code.kind](code)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise StructureError(f"layers.{number}: {said}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import comb
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +12,16 @@ MOST_WORDS = 1 << 18
 """A decode table of more words is larger than what it decodes."""
 
 MOST_IN_BLOCK = 32
+
+
+def check_words(block: int, nonzeros: int) -> None:
+    """Raises ValueError for blocks of so many weights that cannot be, or that have too many words."""
+    if not 1 <= nonzeros <= block <= MOST_IN_BLOCK:
+        raise ValueError(f"nonzeros: {nonzeros} of a block of {block}; at least 1 and at most {min(block, MOST_IN_BLOCK)}")
+    words = sum(comb(block, k) << k for k in range(nonzeros + 1))
+    if words > MOST_WORDS:
+        raise ValueError(f"block: {words} words of {block} with {nonzeros} non-zeros; the table has at most {MOST_WORDS}")
+
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -37,15 +48,7 @@ class TernaryPlan(StructurePlan):
 
     @model_validator(mode="after")
     def _possible(self) -> TernaryPlan:
-        from math import comb
-
-        if self.nonzeros > self.block:
-            raise ValueError(f"nonzeros: {self.nonzeros} of a block of {self.block}; at most {self.block}")
-        words = sum(comb(self.block, k) << k for k in range(self.nonzeros + 1))
-        if words > MOST_WORDS:
-            raise ValueError(
-                f"block: {words} words of {self.block} with {self.nonzeros} non-zeros; at most {MOST_WORDS} are decoded"
-            )
+        check_words(self.block, self.nonzeros)
         return self
 
 

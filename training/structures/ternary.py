@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training.structures.code import Field, LayerCode
 from training.structures.packing import Whole, bits_for
+from training.structures.plan import check_words
 from training.structures.structure import Span, Structure
 
 Digits = NDArray[np.int8]
@@ -120,7 +121,9 @@ class Ternary(Structure):
 
     @classmethod
     def decoded(cls, code: LayerCode) -> NDArray[np.float32]:
-        table = ternary_table(int(code.rule["block"]), int(code.rule["nonzeros"]))
+        block, nonzeros = int(code.rule["block"]), int(code.rule["nonzeros"])
+        check_words(block, nonzeros)
+        table = ternary_table(block, nonzeros)
         digits = table.digits(code.fields["index"].values)
         return _as_weight(torch.from_numpy(digits), code.shape).numpy() * code.reals["unit"]
 
