@@ -24,8 +24,8 @@ SHOWN, NEURONS, INPUTS = 24, 96, 96
 def draw(folder: Path) -> Path:
     """structures.png in a folder."""
     stored = 0.1 * torch.randn(NEURONS, INPUTS, generator=torch.Generator().manual_seed(0))
-    figure, axes = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")
-    for (name, plan), axis in zip(NAMED.items(), axes.flat, strict=True):
+    figure, axes = plt.subplots(2, 4, figsize=(12, 6.4), layout="constrained")
+    for (name, plan), axis in zip(NAMED.items(), axes.flat, strict=False):
         network = RCSpikeNetwork((INPUTS, NEURONS), NormalisedModel.constant(3.0, -3.0))
         put_structure(network, plan)
         layer = next(iter(network))
@@ -38,6 +38,7 @@ def draw(folder: Path) -> Path:
             f"{name}\n{Compression.of(encode(network)).bits_per_weight:.2f} bits a weight, {levels} magnitudes", fontsize=9
         )
         axis.set(xticks=[], yticks=[], xlabel="inputs", ylabel="neurons")
+    axes.flat[-1].remove()
     path = folder / "structures.png"
     figure.savefig(path, dpi=110)
     return path

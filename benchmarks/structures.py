@@ -30,6 +30,7 @@ PACKAGES = ("torch", "numpy")
 WEIGHTS = (4000, 2500)
 NAMES = (
     "ternary_8_2", "ternary_16_4", "ternary_8_2_all", "reusable_topology", "ticket", "partially_frozen", "supermask",
+    "block_toeplitz",
     "spike_4bit", "spike_6bit", "spike_8bit",
 )  # fmt: skip
 TARGETS = {

@@ -17,15 +17,16 @@ from training.network import RCSpikeNetwork
 from training.structures.assignment import LEVELS, levels_decoded
 from training.structures.code import DENSE, LayerCode, dense_code
 from training.structures.masks import Masks, Rule, wired
-from training.structures.plan import AnyStructure, MasksPlan, SupermaskPlan, TernaryPlan
+from training.structures.plan import AnyStructure, MasksPlan, SupermaskPlan, TernaryPlan, ToeplitzPlan
 from training.structures.structure import Span, Structure, structure_of, structures_of
 from training.structures.supermask import Supermask
 from training.structures.ternary import Ternary
+from training.structures.toeplitz import Toeplitz
 
 DECODERS: dict[str, Callable[[LayerCode], NDArray[np.float32]]] = {
     DENSE: lambda code: code.reals["weight"].reshape(code.shape),
     LEVELS: levels_decoded,
-    **{one.kind: one.decoded for one in (Ternary, Masks, Supermask)},
+    **{one.kind: one.decoded for one in (Ternary, Masks, Supermask, Toeplitz)},
 }
 
 
@@ -65,6 +66,8 @@ def _structure(plan: AnyStructure, layer: RCSpikeLayer, number: int) -> Structur
             return Ternary(shape, span, block=plan.block, nonzeros=plan.nonzeros, pruned_at=plan.pruned_at)
         case SupermaskPlan():
             return Supermask(shape, span, coats=plan.coats)
+        case ToeplitzPlan():
+            return Toeplitz(shape, span, block=plan.block)
         case MasksPlan():
             of_rule: Any = plan.model_dump(exclude={"kind", "layers", "file", "sha256"})
             rule = Rule(**of_rule, number=number)

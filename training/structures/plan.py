@@ -106,7 +106,14 @@ class SupermaskPlan(StructurePlan):
     coats: int = Field(default=7, ge=1, le=64, description="thresholds on the score")
 
 
-AnyStructure = Annotated[TernaryPlan | MasksPlan | SupermaskPlan, Field(discriminator="kind")]
+class ToeplitzPlan(StructurePlan):
+    """Block-Toeplitz weights: in every block of outputs and inputs, or channels, a diagonal shares its weight, or its kernel."""
+
+    kind: Literal["toeplitz"] = "toeplitz"
+    block: int = Field(default=8, ge=2, le=64, description="outputs, and inputs, of a block")
+
+
+AnyStructure = Annotated[TernaryPlan | MasksPlan | SupermaskPlan | ToeplitzPlan, Field(discriminator="kind")]
 
 
 def linked(sizes: Sequence[tuple[int, int]], plan: AnyStructure | None) -> tuple[int, ...]:
@@ -124,5 +131,6 @@ NAMED: dict[str, AnyStructure] = {
     "ticket": MasksPlan(learn="C", coats=1),
     "partially_frozen": MasksPlan(learn="C", coats=1, links=0.35, pruned=0.5, locked=0.2),
     "supermask": SupermaskPlan(),
+    "block_toeplitz": ToeplitzPlan(),
 }
 """What `--structure` can name."""
