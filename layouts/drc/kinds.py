@@ -92,18 +92,20 @@ class Apart(Rule):
 
 @dataclass(frozen=True)
 class NotBeside(Rule):
-    """Smallest distance of two layers that may cross each other."""
+    """Smallest distance of two layers that may cross each other; `shielded` if an edge between them hides one from the other."""
 
     layer: str
     other: str
     um: float
+    shielded: bool = True
 
     @property
     def what(self) -> str:
         return f"{self.layer} at least {self.um:g} um from {self.other} beside it"
 
     def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
-        return _boxes(shapes[self.layer].separation_check(shapes[self.other], dbu(self.um), False, _PROJECTION))
+        a, b = shapes[self.layer], shapes[self.other]
+        return _boxes(a.separation_check(b, dbu(self.um), False, _PROJECTION, None, None, None, self.shielded))
 
 
 @dataclass(frozen=True)

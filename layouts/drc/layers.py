@@ -37,7 +37,6 @@ _DERIVED: Mapping[str, Callable[[Mapping[str, kdb.Region]], kdb.Region]] = {
     "via4 on cap2m": lambda s: s["via4"] & s["cap2m"],
     "via4 beside cap2m": lambda s: s["via4"] - s["cap2m"],
     "cap2m plate": lambda s: s["met4"].interacting(s["cap2m"]),
-    "met4 of no plate": lambda s: s["met4"].not_interacting(s["cap2m"]),
     "resistor": lambda s: s["poly"] & s["poly_res"],
     "resistor outside urpm": lambda s: s["resistor"] - s["urpm"] if not s["urpm"].is_empty() else s["resistor"],
 }  # fmt: skip

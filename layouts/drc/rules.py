@@ -167,7 +167,7 @@ _CAPACITORS = (
     Apart("cap2m.5", "cap2m", "via4 beside cap2m", 0.20),
     Rectangles("cap2m.7", "cap2m", 20.0),
     Apart("cap2m.8", "cap2m", "via3", 0.14),
-    Apart("cap2m.11", "cap2m", "met4 of no plate", 1.34),
+    NotBeside("cap2m.11", "cap2m", "met4", 1.34, shielded=False),
     Holds("cap2m.0", "cap2m", "via4 on cap2m"),
 )
 _RESISTORS = (

@@ -18,6 +18,7 @@ from layouts.errors import LayoutError
 from layouts.gds import new_layout
 from layouts.lvs import compare
 from layouts.project import LayoutProject, draw, draw_cell, verdict
+from layouts.technology import LAYERS
 from netlists.crossbar import Cells
 from netlists.section import fet
 from netlists.synapse import synapse_cell
@@ -130,3 +131,15 @@ def test_reference_design_is_clean_and_matches_and_the_command_writes_it(tmp_pat
         picture = (out / f"{name}.png").read_bytes()
         assert picture.startswith(b"\x89PNG")
         assert len(picture) > 10_000
+
+
+@pytest.mark.parametrize(("space_nm", "broken"), [(840, True), (1475, True), (1480, False)])
+def test_a_plate_keeps_away_from_the_met4_of_another(space_nm: int, broken: bool) -> None:
+    """Each lies on met4 that reaches 0.14 um beyond it: cap2m.11 asks for 1.34 um from the other's, as magic has it."""
+    layout = new_layout()
+    cell = layout.create_cell("plates")
+    for bottom in (0, 2000 + space_nm):
+        plate = kdb.Box(0, bottom, 2000, bottom + 2000)
+        cell.shapes(layout.layer(*LAYERS["cap2m"])).insert(plate)
+        cell.shapes(layout.layer(*LAYERS["met4"])).insert(plate.enlarged(140, 140))
+    assert ("cap2m.11" in {violation.rule for violation in check(cell)}) == broken
