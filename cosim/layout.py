@@ -75,9 +75,36 @@ def run_layout(design_file: Path, out: Path | None) -> LayoutResult:
     for subject, verdict in zip(project.subjects, project.verdicts(), strict=True):
         verdicts.append(verdict)
         files += _pictures(folder, project, subject.cell, verdict)
+    files += _extracted(folder, project)
     result = LayoutResult(tuple(verdicts), project.areas_um2(), (*files, folder / "layout.json"))
     write_whole(folder / "layout.json", json.dumps(result.as_dict(), indent=1).encode())
     return result
+
+
+def _extracted(folder: Path, project: LayoutProject) -> list[Path]:
+    """Each cell and the network as SPICE with its wires, and what differs from place to place as tables."""
+    import pandas as pd
+
+    from layouts.extraction import extract
+    from layouts.extraction.netlist import extracted_netlist
+    from layouts.extraction.positions import CrossbarNets, couplings, lines, membranes
+
+    files = [folder / f"{subject.cell.name}.extracted.spice" for subject in project.subjects]
+    for file, subject in zip(files, project.subjects, strict=True):
+        write_whole(file, extracted_netlist(subject.cell, subject.pins).encode())
+    wires = extract(project.network.cell)
+    layers = [CrossbarNets.of(layer.plan, number) for number, layer in enumerate(project.network.layers, 1)]
+    tables = {
+        "capacitances": wires.table(),
+        **{
+            f"capacitances_{measure.__name__}": pd.concat([measure(wires, layer) for layer in layers])
+            for measure in (membranes, couplings, lines)
+        },
+    }
+    for name, table in tables.items():
+        files.append(folder / f"{name}.parquet")
+        write_whole(files[-1], table.to_parquet(index=False))
+    return files
 
 
 def _gds(project: LayoutProject) -> bytes:

@@ -34,6 +34,15 @@ class Subject:
     spice: str
     circuit: str = ""
 
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """Of the sub-circuit, in the order of its netlist; none of a top."""
+        for line in self.spice.splitlines():
+            keyword, *words = line.split() or [""]
+            if keyword.lower() == ".subckt" and self.circuit and words[0] == self.circuit:
+                return tuple(word for word in words[1:] if "=" not in word)
+        return ()
+
 
 @dataclass(frozen=True)
 class Verdict:

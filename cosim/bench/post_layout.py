@@ -19,7 +19,6 @@ from netlists.neuron import SUBCIRCUITS
 
 if TYPE_CHECKING:
     from layouts.extraction import Capacitances
-    from layouts.project import Subject
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _drawn(design: Design) -> PostLayout:
     texts = {
         flat.name: "\n".join(
             [
-                f".subckt {flat.name} {' '.join(_pins(subject))}",
+                f".subckt {flat.name} {' '.join(subject.pins)}",
                 *device_cards(flat),
                 *capacitor_cards(found[flat.name]),
                 *(f"Cplace_{pin} {pin} 0 {farads:.6g}" for pin, farads in added.get(flat.name, {}).items()),
@@ -101,12 +100,6 @@ def _drawn(design: Design) -> PostLayout:
         for flat, subject in zip(parts, project.subjects, strict=False)
     }
     return PostLayout(texts, "\n".join([*device_cards(whole), *capacitor_cards(wires)]))
-
-
-def _pins(subject: Subject) -> list[str]:
-    """The pins of a drawn sub-circuit in the order of its netlist."""
-    header = re.search(rf"^\.subckt {re.escape(subject.circuit)} ([^\n]*)", subject.spice, re.MULTILINE)
-    return [word for word in header[1].split() if "=" not in word] if header else []
 
 
 def _added(

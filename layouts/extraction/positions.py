@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from layouts.drawing.plan import LayerPlan
 from layouts.extraction.capacitances import Capacitances
 
 
@@ -17,6 +18,12 @@ class CrossbarNets:
     layer: int
     membranes: Sequence[str]
     spikes: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, plan: LayerPlan, number: int) -> CrossbarNets:
+        """Those of a layer that is drawn."""
+        spikes = [(place.nets["spike"], place.nets["spike_bar"]) for place in plan.synapses[0]]
+        return cls(number, [place.nets["membrane"] for place in plan.neurons], spikes)
 
 
 def membranes(found: Capacitances, layer: CrossbarNets) -> pd.DataFrame:

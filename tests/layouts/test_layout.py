@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import klayout.db as kdb
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -123,9 +124,15 @@ def test_reference_design_is_clean_and_matches_and_the_command_writes_it(tmp_pat
         assert cell["lvs_match"]
     # 50 synapses of 4, 10 neurons of 16, 5 drivers of 6 devices.
     assert by_name["iris_5_5_5"]["devices"] == 50 * 4 + 10 * 16 + 5 * 6
-    assert said["areas_um2"]["synapse"] == pytest.approx(5.78 * 7.88)
+    assert said["areas_um2"]["synapse"] == pytest.approx(5.78 * 8.48)
     layout = kdb.Layout()
     layout.read(str(out / "iris_5_5_5.gds"))
+    wires = pd.read_parquet(out / "capacitances_membranes.parquet")
+    assert list(wires.layer) == [1] * 5 + [2] * 5
+    assert wires.capacitance_f.between(15e-15, 20e-15).all()
+    assert len(pd.read_parquet(out / "capacitances_couplings.parquet")) == 50
+    extracted = (out / "synapse_current_source.extracted.spice").read_text()
+    assert extracted.startswith(".subckt synapse_current_source membrane spike spike_bar n_bias p_bias supply\n")
     assert layout.cell("iris_5_5_5").dbbox().width() == pytest.approx(said["cells"][-1]["width_um"])
     for name in ("neuron", "iris_5_5_5"):
         picture = (out / f"{name}.png").read_bytes()
