@@ -25,7 +25,7 @@ def discharger_current(bench: Bench, hardware: HardwareModel) -> FloatArray:
     Raises `DischargerError` where a column does not fire.
     """
     biases = hardware.neuron.discharger_bias.value + OFFSETS_V
-    wanted = list(points(bench, ColumnSize.in_use(bench.design.network.shape)[0], biases))
+    wanted = list(points(bench, ColumnSize.in_use(bench.design.shape)[0], biases))
     results = bench.run(wanted)
     rows = [results.row(point) for point in wanted]
     spikes = np.array([np.nan if row is None else row["spike_s"] for row in rows])

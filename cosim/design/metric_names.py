@@ -30,7 +30,7 @@ METRICS = (
     r"energy\.predicted_(per_inference|supply|rest|control|spike_lines|bias)_j",
     r"energy\.(prediction_error|synaptic_events|per_synaptic_event_j|per_operation_j|time_bits|time_bits_on_dies|weight_bits)",
     r"energy\.tops_per_w(|_weight_bits|_normalised)",
-    r"cost\.(latency_s|first_output_s|period_s|inferences_per_s|power_w)",
+    r"cost\.(latency_s|first_output_s|period_s|inferences_per_s|power_w|bias_lines)",
     r"cost\.(area|synapse_area|neuron_area|capacitor_area)_m2",
     r"time\.(total|simulate|simulate_cpu|characterize|train|map|validate|datasheet|report)_s",
     r"simulation\.(points|cached_points|failed_points|operating_point_fallbacks)",

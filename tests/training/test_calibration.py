@@ -15,7 +15,7 @@ from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.least_squares import solve
 from training.calibration.plan import plan
 from training.calibration.program import LayerProgram, Program
-from training.calibration.reprogram import Freedom, rounded
+from training.calibration.reprogram import Freedom, ideal, reprogram, rounded
 from training.hardware import FloatArray, HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch
 
@@ -200,3 +200,21 @@ def test_jitter_is_seen_and_not_sent() -> None:
 def test_a_program_of_dies_is_taken_apart() -> None:
     layer = LayerProgram(np.ones((2, 3), int), np.full((2, 3), 0.5), np.array([0.56, 0.57]))
     assert np.array_equal(layer.of_dies(3).die(1).bias_v, layer.bias_v) and layer.boosted(0.01).bias_v[0] == pytest.approx(0.57)
+
+
+def test_weights_that_no_device_gives_are_made_up_for_by_the_others() -> None:
+    """A neuron with a synapse that is off and one whose device is too strong at its weakest code."""
+    c = CIRCUITS[0]
+    layer = c.program(np.array([[0.3, 0.4, 0.0, 0.0185, 0.35]]), BIAS)
+    unknown = np.zeros((1, 1, c.unknowns))
+    unknown[..., 3] = 1.5
+    samples = np.random.default_rng(2).random((40, 5))
+    wanted = ideal([c], (layer,), samples)
+    found = reprogram([c], [Estimate(unknown, np.zeros((1, 1, c.unknowns, c.unknowns)))], (layer,), samples, wanted, Freedom())
+    low = c.code_range(1)[0]
+    assert found[0].sign[0, 0, 2] == 0 and found[0].code_v[0, 0, 3] == pytest.approx(low)
+    (sent_then,) = sent([c], [unknown], found, samples[None])
+    left = float(np.sqrt(((sent_then[0] - wanted[0]) ** 2).mean()))
+    alone = replace(layer, code_v=layer.code_v - np.array([[0, 0, 0, layer.code_v[0, 3] - low, 0]]))
+    (uncorrected,) = sent([c], [unknown], (alone.of_dies(1),), samples[None])
+    assert left < 0.6 * float(np.sqrt(((uncorrected[0] - wanted[0]) ** 2).mean()))

@@ -142,6 +142,7 @@ class _Reach:
         between = np.abs(w) < least * (1 - 1e-9)
         nearest = np.where(np.abs(w) < least / 2, 0.0, np.sign(w) * least)
         nearest = np.clip(nearest, self.low[:, :-1], self.high[:, :-1])
+        between &= nearest != w  # what is off already is there
         there = np.concatenate([np.where(between, nearest, w), x[:, -1:]], 1)
         return there, np.concatenate([between, np.zeros_like(between[:, :1])], 1)
 
