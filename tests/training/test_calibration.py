@@ -26,7 +26,7 @@ DISCHARGER = DischargerCurve(
 )
 DRAW = np.random.default_rng(3)
 SAMPLES = np.concatenate([DRAW.random((60, 4)), np.zeros((60, 1))], 1)
-DIES = 4
+DIES = 3
 
 
 def circuit(fan_out: int) -> LayerCircuit:
@@ -51,7 +51,7 @@ def dies() -> list[ModelDie]:
 
 @pytest.fixture(scope="module")
 def calibrated(dies: list[ModelDie]) -> Calibrated:
-    return calibrate(dies, CIRCUITS, nominal(), SAMPLES, Settings(freedom=Freedom(margin_v=0.03)))
+    return calibrate(dies, CIRCUITS, nominal(), SAMPLES, Settings(rounds=(8, 5), freedom=Freedom(margin_v=0.03)))
 
 
 def errors(dies: list[ModelDie], program: Program) -> list[FloatArray]:
@@ -179,7 +179,7 @@ def test_codes_are_rounded_together() -> None:
 
 def test_without_biases_of_their_own_dischargers_share_one(dies: list[ModelDie]) -> None:
     found = calibrate(
-        dies[:1], CIRCUITS, nominal(), SAMPLES[:20], Settings(rounds=(2,), freedom=Freedom(own_biases=False, step_v=1e-3))
+        dies[:1], CIRCUITS, nominal(), SAMPLES[:8], Settings(rounds=(2,), freedom=Freedom(own_biases=False, step_v=1e-3))
     )
     layer = found.program[0]
     assert np.ptp(layer.bias_v) == 0 and abs(layer.bias_v[0, 0] - BIAS) < 10e-3

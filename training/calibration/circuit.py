@@ -153,7 +153,7 @@ class LayerCircuit:
 
     def weight(self, sign: NDArray[np.int_], code_v: FloatArray) -> FloatArray:
         """Weights as designed of any shape."""
-        code = torch.as_tensor(code_v)
+        code = torch.tensor(code_v)
         plus, minus = (curve.log_weight(code).exp().numpy() for curve in self.gates)
         return np.where(sign > 0, plus, np.where(sign < 0, -minus, 0.0))
 
