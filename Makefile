@@ -1,5 +1,6 @@
 # make demo   install what is missing, then take the reference design from sweep to report
 # make test   install what is missing, then lint, types, import contract and all tests
+# make docs   the pages as a site: build/docs/index.html
 # make install, make lint, make clean
 #
 # PYTHON=python3.12 chooses the interpreter, TESTERS=4 how many processes test. PIP_TORCH="--index-url
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q --
 # The matrices here are small: threads only fight each other, and ngspice's own OpenMP slows a simulation down many times.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint docs install clean
 .DELETE_ON_ERROR:
 
 demo: install
@@ -32,6 +33,11 @@ lint: .venv/.development
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Nothing is fetched but the packages; a warning is an error.
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
 
 install: .venv/.installed
 
@@ -55,6 +61,10 @@ install: .venv/.installed
 
 .venv/.development: pyproject.toml constraints.txt | .venv/.installed
 	$(PIP) -e ".[simulation,training,layout,reports,development]"
+	@touch $@
+
+.venv/.docs: pyproject.toml constraints.txt | .venv/.installed
+	$(PIP) -e ".[simulation,training,layout,reports,docs]"
 	@touch $@
 
 clean:

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
     "structures": "weights that fit the hardware: accuracy and bits of every structure, encoder and decoder",
     "search": "designs found by a search, against a grid that is evaluated whole",
+    "prune": "a library of two transistors for plain ngspice, against the whole one",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 

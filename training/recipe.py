@@ -18,7 +18,7 @@ class _Settings(BaseModel):
 
 
 class Augmentation(_Settings):
-    """How far training pictures are moved, each by its own draw (`training.data.augmentation`)."""
+    """How far training pictures are moved, each by its own draw."""
 
     flip: bool = Field(default=False, description="mirror every other picture, left to right")
     rotation_degrees: float = Field(default=0.0, ge=0.0, description="turn by a uniform angle up to this, either way (bilinear)")

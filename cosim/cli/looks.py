@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cosim.cli.errors import clear_errors
-from cosim.cli.options import AsJson, path_argument
+from cosim.cli.options import AsJson, path_argument, path_option
 from cosim.cli.say import say
 from cosim.errors import InputError
 
@@ -41,6 +41,28 @@ def _catalogue_lines(found: dict[str, dict[str, str]]) -> Iterator[str]:
     for group, entries in found.items():
         yield group
         yield from (f"  {name:<22} {what}" for name, what in entries.items())
+
+
+def datasheet(
+    run: Annotated[Path, path_argument(metavar="RUN", help="Run directory, as cosim characterize or cosim run leaves it.")],
+    against: Annotated[
+        Path | None, path_option("--against", metavar="RUN", help="An earlier run directory: what moved since.")
+    ] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Markdown, for the page of a CI job.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a datasheet and the limits of a run have come to, and what moved. Exit code 1 if a limit fails.
+
+    `cosim characterize DESIGN` makes the datasheet.
+
+    Example: cosim datasheet runs/iris_5_5_5 --summary --against runs/before >> $GITHUB_STEP_SUMMARY
+    """
+    with clear_errors():
+        from reports.summary import summarise
+
+        found = summarise(run, against)
+    say(as_json, found.as_dict(), [found.markdown().rstrip()] if summary else found.lines())
+    raise typer.Exit(1 if found.failed else 0)
 
 
 def diff(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from cosim.cli import calibrate, fit, layout, looks, search, stages, study, sweep
-from cosim.version import __version__
+from cosim.cli import calibrate, fit, layout, looks, new, prune, search, stages, study, sweep
+from cosim.errors import InputError
+from cosim.version import __version__, collision
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "new": new.new,
     "run": stages.run,
     "characterize": stages.characterize,
     "train": stages.train,
@@ -21,10 +24,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "calibrate": calibrate.calibrate,
     "search": search.search,
     "fit": fit.fit,
+    "prune": prune.prune,
     "study": study.study,
     "layout": layout.layout,
+    "datasheet": looks.datasheet,
     "doctor": looks.doctor,
     "cells": looks.cells,
+    "schema": new.schema,
     "diff": looks.diff,
 }
 
@@ -34,7 +40,6 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 a limit of the design failed, 2 bad input, 3 a simulation or a training failed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 for name, command in COMMANDS.items():
@@ -48,8 +53,15 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+def _refused(line: str) -> int:
+    typer.echo(f"cosim: {line}", err=True)
+    return InputError.exit_code
+
+
 def main() -> None:
     """Entry point of the `cosim` command."""
+    if found := collision():
+        sys.exit(_refused(found))
     app(prog_name="cosim")
 
 

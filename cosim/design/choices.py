@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     AnyProcess: TypeAlias = ProcessSection
     AnySynapse: TypeAlias = SynapseSection
     AnyNeuron: TypeAlias = NeuronSection
-else:
-    AnyProcess = one_of({name: process.section for name, process in PROCESSES.items()}, "name", DEFAULT_PROCESS)
-    AnySynapse = one_of({kind: cell.section for kind, cell in SYNAPSES.items()}, "kind")
-    AnyNeuron = one_of({kind: cell.section for kind, cell in NEURONS.items()}, "kind", DEFAULT_NEURON)
+else:  # by name: what is registered first hangs on who was imported first
+    AnyProcess = one_of({name: process.section for name, process in sorted(PROCESSES.items())}, "name", DEFAULT_PROCESS)
+    AnySynapse = one_of({kind: cell.section for kind, cell in sorted(SYNAPSES.items())}, "kind")
+    AnyNeuron = one_of({kind: cell.section for kind, cell in sorted(NEURONS.items())}, "kind", DEFAULT_NEURON)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,12 @@ def is_metric(name: str) -> bool:
 
 def nearest(name: str) -> list[str]:
     """Metrics whose names are most like this one, the likeliest first."""
-    return difflib.get_close_matches(name, [one for pattern in METRICS for one in _spelt(pattern)], n=2, cutoff=0.5)
+    return difflib.get_close_matches(name, metric_names(), n=2, cutoff=0.5)
+
+
+def metric_names() -> list[str]:
+    """Every metric that a run can have, layers as the first one."""
+    return [one for pattern in METRICS for one in _spelt(pattern)]
 
 
 def _spelt(pattern: str) -> list[str]:

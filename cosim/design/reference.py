@@ -1,4 +1,4 @@
-"""Writes docs/design.md from the schema: `python -m cosim.design.reference` (a test fails while the page is out of date)."""
+"""Writes docs/design.md and the schema from the sections: `python -m cosim.design.reference` (a test fails while one is old)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _values_of(annotation: Any, bounds: list[Any]) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     enumerated = isinstance(annotation, type) and issubclass(annotation, StrEnum)
     if origin is Literal or enumerated:
-        return ", ".join(f"`{_toml(value)}`" for value in (map(str, annotation) if enumerated else arguments))
+        return ", ".join(f"`{toml_value(value)}`" for value in (map(str, annotation) if enumerated else arguments))
     if origin is tuple:
         inner = FieldInfo.from_annotation(arguments[0])
         if arguments[-1] is ...:
@@ -159,30 +159,33 @@ def _default(field: FieldInfo, default: Any) -> str:
         default = field.get_default(call_default_factory=True)
     if default is None:
         return ""
-    return "required" if default is PydanticUndefined else f"`{_toml(default)}`"
+    return "required" if default is PydanticUndefined else f"`{toml_value(default)}`"
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """A value as one writes it in the design file."""
     match value:
         case FetSize():
             return f"{{ width_um = {value.width_um:g}, length_um = {value.length_um:g} }}"
         case tuple():
-            return f"[{', '.join(_toml(item) for item in value)}]"
+            return f"[{', '.join(toml_value(item) for item in value)}]"
         case str():
             return f'"{value}"'
         case bool():
             return str(value).lower()
         case dict():
-            return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
+            return f"{{{', '.join(f'{key} = {toml_value(item)}' for key, item in value.items())}}}"
         case int() | float():
             return f"{value:g}"
     raise TypeError(f"{value!r} has no short form in TOML")
 
 
 def main(path: Path = PAGE) -> None:
-    """Write the page."""
+    """Write the page, and the schema of the same keys."""
+    from cosim.design import schema
+
     path.write_text(page(), encoding="utf-8")
+    schema.main()
 
 
 if __name__ == "__main__":

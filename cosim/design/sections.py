@@ -133,7 +133,7 @@ class Network(Section):
 
 
 class Training(Recipe, Section):
-    """How both networks are trained: a recipe (`training.recipe.Recipe`), by default the published one (arXiv 2412.09010)."""
+    """How both networks are trained: a recipe (`cosim.training.Recipe`), by default the published one (arXiv 2412.09010)."""
 
     conventional_reversal: float = Field(default=100.0, gt=1.0, description="|E| of the conventional network")
     mismatch: bool = Field(

@@ -16,9 +16,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cosim import version
 from cosim.version import ROOT
 
-ROOMS = ("cosim", "netlists", "sky130_models", "gf180_models", "training", "layouts", "reports")
+ROOMS = ("cosim", *version.ROOMS)
 _LAST_IMPORT = re.compile(rb"\b(?:import\b[^\n(]*(?:\([^)]*\))?|import_module\b|__import__\b)[^\n]*")
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 

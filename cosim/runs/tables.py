@@ -269,14 +269,14 @@ TABLES: Mapping[str, Table] = {
     ),
     "validation/attribution": _validation(
         "one term left out of the neuron model, in one layer; the weights and the circuit stay",
-        text("left_out", "name of the term (`training.hardware.TERMS`); `none` is the whole model"), LAYER,
+        text("left_out", "name of the term (`cosim.training.TERMS`); `none` is the whole model"), LAYER,
         number("spike_rmse_s", "s", "error of the layer's spikes, rms, the model end to end"),
         number("alone_rmse_s", "s", "the same behind the circuit's own spikes"),
     ),
     "validation/causes": _validation(
         "one cause of what circuit and model differ by, in one layer, in the order in which they are taken account of; over the "
         "neurons that fire in either",
-        text("cause", "`ideal`: no term at all; a term of the model (`training.hardware.TERMS`); `codes`: the weights that the "
+        text("cause", "`ideal`: no term at all; a term of the model (`cosim.training.TERMS`); `codes`: the weights that the "
              "codes really give; `currents`: the swept currents instead of their parabolas; `numerics`: the circuit simulated "
              "more accurately, where it was; `solver`: DSTD instead of the exact solution"),
         text("kind", "`term` of the model, `measured` apart from the network and not in it, `apart`: not among the causes"),

@@ -24,6 +24,7 @@ class ModelNames:
         um: the number that a call gives for a length of 1 um.
         transistors: matches those of its devices whose second node is an insulated gate; None where none are known.
         capacitors: matches those of its devices that carry no direct current; None where none are known.
+        prefix: what the names of all its devices begin with, and people leave out.
     """
 
     devices: re.Pattern[str]
@@ -33,6 +34,7 @@ class ModelNames:
     um: float = 1.0
     transistors: re.Pattern[str] | None = None
     capacitors: re.Pattern[str] | None = None
+    prefix: str = ""
 
     def are_sized(self, subcircuit: str) -> bool:
         """Whether calls of a sub-circuit come with sizes that are known."""

@@ -60,6 +60,12 @@ def prune(pdk: Pdk, corner: str, uses: Iterable[DeviceUse], mismatch: bool = Fal
     return PrunedLibrary(text, sha256(text.encode()).hexdigest(), pdk.model_set, corner)
 
 
+def pruned_section(pdk: Pdk, section: str, uses: Iterable[DeviceUse], mismatch: bool = False) -> tuple[str, list[Path]]:
+    """The part of a section that `uses` need, made anew, and the files that it comes from. Raises as `prune` does."""
+    wanted = sorted({_as_binned(use, pdk.names) for use in uses}, key=str)
+    return _pruned_text(pdk, section, wanted, {pdk.names.mismatch: mismatch, pdk.names.process: False})
+
+
 def without_process(library: str, names: ModelNames) -> str:
     """The text of a pruned library with the parameters of the die at their nominal values: only mismatch is drawn.
 
@@ -242,6 +248,8 @@ def _bin(model: Statement) -> _Bin | None:
 def _covering(use: DeviceUse, bins: Sequence[_Bin]) -> list[_Bin]:
     """The bin that holds a size. On a common edge it is the one that begins there (min <= size < max, as ngspice chooses);
     at the end of the outermost bins all that touch stay."""
+    if use.any_size:
+        return list(bins)
     if use.width_um is None or use.length_um is None:
         raise GeometryError(f"{use.subckt}: give its w and l in um")
     size = use.width_um / use.fingers, use.length_um
