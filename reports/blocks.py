@@ -76,7 +76,16 @@ class Figures:
     items: Sequence[tuple[str, str, str]]
 
 
-Block = Text | Plot | Drawing | Table | Listing | Figures
+@dataclass(frozen=True)
+class Explorer:
+    """Numbers (JSON) that the page's script draws; without one, and on paper, nothing is shown."""
+
+    kind: ClassVar[str] = "explorer"
+    content: str
+    caption: str
+
+
+Block = Text | Plot | Drawing | Table | Listing | Figures | Explorer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import templates
-from reports.blocks import Section
+from reports.blocks import Explorer, Section
 from reports.errors import ReportError
 from reports.typesetting import typeset
 
@@ -37,5 +37,14 @@ def html(kind: str, run: Any, sections: Sequence[Section]) -> str:
     """A self-contained page of sections; `run` has a title."""
     loader = PackageLoader(templates.__name__, "")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    source, _, _ = loader.get_source(environment, "report.css")
-    return environment.get_template("report.html").render(kind=kind, run=run, sections=sections, style=Markup(source))
+
+    def source(name: str) -> Markup:
+        return Markup(loader.get_source(environment, name)[0])
+
+    script = None
+    if any(isinstance(block, Explorer) for section in sections for block in section.blocks):
+        code = Markup("\n").join(map(source, ("uplot.js", "explore.js")))
+        script = {"style": source("uplot.css"), "code": code}
+    return environment.get_template("report.html").render(
+        kind=kind, run=run, sections=sections, style=source("report.css"), script=script
+    )

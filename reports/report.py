@@ -7,7 +7,7 @@ from pathlib import Path
 from reports import page
 from reports.blocks import Part, assemble
 from reports.run import Run, read_run
-from reports.sections import background, calibration, cost, extraction, headline, validation
+from reports.sections import background, calibration, cost, explore, extraction, headline, validation
 
 SPIKES, MEMBRANES, LABELS = "validation/spikes", "validation/membranes", "validation/labels"
 _CHARACTERIZATION = "characterization/"
@@ -17,7 +17,10 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
     ("Against the published circuit", (Part(headline.against_published),)),
     ("Limits", (Part(headline.limits),)),
     ("Membranes", (Part(validation.membranes, ("validation/waveforms", SPIKES)),)),
-    ("Spike times", (Part(validation.spikes, (SPIKES,)), Part(validation.failures))),
+    (
+        "Spike times",
+        (Part(validation.spikes, (SPIKES,)), Part(explore.explorer, ("validation/waveforms", SPIKES)), Part(validation.failures)),
+    ),
     ("Error budget", (Part(validation.error_budget, (SPIKES, MEMBRANES)),)),
     ("Gain search", (Part(validation.gain_search, ("validation/gain_search",)),)),
     ("Mismatch", (Part(validation.mismatch, (SPIKES, LABELS)),)),
@@ -48,7 +51,7 @@ def report(run_dir: Path, *, pdf: bool = True, say: page.Say | None = None) -> d
     """The report of a run directory, ready to be written.
 
     Reads only files of the run directory. A table that is missing drops its part, and the report says so; the HTML file refers
-    to nothing outside itself and needs no script.
+    to nothing outside itself; a script in it draws what one may look into, and all that it says stands there without one.
 
     Args:
         run_dir: the run directory; `design.toml` must be in it.

@@ -11,6 +11,9 @@ ROOMS = {"cosim", "netlists", "sky130_models", "gf180_models", "training", "layo
 READ = {
     "reports/templates/report.html",
     "reports/templates/report.css",
+    "reports/templates/explore.js",
+    "reports/templates/uplot.css",
+    "reports/templates/uplot.js",
     "training/hardware/reference.json",
     "cosim/simulator/start/.spiceinit",
     "gf180_models/gf180.lib.spice",
