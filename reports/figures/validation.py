@@ -136,9 +136,11 @@ def causes(table: pd.DataFrame) -> Figure:
         axis.set(xscale="log", title=f"layer {layer}", xlabel="rms error that remains")
         axis.grid(visible=False, axis="y")
         units(axis, x="s")
-    grid[0].set_yticks(np.arange(len(order)), [order[0], *(f"+ {cause}".replace("_", " ") for cause in order[1:])])
+    labels = [order[0], *(f"+ {cause}".replace("_", " ") for cause in order[1:])]
+    grid[0].set_yticks(np.arange(len(order)), [*labels[:-1], f"{labels[-1]}:\nunexplained"])
+    grid[0].set_xlim(left=max(steps[["spike_rmse_s", "alone_rmse_s"]].to_numpy().min(), SMALLEST_ERROR_S) / 3)
     grid[0].invert_yaxis()
-    legend_above(grid[-1], ncols=1)
+    figure.legend(*grid[-1].get_legend_handles_labels(), loc="outside upper right")
     return figure
 
 
