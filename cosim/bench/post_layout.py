@@ -27,7 +27,8 @@ class PostLayout:
 
     Attributes:
         cells: sub-circuits by name: devices with the diffusions that were drawn, and the cell's own wires as capacitances. What
-            the array adds to a membrane and to a spike line stands in them too, to ground, as the mean over the network.
+            the array adds to a membrane and to a spike line stands in them too, to ground, as the mean over the network; but not
+            what lies between membranes, which fall alike.
         network: devices and capacitances of the whole network, without its sources.
     """
 
@@ -105,14 +106,19 @@ def _drawn(design: Design) -> PostLayout:
 def _added(
     wires: Capacitances, cells: Mapping[str, Capacitances], synapse: str, sizes: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    """What the array adds to each membrane and to each synapse's share of a spike line (F), as the mean over the network."""
-    total = wires.total()
+    """What the array adds to each membrane and to each synapse's share of a spike line (F), as the mean over the network.
+
+    What lies between two membranes of a layer is left out: when they fire, all fall alike, and it is not charged.
+    """
+    total, pairs = wires.total(), wires.pairs()
     own = {name: found.total() for name, found in cells.items()}
     membranes, lines = list[float](), dict[str, list[float]]({"spike": [], "spike_bar": []})
     for layer, (inputs, outputs) in enumerate(pairwise(sizes), 1):
-        for k in range(outputs):
-            alone = own["neuron"]["membrane"] + inputs * own[synapse]["membrane"]
-            membranes.append(total[f"{layer_name(layer)}_membrane_{k}"] - alone)
+        alone = own["neuron"]["membrane"] + inputs * own[synapse]["membrane"]
+        names = [f"{layer_name(layer)}_membrane_{k}" for k in range(outputs)]
+        for name in names:
+            between = sum(pairs.get((min(name, other), max(name, other)), 0.0) for other in names)
+            membranes.append(total[name] - between - alone)
         source, driver = ("input", "spike_driver") if layer == 1 else (f"{layer_name(layer - 1)}_spike", "neuron")
         for k in range(inputs):
             for pin, name in (("spike", f"{source}_{k}"), ("spike_bar", f"{source}_{k}_bar")):
