@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosim.design import load_design
+from cosim.design import Design, load_design
+from cosim.errors import InputError
+from cosim.runs.progress import Monitor
+from layouts.errors import LayoutError
 from netlists.crossbar import Cells
+from netlists.errors import NetlistError
 from netlists.neuron import neuron_cell
 from netlists.synapse import synapse_cell
 from training.files import write_whole
@@ -58,21 +62,22 @@ class LayoutResult:
         yield from (f"  {file}" for file in self.files if file.suffix in (".gds", ".json"))
 
 
-def run_layout(design_file: Path, out: Path | None) -> LayoutResult:
+def run_layout(design_file: Path, out: Path | None, monitor: Monitor) -> LayoutResult:
     """Draw a design and check it; writes `layout/` of the run directory, or `out`. Raises `InputError` and what rooms raise."""
-    from layouts.project import draw
-
     design = load_design(design_file)
-    synapse = synapse_cell(design.synapse, design.technology, design.process.supply_v)
-    bias = design.neuron.discharger_bias_v[0]
-    cells = Cells(synapse, neuron_cell(design.neuron, design.technology), design.timing, design.process.supply_v, bias)
-    project = draw(cells, design.network.sizes, design.name)
+    monitor.begin("layout")
+    try:
+        project = _drawn(design)
+    except (LayoutError, NetlistError) as error:
+        raise InputError(f"{design_file}: {error}") from error
+    monitor.expect(len(project.subjects))
     folder = out or Path("runs") / design.name / "layout"
     folder.mkdir(parents=True, exist_ok=True)
     gds = folder / f"{design.name}.gds"
     write_whole(gds, _gds(project))
     verdicts, files = [], [gds]
     for subject, verdict in zip(project.subjects, project.verdicts(), strict=True):
+        monitor.step()
         verdicts.append(verdict)
         files += _pictures(folder, project, subject.cell, verdict)
     files += _extracted(folder, project)
@@ -105,6 +110,18 @@ def _extracted(folder: Path, project: LayoutProject) -> list[Path]:
         files.append(folder / f"{name}.parquet")
         write_whole(files[-1], table.to_parquet(index=False))
     return files
+
+
+def _drawn(design: Design) -> LayoutProject:
+    from layouts.dimensions import check_dimensions
+    from layouts.project import draw
+
+    for place, section in (("synapse", design.synapse), ("neuron", design.neuron)):
+        check_dimensions(place, section)
+    synapse = synapse_cell(design.synapse, design.technology, design.process.supply_v)
+    bias = design.neuron.discharger_bias_v[0]
+    cells = Cells(synapse, neuron_cell(design.neuron, design.technology), design.timing, design.process.supply_v, bias)
+    return draw(cells, design.network.sizes, design.name)
 
 
 def _gds(project: LayoutProject) -> bytes:

@@ -10,7 +10,7 @@ import typer
 
 from cosim.cli.errors import clear_errors
 from cosim.cli.options import AsJson, DesignFile, path_option, takes
-from cosim.cli.say import say
+from cosim.cli.say import monitor, say
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def layout(options: LayoutOptions) -> None:
     with clear_errors():
         from cosim.layout import run_layout
 
-        result = run_layout(options.design, options.out)
+        with monitor(verbose=False) as watching:
+            result = run_layout(options.design, options.out, watching)
     say(options.as_json, result.as_dict(), result.lines())
     raise typer.Exit(result.exit_code)

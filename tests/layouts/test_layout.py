@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import klayout.db as kdb
@@ -13,6 +15,9 @@ from typer.testing import CliRunner
 from benchmarks.layout.checks import cells
 from benchmarks.layout.faults import FAULTS, Fault, Patient, found
 from cosim.cli.main import app
+from cosim.errors import InputError
+from cosim.layout import run_layout
+from cosim.runs.progress import Monitor
 from layouts.devices import devices_of
 from layouts.drc import RULES, check
 from layouts.errors import LayoutError
@@ -21,10 +26,12 @@ from layouts.lvs import compare
 from layouts.project import LayoutProject, draw, draw_cell, verdict
 from layouts.technology import LAYERS
 from netlists.crossbar import Cells
-from netlists.section import fet
+from netlists.neuron import neuron_cell
+from netlists.section import FetSize, Section, fet
 from netlists.synapse import synapse_cell
 
 DESIGN = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
+WIDTH = "nmos = { width_um = 1.0,"
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +116,51 @@ def test_what_cannot_be_drawn_is_one_line() -> None:
 def _draw(synapse: str) -> LayoutProject:
     made: Cells = cells(synapse)
     return draw(made, (2, 2), "network")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "nmos = { width_um = 1.0,",
+            "nmos = { width_um = 1.003,",
+            r"synapse\.nmos\.width_um: 1\.003 um is off .*x\.1a.*1\.005 would be",
+        ),
+        (
+            "nmos = { width_um = 1.0,",
+            "nmos = { width_um = 0.4,",
+            r"synapse\.nmos\.width_um: 0\.4 um .* difftap\.2 .* at least 0\.42",
+        ),
+        ("capacitor_um = [7.0, 7.0]", "capacitor_um = [7.0, 1.1]", r"neuron\.membrane_capacitor_um\[1\]: 1\.1 um .* cap2m\.4 "),
+    ],
+)
+def test_a_dimension_that_cannot_be_drawn_is_named_before_anything_is_written(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    design = tmp_path / "mine.toml"
+    design.write_text(DESIGN.read_text().replace(old, new))
+    with pytest.raises(InputError, match=rf"mine\.toml: {said}"):
+        run_layout(design, tmp_path / "out", Monitor())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_devices_of_any_size_are_drawn_clean(seed: int) -> None:
+    draws = random.Random(seed)
+    reference = cells(draws.choice(["", "cascode"]))
+
+    def sizes(section: Section) -> dict[str, FetSize]:
+        fields = [name for name, value in section if isinstance(value, FetSize)]
+        return {name: fet(draws.randrange(84, 800) / 200, draws.randrange(30, 300) / 200) for name in fields}
+
+    process, old = reference.synapse.process, reference.neuron.dimensions
+    plate = {"membrane_capacitor_um": (draws.randrange(240, 4000) / 200, draws.randrange(240, 4000) / 200)}
+    synapse = reference.synapse.dimensions.model_copy(update=sizes(reference.synapse.dimensions))
+    neuron = old.model_copy(update=sizes(old) | plate)
+    made = replace(reference, synapse=synapse_cell(synapse, process, 1.8), neuron=neuron_cell(neuron, process))
+    found = verdict(draw(made, (2, 2), "any").subjects[-1])
+    assert [violation.line() for violation in found.violations] == []
+    assert found.comparison.differences == ()
 
 
 def test_reference_design_is_clean_and_matches_and_the_command_writes_it(tmp_path: Path) -> None:
