@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tomllib
 from pathlib import Path
@@ -22,6 +23,17 @@ def text(path: Path) -> str:
         raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ReportError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def png(path: Path) -> str:
+    """A picture as a data URI. Raises `ReportError` for one that cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
+    if not content.startswith(b"\x89PNG"):
+        raise ReportError(f"{path}: is no PNG picture; `cosim layout` writes it again")
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
 def settings(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ class Run:
     mapping: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     drawings: dict[str, str]
+    layout: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+    """Of the cells of a layout, as data URIs."""
 
     @property
     def title(self) -> str:
@@ -78,6 +81,8 @@ def read_run(directory: Path) -> Run:
         mapping=files.record(directory / NOTES),
         tables={name: table for name, table in tables.items() if table is not None},
         drawings={path.stem: files.text(path) for path in sorted(directory.glob("drawings/*.svg"))},
+        layout=files.record(directory / "layout" / "layout.json"),
+        pictures={path.stem: files.png(path) for path in sorted(directory.glob("layout/*.png"))},
     )
 
 

@@ -197,7 +197,7 @@ STAGES = (
         StageName.REPORT,
         report.work,
         sections={**_CIRCUIT, "title": True, "network": _SIZES, "limits": True},
-        inputs=(DESIGN, "calibration", "conditions"),
+        inputs=(DESIGN, "calibration", "conditions", "layout"),
         outputs=("report.html", "report.pdf", "drawings"),
         packages=_PAGE_PACKAGES,
         needs=(StageName.VALIDATE,),

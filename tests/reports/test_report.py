@@ -296,3 +296,25 @@ def test_a_machine_without_fonts_gets_the_page_and_a_word(tmp_path: Path, monkey
         page.files("report", "<p>text</p>", pdf=True)
     monkeypatch.delenv("FONTCONFIG_FILE")
     assert page.files("report", "<p>text</p>", pdf=True)["report.pdf"].startswith(b"%PDF")
+
+
+def test_a_layout_that_was_drawn_is_shown_with_its_verdicts(run_dir: Path) -> None:
+    _keep_only(run_dir)
+    assert "as drawn" not in _page(run_dir)
+    folder = run_dir / "layout"
+    folder.mkdir()
+    cells = [
+        {"cell": "neuron", "width_um": 20.7, "height_um": 7.28, "devices": 16, "drc_violations": [], "lvs_match": True},
+        {"cell": "top", "width_um": 67.5, "height_um": 113.0, "devices": 390, "drc_violations": ["m1.1 ..."], "lvs_match": False},
+    ]
+    areas = {"synapse": 45.5, "neuron": 162.3, "network": 7604.2}
+    (folder / "layout.json").write_text(json.dumps({"cells": cells, "areas_um2": areas, "bias_share_of_crossbars": 0.457}))
+    (folder / "neuron.png").write_bytes(b"\x89PNG of a neuron")
+    html = render(read_run(run_dir))
+    shown = _text(html)
+    for said in ("neuron 20.7 7.28 16 0 match", "top 67.5 113 390 1 mismatch", "a synapse in its row", "45.5", "45.7 %"):
+        assert said in shown, said
+    assert html.count("data:image/png") == 1
+    (folder / "neuron.png").write_bytes(b"no picture")
+    with pytest.raises(ReportError, match=r"neuron\.png: is no PNG picture"):
+        read_run(run_dir)
