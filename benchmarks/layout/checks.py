@@ -32,7 +32,8 @@ def cells(synapse: str = "") -> Cells:
 
 def figures(quick: bool) -> Iterator[Figure]:
     """Every figure; with `quick` without the array of 64 x 32."""
-    extract(draw(cells(), (2, 2), "warm").network.cell)
+    warm = draw(cells(), (2, 2), "warm")  # its layout lives as long as it is held
+    extract(warm.network.cell)
     start = process_time()
     project = draw(cells(), REFERENCE, "iris_5_5_5")
     drawn = process_time()
