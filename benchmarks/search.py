@@ -49,23 +49,23 @@ learning_rate = 0.02
 [search]
 objectives = ["energy", "area", "fidelity"]
 networks = 1
-startup = 6
+startup = 5
 [search.limits]
 "training.test_accuracy" = { min = 0.9 }
 [search.vary]
 "timing.phase_s" = { low = 0.5e-6, high = 2e-6, step = 0.5e-6 }
-"neuron.membrane_capacitor_um" = { low = 4.0, high = 10.0, step = 3.0 }
+"neuron.membrane_capacitor_um" = { low = 4.0, high = 7.0, step = 3.0 }
 "training.energy_penalty" = { low = 0.003, high = 0.3, log = true }
 "training.softmax_temperature" = { low = 0.04, high = 0.16, log = true }
 """
 
-LEVELS = (4, 3, 6, 4)
+LEVELS = (4, 2, 6, 4)
 """Of each field of the space, its ends included; all that a step allows."""
 
 CIRCUIT = 2
 """So many of them, the first ones, change the circuit; the others its training."""
 
-SEEDS = (0, 1)
+SEEDS = (0,)
 """Of the search: its trials are counted for each, and the mean is told."""
 
 MOST = 40

@@ -19,7 +19,7 @@ from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
 from cosim.search.evaluation import METRIC_OF, Place, evaluated
 from cosim.search.sampling import next_values
-from cosim.search.space import Dimension, dimensions, trial_design
+from cosim.search.space import Dimension, dimensions, named_files, trial_design
 from cosim.search.trials import DONE, FAILED, REFUSED, TRIAL, Trial, front, means, violations
 from cosim.simulator.pools import processors
 from training.files import read_toml
@@ -124,7 +124,7 @@ def search_design(
     folder = out or Path("runs") / f"{design.name}-search"
     directory = RunDirectory(folder)
     with monitor or Monitor() as watching, directory.open(design.name, watching.remark, kind="search"):
-        _check_same(directory, design_file, design, space)
+        _check_same(directory, design_file, space)
         search = _Search(design_file, design, space, directory, jobs or processors(), scheduler, watching)
         found = search.tried(trials)
         if simulate:
@@ -136,13 +136,16 @@ def search_design(
         return result
 
 
-def _check_same(directory: RunDirectory, design_file: Path, design: Design, space: list[Dimension]) -> None:
-    """Raises `InputError` for a folder whose trials are of another design or another space."""
-    content = design.model_dump(mode="json", exclude={"title", "datasheet", "sweep"})
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-    record = {"design": design_file.name, "digest": digest, "space": {one.path: one.varied.model_dump() for one in space}}
+def _check_same(directory: RunDirectory, design_file: Path, space: list[Dimension]) -> None:
+    """Raises `InputError` for a folder whose trials are of another design, of another file that it names, or of another space."""
+    content = {name: value for name, value in read_toml(design_file).items() if name not in ("title", "datasheet", "sweep")}
+    asked = {one.path: one.varied.model_dump() for one in space}
+    digest = hashlib.sha256(json.dumps([content, asked], sort_keys=True, default=str).encode())
+    for file in named_files(content, design_file.parent):
+        digest.update(file.read_bytes())
+    record = {"design": design_file.name, "digest": digest.hexdigest(), "space": asked}
     known = directory.read_json(SEARCH)
-    if known and known.get("digest") != digest:
+    if known and known.get("digest") != record["digest"]:
         raise InputError(f"{directory.path}: holds a search about another {design_file.name}; choose another folder with --out")
     if not known:
         directory.write_json(SEARCH, record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,8 @@ def trial_design(raw: Mapping[str, Any], folder: Path, design: Design, values: M
         section, field, *_ = path.split(".")
         _put(own, path.split("."), value)
         content.setdefault(section, {})[field] = own[section][field]
-    for section, field in FILES:
-        _from_anywhere(content.get(section), field, folder)
-    _from_anywhere(content.get("network", {}).get("table"), "file", folder)
+    for section, field in _naming_files(content):
+        section[field] = str((folder / section[field]).resolve())
     content.pop("search", None)
     if "datasheet" in content:
         content["datasheet"]["run"] = False
@@ -137,9 +136,17 @@ def trial_design(raw: Mapping[str, Any], folder: Path, design: Design, values: M
     return toml({**content, "name": name})
 
 
-def _from_anywhere(section: Any, field: str, folder: Path) -> None:
-    if isinstance(section, dict) and section.get(field):
-        section[field] = str((folder / section[field]).resolve())
+def named_files(raw: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The files that a design names, which lies in `folder`; not what is in a folder that it names."""
+    return [file for section, field in _naming_files(raw) if (file := folder / section[field]).is_file()]
+
+
+def _naming_files(content: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """The sections of a design that say where a file lies, and their fields."""
+    places = [(content.get(section), field) for section, field in FILES]
+    for section, field in [*places, (content.get("network", {}).get("table"), "file")]:
+        if isinstance(section, dict) and section.get(field):
+            yield section, field
 
 
 def _get(content: Any, path: str) -> Any:

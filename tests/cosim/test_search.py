@@ -26,6 +26,9 @@ from cosim.design.sections import Limit
 from cosim.design.writing import toml
 from cosim.errors import CosimError, InputError
 from cosim.networks.training import in_double, spike_data
+from cosim.pipeline.request import Request
+from cosim.pipeline.result import RunResult
+from cosim.pipeline.stages import StageName
 from cosim.runs.progress import Monitor
 from cosim.search import run as search_run
 from cosim.search.evaluation import Place, TrialFailedError
@@ -187,6 +190,31 @@ def test_the_command_prints_the_best_and_how_to_run_them(tmp_path: Path) -> None
     assert table["training.test_accuracy +-"].to_numpy() == pytest.approx(0.001 / math.sqrt(2))
     page = (tmp_path / "out" / "search.html").read_text()
     assert "<svg" in page and rows[3]["command"].split("/trials/")[1] in page
+
+
+@pytest.mark.usefixtures("formula")
+def test_the_best_are_simulated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Request]()
+
+    def simulated(request: Request, monitor: Monitor) -> RunResult:
+        asked.append(request)
+        metrics = {"validation.ode.output_spike_rmse_s": 2e-10, "energy.per_inference_j": 8e-12, "circuit.test_accuracy": 0.75}
+        return RunResult(request.out or tmp_path, (), metrics, (), 0)
+
+    monkeypatch.setattr("cosim.pipeline.run.carry_out", simulated)
+    file = design_file(tmp_path)
+    result = search_design(file, tmp_path / "out", trials=4, simulate=3)
+    best = {trial.number for trial in result.front}
+    assert {str(request.out) for request in asked} == {str(tmp_path / f"out/trials/{number:04d}/run") for number in best}
+    assert all((one.until, one.samples, one.dies) == (StageName.VALIDATE, 3, 0) for one in asked)
+    for trial in result.trials:
+        assert trial.circuit == (
+            {"samples": 3, "spike_error_s": 2e-10, "energy_j": 8e-12, "accuracy": 0.75} if trial.number in best else {}
+        )
+    page = (tmp_path / "out" / "search.html").read_text()
+    assert "spike error in the circuit" in page and "200 ps" in page
+    search_design(file, tmp_path / "out", trials=4, simulate=3)
+    assert len(asked) == len(best), "what is simulated is kept"
 
 
 @pytest.mark.parametrize(
