@@ -127,8 +127,8 @@ def trial_design(raw: Mapping[str, Any], folder: Path, design: Design, values: M
         section, field, *_ = path.split(".")
         _put(own, path.split("."), value)
         content.setdefault(section, {})[field] = own[section][field]
-    for section, field in _naming_files(content):
-        section[field] = str((folder / section[field]).resolve())
+    for naming, key in _naming_files(content):
+        naming[key] = str((folder / naming[key]).resolve())
     content.pop("search", None)
     if "datasheet" in content:
         content["datasheet"]["run"] = False
