@@ -2,7 +2,7 @@
 
 784-400-400-10 on 10 000 images of Fashion-MNIST, six epochs, the whole test set, |E| = 3.3 and spike-time noise of 0.01 as in the
 reduced row of benchmarks.accuracy: what a processor does in a minute. Each training adds a line to
-benchmarks/results/structures.csv, and the same command goes on where it was stopped. A row is a structure, or `dense`.
+benchmarks/results/structures.rows.csv, and the same command goes on where it was stopped. A row is a structure, or `dense`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from training.structures.spike_times import with_counters
 from training.study.table import GrowingTable
 from training.trainer import Epoch, train
 
-TABLE = Path(__file__).parent / "results" / "structures.csv"
+TABLE = Path(__file__).parent / "results" / "structures.rows.csv"
 RUNS = Path("runs/structures")
 COLUMNS = (
     "structure", "dataset", "network", "train_samples", "epochs", "seed", "test_accuracy", "bits_per_weight", "compression",

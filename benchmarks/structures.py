@@ -77,6 +77,7 @@ def _of_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Figure]:
         )
         yield Figure(f"{name}.bits_per_weight", first.bits_per_weight, "", "", f"{first.coded_weights} weights coded")
         yield Figure(f"{name}.compression", first.compression, "", "", "of the layers coded, over float32")
+        yield Figure(f"{name}.compression_with_table", first.compression_with_table, "", "", "the decode table counted, too")
         yield Figure(f"{name}.whole_network_compression", first.whole_network_compression, "", "", "layers not coded as float32")
     if {"reusable_topology", "fixed_topology"} <= by_name.keys():
         gained = by_name["reusable_topology"].test_accuracy.mean() - by_name["fixed_topology"].test_accuracy.mean()

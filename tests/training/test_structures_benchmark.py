@@ -1,0 +1,54 @@
+"""The benchmark of structures on tiny generated files: a line a training, resumed, and the figures that are read off them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_accuracy_benchmark import write_labels
+
+from benchmarks import structure_annealed, structure_circuits, structure_rows, structures
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_labels(tmp_path, lambda n: np.arange(n) % 10)
+    monkeypatch.setattr(structure_rows, "SAMPLES", 60)
+    monkeypatch.setattr(structure_rows, "HIDDEN", (12, 12))
+    monkeypatch.setattr(structure_rows, "RECIPE", structure_rows.RECIPE.but(epochs=1))
+    monkeypatch.setattr(structure_annealed, "SAMPLES", 60)
+    return tmp_path
+
+
+def rows(command: object, folder: Path, *words: str) -> list[dict[str, str]]:
+    """The lines that a command leaves in its table, called twice."""
+    table = folder / f"{command.__name__}.csv"  # type: ignore[attr-defined]
+    given = [*words, "--data", str(folder), "--runs", str(folder / "runs"), "--table", str(table)]
+    assert command.main(given) == command.main(given) == 0  # type: ignore[attr-defined]
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_kind_of_row_adds_a_line_a_seed_once_and_the_figures_follow(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rows(
+        structure_rows, small, "dense", "ternary_8_2", "fixed_topology", "reusable_topology", "spike_6bit", "--seeds", "0"
+    )
+    assert [row["structure"] for row in found] == ["dense", "ternary_8_2", "fixed_topology", "reusable_topology", "spike_6bit"]
+    ternary, wired = found[1], found[3]
+    assert float(ternary["bits_per_weight"]) == pytest.approx((12 * 2 * 8 + 32) / 144, rel=1e-4)
+    assert int(wired["devices"]) == 12 * 392 + 12 * 6 + 10 * 6
+    (annealed,) = rows(structure_annealed, small, "--seeds", "0")
+    weights = 784 * 12 + 12 * 12 + 12 * 10
+    assert float(annealed["bits_per_weight"]) == pytest.approx(2 + 3 * 4 * 32 / weights, rel=1e-4)
+    assert float(annealed["error_gain_vs_greedy"]) > 1.0 and float(annealed["error_gain_vs_rounding"]) > 1.5
+    monkeypatch.setattr(structure_rows, "TABLE", small / "benchmarks.structure_rows.csv")
+    monkeypatch.setattr(structure_annealed, "TABLE", small / "benchmarks.structure_annealed.csv")
+    monkeypatch.setattr(structure_circuits, "TABLE", small / "none.csv")
+    monkeypatch.setattr(structures, "WEIGHTS", (80, 64))
+    figures = {one.name: one.value for one in structures.figures(quick=False)}
+    assert figures["ternary_8_2.accuracy_drop"] == pytest.approx(
+        100 * (float(found[0]["test_accuracy"]) - float(ternary["test_accuracy"]))
+    )
+    assert {"annealed_2bit.error_gain_vs_rounding", "reusable_topology.gain_over_random", "encode_s_per_10m"} <= figures.keys()
