@@ -18,7 +18,12 @@ from training.study.table import GrowingTable
 ROOT = Path(__file__).parents[1]
 DESIGN = ROOT / "designs" / "digits_64_32_10.toml"
 TABLE = Path(__file__).parent / "results" / "structures.circuits.csv"
-CHANGES = {"epochs = 200": "epochs = 60", "accuracy_samples = 1": "accuracy_samples = 0", "hardest = 7": "hardest = 0"}
+CHANGES = {
+    "epochs = 200": "epochs = 60",
+    "accuracy_samples = 1": "accuracy_samples = 0",
+    "hardest = 7": "hardest = 0",
+    "skip_silent = true": "skip_silent = false",
+}
 METRICS = {
     "test_accuracy": "training.test_accuracy", "label_agreement": "validation.label_agreement",
     "output_spike_rmse_s": "validation.ode.output_spike_rmse_s", "devices": "training.devices", "area_m2": "cost.area_m2",
