@@ -142,7 +142,7 @@ class Project:
             import cosim
 
             project = cosim.Project("designs/iris_5_5_5.toml")
-            print(project.map().metrics["mapping.gain_plus"])
+            project.map()
             print(project.table("mapping")[["layer", "neuron", "input", "weight", "code", "code_unit"]])
         """
         return self._until("map", weights=weights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +22,11 @@ from cosim.runs.given import GIVEN_WEIGHTS
 from training.data.names import network_shape
 from training.hardware import HardwareModel
 from training.shapes import NetworkShape, Window
+from training.structures.plan import linked
 from training.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
+    from cosim.design import Design
     from cosim.design.sections import Network
 
 OWN_NETWORK = "ode"
@@ -42,6 +45,12 @@ def shape_of(network: Network) -> NetworkShape:
     features = network.table.features if network.table else None
     windows = [Window(own.channels, own.kernel, own.stride) for own in network.convolutions]
     return network_shape(network.dataset, features, network.bias, network.layers, network.pool, windows)
+
+
+def shape_of_design(design: Design) -> NetworkShape:
+    """The same with the links that its structure leaves."""
+    shape = shape_of(design.network)
+    return replace(shape, linked=linked(shape.dense_sizes, design.structure))
 
 
 def keep_weights(source: Path, network: Network, run: Path) -> None:

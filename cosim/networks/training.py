@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cosim.errors import InputError
-from cosim.networks.given_weights import check_range, read_weights, shape_of
+from cosim.networks.given_weights import check_range, read_weights, shape_of, shape_of_design
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
 from training.checkpoint import continued
 from training.data.catalogue import load_split, load_table
@@ -125,7 +125,7 @@ def train_networks(
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
-    shape = design.shape
+    shape = shape_of_design(design)
     (run / "checkpoints").mkdir(exist_ok=True)
     networks: dict[str, RCSpikeNetwork] = {}
     histories: dict[str, History] = {}
@@ -211,7 +211,7 @@ def mismatch_of(hardware: HardwareModel) -> Mismatch:
 def _description(
     design: Design, data: SpikeData, recipe: Recipe, mismatch: Mismatch | None, histories: Mapping[str, History]
 ) -> dict[str, Any]:
-    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), design.shape
+    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), shape_of_design(design)
     convolutions = {"image": shape.image, "convolutions": [window._asdict() for window in shape.windows]}
     return {
         **(convolutions if shape.windows else {}),

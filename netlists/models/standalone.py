@@ -16,7 +16,7 @@ from netlists.spice_text import spice_number
 
 
 def named_device(text: str, names: ModelNames) -> DeviceUse:
-    """A device as people name it: `nfet_01v8:1/0.15` is 1 um wide and 0.15 um long (of a finger), `nfet_01v8` has any size.
+    """A device as people name it: `NAME:1/0.15` is 1 um wide and 0.15 um long (of a finger), `NAME` has any size.
 
     What the names of the process begin with may be left out. Raises `GeometryError` where it is not written so.
     """
@@ -27,7 +27,7 @@ def named_device(text: str, names: ModelNames) -> DeviceUse:
     try:
         width_um, length_um = (spice_number(one) for one in size.split("/"))
     except ValueError:
-        raise GeometryError(f"{text!r} is no device; NAME:W/L in um is one, such as nfet_01v8:1/0.15, or NAME alone") from None
+        raise GeometryError(f"{text!r} is no device; NAME:W/L in um is one, such as NAME:1/0.15, or NAME alone") from None
     return DeviceUse(full, width_um, length_um)
 
 

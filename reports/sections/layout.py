@@ -22,7 +22,7 @@ def layout(run: Run) -> list[Block]:
     if not cells:
         return []
     header = ("cell", "width (um)", "height (um)", "devices", "rules broken", "netlist")
-    caption = "As drawn by cosim layout, held to SKY130's rules and against the netlist that is simulated."
+    caption = "As drawn by cosim layout, held to the rules of its process and against the netlist that is simulated."
     pictures = [
         Drawing(run.pictures[name], f"{name.replace('_', ' ')} as drawn")
         for name in (str(cell.get("cell")) for cell in cells)

@@ -24,7 +24,7 @@ from cosim.simulator import Outcome, Point, Store
 from cosim.simulator.deck import Deck, OperatingPoint
 from cosim.simulator.store import StoreLostError
 from cosim.simulator.waveforms import Waveforms
-from training import checkpoint, storage
+from training import checkpoint, storage, tensors
 from training.files import read_bounded
 from training.hardware import HardwareModel
 from training.tensors import NetworkFileError
@@ -193,7 +193,7 @@ def test_a_full_disk_in_a_checkpoint_is_one_line(tmp_path: Path, monkeypatch: py
     def full(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(storage, "write_whole", full)
+    monkeypatch.setattr(tensors, "write_whole", full)
     kept = checkpoint.Checkpoint.__new__(checkpoint.Checkpoint)
     kept.path, kept.every, kept._metadata, kept._written = tmp_path / "c.safetensors", 1, {}, 0.0
 
@@ -267,8 +267,8 @@ def test_weights_of_another_program_need_no_digest_and_those_of_ours_have_one(tm
     storage.write_tensors(ours, weights, {"origin": "here"})
     save_file(weights, theirs, {"origin": "there"})
     for path, origin in ((ours, "here"), (theirs, "there")):
-        tensors, metadata = storage.read_tensors(path)
-        assert all(torch.equal(tensors[name], weights[name]) for name in weights) and metadata == {"origin": origin}
+        values, metadata = storage.read_tensors(path)
+        assert all(torch.equal(values[name], weights[name]) for name in weights) and metadata == {"origin": origin}
     content = bytearray(ours.read_bytes())
     content[-1] ^= 1
     ours.write_bytes(content)

@@ -317,7 +317,8 @@ def test_records_of_an_older_cosim_are_simply_out_of_date(tmp_path: Path, design
 
 def test_the_real_stages_cover_each_other() -> None:
     """Inputs come from the stages needed, or from what commands make of their results, and no output has two owners."""
-    given = {"design.toml", "given_hardware.json", "given_weights.safetensors"}  # what a run directory is given
+    # What a run directory is given, and what `cosim layout` draws of the design alone.
+    given = {"design.toml", "given_hardware.json", "given_weights.safetensors", "layout"}
     reach: dict[str, set[str]] = {}
     for stage in STAGES:
         own = {*stage.outputs, *stage.followed_by}

@@ -49,7 +49,7 @@ def test_other_cells_and_sizes_too(synapse: str, sizes: tuple[int, ...]) -> None
 def test_rows_are_as_high_as_their_bias_lines_need_and_their_gates_have_a_way_out_for_charge() -> None:
     # Of 64 inputs a row is 50 um high: lines of met4 along it would be antennas.
     tall, low = draw(cells(), (64, 2), "tall"), draw(cells(), (5, 2), "low")
-    assert tall.network.layers[0].pitch > 6 * low.network.layers[0].pitch
+    assert tall.network.layers[0].pitch > 5 * low.network.layers[0].pitch
     assert tall.network.parts.neuron.row.width > low.network.parts.neuron.row.width
     assert verdict(tall.subjects[-1]).clean
 

@@ -28,6 +28,7 @@ def check(space: Workspace) -> None:
 def work(space: Workspace) -> dict[str, float]:
     """Train the networks of the design, or take the weights that the run was given."""
     from cosim.cost.differentiable import energy_of_run
+    from cosim.networks.given_weights import shape_of_design
     from cosim.networks.training import mappings_of, train_networks
     from training.hardware import HardwareModel
 
@@ -39,7 +40,7 @@ def work(space: Workspace) -> dict[str, float]:
 
     hardware = HardwareModel.load(space.run / "hardware.json")
     wanted = space.design.training.energy_penalty > 0
-    energy = energy_of_run(space.run.path, hardware, space.design.shape.crossbars) if wanted else None
+    energy = energy_of_run(space.run.path, hardware, shape_of_design(space.design).crossbars) if wanted else None
     trained = train_networks(space.design, hardware, space.run.path, progress, energy)
     if len(trained.history):  # weights from elsewhere have none
         space.run.write_table("training.parquet", trained.history)
