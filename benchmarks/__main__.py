@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 from rich.table import Table
@@ -57,7 +58,7 @@ def main() -> None:
     whole = importlib.import_module(f"benchmarks.{arguments.name.partition('.')[0]}")
     environment = dict(machine(getattr(module, "PACKAGES", whole.PACKAGES)))
     try:
-        figures = list(_heard(module.figures(quick=arguments.quick), Console(stderr=True)))
+        figures = list(_heard(_measured(module, arguments.quick), Console(stderr=True)))
     except CosimError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
@@ -74,6 +75,15 @@ def _parts() -> dict[str, str]:
     """The parts of benchmarks that have some, and what each is about."""
     parts = {name: importlib.import_module(f"benchmarks.{name}").PARTS for name in IN_PARTS}
     return {f"{name}.{part}": f"of this {what}" for name, of_this in parts.items() for part, what in of_this.items()}
+
+
+def _measured(module: ModuleType, quick: bool) -> Iterator[Figure]:
+    """The figures of a benchmark; of a package in parts those of every part."""
+    if not hasattr(module, "PARTS"):
+        yield from module.figures(quick=quick)
+        return
+    for part in module.PARTS:
+        yield from importlib.import_module(f"{module.__name__}.{part}").figures(quick=quick)
 
 
 def _heard(figures: Iterator[Figure], console: Console) -> Iterator[Figure]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-
-from benchmarks.figure import Figure
-
 PACKAGES = ("PySpice",)
 
 PARTS = {
@@ -21,9 +16,3 @@ PARTS = {
     "mutated": "decks changed at random, fast and plain against ngspice -b",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "trust."."""
-
-
-def figures(quick: bool) -> Iterator[Figure]:
-    """Every figure of every part."""
-    for part in PARTS:
-        yield from importlib.import_module(f"{__name__}.{part}").figures(quick)

