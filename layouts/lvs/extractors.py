@@ -9,22 +9,26 @@ import klayout.db as kdb
 from layouts.lvs.device_classes import plate_capacitor, poly_resistor
 
 
-class PlateExtractor(kdb.GenericDeviceExtractor):  # type: ignore[misc]
-    """A capacitor for every plate of cap2m on met4."""
+class _BodyExtractor(kdb.GenericDeviceExtractor):  # type: ignore[misc]
+    """Devices whose body, the first layer, meets what the second layer holds."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def setup(self) -> None:
-        self.register_device_class(plate_capacitor())
-        self.define_layer("top", "the plate")
-        self.define_layer("bottom", "met4 under it")
 
     def get_connectivity(self, layout: kdb.Layout, layers: Any) -> kdb.Connectivity:
         found = kdb.Connectivity()
         found.connect(layers[0], layers[0])
         found.connect(layers[0], layers[1])
         return found
+
+
+class PlateExtractor(_BodyExtractor):
+    """A capacitor for every plate of cap2m on met4."""
+
+    def setup(self) -> None:
+        self.register_device_class(plate_capacitor())
+        self.define_layer("top", "the plate")
+        self.define_layer("bottom", "met4 under it")
 
     def extract_devices(self, geometry: Any) -> None:
         top, _ = geometry
@@ -37,23 +41,14 @@ class PlateExtractor(kdb.GenericDeviceExtractor):  # type: ignore[misc]
             self.define_terminal(device, 1, 1, plate)
 
 
-class ResistorExtractor(kdb.GenericDeviceExtractor):  # type: ignore[misc]
+class ResistorExtractor(_BodyExtractor):
     """A resistor for every body of high-resistance poly between two heads."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
     def setup(self) -> None:
         self.register_device_class(poly_resistor())
         self.define_layer("body", "the resistor")
         self.define_layer("head", "poly beyond it")
         self.define_layer("bulk", "what lies under it")
-
-    def get_connectivity(self, layout: kdb.Layout, layers: Any) -> kdb.Connectivity:
-        found = kdb.Connectivity()
-        found.connect(layers[0], layers[0])
-        found.connect(layers[0], layers[1])
-        return found
 
     def extract_devices(self, geometry: Any) -> None:
         body, head, _ = geometry
