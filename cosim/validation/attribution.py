@@ -42,17 +42,17 @@ def attribution_table(network: RCSpikeNetwork, inputs: FloatArray, rows: Sequenc
     whole = list(_errors(network, t, circuit))
     found = [(WHOLE, *one) for one in whole]
     for term in TERMS:
-        errors = list(_errors(_without(network, term), t, circuit))
+        errors = list(_errors(without(network, term), t, circuit))
         found += [(term, *one) for one in errors] if errors != whole else []
     table = pd.DataFrame(found, columns=["left_out", "layer", "spike_rmse_s", "alone_rmse_s"])
     return table.assign(**{name: table[name] * phase_s for name in ("spike_rmse_s", "alone_rmse_s")})
 
 
-def _without(network: RCSpikeNetwork, term: str) -> RCSpikeNetwork:
-    """The same weights on models without a term."""
+def without(network: RCSpikeNetwork, *terms: str) -> RCSpikeNetwork:
+    """The same weights on models without some terms; what the cells can do stays."""
     other = copy.deepcopy(network)
     for layer in other:
-        layer.bind(layer.model.without(term), layer.weight_range)
+        layer.bind(layer.model.without(*terms), layer.weight_range)
     return other
 
 

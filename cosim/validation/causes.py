@@ -20,7 +20,9 @@ from torch import Tensor
 from cosim.bench.lines import rms
 from cosim.mapping.codes import weight_of_setting
 from cosim.mapping.network import MappedNetwork
+from cosim.validation.attribution import without
 from cosim.validation.currents import SweptCurrents
+from cosim.validation.metrics import FIRING_BEFORE
 from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
 from training.solvers.connection import Dense, Wired
@@ -40,9 +42,6 @@ PUBLISHED = TERM_ORDER[0]
 CODES, CURRENTS, NUMERICS, SOLVER = "codes", "currents", "numerics", "solver"
 TERM, MEASURED, APART = "term", "measured", "apart"
 """Kinds of rows: a term of the model; a cause that is not in it; what would be there with another way to solve the model."""
-
-FIRING_PHASES = 0.98
-"""Neurons count that fire before this in circuit or model: no spike is the end of the phase on both sides, with no error."""
 
 Respond = Callable[[int, FloatArray], FloatArray]
 """Spikes [samples, neurons] (phases) of a layer, counted from 0, for the spikes that it is sent."""
@@ -140,7 +139,8 @@ def _moved(
 def _firing(case: Case) -> list[NDArray[np.bool_]]:
     """Which spikes count, of each layer; all of them where none fires."""
     model = _end_to_end(Step(IDEAL, TERM, _responding(case.network), case.circuit), case.inputs)
-    early = [np.minimum(a, b) < FIRING_PHASES for a, b in zip(model, case.circuit, strict=True)]
+    # No spike is the end of the phase on both sides, with no error.
+    early = [np.minimum(a, b) < FIRING_BEFORE for a, b in zip(model, case.circuit, strict=True)]
     return [one if one.any() else np.ones_like(one) for one in early]
 
 
@@ -154,7 +154,7 @@ def _end_to_end(step: Step, inputs: FloatArray) -> list[FloatArray]:
 def _steps(case: Case) -> Iterator[Step]:
     """Every cause, each on top of those before it."""
     for k, cause in enumerate((IDEAL, *TERM_ORDER)):
-        network = _without(case.network, TERM_ORDER[k:])
+        network = without(case.network, *TERM_ORDER[k:])
         yield Step(cause, TERM, _responding(network), case.circuit)
     network, mapped = case.network, _mapped_weights(case)
     if mapped is not None:
@@ -172,14 +172,6 @@ def _steps(case: Case) -> Iterator[Step]:
 def _repeated(case: Case) -> Sequence[FloatArray]:
     assert case.repeated is not None
     return case.repeated
-
-
-def _without(network: RCSpikeNetwork, terms: Sequence[str]) -> RCSpikeNetwork:
-    """The same weights on models without some terms; what the cells can do stays."""
-    other = copy.deepcopy(network)
-    for layer in other:
-        layer.bind(layer.model.without(*terms), layer.weight_range)
-    return other
 
 
 def _by_dstd(network: RCSpikeNetwork) -> RCSpikeNetwork:
