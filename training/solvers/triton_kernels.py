@@ -8,8 +8,8 @@ Triton's compiler reads the annotations too, and takes none but those of its own
 
 from __future__ import annotations
 
-import triton  # type: ignore[import-not-found,unused-ignore]
-import triton.language as tl  # type: ignore[import-not-found,unused-ignore]
+import triton
+import triton.language as tl
 
 
 @triton.jit  # type: ignore[untyped-decorator]
