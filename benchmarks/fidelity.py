@@ -33,7 +33,7 @@ from cosim.networks.training import in_double, load_networks, spike_data
 from cosim.simulator import Row, WorkerPool
 from netlists.network import layer_name
 from training.evaluation import evaluate
-from training.hardware import HardwareModel, columns_of_layers
+from training.hardware import HardwareModel
 from training.study.table import GrowingTable
 
 PACKAGES = ("PySpice", "torch")
@@ -151,7 +151,7 @@ def _columns_against_flat(run: Path, samples: int) -> Iterator[Figure]:
     inputs = spike_data(design.network).test_t[:samples].double().numpy()
     with WorkerPool(jobs=1, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), None, pool=pool)
-        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.shape.crossbars)]
+        cells = bench.cells_of_layers(hardware)
         engines: tuple[Engine, Engine] = ("flat", "columns")
         for engine in engines:
             before = bench.cpu_s

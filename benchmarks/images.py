@@ -39,7 +39,7 @@ from netlists.crossbar import Cells
 from netlists.network import layer_name
 from training.data.spikes import SpikeData
 from training.evaluation import Evaluation, evaluate
-from training.hardware import HardwareModel, columns_of_layers
+from training.hardware import HardwareModel
 from training.network import RCSpikeNetwork
 from training.study.table import GrowingTable
 from training.unrolling import unrolled
@@ -109,7 +109,7 @@ def _bench(run: Path, jobs: int) -> Iterator[tuple[Bench, list[Cells], _Classifi
     network = unrolled(load_networks(run)["ode"])
     with WorkerPool(jobs=jobs, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), None, jobs, pool=pool)
-        cells = [bench.cells(column) for column in columns_of_layers(hardware, design.shape.crossbars)]
+        cells = bench.cells_of_layers(hardware)
         data = in_double(spike_data(design.network))
         everything = design.validation.model_copy(update={"samples": len(data.test_t)})
         data = chosen(data, network, everything)

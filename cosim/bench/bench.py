@@ -24,7 +24,7 @@ from netlists.spice_text import definitions, statements
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
 from netlists.testbenches import column, standing
-from training.hardware import HardwareModel
+from training.hardware import HardwareModel, columns_of_layers
 from training.shapes import NetworkShape
 
 ABSTOL_A = 1e-13
@@ -209,6 +209,10 @@ class Bench:
         """The cells of the design, set as characterisation found; without it, with the bench's own bias."""
         bias = hardware.neuron.discharger_bias.value if hardware else self.discharger_bias_v
         return cells_of(self.design, bias, hardware.neuron.input_delay.value if hardware else 0.0)
+
+    def cells_of_layers(self, hardware: HardwareModel) -> list[Cells]:
+        """Those of every layer of the design's network, as it is wired. Raises `HardwareModelError` as `columns_of_layers`."""
+        return [self.cells(column) for column in columns_of_layers(hardware, self.design.shape.crossbars)]
 
 
 def _check_draws(deck: Deck, pdk: Pdk) -> None:

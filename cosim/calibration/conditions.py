@@ -19,7 +19,7 @@ from training.calibration.circuit import LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.program import Program
 from training.calibration.reprogram import Freedom, ideal, reprogram
-from training.hardware import HardwareModel, columns_of_layers
+from training.hardware import HardwareModel
 
 WIDER_V = 0.1
 """By how much weaker codes are characterised at another condition: fast corners and heat want them; steps stay as they are."""
@@ -53,8 +53,7 @@ class Elsewhere:
         there = replace(bench, design=design, pdk=design.process.pdk(), failures=[])
         hardware = characterize(there).hardware
         circuits = layer_circuits(design, hardware, discharger_current(there, hardware))
-        columns = columns_of_layers(hardware, design.network.crossbars)
-        return cls(there, [there.cells(column) for column in columns], nominal.at(circuits))
+        return cls(there, there.cells_of_layers(hardware), nominal.at(circuits))
 
     def program(self, estimates: Sequence[Estimate], wanted: Nominal, freedom: Freedom) -> Program:
         """For one die whose devices are known, to do here what the network does as designed; no die where all is nominal."""
@@ -82,7 +81,7 @@ def cells_at(bench: Bench, condition: Condition, hardware: HardwareModel) -> tup
     """A bench at a condition whose circuit keeps the biases that a hardware model found elsewhere."""
     design = condition.applied(bench.design)
     there = replace(bench, design=design, pdk=design.process.pdk(), failures=[])
-    return there, [there.cells(column) for column in columns_of_layers(hardware, design.network.crossbars)]
+    return there, there.cells_of_layers(hardware)
 
 
 def carried_over(estimates: Sequence[Estimate], here: Sequence[LayerCircuit], there: Sequence[LayerCircuit]) -> list[Estimate]:

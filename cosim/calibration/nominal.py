@@ -90,6 +90,11 @@ def check_programmable(hardware: HardwareModel, design: Design) -> None:
             "network.convolutions: the neurons of a channel share their codes, so that they cannot be programmed one by one; "
             "calibrate a design without convolutions"
         )
+    if any(own < lines for own, lines in zip(design.shape.linked, design.shape.dense_lines, strict=False)):
+        raise InputError(
+            f"structure.kind: {design.structure and design.structure.kind} leaves out links, and a die is programmed over all of "
+            "its crossings; calibrate a design whose structure leaves every link"
+        )
     if hardware.plus.code_unit != "V":
         raise InputError(
             f"synapse.kind: {hardware.cell} has no gate bias that sets its weights ({hardware.plus.code_name}), so that a die "
@@ -100,10 +105,10 @@ def check_programmable(hardware: HardwareModel, design: Design) -> None:
 def layer_circuits(design: Design, hardware: HardwareModel, discharger: FloatArray) -> list[LayerCircuit]:
     """The neurons of every layer; they spread as the hardware model's dies do, or by default."""
     mismatch = Mismatch() if hardware.variation is None else Mismatch.of(hardware.variation).of_devices()
-    sizes = design.network.sizes
-    columns = columns_of_layers(hardware, design.network.crossbars)
+    shape = design.shape
+    columns = columns_of_layers(hardware, shape.crossbars)
     biases = [column.neuron.discharger_bias.value for column in columns]
     return [
         LayerCircuit(normalise(column), DischargerCurve(OFFSETS_V + bias, discharger, bias), mismatch, inputs, fan_out)
-        for column, bias, inputs, fan_out in zip(columns, biases, sizes[:-1], (*sizes[2:], 0), strict=True)
+        for column, bias, inputs, fan_out in zip(columns, biases, shape.dense_lines, shape.fan_outs, strict=True)
     ]

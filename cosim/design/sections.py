@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from netlists.section import Second, Section, Volt
 from training.data.names import IMAGES, SetName, network_shape
 from training.recipe import Recipe
-from training.shapes import Crossbar, NetworkShape, Window
+from training.shapes import NetworkShape, Window
 
 
 class Accuracy(Section):
@@ -111,7 +111,7 @@ class Network(Section):
 
     @property
     def shape(self) -> NetworkShape:
-        """Layers on the data."""
+        """Layers on the data, every neuron on every line; as a structure wires them: `cosim.design.design.Design.shape`."""
         features = self.table.features if self.table else None
         windows = [Window(own.channels, own.kernel, own.stride) for own in self.convolutions]
         return network_shape(self.dataset, features, self.bias, self.layers, self.pool, windows)
@@ -125,11 +125,6 @@ class Network(Section):
     def sizes(self) -> tuple[int, ...]:
         """Lines from the inputs to the outputs, such as (5, 5, 5)."""
         return self.shape.sizes
-
-    @property
-    def crossbars(self) -> tuple[Crossbar, ...]:
-        """Of each layer: synapses on a membrane, synapses on an input line, and neurons."""
-        return self.shape.crossbars
 
 
 class Training(Recipe, Section):

@@ -111,10 +111,10 @@ class _Chips:
     @classmethod
     def of(cls, space: Workspace, bench: MonitoredBench, nominal: Nominal, at: str) -> _Chips:
         """Characterises the condition `at`, where one is named."""
-        from training.hardware import HardwareModel, columns_of_layers
+        from training.hardware import HardwareModel
 
         hardware = HardwareModel.load(space.run / "hardware.json")
-        cells = [bench.cells(column) for column in columns_of_layers(hardware, space.design.network.crossbars)]
+        cells = bench.cells_of_layers(hardware)
         if not at:
             return cls(bench, cells)
         from cosim.calibration.conditions import Elsewhere, cells_at

@@ -67,7 +67,12 @@ def test_cells_that_nothing_programs_are_refused() -> None:
     unrolled = {"dataset": "digits", "convolutions": [{"channels": 2, "kernel": 3}], "layers": [10], "bias": False}
     with pytest.raises(InputError, match=r"network\.convolutions: the neurons of a channel share their codes"):
         check_programmable(hardware, Design.model_validate({"name": "x", "network": unrolled}))
-    check_programmable(hardware, Design(name="x"))
+    wired = {"dataset": "digits", "layers": [32, 10], "bias": False}
+    left_out = {"name": "x", "network": wired, "structure": {"kind": "masks", "links": 0.5}}
+    with pytest.raises(InputError, match=r"structure\.kind: masks leaves out links, and a die is programmed over all"):
+        check_programmable(hardware, Design.model_validate(left_out))
+    for design in (Design(name="x"), Design.model_validate(left_out | {"structure": {"kind": "ternary"}})):
+        check_programmable(hardware, design)
 
 
 def test_a_failed_simulation_costs_its_die(monkeypatch: pytest.MonkeyPatch) -> None:

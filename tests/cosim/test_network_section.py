@@ -38,9 +38,9 @@ def written(folder: Path, design: str = DESIGN, table: str = CSV) -> Path:
 def test_inputs_follow_from_the_data() -> None:
     assert Network().sizes == (5, 5, 5)
     wine = Network(dataset="wine", layers=(8, 3))
-    assert wine.sizes == (14, 8, 3) and wine.crossbars == ((14, 8, 8), (8, 3, 3))
+    assert wine.sizes == (14, 8, 3) and wine.shape.crossbars == ((14, 8, 8), (8, 3, 3))
     assert Network(dataset="digits", bias=False, layers=(32, 10)).sizes == (64, 32, 10)
-    assert Network(layers=(3,)).crossbars == ((5, 3, 3),)
+    assert Network(layers=(3,)).shape.crossbars == ((5, 3, 3),)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_convolution_is_a_crossbar_of_its_windows() -> None:
         "dataset": "digits", "bias": False, "layers": [10], "convolutions": [{"channels": 8, "kernel": 4, "stride": 2}]
     })  # fmt: skip
     assert network.sizes == (64, 72, 10)
-    assert network.crossbars == ((16, 18, 72), (72, 10, 10))
+    assert network.shape.crossbars == ((16, 18, 72), (72, 10, 10))
     assert ColumnSize.in_use(network.shape) == [ColumnSize(16, 10, 18), ColumnSize(72, 10, 10, sent=True)]
 
 

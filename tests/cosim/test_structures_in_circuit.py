@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from cosim.bench.bench import ColumnSize
+from cosim.bench.bench import Bench, ColumnSize
 from cosim.cli.main import app
 from cosim.design import Design, load_design
 from cosim.design.cells import cells_of
@@ -19,7 +19,7 @@ from cosim.errors import InputError
 from cosim.mapping.network import MappedNetwork, map_network
 from netlists.crossbar import Cells
 from netlists.network import network_bench
-from training.hardware import HardwareModel, NormalisedModel, normalise
+from training.hardware import ColumnHardware, HardwareModel, NormalisedModel, normalise
 from training.network import RCSpikeNetwork
 from training.structures.code import load_code
 from training.structures.network import decode, put_structure, settle
@@ -94,10 +94,29 @@ def test_the_network_of_the_circuit_has_the_links_alone_and_does_the_same() -> N
 def test_columns_are_characterised_as_they_are_wired() -> None:
     digits = {"dataset": "digits", "bias": False, "layers": (32, 10)}
     design = Design.model_validate({"name": "x", "network": digits, "structure": NAMED["reusable_topology"].model_dump()})
-    assert design.shape.crossbars == ((32, 16, 32), (16, 5, 10)) and design.network.crossbars == ((64, 32, 32), (32, 10, 10))
+    assert design.shape.crossbars == ((32, 16, 32), (16, 5, 10))
+    assert design.network.shape.crossbars == ((64, 32, 32), (32, 10, 10))
     assert ColumnSize.in_use(design.shape) == [ColumnSize(32, 5, 16), ColumnSize(16, 5, 5, sent=True)]
     searched = Design.model_validate({"name": "x", "network": digits, "structure": NAMED["ticket"].model_dump()})
     assert searched.shape == design.network.shape
+
+
+def test_cells_of_a_layer_are_those_of_the_columns_that_its_structure_leaves() -> None:
+    """Every size has a discharger bias of its own; half of the links have that of half the synapses."""
+    hardware = HardwareModel.reference()
+
+    def column(synapses: int, rows: int) -> ColumnHardware:
+        neuron = hardware.neuron
+        bias = neuron.discharger_bias.model_copy(update={"value": 0.5 + synapses / 1000})
+        update = {"synapses": synapses, "loaded_inputs": rows, "discharger_bias": bias}
+        return hardware.all_columns[0].model_copy(update={"neuron": neuron.model_copy(update=update)})
+
+    sizes = ((64, 32), (32, 16), (32, 10), (16, 5))
+    sized = hardware.model_copy(update={"columns": tuple(column(*size) for size in sizes)})
+    dense = {"name": "x", "network": {"dataset": "digits", "bias": False, "layers": (32, 10)}}
+    for content, biases in ((dense, [0.564, 0.532]), (dense | {"structure": {"kind": "masks", "links": 0.5}}, [0.532, 0.516])):
+        bench = Bench(Design.model_validate(content), None, None)  # type: ignore[arg-type]
+        assert [cells.discharger_bias_v for cells in bench.cells_of_layers(sized)] == pytest.approx(biases)
 
 
 def test_a_wiring_loads_lines_and_columns_of_the_model_as_those_of_the_circuit() -> None:

@@ -191,7 +191,7 @@ def texts(svg: str) -> list[tuple[str, float, float, float]]:
 def test_no_text_is_cut_off_and_none_lies_on_another(file: str) -> None:
     design = load_design(DESIGNS / file)
     layers = {f"layer {k}": neurons for k, neurons in enumerate(design.network.sizes[1:], 1)}
-    windows = {f"layer {k}": design.network.crossbars[k - 1].synapses for k, _ in enumerate(design.network.convolutions, 1)}
+    windows = {f"layer {k}": design.shape.crossbars[k - 1].synapses for k, _ in enumerate(design.network.convolutions, 1)}
     for name, svg in drawings(cells_of(design), design.network.inputs, layers, windows).items():
         start, _, width, _ = map(float, ET.fromstring(svg).attrib["viewBox"].split())
         drawn = texts(svg)

@@ -30,14 +30,15 @@ def work(space: Workspace) -> dict[str, float]:
     from training.hardware import HardwareModel, columns_of_layers
     from training.unrolling import unrolled
 
-    columns = columns_of_layers(HardwareModel.load(space.run / "hardware.json"), space.design.shape.crossbars)
+    hardware = HardwareModel.load(space.run / "hardware.json")
+    columns = columns_of_layers(hardware, space.design.shape.crossbars)
     networks = {name: unrolled(network) for name, network in load_networks(space.run.path).items()}
     lines = [layer.lines for layer in networks["ode"]]
     trained = {name: network.effective_weights() for name, network in networks.items()}
     weights, metrics, notes = dict(trained), dict[str, float](), dict[str, str]()
     if CONVENTIONAL in networks:
         try:
-            gains = _gains(space, columns, networks[CONVENTIONAL])
+            gains = _gains(space, hardware, columns, networks[CONVENTIONAL])
         except GainSearchError as error:
             notes[LEFT_OUT] = str(error)
             del weights[CONVENTIONAL]
@@ -55,14 +56,14 @@ def work(space: Workspace) -> dict[str, float]:
     return metrics | _off(networks, weights)
 
 
-def _gains(space: Workspace, columns: Sequence[HardwareModel], network: RCSpikeNetwork) -> GainSearch:
+def _gains(space: Workspace, hardware: HardwareModel, columns: Sequence[HardwareModel], network: RCSpikeNetwork) -> GainSearch:
     """The gains of the conventional mapping; its table is written whether they are found or not."""
     from cosim.mapping.gain_search import GainSearchError, search_gains
     from cosim.networks.training import in_double, spike_data
     from cosim.pipeline.work.simulating import bench_of
 
     with bench_of(space) as bench:
-        cells, data = [bench.cells(column) for column in columns], in_double(spike_data(space.design.network))
+        cells, data = bench.cells_of_layers(hardware), in_double(spike_data(space.design.network))
         try:
             found = search_gains(bench, cells, columns, network, data, space.monitor.activity)
         except GainSearchError as error:

@@ -13,7 +13,7 @@ def work(space: Workspace) -> dict[str, float]:
 
     network = space.design.network
     layers = {f"layer {k}": neurons for k, neurons in enumerate(network.sizes[1:], 1)}
-    wired = zip(layers, network.crossbars, network.sizes, strict=False)
+    wired = zip(layers, space.design.shape.crossbars, network.sizes, strict=False)
     synapses = {name: own.synapses for name, own, lines in wired if own.synapses < lines}
     for name, svg in drawings(cells_of(space.design), network.inputs, layers, synapses).items():
         space.run.write(f"drawings/{name}.svg", svg.encode())

@@ -39,7 +39,7 @@ def work(space: Workspace) -> dict[str, float]:
     currents = SweptCurrents(pd.read_parquet(sweeps)) if sweeps.is_file() else None
     with bench_of(space) as bench:
         columns = columns_of_layers(hardware, design.shape.crossbars)
-        cells = [bench.cells(column) for column in columns]
+        cells = bench.cells_of_layers(hardware)
         result = validate(
             bench, cells, columns, networks, mapped, data,
             design.validation.samples, design.validation.mismatch_dies,
