@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +39,7 @@ class SpikeData:
     def inputs(self) -> int:
         return self.train_t[0].numel()
 
-    @property
+    @cached_property
     def classes(self) -> int:
         return int(self.train_labels.max()) + 1
 
@@ -89,9 +90,11 @@ class SpikeData:
         return replace(self, **{name: 1.0 - (1.0 - getattr(self, name)) ** gamma for name in ("train_t", "test_t")})
 
     def to(self, device: torch.device) -> SpikeData:
-        """The same data on another device."""
-        moved = {name: getattr(self, name).to(device) for name in ("train_t", "train_labels", "test_t", "test_labels")}
-        return replace(self, **moved)
+        """The same data on another device, which no training step then waits for to learn the number of classes."""
+        tensors = {name: getattr(self, name).to(device) for name in ("train_t", "train_labels", "test_t", "test_labels")}
+        moved = replace(self, **tensors)
+        vars(moved)["classes"] = self.classes
+        return moved
 
 
 def held_out(data: SpikeData, samples: int, seed: int = 0) -> SpikeData:
