@@ -113,7 +113,7 @@ def _draw(name: str, arguments: argparse.Namespace) -> None:
 
 def _known(run: Run, command: str, table: GrowingTable) -> bool:
     own = {
-        "command": command, "method": str(run.method), "seed": str(run.seed), "e_rev": f"{run.e_rev:.6g}",
+        "command": command, "method": str(run.method), "seed": str(run.seed), "e_rev": run.target_name,
         "noise": f"{run.noise:.6g}", "steps": str(run.steps or ""), "epochs": str(run.study.recipe.epochs),
     }  # fmt: skip
     return any(own.items() <= row.items() for row in table.rows())

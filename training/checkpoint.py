@@ -96,6 +96,8 @@ def fingerprint(learner: Learner) -> str:
     decisive = recipe.model_dump(exclude={"epochs"} if recipe.schedule == "constant" else None)
     if learner.energy is None:  # checkpoints of before there was one are of the same training
         del decisive["energy_penalty"]
+    if not recipe.coarse_share:
+        del decisive["coarse_share"]
     digest = hashlib.sha256(repr((decisive, learner.variation, str(learner.generator.device))).encode())
     digest.update(repr(learner.energy).encode() if learner.energy else b"")
     for name, module in learner.network.named_modules():

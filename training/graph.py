@@ -109,13 +109,13 @@ def _node(name: str, layer: Any) -> dict[str, Any]:
         raise GraphError(
             f"{name}: has mismatch or wiring of its own, which the graph does not hold; save the network as designed"
         )
-    weight = layer.effective_weight().detach()
+    weight, bias = layer.effective_weight().detach(), layer.bias_weight()
     return {
         "type": "RCSpike",
         "dtype": str(weight.dtype).removeprefix("torch."),
         "weight": weight.tolist(),
         "e_rev": _reversal(layer.model, weight.double().numpy()),
-        "bias_weight": None if layer.bias is None else layer.bias.weight.detach().tolist(),
+        "bias_weight": None if bias is None else bias.detach().tolist(),
         **{option: getattr(layer, option) for option in _OPTIONS},
         "neuron": _written(asdict(layer.model)),
     }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from training.capacitance import Capacitance
+from training.drive_normalisation import DriveNormalisation
 from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.gates import GateShift
@@ -24,6 +25,9 @@ from training.wiring import Lines
 
 SolverName = Literal["exact", "dstd"]
 
+COARSE = DSTD(steps=1)
+"""A cheap stand-in for the accumulation phase, one step with the charges that arrived, P = sum W+ (1 - t) and N = sum |W-|
+(1 - t): v = (P - N) (1 - e^-f)/f with f = P/E+ + N/|E-|."""
 FEWEST_ON = 0.25
 """Of the first weights, the cells must be able to do this share."""
 
@@ -60,6 +64,8 @@ class RCSpikeLayer(nn.Module):
         spike_delay: delay of every input spike on its way to the synapse, in phases.
         gain: a gain per neuron, `training.gain_and_bias.NeuronGain`.
         bias: a bias spike at t = 0, `training.gain_and_bias.BiasSpike`.
+        normalise: batch normalisation of the drive, `training.drive_normalisation.DriveNormalisation`, instead of both;
+            `fold_normalisation` makes a plain layer with a bias spike of it.
         spike_time_noise: rms noise of the spike times in training, in phases; also in evaluation if `noise_in_evaluation`.
         connection: how the inputs meet the synapses; `kernel` are the further axes of `weight` that it needs.
         open_ended: a spike may come later than its phase lasts, as the firing curve says of it.
@@ -67,6 +73,8 @@ class RCSpikeLayer(nn.Module):
 
     links: Tensor | None
     """Which crossings have a device, shaped as `weight`; None: all."""
+    coarse: bool
+    """Whether training solves the phase in a single step, `COARSE`."""
 
     def __init__(
         self,
@@ -86,6 +94,7 @@ class RCSpikeLayer(nn.Module):
         spike_delay: float = 0.0,
         gain: bool = False,
         bias: bool = False,
+        normalise: bool = False,
         spike_time_noise: float = 0.0,
         noise_in_evaluation: bool = False,
         connection: AnyConnection | None = None,
@@ -103,13 +112,17 @@ class RCSpikeLayer(nn.Module):
         ):
             if not 0.0 <= value < math.inf:
                 raise ValueError(f"{name}: {value} must be 0 or more")
+        if normalise and (gain or bias):
+            raise ValueError("normalise: has a gain and a bias of its own; leave gain and bias out")
         self.weight = nn.Parameter(torch.zeros(outputs, inputs, *kernel))
         self.register_buffer("links", None)
         self.gain = NeuronGain(outputs) if gain else None
         self.bias = BiasSpike(outputs) if bias else None
+        self.normalisation = DriveNormalisation(outputs) if normalise else None
         self.connection: AnyConnection = connection or Dense()
         self.solver, self.steps, self.random_offset = solver, steps, random_offset
         self.moment, self.interpolated_adjoint = moment, interpolated_adjoint
+        self.coarse = False
         self.leak, self.membrane_leak, self.spike_delay = leak, membrane_leak, spike_delay
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
         self.fan_out, self.open_ended = fan_out, open_ended
@@ -130,17 +143,18 @@ class RCSpikeLayer(nn.Module):
 
         Their standard deviation is spread / sqrt(inputs), so that the neurons of a layer differ however many inputs they have;
         None: 1.7 / inputs, which keeps the drive sum|w|/|E| small, and more where the cell has hardly such weights: a layer
-        whose synapses are all off does not learn.
+        whose synapses are all off does not learn. Where the drive is normalised their mean is 0, and their scale is nothing.
         """
         inputs = self.weight[0].numel() if self.links is None else int(self.links.flatten(1).sum(1).max())
         scale = 5.0 / inputs
         low, high = self._reaching_the_cell(-0.4 * scale, 0.8 * scale)
-        if spread is not None:
-            half = spread * math.sqrt(3.0 / inputs)
-            low, high = 1.0 / inputs - half, 1.0 / inputs + half
+        if spread is not None or self.normalisation is not None:
+            middle = 1.0 / inputs if self.normalisation is None else 0.0
+            half = (spread or 1.0) * math.sqrt(3.0 / inputs)
+            low, high = middle - half, middle + half
         with torch.no_grad():
             self.set_weight(torch.empty_like(self.weight).uniform_(low, high, generator=generator))
-            for module in (self.gain, self.bias):
+            for module in (self.gain, self.bias, self.normalisation):
                 if module is not None:
                     module.reset_parameters()
             self.project()
@@ -181,10 +195,10 @@ class RCSpikeLayer(nn.Module):
         low, high = -self.weight_range.minus[1], self.weight_range.plus[1]
         if self.bias is not None:
             self.bias.weight.clamp_(low, high)
-        if self.gain is None:
-            self.stored.clamp_(low, high)
-        else:
+        if self.gain is not None:
             self.gain.project(self.stored, low, high)
+        elif self.normalisation is None:  # whose weights have no scale of their own: those it makes of them are clipped
+            self.stored.clamp_(low, high)
 
     @torch.no_grad()
     def fold_gain(self) -> None:
@@ -192,6 +206,16 @@ class RCSpikeLayer(nn.Module):
         if self.gain is not None:
             self.weight.mul_(self.gain.of(self.weight))
             self.gain = None
+
+    @torch.no_grad()
+    def fold_normalisation(self) -> None:
+        """Put what normalises the drive into the weights and a bias spike: the same layer in evaluation, without it."""
+        weight, bias = self._with_gain()
+        if self.normalisation is not None and bias is not None:
+            self.weight.copy_(weight)
+            self.bias = BiasSpike(len(bias)).to(bias)
+            self.bias.weight.copy_(bias)
+            self.normalisation = None
 
     @property
     def lines(self) -> Lines:
@@ -207,15 +231,37 @@ class RCSpikeLayer(nn.Module):
         return f"weight={list(self.weight.shape)}, solver={self.solver!r}"
 
     def crossbar(self) -> list[Tensor]:
-        """The stored weights of all synapses, [out, in] and, of the bias spike, [out]."""
+        """The stored weights of all synapses, [out, in] and, of the bias spike, [out].
+
+        Raises ValueError where the drive is normalised: no synapse has the weights that are stored there.
+        """
+        if self.normalisation is not None:
+            raise ValueError("normalise: the stored weights are not those of the synapses before the layer is folded")
         return [self.weight] if self.bias is None else [self.weight, self.bias.weight]
+
+    def bias_weight(self) -> Tensor | None:
+        """Weights of the bias spike, [out], as they are asked of the cell; None where there is none."""
+        return self._with_gain()[1]
+
+    def _with_gain(self, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Weights, and those of the bias spike, with the gain of each neuron: from a mini-batch of spike times that it may be
+        normalised by, or as evaluation has it."""
+        if self.normalisation is None:
+            weight = self.weight if self.gain is None else self.gain(self.weight)
+            return weight, None if self.bias is None else self.bias.weight
+        drive = None
+        if t is not None:
+            made = self.weight if self.links is None else self.weight * self.links
+            drive = self.connection((1.0 - t).clamp(0.0, 1.0), made)
+        gain, bias = self.normalisation(drive)
+        return gain.view(-1, *[1] * (self.weight.dim() - 1)) * self.weight, bias
 
     def effective_weight(self) -> Tensor:
         """What the cell does with the stored weights, shaped as `weight`: clipped sign by sign, off below the smallest code.
 
-        The gradient is straight through.
+        With the statistics of evaluation, where the drive is normalised. The gradient is straight through.
         """
-        return self._realised(self.weight if self.gain is None else self.gain(self.weight))
+        return self._realised(self._with_gain()[0])
 
     def _realised(self, weight: Tensor) -> Tensor:
         with torch.no_grad():
@@ -257,8 +303,9 @@ class RCSpikeLayer(nn.Module):
         `generator` draws the spike-time noise and the grid offset of DSTD.
         """
         t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
-        synapses = self._as_made(self.effective_weight(), self.variation, self.links)
-        bias = None if self.bias is None else self._as_made(self._realised(self.bias.weight), self.bias_variation)
+        weight, of_bias = self._with_gain(t if self.training else None)
+        synapses = self._as_made(self._realised(weight), self.variation, self.links)
+        bias = None if of_bias is None else self._as_made(self._realised(of_bias), self.bias_variation)
         capacitance = Capacitance.of(synapses, bias) if self.cells.has_load else None
         if capacitance:
             synapses, bias = capacitance.moved_by(synapses), bias and capacitance.moved_by(bias)
@@ -333,7 +380,11 @@ class RCSpikeLayer(nn.Module):
         )  # fmt: skip
 
     def _solver_of_now(self) -> Solver:
-        if self.solver == "exact" or self.cells.has_load or not self.training:
+        if self.cells.has_load or not self.training:
+            return Exact()
+        if self.coarse:
+            return COARSE
+        if self.solver == "exact":
             return Exact()
         return DSTD(self.steps, self.random_offset, self.moment, self.interpolated_adjoint)
 

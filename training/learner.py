@@ -79,6 +79,7 @@ class Learner:
         Raises `TrainingError` for a loss that is no number.
         """
         started, samples = time.monotonic(), len(self.data.train_labels)
+        self.network.coarsen(len(self.history) < self.recipe.coarse_share * self.recipe.epochs)
         order = torch.randperm(samples, generator=self.generator, device=self.generator.device)
         loss_sum = right = torch.zeros((), device=self.generator.device)
         for index, rows in enumerate(torch.split(order, self.recipe.batch)):

@@ -69,6 +69,7 @@ def convolutional(
     hidden: Sequence[int] = PUBLISHED_HIDDEN,
     width: float = 1.0,
     pool: str = "earliest",
+    last_pool: str | None = None,
     **options: Any,
 ) -> RCSpikeNetwork:
     """64-64-P-128-128-P-256-256-P-512-classes: 3x3 windows with stride 1 and a border of 1, pooling 2x2.
@@ -81,12 +82,14 @@ def convolutional(
         hidden: neurons of the dense layers before the output.
         width: factor on all channels and hidden neurons; 2 is the published double width.
         pool: "earliest" or "average", see `training.pooling`.
+        last_pool: likewise, over all that is left of the image, before the dense layers; None: they see every position.
         options: keyword arguments of `RCSpikeLayer`.
 
     Raises ValueError where the image is too small for so many poolings, or the pooling is not known.
     """
-    if pool not in POOLS:
-        raise ValueError(f"pool: {pool!r}; known are {', '.join(map(repr, POOLS))}")
+    for name, kind in (("pool", pool), ("last_pool", last_pool or pool)):
+        if kind not in POOLS:
+            raise ValueError(f"{name}: {kind!r}; known are {', '.join(map(repr, POOLS))}")
     _check_poolings(image, channels)
     groups = [[_scaled(n, width) for n in group] for group in channels]
     dense = [_scaled(n, width) for n in hidden] + [classes]
@@ -103,6 +106,9 @@ def convolutional(
             sizes.append(prod(shape))
         layers.append(POOLS[pool]())
         shape = (shape[0], shape[1] // 2, shape[2] // 2)
+    if last_pool is not None:
+        layers.append(POOLS[last_pool](shape[1:]))
+        shape = (shape[0], 1, 1)
     layers.append(nn.Flatten())
     for inputs, outputs, fan_out in zip([prod(shape), *dense], dense, [*dense[1:], 0], strict=False):
         layers.append(RCSpikeLayer(inputs, outputs, model, fan_out=fan_out, **options))

@@ -74,6 +74,16 @@ class RCSpikeNetwork(nn.Module):
         for layer in self:
             layer.project()
 
+    def fold_normalisation(self) -> None:
+        """Make plain weights and bias spikes of normalised drives: the same network in evaluation."""
+        for layer in self:
+            layer.fold_normalisation()
+
+    def coarsen(self, coarse: bool) -> None:
+        """Let training solve every phase in a single step, `training.layer.COARSE`, or again as the layers were made to."""
+        for layer in self:
+            layer.coarse = coarse
+
     def effective_weights(self) -> list[FloatArray]:
         """What the cells do, in float64, one array per layer shaped as its weight: to map; all 0 or within the cell's range."""
         return [_within(layer.effective_weight().detach().double().numpy(), layer.weight_range) for layer in self]

@@ -13,7 +13,7 @@ class EarliestSpikePool(nn.Module):
         window: height and width of the window, and its stride.
     """
 
-    def __init__(self, window: int = 2) -> None:
+    def __init__(self, window: int | tuple[int, ...] = 2) -> None:
         super().__init__()
         self.window = window
 
@@ -28,7 +28,7 @@ class AverageSpikePool(nn.Module):
         window: height and width of the window, and its stride.
     """
 
-    def __init__(self, window: int = 2) -> None:
+    def __init__(self, window: int | tuple[int, ...] = 2) -> None:
         super().__init__()
         self.window = window
 

@@ -72,6 +72,12 @@ class Recipe(_Settings):
         "convolutional ones); small weights unless given",
     )
     augmentation: Augmentation = Field(default=Augmentation(), description="how far training pictures are moved")
+    coarse_share: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="share of the epochs, the first ones, in which a phase is solved in one cheap step; the others refine it",
+    )
 
     def but(self, **changes: Any) -> Self:
         """The same recipe with other values of some fields."""

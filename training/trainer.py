@@ -39,6 +39,8 @@ def train(
 ) -> History:
     """Train `network` in place from weights drawn with the recipe's seed; returns one row per epoch.
 
+    What normalises the drive of a layer is folded into its weights and a bias spike at the end.
+
     The result is bitwise the same for the same seed on a CPU, with or without interruptions: every `checkpoint_every` epochs,
     and at least once a minute, the weights, the optimiser, the random generator and the history go to `checkpoint`
     (safetensors), from which a later call goes on. A checkpoint of another recipe, network, hardware or data set is refused, and
@@ -79,6 +81,7 @@ def train(
                 tell(learner.train_epoch())
                 if saved is not None:
                     saved.keep(learner)
+        network.fold_normalisation()
     return learner.history
 
 
@@ -107,6 +110,7 @@ def _in_training(network: RCSpikeNetwork, device: torch.device) -> Iterator[None
     try:
         yield
     finally:
+        network.coarsen(False)
         network.cpu().train(training)
 
 

@@ -40,7 +40,7 @@ def unrolled(network: RCSpikeNetwork) -> RCSpikeNetwork:
 @torch.no_grad()
 def _unrolled(layer: RCSpikeLayer, connection: Convolution, line: Tensor) -> RCSpikeLayer:
     """A convolution over an image of numbered lines, [1, channels, height, width]."""
-    if layer.gain is not None or layer.bias is not None or connection.padding:
+    if layer.gain is not None or layer.bias_weight() is not None or connection.padding:
         raise ValueError("a convolution with a gain, a bias or a border cannot be unrolled: its neurons would not be alike")
     lines = connection.patches(line.double(), layer.weight).long()
     return _with_lines(layer, lines.repeat(len(layer.weight), 1), layer.weight.flatten(1).repeat_interleave(len(lines), 0))
@@ -51,7 +51,7 @@ def _linked(layer: RCSpikeLayer) -> RCSpikeLayer:
     """A dense layer; where it is wired to some of its lines alone, with the synapses that are there and no others."""
     if layer.links is None:
         return layer
-    if layer.gain is not None or layer.bias is not None:
+    if layer.gain is not None or layer.bias_weight() is not None:
         raise ValueError("a layer with a gain or a bias of its own has no synapses for them")
     synapses = layer.links.sum(1)
     if not bool((synapses == synapses[0]).all()):

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from training.data import digits
-from training.hardware import HardwareModel, HardwareModelError, NormalisedModel, Variation, VariedParameter
+from training.hardware import HardwareModel, HardwareModelError, NormalisedModel, Variation, VariedParameter, normalise
 from training.hardware_aware.variation import Mismatch
 from training.solvers import reference
 from training.study import solvers
 from training.study.plan import SolverPlan, Study, StudyError, load_study
-from training.study.runs import COLUMNS, Run, builder, perform, recipe_of, runs_of
+from training.study.runs import COLUMNS, Run, builder, network_name, perform, recipe_of, runs_of
 from training.study.table import GrowingTable
 from training.trainer import Epoch
 
@@ -296,3 +297,37 @@ augmentation = { crop_pixels = 1, rotation_degrees = 5.0 }
     assert losses["plain"] == pytest.approx(losses["first"], rel=0.2), "by little"
     with pytest.raises(StudyError, match="samples of digits are no images"):
         perform(run, replace(digits(), image=None), tmp_path)
+
+
+def test_reversals_of_a_study_are_one_two_or_those_of_the_reference_cell() -> None:
+    study = Study(name="x", reversal=[2.0, (3.0, -1.5), "reference"], methods=["ode"], normalise=True)
+    runs = list(runs_of(study))
+    assert [run.target_name for run in runs] == ["2", "3/-1.5", "reference"]
+    assert len({run.key for run in runs}) == 3
+    for run, plus, minus in zip(runs, (2.0, 3.0, 2.865), (-2.0, -1.5, -1.558), strict=True):
+        assert (1 / run.target.plus.beta[0], 1 / run.target.minus.beta[0]) == pytest.approx((plus, minus), rel=1e-3)
+    cell = normalise(HardwareModel.reference())
+    for side, reversal in ((cell.plus, runs[2].target.plus), (cell.minus, runs[2].target.minus)):
+        assert side.beta.min() < reversal.beta[0] < side.beta.max()
+    for bad in ([(3.0, 1.5)], ["other"], [-1.0]):
+        with pytest.raises(ValidationError, match="greater than 0, a pair"):
+            Study(name="x", reversal=bad)
+
+
+def test_a_study_says_how_its_networks_are_normalised_and_pooled() -> None:
+    pictures = replace(digits(), image=(1, 8, 8))
+    study = Study(name="x", network="cnn", channels=[[3], [4]], hidden=[], reversal=[2.0], methods=["ode"], normalise=True)
+    keys = {next(runs_of(study)).key}
+    plain = study.model_copy(update={"normalise": False})
+    last = study.model_copy(update={"last_pool": "average"})
+    for one in (plain, last):
+        keys.add(next(runs_of(one)).key)
+    assert len(keys) == 3
+    networks = [builder(next(runs_of(one)), pictures)(NormalisedModel.constant(2.0, -2.0)) for one in (study, plain, last)]
+    assert [[layer.normalisation is not None for layer in network] for network in networks] == [
+        [True] * 3,
+        [False] * 3,
+        [True] * 3,
+    ]
+    assert [list(network)[-1].weight.shape[1] for network in networks] == [16, 16, 4]
+    assert network_name(last, networks[2].sizes) == "3-P-4-P-P-10"

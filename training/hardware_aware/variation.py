@@ -145,15 +145,17 @@ def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch
 
 
 def _make_noise(layer: RCSpikeLayer, share: float, generator: torch.Generator | None) -> None:
-    largest = torch.stack([weight.detach().abs().max() for weight in layer.crossbar()]).max()
+    bias = layer.bias_weight()
+    programmed = [layer.effective_weight()] if bias is None else [layer.effective_weight(), bias]
+    largest = torch.stack([weight.detach().abs().max() for weight in programmed]).max()
 
     def noise(weight: Tensor) -> partial[Tensor]:
         drawn = torch.randn(weight.shape, generator=generator, dtype=weight.dtype, device=weight.device)
         return partial(torch.add, share * largest * drawn)
 
     layer.variation = noise(layer.weight)
-    if layer.bias is not None:
-        layer.bias_variation = noise(layer.bias.weight)
+    if bias is not None:
+        layer.bias_variation = noise(bias)
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,8 @@ def _make_die(layers: list[RCSpikeLayer], mismatch: Mismatch, generator: torch.G
 
     for layer in layers:
         layer.variation = synapses(layer, layer.weight)
-        if layer.bias is not None:
-            layer.bias_variation = synapses(layer, layer.bias.weight)
+        if (bias := layer.bias_weight()) is not None:
+            layer.bias_variation = synapses(layer, bias)
         layer.neuron_variation = neurons(layer.weight)
 
 

@@ -45,6 +45,8 @@ def put_structure(network: RCSpikeNetwork, plan: AnyStructure) -> None:
     chosen = chosen[1:-1] if plan.layers == "inner" else chosen
     if not chosen:
         raise StructureError(f'layers: "inner" leaves none of the {len(layers)} layers; take layers = "all"')
+    if any(layer.normalisation is not None for _, layer in chosen):
+        raise StructureError("normalise: a gain of each neuron would break the structure of its weights; train without")
     made = [(layer, _structure(plan, layer, number)) for number, layer in chosen]
     for layer, structure in made:
         parametrize.register_parametrization(layer, "weight", structure)

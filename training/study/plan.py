@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from training.data.names import SetName
 from training.errors import TrainingError, first_problem
@@ -16,9 +16,21 @@ from training.recipe import Recipe
 
 Whole = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Reversal = Annotated[float, Field(gt=0.0)]
 Share = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Some = Field(min_length=1)
+Pool = Literal["earliest", "average"]
+
+
+def _reversal(value: object) -> object:
+    """Refuses what is no reversal, in one line instead of one for each kind that there is."""
+    pair = value if isinstance(value, list | tuple) else (value, -1.0)
+    numbers = len(pair) == 2 and all(isinstance(one, int | float) for one in pair)
+    if value != "reference" and not (numbers and pair[0] > 0.0 > pair[1]):
+        raise ValueError('must be |E|, greater than 0, a pair [E+, E-] with E+ > 0 > E-, or "reference"')
+    return value
+
+
+Reversal = Annotated[float | tuple[float, float] | Literal["reference"], BeforeValidator(_reversal)]
 
 
 class StudyError(TrainingError):
@@ -42,11 +54,13 @@ class SolverPlan(_Section):
 class Study(_Section):
     """One study. The grid is every method at every reversal (or hardware), solver, noise and seed.
 
-    `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-; `hardware` names
-    hardware.json files, relative to the study, called in the table as the folder of their run is; their mismatch is that of
-    their Monte Carlo dies where they hold any and there is no [mismatch]. `train_samples` 0 takes all; `gamma` is the power
-    of a pixel's brightness that becomes its spike. `channels` and `pool` are of a convolutional network, a pooling after each
-    group of 3x3 convolutions; `hidden` are the dense layers before the output.
+    `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-, a pair [E+, E-],
+    or "reference", those of the reference cell in the middle of its range; `hardware` names hardware.json files, relative to
+    the study, called in the table as the folder of their run is; their mismatch is that of their Monte Carlo dies where they
+    hold any and there is no [mismatch]. `train_samples` 0 takes all; `gamma` is the power of a pixel's brightness that
+    becomes its spike. `channels` and `pool` are of a convolutional network, a pooling after each group of 3x3 convolutions,
+    and `last_pool` over what is left of the image; `normalise` is batch normalisation of the drives, in training; `hidden`
+    are the dense layers before the output.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -54,7 +68,9 @@ class Study(_Section):
     network: Literal["fc", "cnn"] = "fc"
     hidden: list[Whole] = [64]
     channels: list[list[Whole]] = [[64, 64], [128, 128], [256, 256]]
-    pool: Literal["earliest", "average"] = "earliest"
+    pool: Pool = "earliest"
+    last_pool: Pool | None = None
+    normalise: bool = False
     train_samples: Annotated[int, Field(ge=0)] = 0
     gamma: Positive = 1.0
     methods: Annotated[list[Method], Some] = [Method.IDEAL, Method.SCALED, Method.ODE]

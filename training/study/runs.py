@@ -7,9 +7,9 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -32,13 +32,24 @@ COLUMNS = (
 )  # fmt: skip
 
 
+Target: TypeAlias = float | tuple[float, float] | str | Path
+
+
+@cache
+def reference_reversals() -> tuple[float, float]:
+    """E+ and E- (thresholds) of the packaged reference cell at the geometric middle of its weights."""
+    cell = normalise(HardwareModel.reference())
+    plus, minus = (float(1.0 / side.beta[len(side.beta) // 2]) for side in (cell.plus, cell.minus))
+    return plus, minus
+
+
 @dataclass(frozen=True)
 class Run:
-    """One cell of the grid. `e_rev` is |E|, or the name of a hardware model; `steps` 0 is the exact solver."""
+    """One cell of the grid. `e_rev` is of `Study.reversal`, or the file of a hardware model; `steps` 0 is the exact solver."""
 
     study: Study
     method: Method
-    e_rev: float | Path
+    e_rev: Target
     steps: int
     noise: float
     seed: int
@@ -54,11 +65,23 @@ class Run:
         if isinstance(self.e_rev, Path):
             assert self.hardware is not None
             return normalise(self.hardware)
-        return NormalisedModel.constant(self.e_rev, -self.e_rev)
+        return NormalisedModel.constant(*self._pair)
+
+    @property
+    def _pair(self) -> tuple[float, float]:
+        """E+ and E-, where it runs on no hardware model."""
+        assert not isinstance(self.e_rev, Path)
+        if self.e_rev == "reference":
+            return reference_reversals()
+        return self.e_rev if isinstance(self.e_rev, tuple) else (float(self.e_rev), -float(self.e_rev))
 
     @property
     def target_name(self) -> str:
-        return hardware_name(self.e_rev) if isinstance(self.e_rev, Path) else f"{self.e_rev:g}"
+        if isinstance(self.e_rev, Path):
+            return hardware_name(self.e_rev)
+        if isinstance(self.e_rev, tuple):
+            return "{:g}/{:g}".format(*self.e_rev)
+        return self.e_rev if isinstance(self.e_rev, str) else f"{self.e_rev:g}"
 
     @property
     def mismatch(self) -> Mismatch:
@@ -81,12 +104,16 @@ class Run:
         return _digest({**self._settings(), "method": method, "e_rev": target})
 
     def _target(self) -> str:
-        """|E|, or what the hardware model holds, wherever it lies."""
-        return _digest({"hardware": self.hardware.model_dump_json()}) if self.hardware else str(self.e_rev)
+        """|E| or E+ and E-, or what the hardware model holds, wherever it lies."""
+        if self.hardware:
+            return _digest({"hardware": self.hardware.model_dump_json()})
+        return str(self.e_rev if isinstance(self.e_rev, float) else self._pair)
 
     def _settings(self) -> dict[str, object]:
         kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "gamma", "noise_share", "recipe")
         fixed = self.study.model_dump(mode="json", include=set(kept))
+        # Rows of before there were these keep their keys.
+        fixed |= self.study.model_dump(mode="json", include={"last_pool", "normalise"}, exclude_defaults=True)
         return {**fixed, "mismatch": asdict(self.mismatch), "steps": self.steps, "noise": self.noise, "seed": self.seed}
 
     @property
@@ -98,7 +125,7 @@ class Run:
 
 def runs_of(study: Study) -> Iterator[Run]:
     """All of them, those that share a training one after the other."""
-    targets: list[float | Path] = [*study.reversal, *study.hardware]
+    targets: list[Target] = [*study.reversal, *study.hardware]
     # As keys of a dictionary: a value that stands twice is one run.
     outer = itertools.product(dict.fromkeys(study.seeds), dict.fromkeys(study.noise), dict.fromkeys(study.steps))
     for seed, noise, steps in outer:
@@ -145,7 +172,7 @@ def _row(run: Run, result: MethodResult, device: torch.device | str) -> dict[str
         "network": network_name(run.study, result.network.sizes),
         "solver": "dstd" if run.steps else "exact",
         "steps": run.steps or None,
-        "e_rev": run.target_name if isinstance(run.e_rev, Path) else run.e_rev,
+        "e_rev": run.e_rev if isinstance(run.e_rev, float) else run.target_name,
         "noise": run.noise,
         "seed": run.seed,
         "epochs": run.study.recipe.epochs,
@@ -173,25 +200,25 @@ def _shaped(study: Study, data: SpikeData) -> SpikeData:
 
 
 def network_name(study: Study, sizes: Sequence[int]) -> str:
-    """784-400-400-10, or 64-64-P-128-128-P-512-10 with P a pooling."""
+    """784-400-400-10, or 64-64-P-128-128-P-512-10 with P a pooling; the second of PP over what is left."""
     if study.network == "fc":
         return "-".join(map(str, sizes))
-    return "-".join(
-        ["-".join([*map(str, group), "P"]) for group in study.channels] + [str(n) for n in (*study.hidden, sizes[-1])]
-    )
+    groups = ["-".join([*map(str, group), "P"]) for group in study.channels]
+    return "-".join([*groups, *["P"] * bool(study.last_pool), *(str(n) for n in (*study.hidden, sizes[-1]))])
 
 
 def builder(run: Run, data: SpikeData) -> Callable[[NormalisedModel], RCSpikeNetwork]:
     """Makes the untrained network of a run on a model; its weights keep to the range of the cell it will run on."""
     study = run.study
     options: dict[str, Any] = {"solver": "dstd", "steps": run.steps, "random_offset": True} if run.steps else {"solver": "exact"}
-    options["weight_range"] = WeightRange.of(run.target)
+    options |= {"weight_range": WeightRange.of(run.target), "normalise": study.normalise}
     if study.network == "fc":
         return partial(fully_connected, data.inputs, data.classes, hidden=study.hidden, **options)
     assert data.image is not None
     return partial(
-        convolutional, data.image, data.classes, channels=study.channels, hidden=study.hidden, pool=study.pool, **options
-    )
+        convolutional, data.image, data.classes, channels=study.channels, hidden=study.hidden, pool=study.pool,
+        last_pool=study.last_pool, **options,
+    )  # fmt: skip
 
 
 def recipe_of(run: Run) -> Recipe:

@@ -19,9 +19,11 @@ def draw_networks(study: Study, folder: Path, rows: pd.DataFrame) -> None:
     targets = list(rows.groupby("e_rev", sort=False))
     for name, part in targets:
         write_pictures(folder, "methods" if len(targets) == 1 else f"methods_{name}", methods, part)
-    on_reversals = rows[~rows.e_rev.isin([hardware_name(file) for file in study.hardware])]
-    on_reversals = on_reversals.assign(e_rev=pd.to_numeric(on_reversals.e_rev))
-    if len(study.reversal) > 1:
+    reversals = pd.to_numeric(
+        rows.e_rev.where(~rows.e_rev.isin([hardware_name(file) for file in study.hardware])), errors="coerce"
+    )
+    on_reversals = rows.assign(e_rev=reversals)[reversals.notna()]
+    if on_reversals.e_rev.nunique() > 1:
         write_pictures(folder, "accuracy_over_reversal", accuracy_over("e_rev"), on_reversals)
     if len(set(study.steps) - {0}) > 1:
         write_pictures(folder, "accuracy_over_steps", accuracy_over("steps"), rows[rows.solver == "dstd"])
