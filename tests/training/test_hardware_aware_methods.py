@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from training.data import digits
 from training.data.spikes import reduced
-from training.evaluation import accuracy
+from training.evaluation import Evaluation, accuracy, evaluate
 from training.hardware import NormalisedModel, WeightRange
 from training.hardware_aware.gains import Gains, search_gains, with_gains
 from training.hardware_aware.methods import Comparison, Method, run_method
@@ -64,6 +65,21 @@ def test_the_search_finds_the_gain_that_undoes_a_wrong_scale() -> None:
     assert after > 0.99
     assert gains.plus < 0.5
     assert search_gains(network_of(0.4), t, labels, 2).plus > gains.plus
+
+
+def test_ten_thousand_samples_decide_between_gains_and_few_tell_what_is_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    t = torch.rand(12_000, 2, generator=torch.Generator().manual_seed(0)) * 0.5
+    labels, net, met = t.argmin(1), network_of(4.0), Counter[tuple[float, ...]]()
+
+    def counted(network: RCSpikeNetwork, t: torch.Tensor, *rest: object, **options: object) -> Evaluation:
+        met[tuple(network.layers[0].weight[0].tolist())] += len(t)
+        return evaluate(network, t, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("training.hardware_aware.gains.evaluate", counted)
+    with with_gains(net, search_gains(net, t, labels, 2)):
+        assert met[tuple(net.layers[0].weight[0].tolist())] == 10_000
+        assert accuracy(net, t, labels, 2) > 0.99
+    assert met.total() < 150_000  # all 75 candidates on all samples would be 750 000
 
 
 def test_the_search_is_repeatable_under_noise() -> None:
