@@ -16,6 +16,9 @@ Curved currents bring a third product, q = S (gamma W), and each cell is the ste
 each cell are kept then, because lambda v^2, which the adjoint needs too, cannot be taken back by itself. With moments m of q the
 second Magnus term is g + d (f a - g b), f + 2 d (q a - g m), q + d (q b - f m): v is the ratio of two numbers that obey a linear
 equation.
+
+That is how a CPU goes through the grid, some samples at a time, so that a cell stays in the cache. On other devices all cells are
+one product (`all_cells`), but for curved currents and the interpolated adjoint.
 """
 
 from __future__ import annotations
@@ -27,11 +30,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from training.solvers import all_cells
 from training.solvers.cell_walk import Gradients, Synapses, forwards
 from training.solvers.connection import Connection, Dense
 from training.solvers.reversal import Beta, beta_of
 
-# Membranes that go through the grid at once: what a cell needs beside them then stays near the processor.
+# Membranes that go through the grid at once on a CPU: what a cell needs beside them then stays near the processor.
 _MEMBRANES_AT_ONCE = 1 << 17
 
 
@@ -90,21 +94,27 @@ def solve(
     leak: Tensor | None = None,
     bend: Tensor | None = None,
     steps: int = 10,
-    offset: float = 0.0,
+    offset: Tensor | float = 0.0,
     moment: bool = False,
     interpolated_adjoint: bool = False,
     connection: Connection | None = None,
 ) -> Tensor:
     """`accumulate`, of what an arriving input adds to g, f, v and q: weight, conductance, kick, curvature, each [out, ...].
 
-    curvature and bend, q from t = 0 on, are None for straight currents.
+    curvature and bend, q from t = 0 on, are None for straight currents. An offset may be a scalar on the device of the spikes.
     """
     device = t.device.type
     # As everywhere in torch, autocast leaves float64 alone.
     cast = torch.is_autocast_enabled(device) and weight.dtype != torch.float64
     reduced = torch.get_autocast_dtype(device) if cast else None
     with torch.autocast(device, enabled=False):
-        scheme = (tuple(grid(steps, offset)), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
+        if not t.is_cpu and curvature is None and bend is None and not interpolated_adjoint:
+            points = all_cells.grid(steps, offset, weight)
+            return all_cells.solve(
+                t.to(weight.dtype), torch.cat([weight, conductance]), kick, bias, leak, points,
+                v_reset=v_reset, moment=moment, connection=connection or Dense(), reduced=reduced,
+            )  # fmt: skip
+        scheme = (tuple(grid(steps, float(offset))), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
         parts = [weight, conductance] if curvature is None else [weight, conductance, curvature]
         v: Tensor = _DSTD.apply(t.to(weight.dtype), torch.cat(parts), len(parts), kick, bias, leak, bend, *scheme)  # type: ignore[no-untyped-call]
     return v
@@ -146,6 +156,8 @@ class _DSTD(torch.autograd.Function):
 
 
 def _in_turn(v: Tensor) -> list[slice]:
-    """The samples of membranes [samples, positions, outputs] in groups that fit the cache."""
+    """The samples of membranes [samples, positions, outputs] in groups that fit the cache of a CPU."""
+    if not v.is_cpu:
+        return [slice(0, len(v))]
     samples = max(1, _MEMBRANES_AT_ONCE // v[:1].numel()) if len(v) else 1
     return [slice(start, start + samples) for start in range(0, len(v), samples)]

@@ -180,14 +180,18 @@ class DSTD:
         connection = phase.walked
         if isinstance(connection, Each):
             raise ValueError("connection: DSTD solves layers, not a neuron a sample; solve it by 'exact'")
-        offset = 0.0
-        if self.random_offset:
-            offset = float(torch.rand((), generator=generator, device=phase.t.device)) / self.steps
         return dstd.solve(
             phase.t, phase.switched, phase.conductance, phase.kick, phase.quadratic,
             v_reset=phase.v_reset, bias=phase.drive, leak=phase.leak, bend=phase.bend, connection=connection,
-            steps=self.steps, offset=offset, moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
+            steps=self.steps, offset=self._offset(phase.t, generator), moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
         )  # fmt: skip
+
+    def _offset(self, t: Tensor, generator: torch.Generator | None) -> Tensor | float:
+        """The shift of the grid; on another device a scalar there, so that it does not wait for the host."""
+        if not self.random_offset:
+            return 0.0
+        offset = torch.rand((), generator=generator, device=t.device)
+        return float(offset) / self.steps if t.is_cpu else offset / self.steps
 
 
 @dataclass(frozen=True)
