@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training import elementwise
 from training.hardware import NormalisedModel
 
 LATEST = 8.0
@@ -79,9 +80,12 @@ class FiringCurve(nn.Module):
             made: neurons as made, whose parts broadcast against `v`; as designed where None.
             capacitance: of the neurons over that of the curve's, which takes so many times as long; broadcasts against `v`.
         """
+        if made is None and capacitance is None and not v.is_cpu:
+            fired: Tensor = elementwise.fire(v, self.v, self.t, self.slope, self._t_min, self._t_max, self.leak)
+            return fired
         with torch.no_grad():
             seen, per_v, slower = self._as_designed(v, made)
-            value, slope = self._slower(*self._on_curve(seen), made, slower, capacitance)
+            value, slope = self._slower(*elementwise.on_curve(seen, self.v, self.t, self.slope), made, slower, capacitance)
             inside = (value > self._t_min) & (value < self._t_max)
             value = value.clamp_(self._t_min, self._t_max)
             by_v = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
@@ -91,12 +95,6 @@ class FiringCurve(nn.Module):
         if capacitance is None:
             return fired
         return fired + torch.where(inside, value / capacitance.detach(), 0.0) * (capacitance - capacitance.detach())
-
-    def _on_curve(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """The curve and its slope at membranes of neurons as designed."""
-        cell = (torch.searchsorted(self.v, v.contiguous(), right=True) - 1).clamp_(0, len(self.slope) - 1)
-        slope = self.slope[cell]
-        return self.t[cell] + slope * (v - self.v[cell]), slope
 
     def _slower(
         self, value: Tensor, slope: Tensor, made: NeuronVariation | None, slower: Tensor | float, capacitance: Tensor | None

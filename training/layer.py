@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from training import elementwise
 from training.capacitance import Capacitance
 from training.drive_normalisation import DriveNormalisation
 from training.firing import FiringCurve, NeuronVariation
@@ -264,10 +265,13 @@ class RCSpikeLayer(nn.Module):
         return self._realised(self._with_gain()[0])
 
     def _realised(self, weight: Tensor) -> Tensor:
+        (least_minus, most_minus), (least_plus, most_plus) = self.weight_range.minus, self.weight_range.plus
+        bounds = (-most_minus, -least_minus, least_plus, most_plus)
+        if not weight.is_cpu:
+            on_device: Tensor = elementwise.clip_weight(weight, *bounds)
+            return on_device
         with torch.no_grad():
-            clipped = weight.clamp(-self.weight_range.minus[1], self.weight_range.plus[1])
-            off = (clipped > -self.weight_range.minus[0]) & (clipped < self.weight_range.plus[0])
-            clipped.masked_fill_(off, 0.0)
+            clipped = elementwise.clip(weight, *bounds)
         return clipped + (weight - weight.detach())
 
     def synapses(self) -> Synapses:
@@ -395,10 +399,12 @@ class RCSpikeLayer(nn.Module):
 
     def _jitter(self, spike_times: Tensor, generator: torch.Generator | None) -> Tensor:
         """Noise on the spikes there are: a silent neuron stays silent, and no spike leaves its phase."""
-        noise = self.spike_time_noise * torch.randn(
-            spike_times.shape, generator=generator, dtype=spike_times.dtype, device=spike_times.device
-        )
+        noise = torch.empty_like(spike_times).normal_(generator=generator)
+        if not spike_times.is_cpu:
+            jittered: Tensor = elementwise.jitter(spike_times, noise, self.spike_time_noise)
+            return jittered
         with torch.no_grad():
+            noise *= self.spike_time_noise
             moved = (spike_times + noise).clamp_(0.0, 1.0)
             noise = torch.where(spike_times < 1.0, moved - spike_times, 0.0)
         return spike_times + noise

@@ -46,6 +46,8 @@ class SynapseCells(nn.Module):
     knots: Tensor
     table: Tensor
     idle: Tensor
+    plus: Tensor
+    minus: Tensor
 
     def __init__(self, model: NormalisedModel) -> None:
         super().__init__()
@@ -58,12 +60,15 @@ class SynapseCells(nn.Module):
         self.has_load = bool(np.any(table.values[:, 4:6]))
         self.has_curvature = bool(np.any(table.values[:, 6]))
         self.has_leakage = bool(np.any(table.values[:, 7]) or table.idle[7])
-        self._constant_beta = constant_beta(model)
+        constants = constant_beta(model)
+        self._has_constant_beta = constants is not None
+        for name, beta in zip(("plus", "minus"), constants or (0.0, 0.0), strict=True):
+            self.register_buffer(name, torch.tensor(beta, dtype=torch.float64), persistent=False)
 
     def forward(self, weight: Tensor) -> Synapses:
         """Synapses of effective weights of any shape."""
-        if self._constant_beta is not None:
-            by_sign = BySign(*(weight.new_tensor(beta) for beta in self._constant_beta))
+        if self._has_constant_beta:
+            by_sign = BySign(self.plus.to(weight.dtype), self.minus.to(weight.dtype))
             nothing = weight.new_zeros(()).expand_as(weight)
             return Synapses(weight, by_sign, *[nothing] * 8)
         with torch.no_grad():

@@ -8,17 +8,16 @@ torch operations where there is no Triton.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from training.solvers.connection import Connection
+from training.solvers.devices import BLOCK, kernels, programs
 from training.solvers.phi import phi1_phi2, phi1_value
 
-# Elements per Triton program.
-_BLOCK = 256
+_KERNELS = "training.solvers.all_cells_kernels"
 # Of a cell: an offset drawn as 0 leaves one of no width, in which no spike lies.
 _NARROWEST = 1e-30
 
@@ -83,9 +82,9 @@ def _through(x: Tensor, weight: Tensor, connection: Connection) -> Tensor:
 def occupancy(t: Tensor, points: Tensor, kind: torch.dtype) -> Tensor:
     """Share of every cell for which each spike is on, [cells, *t.shape]."""
     on = t.new_empty((len(points) - 1, *t.shape), dtype=kind)
-    if (kernels := _kernels(t)) is not None:
+    if (own := kernels(t, _KERNELS)) is not None:
         with torch.cuda.device_of(t):  # type: ignore[no-untyped-call]
-            kernels.occupancy[_programs(t)](t, points, on, t.numel(), CELLS=len(on), BLOCK=_BLOCK)
+            own.occupancy[programs(t)](t, points, on, t.numel(), CELLS=len(on), BLOCK=BLOCK)
         return on
     for cell, start, end in zip(on, points, points[1:], strict=False):
         cell.copy_(((end - t) / (end - start).clamp_min(_NARROWEST)).clamp(0.0, 1.0))
@@ -101,9 +100,9 @@ def _(t: Tensor, points: Tensor, kind: torch.dtype) -> Tensor:
 def occupancy_back(t: Tensor, points: Tensor, on_grad: Tensor) -> Tensor:
     """Adjoint of `occupancy`. A spike on a grid point belongs to the cell that ends there, one at t = 0 to the first cell."""
     t_grad = torch.zeros_like(t)
-    if (kernels := _kernels(t)) is not None:
+    if (own := kernels(t, _KERNELS)) is not None:
         with torch.cuda.device_of(t):  # type: ignore[no-untyped-call]
-            kernels.occupancy_back[_programs(t)](t, points, on_grad, t_grad, t.numel(), CELLS=len(on_grad), BLOCK=_BLOCK)
+            own.occupancy_back[programs(t)](t, points, on_grad, t_grad, t.numel(), CELLS=len(on_grad), BLOCK=BLOCK)
         return t_grad
     for m, (grad, start, end) in enumerate(zip(on_grad, points, points[1:], strict=False)):
         inside = (t > start if m else t >= start) & (t <= end)
@@ -145,15 +144,14 @@ def walk(
         jumps: of the membranes at the start of each cell and at the end, [cells + 1, rows, out], or None.
         bias, leak: drive and conductance of all cells, [out], or None.
     """
-    v = _membranes(drives, points)
-    if (kernels := _kernels(v)) is not None:
+    v = _membranes(drives, points).fill_(v_reset)
+    if (own := kernels(v, _KERNELS)) is not None:
         given = (x if x is not None else v for x in (moments, jumps, bias, leak))
         with torch.cuda.device_of(v):  # type: ignore[no-untyped-call]
-            kernels.walk[_programs(v)](
-                drives, *given, points, v, v_reset, v.numel(), v.shape[1], **_which(v, drives, moments, jumps, bias, leak)
+            own.walk[programs(v)](
+                drives, *given, points, v, v.numel(), v.shape[1], **_which(v, drives, moments, jumps, bias, leak)
             )
         return v
-    v.fill_(v_reset)
     for m, (g, f, moved) in enumerate(_cells(drives, moments, bias, leak, points)):
         d = points[m + 1] - points[m]
         v += 0.0 if jumps is None else jumps[m].to(v.dtype)
@@ -183,10 +181,10 @@ def walk_back(
     """Adjoint of `walk`: gradients to drives, moments and jumps; of no element where there are none."""
     found = _gradients(drives, moments, jumps)
     drives_grad, moments_grad, jumps_grad = found
-    if (kernels := _kernels(v)) is not None:
+    if (own := kernels(v, _KERNELS)) is not None:
         given = (x if x is not None else v for x in (moments, jumps, bias, leak))
         with torch.cuda.device_of(v):  # type: ignore[no-untyped-call]
-            kernels.walk_back[_programs(v)](
+            own.walk_back[programs(v)](
                 drives, *given, points, v, v_grad, *found, v.numel(), v.shape[1],
                 **_which(v, drives, moments, jumps, bias, leak),
             )  # fmt: skip
@@ -265,24 +263,11 @@ def _cells(
     return found
 
 
-def _kernels(x: Tensor) -> Any:
-    """The module of the kernels, where they run: on a GPU, with Triton."""
-    if not x.is_cuda or find_spec("triton") is None:
-        return None
-    from training.solvers import all_cells_kernels
-
-    return all_cells_kernels
-
-
-def _programs(x: Tensor) -> tuple[int]:
-    return (-(-x.numel() // _BLOCK),)
-
-
 def _which(
     v: Tensor, drives: Tensor, moments: Tensor | None, jumps: Tensor | None, bias: Tensor | None, leak: Tensor | None
 ) -> dict[str, Any]:
     """What the kernels are compiled for."""
     return {
         "CELLS": len(drives), "MOMENT": moments is not None, "KICKED": jumps is not None, "BIASED": bias is not None,
-        "LEAKS": leak is not None, "TERMS": 19 if v.dtype == torch.float64 else 12, "BLOCK": _BLOCK,
+        "LEAKS": leak is not None, "TERMS": 19 if v.dtype == torch.float64 else 12, "BLOCK": BLOCK,
     }  # fmt: skip

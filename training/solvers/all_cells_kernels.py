@@ -51,17 +51,17 @@ def occupancy_back(
 @triton.jit  # type: ignore[untyped-decorator]
 def walk(
     drives: tl.tensor, moments: tl.tensor, jumps: tl.tensor, bias: tl.tensor, leak: tl.tensor, points: tl.tensor, v: tl.tensor,
-    v_reset: tl.tensor, n: tl.tensor, outputs: tl.tensor,
+    n: tl.tensor, outputs: tl.tensor,
     CELLS: tl.constexpr, MOMENT: tl.constexpr, KICKED: tl.constexpr, BIASED: tl.constexpr, LEAKS: tl.constexpr,
     TERMS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
-    """v [rows, outputs] at t = 1. `drives` and `moments` [cells, rows, 2 outputs], `jumps` [cells + 1, rows, outputs]."""
+    """v [rows, outputs], the state at t = 0, becomes that at t = 1. `drives` and `moments` [cells, rows, 2 outputs], `jumps` [cells + 1, rows, outputs]."""
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < n
     output = i % outputs
     at = 2 * i - output
     own = v.dtype.element_ty
-    state = tl.zeros((BLOCK,), own) + v_reset
+    state = tl.load(v + i, inside, 0.0)
     bias_here = tl.load(bias + output, inside, 0.0) if BIASED else state * 0.0
     leak_here = tl.load(leak + output, inside, 0.0) if LEAKS else state * 0.0
     for m in tl.static_range(CELLS):

@@ -23,6 +23,7 @@ one product (`all_cells`), but for curved currents and the interpolated adjoint.
 
 from __future__ import annotations
 
+import contextlib
 from itertools import zip_longest
 from typing import Any
 
@@ -104,10 +105,11 @@ def solve(
     curvature and bend, q from t = 0 on, are None for straight currents. An offset may be a scalar on the device of the spikes.
     """
     device = t.device.type
+    has_autocast = torch.amp.is_autocast_available(device)  # type: ignore[no-untyped-call]
     # As everywhere in torch, autocast leaves float64 alone.
-    cast = torch.is_autocast_enabled(device) and weight.dtype != torch.float64
+    cast = has_autocast and torch.is_autocast_enabled(device) and weight.dtype != torch.float64
     reduced = torch.get_autocast_dtype(device) if cast else None
-    with torch.autocast(device, enabled=False):
+    with torch.autocast(device, enabled=False) if has_autocast else contextlib.nullcontext():
         if not t.is_cpu and curvature is None and bend is None and not interpolated_adjoint:
             points = all_cells.grid(steps, offset, weight)
             return all_cells.solve(
