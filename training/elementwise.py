@@ -108,7 +108,7 @@ fire.register_autograd(_to_membranes, setup_context=_keep_membranes)
 
 @torch.library.custom_op("cosim::jitter", mutates_args=())
 def jitter(t: Tensor, noise: Tensor, sigma: float) -> Tensor:
-    """sigma * noise on the spikes there are; none leaves its phase, and a silent neuron stays silent. Its gradient is that of t."""
+    """sigma * noise on the spikes there are; none leaves its phase, a silent neuron stays silent. The gradient is that of t."""
     if (own := kernels(t, "training.elementwise_kernels")) is None or t.stride() != noise.stride():
         return torch.empty_like(t).copy_(torch.where(t < 1.0, (t + sigma * noise).clamp_(0.0, 1.0), t))
     t, moved = _dense(t), torch.empty_like(t)

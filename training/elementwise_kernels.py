@@ -18,7 +18,7 @@ def clipped(
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < n
     w = tl.load(weight + i, inside, 0.0)
-    within = tl.where(w == w, tl.minimum(tl.maximum(w, most_minus), most_plus), w)
+    within = tl.where(w == w, tl.minimum(tl.maximum(w, most_minus), most_plus), w)  # noqa: PLR0124 (NaN shows)
     tl.store(result + i, tl.where((within > least_minus) & (within < least_plus), 0.0, within), inside)
 
 
@@ -35,13 +35,13 @@ def fired(
     for s in range(1, segments):
         k += (u >= tl.load(curve_v + s)).to(tl.int32)
     t = tl.load(curve_t + k) + tl.load(curve_slope + k) * (u - tl.load(curve_v + k))
-    tl.store(spikes + i, tl.where(t == t, tl.minimum(tl.maximum(t, t_min), t_max), t), inside)
+    tl.store(spikes + i, tl.where(t == t, tl.minimum(tl.maximum(t, t_min), t_max), t), inside)  # noqa: PLR0124 (NaN shows)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
 def fired_back(
     v: tl.tensor, grad: tl.tensor, curve_v: tl.tensor, curve_t: tl.tensor, curve_slope: tl.tensor, v_grad: tl.tensor,
-    n: tl.tensor, segments: tl.tensor, t_min: tl.tensor, t_max: tl.tensor, leak: tl.tensor, BLOCK: tl.constexpr,
+    n: tl.tensor, segments: tl.tensor, t_min: tl.tensor, t_max: tl.tensor, leak_slope: tl.tensor, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """Adjoint of `fired`: the curve's slope, but never flatter than the leak."""
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -52,7 +52,7 @@ def fired_back(
         k += (u >= tl.load(curve_v + s)).to(tl.int32)
     slope = tl.load(curve_slope + k)
     t = tl.load(curve_t + k) + slope * (u - tl.load(curve_v + k))
-    by_v = tl.minimum(tl.where((t > t_min) & (t < t_max), slope, 0.0), -leak)
+    by_v = tl.minimum(tl.where((t > t_min) & (t < t_max), slope, 0.0), -leak_slope)
     tl.store(v_grad + i, by_v * tl.load(grad + i, inside, 0.0), inside)
 
 

@@ -1,4 +1,4 @@
-"""DSTD with all cells of the grid at once, for devices that are no CPU: one product of cells x samples, one walk through the cells.
+"""DSTD with all cells of the grid at once, for devices that are no CPU: one product of cells x samples, one walk.
 
 Equations as in `dstd`. What a CPU does cell by cell, so that it stays in the cache, is launched here as few operations, and the
 grid itself may lie on the device: nothing waits for the host. The shares of the cells and the walk are operators of torch

@@ -28,7 +28,8 @@ def occupancy(
     for m in tl.static_range(CELLS):
         start, end = tl.load(points + m), tl.load(points + m + 1)
         share = tl.minimum(tl.maximum((end - when) / tl.maximum(end - start, NARROWEST), 0.0), 1.0)
-        tl.store(on + m * n + i, tl.where(when == when, share, when).to(on.dtype.element_ty), inside)
+        share = tl.where(when == when, share, when)  # noqa: PLR0124 (NaN shows)
+        tl.store(on + m * n + i, share.to(on.dtype.element_ty), inside)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -55,7 +56,10 @@ def walk(
     CELLS: tl.constexpr, MOMENT: tl.constexpr, KICKED: tl.constexpr, BIASED: tl.constexpr, LEAKS: tl.constexpr,
     TERMS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
-    """v [rows, outputs], the state at t = 0, becomes that at t = 1. `drives` and `moments` [cells, rows, 2 outputs], `jumps` [cells + 1, rows, outputs]."""
+    """v [rows, outputs], the state at t = 0, becomes that at t = 1.
+
+    `drives` and `moments` are [cells, rows, 2 outputs], `jumps` [cells + 1, rows, outputs].
+    """
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < n
     output = i % outputs

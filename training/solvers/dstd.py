@@ -105,7 +105,7 @@ def solve(
     curvature and bend, q from t = 0 on, are None for straight currents. An offset may be a scalar on the device of the spikes.
     """
     device = t.device.type
-    has_autocast = torch.amp.is_autocast_available(device)  # type: ignore[no-untyped-call]
+    has_autocast = torch.amp.is_autocast_available(device)
     # As everywhere in torch, autocast leaves float64 alone.
     cast = has_autocast and torch.is_autocast_enabled(device) and weight.dtype != torch.float64
     reduced = torch.get_autocast_dtype(device) if cast else None

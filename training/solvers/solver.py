@@ -183,7 +183,8 @@ class DSTD:
         return dstd.solve(
             phase.t, phase.switched, phase.conductance, phase.kick, phase.quadratic,
             v_reset=phase.v_reset, bias=phase.drive, leak=phase.leak, bend=phase.bend, connection=connection,
-            steps=self.steps, offset=self._offset(phase.t, generator), moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
+            steps=self.steps, offset=self._offset(phase.t, generator), moment=self.moment,
+            interpolated_adjoint=self.interpolated_adjoint,
         )  # fmt: skip
 
     def _offset(self, t: Tensor, generator: torch.Generator | None) -> Tensor | float:
