@@ -5,14 +5,13 @@ Wells, contacts, wires and what lies between devices are not in it, and a capaci
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from netlists.crossbar import Cells
-from netlists.process import Role
-from netlists.section import FetSize
-from netlists.spice import new_circuit
-from netlists.synapse import SynapseNodes, SynapseSetting
+from netlists.devices import Device, driver_devices, neuron_devices, synapse_devices
+from netlists.process import Process, Role
+from netlists.synapse import SynapseSetting
 
 
 @dataclass(frozen=True)
@@ -35,39 +34,28 @@ class DrawnArea:
         )
 
 
-class _Surveyor:
-    """Stands in for a process: where a cell adds a device, it takes down its area."""
-
-    def __init__(self, process: Any) -> None:
-        self.process, self.area = process, DrawnArea()
-
-    def fet(
-        self, circuit: Any, name: str, role: Role, drain: str, gate: str, source: str, bulk: str, size: FetSize, units: int = 1
-    ) -> None:
-        self.area += DrawnArea(active_um2=units * size.width_um * (size.length_um + 2 * self.process.diffusion_um))
-
-    def capacitor(self, circuit: Any, name: str, top: str, bottom: str, width_um: float, length_um: float) -> None:
-        self.area += DrawnArea(capacitor_um2=width_um * length_um)
-
-    def resistor(self, circuit: Any, name: str, a: str, b: str, bulk: str, width_um: float, length_um: float) -> None:
-        self.area += DrawnArea(resistor_um2=width_um * length_um)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.process, name)
-
-
 def synapse_area(cells: Cells, setting: SynapseSetting | None) -> DrawnArea:
     """Of one synapse; none of a cell whose devices stand in a netlist of the user's."""
-    surveyor: Any = _Surveyor(cells.synapse.process)
-    cell = type(cells.synapse)(cells.synapse.dimensions, surveyor, cells.supply_v)
-    cell.attach(new_circuit("area"), "synapse", SynapseNodes("membrane", "spike", "spike_bar", "supply"), setting)
-    found: DrawnArea = surveyor.area
-    return found
+    return _area(synapse_devices(cells, setting), cells.synapse.process)
 
 
 def neuron_area(cells: Cells) -> DrawnArea:
     """Of one neuron with the driver of its spike line."""
-    surveyor: Any = _Surveyor(cells.neuron.process)
-    type(cells.neuron)(cells.neuron.dimensions, surveyor).define(new_circuit("area"))
-    found: DrawnArea = surveyor.area
+    return _area((*neuron_devices(cells), *driver_devices(cells)), cells.neuron.process)
+
+
+def _area(devices: Iterable[Device], process: Process) -> DrawnArea:
+    found = DrawnArea()
+    for device in devices:
+        plate_um2 = device.width_um * device.length_um
+        match device.role:
+            case None:
+                continue
+            case Role.CAPACITOR:
+                found += DrawnArea(capacitor_um2=plate_um2)
+            case Role.RESISTOR:
+                found += DrawnArea(resistor_um2=plate_um2)
+            case _:
+                active_um2 = device.units * device.width_um * (device.length_um + 2 * process.diffusion_um)
+                found += DrawnArea(active_um2=active_um2)
     return found

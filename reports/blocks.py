@@ -85,7 +85,26 @@ class Explorer:
     caption: str
 
 
-Block = Text | Plot | Drawing | Table | Listing | Figures | Explorer
+@dataclass(frozen=True)
+class Points:
+    """A list of statements under a few words."""
+
+    kind: ClassVar[str] = "points"
+    name: str
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Form:
+    """To be filled in by hand: boxes of which one is ticked, lines for short words, and one with room."""
+
+    kind: ClassVar[str] = "form"
+    choices: Sequence[str]
+    lines: Sequence[str]
+    room: str
+
+
+Block = Text | Plot | Drawing | Table | Listing | Figures | Explorer | Points | Form
 
 
 @dataclass(frozen=True)
@@ -98,12 +117,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled section, ready for the template. `missing` names the files without which parts of it were left out."""
+    """A titled section, ready for the template. `missing` names the files without which parts of it were left out; on paper one
+    that is a `page` begins anew."""
 
     title: str
     anchor: str
     blocks: list[Block] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    page: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -120,4 +141,4 @@ def assemble(run: Run, title: str, parts: Sequence[Part]) -> Section:
             missing.update(dict.fromkeys(f"{name}.parquet" for name in absent))
         else:
             blocks += part.build(run)
-    return Section(title, "-".join(title.lower().split()), blocks, list(missing))
+    return Section(title, "-".join(title.lower().split()), blocks, list(missing), any(isinstance(block, Form) for block in blocks))

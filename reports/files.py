@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -34,6 +35,14 @@ def png(path: Path) -> str:
     if not content.startswith(b"\x89PNG"):
         raise ReportError(f"{path}: is no PNG picture; `cosim layout` writes it again")
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file. Raises `ReportError` for one that cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def settings(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from reports import page
 from reports.blocks import Part, assemble
 from reports.run import Run, read_run
-from reports.sections import background, calibration, cost, explore, extraction, headline, layout, validation
+from reports.sections import background, calibration, cost, devices, explore, extraction, headline, layout, review, validation
 
 SPIKES, MEMBRANES, LABELS = "validation/spikes", "validation/membranes", "validation/labels"
 _CHARACTERIZATION = "characterization/"
@@ -40,11 +40,12 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
         ),
     ),
     ("Energy, time and area", (Part(cost.energy, ("validation/energy",)), Part(cost.merit))),
-    ("Cells", (Part(background.cells),)),
+    ("Cells", (Part(background.cells), Part(devices.listing))),
     ("Layout", (Part(layout.layout),)),
     ("Training and mapping", (Part(background.training, ("training",)), Part(background.mapping, ("mapping",)))),
     ("Run times and provenance", (Part(background.times), Part(background.provenance))),
     ("Design", (Part(background.design),)),
+    ("Review", (Part(review.review),)),
 )
 
 

@@ -31,6 +31,11 @@ class Run:
     layout: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
     """Of the cells of a layout, as data URIs."""
+    decks: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of every deck that lies in it, by its name."""
+    simulator_setup: str = ""
+    """What ngspice is told before it loads one of them."""
+    metrics_sha256: str = ""
 
     @property
     def title(self) -> str:
@@ -45,6 +50,11 @@ class Run:
     @property
     def limits(self) -> dict[str, Any]:
         return _section(self.design, "limits")
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """What the provenance says of each stage."""
+        return {name: record for name, record in _section(self.provenance, "stages").items() if isinstance(record, dict)}
 
     @property
     def is_published_circuit(self) -> bool:
@@ -83,6 +93,9 @@ def read_run(directory: Path) -> Run:
         drawings={path.stem: files.text(path) for path in sorted(directory.glob("drawings/*.svg"))},
         layout=files.record(directory / "layout" / "layout.json"),
         pictures={path.stem: files.png(path) for path in sorted(directory.glob("layout/*.png"))},
+        decks={path.relative_to(directory).as_posix(): files.sha256(path) for path in sorted(directory.glob("netlist/*.spice"))},
+        simulator_setup=files.text(setup) if (setup := directory / "netlist" / ".spiceinit").exists() else "",
+        metrics_sha256=files.sha256(metrics) if (metrics := directory / "metrics.json").exists() else "",
     )
 
 

@@ -28,6 +28,7 @@ RUN: Mapping[str, Columns] = {
     "characterization/published": _columns("quantity unit remark", "published measured"),
     "training": _columns("mapping", "epoch loss train_accuracy test_accuracy"),
     "mapping": _columns("mapping code_unit", "layer neuron input weight mapped_weight sign code current_a"),
+    "devices": _columns("cell device model role", "width_um length_um units count"),
     "validation/spikes": _columns("mapping", "die sample layer neuron model_spike_s circuit_spike_s"),
     "validation/membranes": _columns("mapping", "die sample layer neuron model_v circuit_v"),
     "validation/labels": _columns("mapping", "die sample label model_label circuit_label model_margin_s circuit_margin_s"),

@@ -198,7 +198,7 @@ STAGES = (
         report.work,
         sections={**_CIRCUIT, "title": True, "network": _SIZES, "limits": True},
         inputs=(DESIGN, "calibration", "conditions", "layout"),
-        outputs=("report.html", "report.pdf", "drawings"),
+        outputs=("report.html", "report.pdf", "drawings", "devices.parquet"),
         packages=_PAGE_PACKAGES,
         needs=(StageName.VALIDATE,),
         gathers=True,

@@ -242,6 +242,16 @@ TABLES: Mapping[str, Table] = {
             replace(CODE, missing="the synapse is off"), CODE_UNIT, replace(CURRENT, meaning="size of the current at rest"),
         ),
     ),
+    "devices": Table(
+        "one device of a cell, in one size", "report",
+        (
+            text("cell", "`synapse`, `neuron`, `spike_driver`"), text("device", "its name in the cell"),
+            text("model", "what it is called in the process; of a cell of your own, its sub-circuit"),
+            text("role", "`nmos`, `pmos`, `capacitor`, ...; `netlist` is a cell of your own"),
+            number("width_um", "um", "drawn width", "a cell of your own"), number("length_um", "um", "drawn length", "a cell of your own"),
+            whole("units", "units of it side by side in one cell"), whole("count", "how many of it the network has"),
+        ),
+    ),
     "validation/spikes": _validation(
         "one neuron in one sample", MAPPING, DIE, SAMPLE, LAYER, NEURON,
         number("model_spike_s", "s", f"model's {SPIKE}"), number("circuit_spike_s", "s", f"circuit's {SPIKE}"),

@@ -79,26 +79,31 @@ def limits(run: Run) -> list[Block]:
         return [Text("The design sets no limits.")]
     rows: list[list[str | Cell]] = []
     for name, limit in run.limits.items():
-        value = run.metric(name)
-        verdict = _passes(value, limit)
-        mark = {True: Cell("✓ pass", "pass"), False: Cell("✗ fail", "fail"), None: Cell("not measured")}[verdict]
-        mark = mark if name in _judged(run) else Cell("not judged")
-        rows.append([name, *(metric(name, _bound(limit, key)) for key in ("min", "typ", "max")), metric(name, value), mark])
+        mark = verdict_of(run, name, limit) if name in judged(run) else Cell("not judged")
+        bounds = (metric(name, bound_of(limit, key)) for key in ("min", "typ", "max"))
+        rows.append([name, *bounds, metric(name, run.metric(name)), mark])
     return [Table(("metric", "min", "typ", "max", "this run", "verdict"), rows, words=("metric", "verdict"))]
+
+
+def verdict_of(run: Run, name: str, limit: Any) -> Cell:
+    """Whether a metric keeps a limit."""
+    marks = {True: Cell("✓ pass", "pass"), False: Cell("✗ fail", "fail"), None: Cell("not measured")}
+    return marks[_passes(run.metric(name), limit)]
 
 
 def limit_count(run: Run) -> tuple[int, int]:
     """How many limits passed, and how many were judged; one that was not measured has not passed."""
-    verdicts = [_passes(run.metric(name), limit) for name, limit in _judged(run).items()]
+    verdicts = [_passes(run.metric(name), limit) for name, limit in judged(run).items()]
     return verdicts.count(True), len(verdicts)
 
 
-def _judged(run: Run) -> dict[str, Any]:
+def judged(run: Run) -> dict[str, Any]:
     """The limits but for those on a conventional mapping that the run is without."""
     return {name: limit for name, limit in run.limits.items() if not (run.without_baseline and is_of_baseline(name))}
 
 
-def _bound(limit: Any, key: str) -> float | None:
+def bound_of(limit: Any, key: str) -> float | None:
+    """The `min`, `typ` or `max` of a limit; None where it has none."""
     value = limit.get(key) if isinstance(limit, dict) else None
     return float(value) if isinstance(value, int | float) else None
 
@@ -106,13 +111,13 @@ def _bound(limit: Any, key: str) -> float | None:
 def _passes(value: float | None, limit: Any) -> bool | None:
     if value is None:
         return None
-    low, high = _bound(limit, "min"), _bound(limit, "max")
+    low, high = bound_of(limit, "min"), bound_of(limit, "max")
     return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _missed(run: Run) -> str:
     """The limits that did not pass, with what was measured."""
-    missed = [name for name, limit in _judged(run).items() if not _passes(run.metric(name), limit)]
+    missed = [name for name, limit in judged(run).items() if not _passes(run.metric(name), limit)]
     return "missed: " + ", ".join(f"{name} ({metric(name, run.metric(name))})" for name in missed) if missed else "from [limits]"
 
 
