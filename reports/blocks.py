@@ -141,4 +141,6 @@ def assemble(run: Run, title: str, parts: Sequence[Part]) -> Section:
             missing.update(dict.fromkeys(f"{name}.parquet" for name in absent))
         else:
             blocks += part.build(run)
-    return Section(title, "-".join(title.lower().split()), blocks, list(missing), any(isinstance(block, Form) for block in blocks))
+    return Section(
+        title, "-".join(title.lower().split()), blocks, list(missing), any(isinstance(block, Form) for block in blocks)
+    )

@@ -10,7 +10,7 @@ from reports.blocks import Block, Cell, Table
 from reports.formatting import MISSING, number
 from reports.run import Run
 
-MOST_DECKS = 6
+MOST_DECKS, MOST_OPTIONS = 4, 6
 SHOWN_OPTIONS = ("reltol", "abstol", "vntol", "chgtol", "gmin", "method", "temp")
 """Of ngspice, a column each; what else a simulation was told stands in a column of its own."""
 
@@ -64,10 +64,12 @@ def _options(run: Run) -> list[Block]:
     further = any(set(options) - set(SHOWN_OPTIONS) for _, options in found)
     rows = [
         [", ".join(stages), *(_option(options.get(name)) for name in names), *([_rest(options)] if further else [])]
-        for stages, options in found
+        for stages, options in found[:MOST_OPTIONS]
     ]
     header = ("stages", *names, *(["others"] if further else []))
     caption = "Options of the simulator as the decks set them; what they do not name is ngspice's default."
+    if len(found) > MOST_OPTIONS:
+        caption += f" {len(found) - MOST_OPTIONS} more sets stand under Run times and provenance."
     return [Table(header, rows, caption, words=("stages", "others"))]
 
 

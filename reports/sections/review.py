@@ -13,7 +13,7 @@ from reports.run import Run
 from reports.sections import provenance
 from reports.sections.headline import ODE, bound_of, judged, verdict_of
 
-MOST_LIMITS = 10
+MOST_LIMITS = 8
 """Of more, those that do not pass come first, and the rest is counted: the page is one."""
 
 

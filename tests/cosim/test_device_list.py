@@ -58,7 +58,7 @@ def in_netlist(text: str) -> Counter[tuple[str, float, float]]:
 
 @pytest.mark.parametrize(
     "design",
-    ["iris_5_5_5.toml", "cells/cascode.toml", "cells/binary_weighted.toml", "cells/transmission_gate.toml", "cells/own_cell.toml"],
+    ["iris_5_5_5.toml", *(f"cells/{name}.toml" for name in ("cascode", "binary_weighted", "transmission_gate", "own_cell"))],
 )
 @pytest.mark.filterwarnings("ignore::cosim.InputRemark")
 def test_it_counts_what_stands_in_the_netlist(design: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,12 @@ DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="80"><rect
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     return write_synthetic_run(tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[[Path], Path]:
+    """For what many tests share."""
+    return write_synthetic_run
 
 
 def write_synthetic_run(directory: Path) -> Path:

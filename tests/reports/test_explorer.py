@@ -1,12 +1,9 @@
-"""What the page's script draws: numbers of the tables, within their bounds, and in a real browser without an error."""
+"""What the page's script draws: numbers of the tables, within their bounds. tests/reports/test_seen.py draws them."""
 
 from __future__ import annotations
 
 import base64
 import json
-import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.report import render
 from reports.run import read_run
 from reports.sections import explore
 
@@ -67,33 +63,3 @@ def test_a_hostile_name_ends_no_script(run_dir: Path) -> None:
         pd.read_parquet(path).replace({"mapping": {"ode": "</script><!--<script>"}}).to_parquet(path)
     [block] = explore.explorer(read_run(run_dir))
     assert "<" not in block.content and "</script>" in json.dumps(content(run_dir))  # type: ignore[union-attr]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 500])
-def test_a_real_browser_draws_it_without_an_error_or_a_request(run_dir: Path, tmp_path: Path, width: int) -> None:
-    browser = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("no chromium is installed")
-    for path in run_dir.rglob("*.parquet"):
-        if path.stem not in ("waveforms", "spikes"):
-            path.unlink()
-    html = render(read_run(run_dir))
-    assert len(html.encode()) < 3_000_000 and re.search(r'<figure class="explorer" hidden>', html)
-    errors = "<head><script>wrong = []; addEventListener('error', (e) => wrong.push(e.message));</script>"
-    probe = """<script>addEventListener("load", () => { const d = document, all = () => d.querySelectorAll(".uplot").length;
-      const first = all(), selects = [...d.querySelectorAll(".explorer select")];
-      for (const one of selects) { one.selectedIndex = one.options.length - 1; one.dispatchEvent(new Event("change")); }
-      const loaded = performance.getEntriesByType("resource").filter((e) => !e.name.startsWith("data:")).length;
-      const over = d.documentElement.scrollWidth - innerWidth;
-      d.title = ["probe", first, all(), selects.length, loaded, over, wrong.length].join(" "); });</script></body>"""
-    file = tmp_path / "probed.html"
-    file.write_text(html.replace("<head>", errors, 1).replace("</body>", probe), encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'p'}", f"--window-size={width},900"]
-    command = [browser, *flags, "--virtual-time-budget=5000", "--dump-dom", file.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    title = re.search(r"<title>probe (\d+) (\d+) (\d+) (\d+) (-?\d+) (\d+)</title>", done.stdout)
-    assert title is not None, done.stderr[-1000:]
-    first, then, selects, loaded, over, wrong = map(int, title.groups())
-    assert (first, then, selects, loaded, wrong) == (3, 3, 3, 0, 0), title[0]
-    assert over <= 0

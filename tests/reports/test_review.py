@@ -29,14 +29,19 @@ def review(run_dir: Path) -> str:
 
 
 def change(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **{name.replace("__", "."): one for name, one in values.items()}}))
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), **{name.replace("__", "."): one for name, one in values.items()}})
+    )
 
 
 def test_the_claim_is_of_the_metrics_and_limits_come_with_what_they_ask(run_dir: Path) -> None:
     text = review(run_dir)
     assert "Claim: of the design “Synthetic 5-5-5”, as its schematic" in text
     assert "to 512 ps rms on 12 test samples, and 96.0 % of the circuit's labels are right." in text
-    failed, passed = text.index("circuit.test_accuracy 96.0 % ≥ 99.0 % ✗ fail"), text.index("validation.error_ratio 80.5 ≥ 20 ✓ pass")
+    failed, passed = (
+        text.index("circuit.test_accuracy 96.0 % ≥ 99.0 % ✗ fail"),
+        text.index("validation.error_ratio 80.5 ≥ 20 ✓ pass"),
+    )
     assert failed < passed, "what does not pass comes first"
     assert "numerical error of the simulations 63.0 ps" in text
     assert [word in text for word in ("reviewer", "signature", "accepted with remarks", "not accepted")] == [True] * 4
@@ -73,7 +78,10 @@ def test_what_is_not_claimed_follows_from_what_was_not_done(run_dir: Path) -> No
 
 def test_options_of_the_simulator_stand_once_with_the_stages_that_share_them(run_dir: Path) -> None:
     finer = OPTIONS.replace("1e-06", "9.999999999999999e-08") + " .options noopiter"
-    stages = {"map": {"solver_options": [OPTIONS], "ngspice": "39"}, "validate": {"solver_options": [OPTIONS, finer], "ngspice": "39"}}
+    stages = {
+        "map": {"solver_options": [OPTIONS], "ngspice": "39"},
+        "validate": {"solver_options": [OPTIONS, finer], "ngspice": "39"},
+    }
     change(run_dir / "provenance.json", stages=stages)
     text = review(run_dir)
     assert "stages reltol abstol method temp others" in text
