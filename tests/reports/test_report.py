@@ -41,7 +41,7 @@ def test_the_headline_is_the_metrics(run_dir: Path) -> None:
 def test_the_page_says_who_judged(run_dir: Path) -> None:
     _keep_only(run_dir)
     alone = _page(run_dir)
-    assert "The simulator's own error is 63.0 ps." in alone and "second simulator" not in alone
+    assert "The simulator's own error is 63.0 ps." in alone and "A second simulator (" not in alone
     metrics = json.loads((run_dir / "metrics.json").read_text())
     metrics |= {"validation.second_judge_rmse_s": 1.4e-12, "validation.second_judge_samples": 3.0}
     (run_dir / "metrics.json").write_text(json.dumps({**metrics, "validation.both_judges_error_s": 6.4e-11}))
