@@ -156,11 +156,11 @@ def count_step(recipe: Recipe, cells: int = CELLS, batch: int = BATCH) -> Tallie
         learner = Learner(network.to(meta).train(), _samples(batch).to(meta), recipe, torch.Generator())
         rows = torch.empty(batch, dtype=torch.long, device=meta)
         with counted(Tallies()):
-            learner._step(rows, 0)
+            learner._step(rows)
         for hook in _stages_told(tallies, network):
             stack.callback(hook.remove)
         with counted(tallies):
-            learner._step(rows, 1)
+            learner._step(rows)
     return tallies
 
 
@@ -168,7 +168,7 @@ def _allow_meta(stack: ExitStack) -> None:
     """Meta tensors where torch has what is asked for and says that it has not: a fused optimiser, and no autocast."""
     stack.enter_context(mock.patch("torch.optim.optimizer._get_fused_kernels_supported_devices", lambda: ["meta"]))
     stack.enter_context(mock.patch("torch.is_autocast_enabled", lambda device=None: False))
-    stack.enter_context(mock.patch("torch.autocast", lambda device, enabled: nullcontext()))
+    stack.enter_context(mock.patch("torch.autocast", lambda *_, **settings: nullcontext()))
 
 
 def _stages_told(tallies: Tallies, network: torch.nn.Module) -> Iterator[Any]:

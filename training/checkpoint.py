@@ -90,14 +90,14 @@ def continued(work: Callable[[], T], checkpoint: Path) -> T:
 def fingerprint(learner: Learner) -> str:
     """What a checkpoint must share with a training to be continued: all that decides its result.
 
-    The number of epochs does so only through the schedule of the learning rate.
+    The number of epochs does so only through the schedule of the learning rate and the share of them that is coarse.
     """
     recipe = learner.recipe
-    decisive = recipe.model_dump(exclude={"epochs"} if recipe.schedule == "constant" else None)
+    decisive = recipe.decisive()
+    if recipe.schedule == "constant" and not recipe.coarse_share:
+        del decisive["epochs"]
     if learner.energy is None:  # checkpoints of before there was one are of the same training
         del decisive["energy_penalty"]
-    if not recipe.coarse_share:
-        del decisive["coarse_share"]
     digest = hashlib.sha256(repr((decisive, learner.variation, str(learner.generator.device))).encode())
     digest.update(repr(learner.energy).encode() if learner.energy else b"")
     for name, module in learner.network.named_modules():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import asdict, dataclass, field
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
-from training.data.augmentation import augment
+from training.data.augmentation import augment, turns
 from training.data.mixing import mixed
 from training.data.spikes import SpikeData
 from training.energy import NetworkEnergy
@@ -20,6 +21,7 @@ from training.evaluation import accuracy
 from training.hardware_aware.variation import FrozenMismatch, VariationKind, varied
 from training.loss import loss
 from training.network import RCSpikeNetwork
+from training.optimiser import MovingAverage, optimiser_of, set_rate
 from training.recipe import Recipe, learning_rate
 from training.structures.structure import advance
 
@@ -70,8 +72,11 @@ class Learner:
         # One die stays what it is as long as the training lasts.
         self.redrawn = None if isinstance(variation, FrozenMismatch) else variation
         self.history: History = []
-        self.adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+        self.optimiser = optimiser_of(recipe, network)
+        self.average = MovingAverage(network, recipe.ema) if recipe.ema else None
         self.steps_per_epoch = math.ceil(len(data.train_labels) / recipe.batch)
+        # Which pictures are mirrored, where they take turns.
+        self._turns = turns(len(data.train_labels), recipe.seed).to(generator.device)
 
     def train_epoch(self) -> Epoch:
         """Every training sample once, in a new order; returns the new row of the history.
@@ -83,7 +88,8 @@ class Learner:
         order = torch.randperm(samples, generator=self.generator, device=self.generator.device)
         loss_sum = right = torch.zeros((), device=self.generator.device)
         for index, rows in enumerate(torch.split(order, self.recipe.batch)):
-            batch_loss, batch_right = self._step(rows, len(self.history) * self.steps_per_epoch + index)
+            self._set_out(len(self.history) * self.steps_per_epoch + index)
+            batch_loss, batch_right = self._step(rows)
             loss_sum, right = loss_sum + batch_loss * len(rows), right + batch_right
         done = len(self.history) + 1
         if not math.isfinite(mean_loss := float(loss_sum) / samples):
@@ -95,53 +101,84 @@ class Learner:
         test_accuracy = self._test_accuracy() if looked else math.nan
         before = self.history[-1].seconds if self.history else 0.0
         seconds = before + time.monotonic() - started
+        self._turns.logical_not_()
         self.history.append(Epoch(done, mean_loss, float(right) / samples, test_accuracy, seconds))
         return self.history[-1]
 
-    def _step(self, rows: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """One step of the optimiser on a mini-batch, rows of the training set; returns its loss and how many are right."""
-        t, labels = self.data.train_t[rows], self.data.train_labels[rows]
-        if self.recipe.augmentation:
-            t = augment(t, self.recipe.augmentation, self.generator)
+    def _set_out(self, step: int) -> None:
+        """What the host does before a step of the optimiser, counted from 0."""
+        steps = self.recipe.epochs * self.steps_per_epoch
+        set_rate(self.optimiser, learning_rate(self.recipe, step, steps))
+        advance(self.network, step / steps)
+
+    def _step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the optimiser on a mini-batch, rows of the training set; returns its loss and how many are right.
+
+        All of it stays on the device: the host waits for nothing.
+        """
+        t, labels = self._augmented(rows), self.data.train_labels[rows]
         targets = labels
         if self.recipe.mixup:
             t, targets = mixed(t, labels, self.data.classes, self.recipe.mixup, self.generator)
-        rate = learning_rate(self.recipe, step, self.recipe.epochs * self.steps_per_epoch)
-        self.adam.param_groups[0]["lr"] = rate
-        advance(self.network, step / (self.recipe.epochs * self.steps_per_epoch))
         with varied(self.network, self.redrawn, self.generator), parametrize.cached():
-            outputs = self.network(t, self.generator)
+            with self._in_precision():
+                outputs = self.network(t, self.generator)
             batch_loss = loss(outputs, [layer.weight for layer in self.network], targets, self.data.classes, self.recipe)
             if self.energy is not None:
                 picojoules = 1e12 * self.energy(list(self.network), t, outputs)
                 batch_loss = batch_loss + self.recipe.energy_penalty * picojoules
-        self.adam.zero_grad()
+        self.optimiser.zero_grad()
         batch_loss.backward()  # type: ignore[no-untyped-call]
-        self.adam.step()
+        self.optimiser.step()
         self.network.project()
+        if self.average is not None:
+            self.average.update()
         predicted = outputs[-1].spike_times[:, : self.data.classes].argmin(1)
         return batch_loss.detach(), (predicted == labels).sum()
 
+    def _augmented(self, rows: Tensor) -> Tensor:
+        """Spike times of some rows of the training set, moved as the recipe says."""
+        t, how = self.data.train_t[rows], self.recipe.augmentation
+        return augment(t, how, self.generator, self._turns[rows] if how.alternating_flip else None) if how else t
+
+    def _in_precision(self) -> contextlib.AbstractContextManager[object]:
+        """Where the products of a network are taken in the recipe's precision. Each weight is used once: none is kept."""
+        reduced = self.recipe.precision != "float32"
+        return torch.autocast(self.generator.device.type, torch.bfloat16, enabled=reduced, cache_enabled=False)
+
+    def settle(self) -> None:
+        """After the last epoch: leave in the network what shall be kept of it."""
+        if self.average is not None:
+            self.average.settle()
+
     def _test_accuracy(self) -> float:
         # Noise in inference is drawn from a generator of its own, so that looking changes no training.
-        noise = torch.Generator(self.generator.device).manual_seed(self.recipe.seed)
-        return accuracy(self.network, self.data.test_t, self.data.test_labels, self.data.classes, generator=noise)
+        noise, data = torch.Generator(self.generator.device).manual_seed(self.recipe.seed), self.data
+        with self.average.in_place() if self.average is not None else contextlib.nullcontext():
+            return accuracy(self.network, data.test_t, data.test_labels, data.classes, generator=noise)
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, optimiser, generator and history, as tensors by name."""
-        adam: dict[str, Any] = self.adam.state_dict()["state"]
-        moments = {f"optimiser.{i}.{name}": value for i, state in adam.items() for name, value in state.items()}
+        """Weights, optimiser, moving average, generator and history, as tensors by name."""
+        optimiser: dict[str, Any] = self.optimiser.state_dict()["state"]
+        named = {f"optimiser.{i}.{name}": value for i, state in optimiser.items() for name, value in state.items()}
+        for i, average in enumerate(self.average.tensors if self.average is not None else []):
+            named[f"average.{i}"] = average
         history = torch.tensor([list(asdict(row).values()) for row in self.history], dtype=torch.float64)
-        return {**self.network.state_dict(), **moments, "generator": self.generator.get_state(), "history": history}
+        return {**self.network.state_dict(), **named, "generator": self.generator.get_state(), "history": history}
 
     def resume(self, state: dict[str, Tensor]) -> None:
         """Go on from a `state`."""
         self.history = [Epoch(int(row[0]), *row[1:]) for row in state["history"].tolist()]
         self.generator.set_state(state["generator"])
         self.network.load_state_dict({key: state[key] for key in self.network.state_dict()})
-        moments: dict[int, dict[str, Tensor]] = {i: {} for i, _ in enumerate(self.network.parameters())}
+        optimiser: dict[int, dict[str, Tensor]] = {i: {} for i, _ in enumerate(self.network.parameters())}
         for key, value in state.items():
             if key.startswith("optimiser."):
                 _, index, name = key.split(".")
-                moments[int(index)][name] = value
-        self.adam.load_state_dict({**self.adam.state_dict(), "state": moments})
+                optimiser[int(index)][name] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": optimiser})
+        if self.average is not None:
+            for i, average in enumerate(self.average.tensors):
+                average.copy_(state[f"average.{i}"])
+        if len(self.history) % 2:
+            self._turns.logical_not_()

@@ -66,8 +66,7 @@ def train(
     _check_spikes(data)
     if network.sizes[-1] < data.classes:
         raise TrainingError(f"network: has {network.sizes[-1]} outputs for {data.classes} classes")
-    if recipe.augmentation and data.train_t.dim() != 4:
-        raise TrainingError("augmentation: needs pictures, give data.as_images() and a network that takes them")
+    _check_augmentation(recipe, data)
     generator = torch.Generator(place).manual_seed(recipe.seed)
     with _in_training(network, place):
         _prepare(network, recipe, generator, keep_weights)
@@ -81,6 +80,7 @@ def train(
                 tell(learner.train_epoch())
                 if saved is not None:
                     saved.keep(learner)
+            learner.settle()
         network.fold_normalisation()
     return learner.history
 
@@ -92,6 +92,15 @@ def _check_spikes(data: SpikeData) -> None:
             raise TrainingError(
                 f"data: {name}: sample {bad[0]} ({len(bad)} of {len(spikes)}) holds a spike time that is no number"
             )
+
+
+def _check_augmentation(recipe: Recipe, data: SpikeData) -> None:
+    """Raises `TrainingError` for an augmentation of what is no picture, or of one that is smaller than a square in it."""
+    if recipe.augmentation and data.train_t.dim() != 4:
+        raise TrainingError("augmentation: needs pictures, give data.as_images() and a network that takes them")
+    if (side := recipe.augmentation.cutout_pixels) > min(data.train_t.shape[2:], default=side):
+        height, width = data.train_t.shape[2:]
+        raise TrainingError(f"augmentation.cutout_pixels: {side} is more than a picture of {height} x {width} has; give fewer")
 
 
 def _device(device: torch.device | str) -> torch.device:

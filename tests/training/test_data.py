@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from training.data import DataFileError, SpikeData, digits, files, iris, load
 from training.data import download as downloads
-from training.data.augmentation import augment, flipped, rotated, shifted
+from training.data.augmentation import augment, cut_out, flipped, rotated, shifted, turns
 from training.data.spikes import held_out, reduced
 from training.recipe import Augmentation
 
@@ -248,6 +248,29 @@ def test_flip_and_shift_move_pixels_and_leave_black_behind() -> None:
     assert torch.equal(moved[1], t[1])
     assert torch.equal(moved[0, :, 1:, :2], t[0, :, :-1, 2:])
     assert bool((moved[0, :, 0] == 1.0).all()) and bool((moved[0, :, :, 2:] == 1.0).all())
+
+
+def test_a_square_is_cut_out_where_it_was_drawn_and_lies_within_the_picture() -> None:
+    t = picture().repeat(2, 1, 1, 1)
+    cut = cut_out(t, torch.tensor([[1, 2], [0, 0]]), 2)
+    assert bool((cut[0, :, 1:, 2:] == 1.0).all()) and torch.equal(cut[0, :, 0], t[0, :, 0])
+    assert torch.equal(cut[0, :, :, :2], t[0, :, :, :2]) and bool((cut[1, :, :2, :2] == 1.0).all())
+    many = augment(torch.zeros(400, 1, 5, 4), Augmentation(cutout_pixels=3), torch.Generator().manual_seed(0))
+    assert bool((many.sum((1, 2, 3)) == 9).all())
+    # Of a square of 3 in 5 x 4 pixels there are 3 x 2 places, each equally likely.
+    _, counts = many.flatten(1).unique(dim=0, return_counts=True)
+    assert len(counts) == 6 and int(counts.min()) > 40
+    black = augment(torch.zeros(2, 1, 5, 5), Augmentation(cutout_pixels=5), torch.Generator())
+    assert bool((black == 1.0).all())
+
+
+def test_pictures_take_turns_in_being_mirrored() -> None:
+    t = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    how, turn = Augmentation(alternating_flip=True), turns(64, seed=5)
+    even, odd = (augment(t, how, torch.Generator(), now) for now in (turn, ~turn))
+    assert torch.equal(turn, turns(64, seed=5)) and not torch.equal(turn, turns(64, seed=6)) and 16 < int(turn.sum()) < 48
+    assert torch.equal(even[turn], t[turn].flip(3)) and torch.equal(even[~turn], t[~turn])
+    assert torch.equal(torch.where(turn[:, None, None, None], odd, even), t)
 
 
 def test_a_quarter_turn_is_torchs_own() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from training.data import load
-from training.data.mixing import mixed
+from training.data.mixing import mixed, tabulated
 from training.hardware import NormalisedModel
 from training.network import RCSpikeNetwork
 from training.recipe import RC_SPIKE
@@ -23,6 +23,13 @@ def test_shares_are_those_of_a_folded_beta_distribution(alpha: float) -> None:
     beta = stats.beta(alpha, alpha)
     assert np.allclose(targets.sum(1), 1.0) and own.min() >= 0.5
     assert stats.kstest(own, lambda share: 2 * beta.cdf(share) - 1).pvalue > 0.01
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.15, 1.0, 3.0, 20.0])
+def test_shares_from_the_table_are_within_1e_7(alpha: float) -> None:
+    near_0 = torch.logspace(-12, 0, 1000, dtype=torch.float64)
+    quantiles = torch.cat([torch.linspace(0, 1, 9973, dtype=torch.float64), near_0, 1 - near_0])
+    assert np.abs(tabulated(quantiles, alpha).numpy() - special.betaincinv(alpha, alpha, 0.5 * quantiles.numpy())).max() < 1e-7
 
 
 def test_pictures_are_mixed_as_their_targets_are_and_silence_stays_silent() -> None:

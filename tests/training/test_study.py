@@ -62,7 +62,7 @@ def study(tmp_path: Path) -> Study:
         ('name = "x"\nreversal = [1.0]\nmethods = []', r"methods: .*at least 1 item"),
         ('name = "x"\nreversal = [1.0]\nseeds = []', r"seeds: .*at least 1 item"),
         ('name = "x"\nreversal = [1.0]\n[recipe]\nlearning_rate = inf', r"recipe\.learning_rate: .*finite number"),
-        ('name = "x"\nreversal = [1.0]\n[recipe]\nmomentum = 0.9', r"recipe\.momentum: unknown key"),
+        ('name = "x"\nreversal = [1.0]\n[recipe]\ndropout = 0.9', r"recipe\.dropout: unknown key"),
         ('name = "x"\nreversal = [1.0]\n[recipe]\nseed = 3', r"recipe\.seed is of the grid; give seeds"),
         (
             'name = "x"\nreversal = [1.0]\n[recipe]\nspike_time_noise = 0.1',

@@ -12,7 +12,7 @@ import torch
 from training.layer import LayerOutput
 from training.loss import first_spike_loss, loss
 from training.neurons.ttfs import FirstSpikes, first_spikes
-from training.recipe import RC_SPIKE, TTFS, Recipe, learning_rate
+from training.recipe import RC_SPIKE, TTFS, Augmentation, Recipe, learning_rate
 from training.study.plan import Study
 
 
@@ -23,6 +23,11 @@ def test_schedules_are_torchs_own(steps: int) -> None:
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if kind == "cosine":
             scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        elif kind == "linear":
+            rise = round(0.3 * steps)
+            parts = (torch.optim.lr_scheduler.LinearLR(optimiser, 1 / rise, 1.0, max(rise - 1, 1)),
+                     torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, steps - rise))  # fmt: skip
+            scheduler = torch.optim.lr_scheduler.SequentialLR(optimiser, list(parts), [rise])
         else:
             scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.3, steps, cycle_momentum=False)
         rates = []
@@ -33,16 +38,30 @@ def test_schedules_are_torchs_own(steps: int) -> None:
                 scheduler.step()
         return rates
 
-    for kind in ("cosine", "one_cycle"):
-        recipe = Recipe(learning_rate=0.3, schedule=kind)  # type: ignore[arg-type]
+    for kind in ("cosine", "one_cycle", "linear"):
+        recipe = Recipe(learning_rate=0.3, schedule=kind, warm_up=0.3)  # type: ignore[arg-type]
         assert [learning_rate(recipe, step, steps) for step in range(steps)] == pytest.approx(torchs(kind), rel=1e-6, abs=1e-9)
     assert learning_rate(Recipe(learning_rate=0.3), 5, steps) == 0.3
+    assert learning_rate(Recipe(learning_rate=0.3, schedule="linear", warm_up=0.0), 0, steps) == 0.3
+
+
+def test_the_settings_of_old_checkpoints_are_what_they_were() -> None:
+    """Fields that came later count where they are set: a checkpoint of before is of the same training."""
+    old = Recipe(augmentation=Augmentation(flip=True)).decisive()
+    assert list(old) == [
+        "epochs", "batch", "learning_rate", "schedule", "seed", "softmax_temperature", "label_smoothing", "temporal_penalty",
+        "temporal_target", "weight_penalty", "early_spike_penalty", "early_spike", "energy_penalty", "spike_time_noise",
+        "noise_in_evaluation", "mixup", "initial_spread", "augmentation",
+    ]  # fmt: skip
+    assert old["augmentation"] == {"flip": True, "rotation_degrees": 0.0, "crop_pixels": 0}
+    new = Recipe(ema=0.99, augmentation=Augmentation(cutout_pixels=3)).decisive()
+    assert new.keys() - old.keys() == {"ema"} and new["augmentation"].keys() - old["augmentation"].keys() == {"cutout_pixels"}
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"schedule": "onecycle"}, "schedule.*'constant', 'cosine' or 'one_cycle'"),
+        ({"schedule": "onecycle"}, "schedule.*'constant', 'cosine', 'one_cycle' or 'linear'"),
         ({"batch": 0}, "batch.*greater than or equal to 1"),
         ({"epochs": 0}, "epochs.*greater than or equal to 1"),
         ({"learning_rate": 0.0}, "learning_rate.*greater than 0"),
@@ -54,7 +73,13 @@ def test_schedules_are_torchs_own(steps: int) -> None:
         ({"label_smoothing": 1.0}, "label_smoothing.*less than 1"),
         ({"initial_spread": 0.0}, "initial_spread.*greater than 0"),
         ({"augmentation": {"crop_pixels": -1}}, r"augmentation\.crop_pixels.*greater than or equal to 0"),
-        ({"momentum": 0.9}, "momentum.*not permitted"),
+        ({"augmentation": {"flip": True, "alternating_flip": True}}, "augmentation.*give one of them"),
+        ({"optimiser": "lion"}, "optimiser.*'adam', 'adamw' or 'sgd'"),
+        ({"momentum": 1.0}, "momentum.*less than 1"),
+        ({"weight_decay": -0.1}, "weight_decay.*greater than or equal to 0"),
+        ({"ema": 1.0}, "ema.*less than 1"),
+        ({"precision": "float16"}, "precision.*'float32' or 'bfloat16'"),
+        ({"dropout": 0.5}, "dropout.*not permitted"),
     ],
 )
 def test_a_bad_recipe_names_its_field(changes: dict[str, object], expected: str) -> None:

@@ -134,6 +134,7 @@ def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
     assert not continued(finer, RECIPE)
     assert not continued(other_hardware, RECIPE)
     assert not continued(network(), RECIPE.but(label_smoothing=0.1))
+    assert not continued(network(), RECIPE.but(optimiser="adamw"))
     assert not continued(network(), RECIPE.but(epochs=7))  # the schedule stretches over the epochs
     assert not continued(network(), RECIPE, split=1)
     assert not continued(network(), RECIPE, variation=WeightNoise(0.01))
@@ -212,7 +213,7 @@ def test_an_epoch_takes_every_sample_once_in_a_new_order(monkeypatch: pytest.Mon
     learner = Learner(network(), iris(), RECIPE, generator)
     taken: list[torch.Tensor] = []
     step = learner._step
-    monkeypatch.setattr(learner, "_step", lambda rows, number: (taken.append(rows), step(rows, number))[1])
+    monkeypatch.setattr(learner, "_step", lambda rows: (taken.append(rows), step(rows))[1])
     learner.train_epoch()
     learner.train_epoch()
     assert [len(rows) for rows in taken] == [50, 50, 50, 50]

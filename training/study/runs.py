@@ -110,11 +110,18 @@ class Run:
         return str(self.e_rev if isinstance(self.e_rev, float) else self._pair)
 
     def _settings(self) -> dict[str, object]:
-        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "gamma", "noise_share", "recipe")
+        kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "gamma", "noise_share")
         fixed = self.study.model_dump(mode="json", include=set(kept))
         # Rows of before there were these keep their keys.
         fixed |= self.study.model_dump(mode="json", include={"last_pool", "normalise"}, exclude_defaults=True)
-        return {**fixed, "mismatch": asdict(self.mismatch), "steps": self.steps, "noise": self.noise, "seed": self.seed}
+        return {
+            **fixed,
+            "recipe": self.study.recipe.decisive(),
+            "mismatch": asdict(self.mismatch),
+            "steps": self.steps,
+            "noise": self.noise,
+            "seed": self.seed,
+        }
 
     @property
     def title(self) -> str:

@@ -1,0 +1,82 @@
+"""The optimiser of a recipe, and the moving average of what it trains."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from training.network import RCSpikeNetwork
+from training.recipe import Recipe
+
+
+def optimiser_of(recipe: Recipe, network: RCSpikeNetwork) -> torch.optim.Optimizer:
+    """One of torch's, fused. On a GPU its learning rate is a tensor, and nothing of a step waits for the host."""
+    on_gpu = next(network.parameters()).is_cuda
+    options: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
+    if on_gpu:
+        options["lr"] = torch.tensor(recipe.learning_rate, device=next(network.parameters()).device)
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(_groups(recipe, network), momentum=recipe.momentum, nesterov=recipe.momentum > 0, **options)
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return kind(_groups(recipe, network), capturable=on_gpu, **options)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give the next step this learning rate."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _groups(recipe: Recipe, network: RCSpikeNetwork) -> list[dict[str, Any]]:
+    """What is trained, in two parts where the weights decay: the weights, and gains and bias spikes, which do not."""
+    if not recipe.weight_decay:
+        return [{"params": list(network.parameters())}]
+    weights = [layer.stored for layer in network]
+    others = [one for one in network.parameters() if not any(one is weight for weight in weights)]
+    return [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+
+
+class MovingAverage:
+    """Exponential moving average of a network over the steps: a <- decay a + (1 - decay) p, first what it starts from.
+
+    p are its parameters and the running statistics that it keeps; `tensors` are the averages, in the same order.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self._parameters = [one for one in network.state_dict().values() if one.is_floating_point()]
+        self._update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin from what the parameters are now."""
+        self.tensors = [parameter.detach().clone() for parameter in self._parameters]
+
+    def update(self) -> None:
+        """After a step."""
+        self._update(self.tensors, self._parameters, None)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Leave the averages in the place of the parameters."""
+        for parameter, average in zip(self._parameters, self.tensors, strict=True):
+            parameter.copy_(average)
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The averages in the place of the parameters, for as long as the context lasts."""
+        kept = [parameter.detach().clone() for parameter in self._parameters]
+        self.settle()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for parameter, own in zip(self._parameters, kept, strict=True):
+                    parameter.copy_(own)
