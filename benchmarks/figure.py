@@ -24,7 +24,7 @@ class Figure:
 
 def machine(packages: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Where the numbers come from: processor, cores, revision, versions of what was compared."""
-    yield "processor", _processor()
+    yield "processor", processor()
     yield "cores", str(os.cpu_count())
     yield "python", platform.python_version()
     yield "revision", _revision()
@@ -35,7 +35,8 @@ def machine(packages: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield package, "not installed"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What the processor calls itself."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
             return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -13,6 +13,8 @@ from test_data import write_cifar, write_idx_set
 
 from benchmarks import accuracy
 from benchmarks.accuracy_rows import ROWS, Row
+from benchmarks.figure import processor
+from cosim.networks.study import attempt
 
 
 @pytest.fixture
@@ -54,6 +56,7 @@ def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.Monke
     assert {(row["dataset"], row["network"], row["epochs"], row["device"]) for row in rows} == {
         ("fashion-mnist", "784-6-10", "1", "cpu")
     }
+    assert {row["chip"] for row in rows} == {processor()}
     assert {row["command"] for row in rows} == {"python -m benchmarks.accuracy fashion-fc --device cpu"}
     before = (data / "t.csv").read_text()
     assert run(data, "fashion-fc") == 0
@@ -61,6 +64,14 @@ def test_a_row_adds_a_line_a_training_once(data: Path, monkeypatch: pytest.Monke
     assert (data / "pictures" / "fashion-fc.png").read_bytes().startswith(b"\x89PNG")
     assert run(data, "fashion-fc-reduced", "--quick", "--draw", str(data / "pictures")) == 2, "the table has no such line"
     assert (data / "t.csv").read_text() == before
+    assert run(data, "--again", "3") == 0
+    claimed = next(csv.reader([before.splitlines()[2]]))
+    claimed[accuracy.COLUMNS.index("test_accuracy")] = "0.95"
+    (data / "t.csv").write_text(f"{','.join(accuracy.COLUMNS)}\n{','.join(claimed[:-1])}\n")
+    assert run(data, "--again", "2") == 1, "six neurons and an epoch of noise give no 95 %"
+    assert run(data, "--again", "3") == 2
+    (data / "t.csv").write_text((data / "t.csv").read_text().replace(",exact,,", ",dstd,4,"))
+    assert run(data, "--again", "2") == 2, "no row is of such a line"
 
 
 @pytest.mark.slow
@@ -81,14 +92,14 @@ def test_reduced_rows_learn_what_the_images_are(
 
 @pytest.mark.slow
 def test_the_published_convolutional_network_runs_on_cifar(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    performed, perform = [], accuracy.perform
+    performed, perform = [], attempt.perform
 
     def recorded(*arguments: Any) -> dict[str, object]:
         performed.append(perform(*arguments))
         return performed[-1]
 
     monkeypatch.setattr(accuracy, "QUICK_SAMPLES", 2)
-    monkeypatch.setattr(accuracy, "perform", recorded)
+    monkeypatch.setattr(attempt, "perform", recorded)
     assert run(data, "cifar-cnn", "--quick") == 0
     (row,) = performed
     assert (row["network"], row["steps"], row["epochs"]) == ("64-64-P-128-128-P-256-256-P-512-10", 4, 1)

@@ -217,6 +217,19 @@ def test_a_row_that_is_not_as_it_was_written_is_not_there_and_one_of_an_older_ta
     assert older.path.read_text() == "run,value\na,0.25\nb,0.5\n" and [row["run"] for row in older.rows()] == ["a", "b"]
 
 
+def test_a_table_of_before_a_column_was_added_goes_on_without_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    GrowingTable(path, ("run", "value")).append({"run": "a", "value": 1})
+    table = GrowingTable(path, ("run", "chip", "value"), added=("chip",))
+    table.append({"run": "b", "chip": "x", "value": 2})
+    assert table.rows() == [{"run": "a", "chip": "", "value": "1"}, {"run": "b", "chip": "", "value": "2"}]
+    new = GrowingTable(tmp_path / "new.csv", ("run", "chip", "value"), added=("chip",))
+    new.append({"run": "b", "chip": "x", "value": 2})
+    assert new.rows() == [{"run": "b", "chip": "x", "value": "2"}]
+    with pytest.raises(StudyError, match="has other columns than run, chip"):
+        GrowingTable(path, ("run", "chip", "value")).rows()
+
+
 def _append_many(path: Path, name: str) -> None:
     table = GrowingTable(path, ("run", "value"))
     for k in range(40):

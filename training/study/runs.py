@@ -15,7 +15,7 @@ import torch
 
 from training.checkpoint import continued
 from training.data.catalogue import load
-from training.data.spikes import SpikeData, reduced
+from training.data.spikes import SpikeData, held_out, reduced
 from training.hardware import HardwareModel, NormalisedModel, WeightRange, normalise
 from training.hardware_aware.methods import Comparison, Method, MethodResult, run_method
 from training.hardware_aware.variation import Mismatch
@@ -140,9 +140,14 @@ def runs_of(study: Study) -> Iterator[Run]:
             yield Run(study, method, e_rev, steps, noise, seed)
 
 
-def study_data(study: Study, folder: Path | None) -> SpikeData:
-    """The data set of a study; `folder` holds its files. Raises `DataFileError` or `StudyError`."""
+def study_data(study: Study, folder: Path | None, held_out_samples: int = 0) -> SpikeData:
+    """The data set of a study; `folder` holds its files. Raises `DataFileError` or `StudyError`.
+
+    So many training samples, at most half of them, take the place of the test set.
+    """
     data = load(study.dataset, folder)
+    if held_out_samples:
+        data = held_out(data, min(held_out_samples, len(data.train_labels) // 2))
     if not study.train_samples:
         return data
     try:

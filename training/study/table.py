@@ -19,10 +19,13 @@ class GrowingTable:
     """A CSV file with one row a run: appended in one write under a lock; the piece of one that a crash left is dropped.
 
     Each row ends in a digest of itself, and counts as not there where that is wrong. A file without that column has none.
+    A file of before there were the columns `added` stays without them; they read as empty cells.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], added: Sequence[str] = ()) -> None:
         self.path, self.columns = path, tuple(columns)
+        older = tuple(name for name in self.columns if name not in added)
+        self._headers = [(*names, *digest) for names in (self.columns, older) for digest in ((), (DIGEST,))]
 
     def rows(self) -> list[dict[str, str]]:
         """What is there. Raises `StudyError` for a file with other columns."""
@@ -30,8 +33,9 @@ class GrowingTable:
             return []
         columns, *rows = self._read(self.path.read_bytes()) or [[]]
         if DIGEST in columns:
-            rows = [row[:-1] for row in rows if row and row[-1] == _digest(row[:-1])]
-        return [dict(zip(self.columns, row, strict=True)) for row in rows if len(row) == len(self.columns)]
+            columns, rows = columns[:-1], [row[:-1] for row in rows if row and row[-1] == _digest(row[:-1])]
+        whole = (dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns))
+        return [{name: row.get(name, "") for name in self.columns} for row in whole]
 
     def _read(self, content: bytes) -> list[list[str]]:
         """The lines that are whole, their columns first; none in a file that is empty."""
@@ -41,7 +45,7 @@ class GrowingTable:
             lines = list(csv.reader(io.StringIO(whole, newline="")))
         except csv.Error as error:
             raise StudyError(f"{self.path}: is damaged: {error}; move it away") from error
-        if lines and tuple(lines[0]) not in (self.columns, (*self.columns, DIGEST)):
+        if lines and tuple(lines[0]) not in self._headers:
             raise StudyError(f"{self.path}: has other columns than {', '.join(self.columns)}; move it away")
         return lines
 
@@ -54,11 +58,11 @@ class GrowingTable:
             content = file.read()
             lines = self._read(content)
             file.truncate(content.rfind(b"\n") + 1)
-            header = [] if lines else [[*self.columns, DIGEST]]
-            cells = [str(_cell(row[name])) for name in self.columns]
-            digest = [] if lines and DIGEST not in lines[0] else [_digest(cells)]
+            columns = lines[0] if lines else [*self.columns, DIGEST]
+            cells = [str(_cell(row[name])) for name in columns if name != DIGEST]
+            digest = [_digest(cells)] if DIGEST in columns else []
             text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([*header, [*cells, *digest]])
+            csv.writer(text, lineterminator="\n").writerows([*([] if lines else [columns]), [*cells, *digest]])
             file.write(text.getvalue().encode())
             os.fsync(file.fileno())
 

@@ -16,11 +16,16 @@ from training.trainer import Progress
 
 @dataclass(frozen=True)
 class Work:
-    """What all networks share: the folder of the data (None: with the package), that of the checkpoints, the device."""
+    """What all networks share: the folder of the data (None: with the package), that of the checkpoints, the device.
+
+    `held_out` training samples take the place of the test set (0: none do); `threads` are those of the processor.
+    """
 
     data: Path | None
     checkpoints: Path
     device: str = "cpu"
+    held_out: int = 0
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,11 @@ class Failure:
 
 
 def attempt(run: Run, data: SpikeData, work: Work, progress: Progress) -> Row | Failure:
-    """Train a network in one thread, on from its checkpoint where there is one, and evaluate it.
+    """Train a network, on from its checkpoint where there is one, and evaluate it.
 
     Raises `TrainingError` for what is wrong with the study itself, and with every network of it.
     """
-    torch.set_num_threads(1)
+    torch.set_num_threads(work.threads)
     try:
         return Row(perform(run, data, work.checkpoints, progress, work.device))
     except TrainingError:

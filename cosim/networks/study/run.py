@@ -5,22 +5,20 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from cosim.networks.study.attempt import Failure, Row, Work, attempt
-from cosim.networks.study.processes import train_in_processes
+from cosim.networks.study.attempt import Failure, Row, Work
+from cosim.networks.study.outcomes import outcomes
 from cosim.networks.study.progress import StudyProgress
 from cosim.networks.study.result import StudyResult
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
 from training.study import solvers
 from training.study.plan import SolverPlan, Study, StudyError, load_study
-from training.study.runs import COLUMNS, Run, runs_of, study_data
+from training.study.runs import COLUMNS, Run, runs_of
 from training.study.table import GrowingTable
 
 TABLE, FAILURES = "study.csv", "failures.csv"
@@ -100,7 +98,7 @@ def _train(
     missing = [run for run in runs if run.key not in known and only in ("", run.key)]
     monitor.begin("study")
     progress = StudyProgress(monitor, runs, missing)
-    for run, outcome in _outcomes(missing, work, jobs, progress):
+    for run, outcome in outcomes(missing, work, jobs, progress.heard, progress.begun):
         if isinstance(outcome, Row):
             table.append(outcome.values)
             progress.trained(run)
@@ -110,21 +108,6 @@ def _train(
     monitor.end()
     rows = {row["run"]: row for row in table.rows()}
     return [rows[run.key] for run in runs if run.key in rows]
-
-
-def _outcomes(missing: Sequence[Run], work: Work, jobs: int, progress: StudyProgress) -> Iterator[tuple[Run, Row | Failure]]:
-    if jobs > 1 and len(missing) > 1:
-        groups: dict[str, list[Run]] = {}
-        for run in missing:
-            # Networks that share a training share its checkpoint: two processes must not write it.
-            groups.setdefault(run.training_key, []).append(run)
-        yield from train_in_processes(groups.values(), work, jobs, progress.heard)
-        return
-    spikes = study_data(missing[0].study, work.data) if missing else None
-    for run in missing:
-        assert spikes is not None
-        progress.begun(run)
-        yield run, attempt(run, spikes, work, partial(progress.heard, run))
 
 
 class _Failures:

@@ -37,7 +37,7 @@ def main(socket: int) -> None:
     while True:
         run = inbox.get()
         try:
-            data = data or study_data(run.study, work.data)
+            data = data or study_data(run.study, work.data, work.held_out)
             connection.send(attempt(run, data, work, connection.send))
         except TrainingError as error:
             connection.send(Refused(str(error)))
