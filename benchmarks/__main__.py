@@ -34,6 +34,7 @@ BENCHMARKS = {
     "search": "designs found by a search, against a grid that is evaluated whole",
     "prune": "a library of two transistors for plain ngspice, against the whole one",
     "operations": "a training step of the published network: operations, bytes and waits, counted on meta tensors",
+    "device": "on a GPU: kernels against the CPU, a layer against the published method, steps and evaluation of the CNN",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",
 }
 
