@@ -129,7 +129,7 @@ def _network(repeat: int, peak: float) -> Iterator[Figure]:
         for batch in (BATCH, 4 * BATCH):
             learner = _learner(steps, batch)
             rows = torch.arange(batch, device="cuda")
-            seconds = _seconds(lambda: learner._step(rows, 0), repeat)  # noqa: B023
+            seconds = _seconds(lambda: learner._step(rows), repeat)  # noqa: B023
             cells = steps + (steps > 1)
             share = 3 * 2 * 2 * cells * macs * batch / seconds / peak
             detail = f"8-layer CNN, M = {steps}, batch {batch}: {seconds * 1e3:.2f} ms a step, {share:.0%} of the peak"
@@ -151,7 +151,7 @@ def _cnn(steps: int) -> RCSpikeNetwork:
 
 
 def _learner(steps: int, batch: int) -> Learner:
-    recipe = Recipe(**{**CIFAR, "batch": batch, "epochs": TRAINED, "precision": "bfloat16"})
+    recipe = Recipe.model_validate({**CIFAR, "batch": batch, "epochs": TRAINED, "precision": "bfloat16"})
     t, labels = torch.rand(batch, *IMAGE), torch.arange(batch) % CLASSES
     data = SpikeData(t, labels, t[:CLASSES], labels[:CLASSES], t[0, 0, :1, 0].numpy(), t[0, 0, :1, 0].numpy(), [], [], IMAGE)
     generator = torch.Generator("cuda").manual_seed(0)
@@ -174,9 +174,9 @@ def _seconds(run: Callable[[], object], repeat: int) -> float:
     """Median seconds of a run by the device's own events, after three that compile and fill caches."""
     for _ in range(3):
         run()
-    times = []
+    times: list[float] = []
     for _ in range(repeat):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         start.record()
         run()
         end.record()
