@@ -11,7 +11,7 @@ operation whose result the host asks for, or numbers that it brings: the GPU has
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ from benchmarks.figure import Figure
 from training.data.spikes import SpikeData
 from training.hardware import NormalisedModel
 from training.learner import Learner
-from training.models import convolutional
+from training.models import PUBLISHED_CHANNELS, convolutional
 from training.recipe import Recipe
 
 PACKAGES = ("torch",)
@@ -146,10 +146,12 @@ def counted(tallies: Tallies) -> Iterator[None]:
         yield
 
 
-def count_step(recipe: Recipe, cells: int = CELLS, batch: int = BATCH) -> Tallies:
+def count_step(
+    recipe: Recipe, cells: int = CELLS, batch: int = BATCH, channels: Sequence[Sequence[int]] = PUBLISHED_CHANNELS
+) -> Tallies:
     """The second training step of the published network on the GPU's way, DSTD of so many cells with random offset."""
-    meta = torch.device("meta")
-    network = convolutional(IMAGE, CLASSES, NormalisedModel.constant(3.3, -3.3), solver="dstd", steps=cells, random_offset=True)
+    meta, circuit = torch.device("meta"), NormalisedModel.constant(3.3, -3.3)
+    network = convolutional(IMAGE, CLASSES, circuit, channels=channels, solver="dstd", steps=cells, random_offset=True)
     tallies = Tallies()
     with ExitStack() as stack:
         _allow_meta(stack)

@@ -98,7 +98,7 @@ def fingerprint(learner: Learner) -> str:
         del decisive["epochs"]
     if learner.energy is None:  # checkpoints of before there was one are of the same training
         del decisive["energy_penalty"]
-    digest = hashlib.sha256(repr((decisive, learner.variation, str(learner.generator.device))).encode())
+    digest = hashlib.sha256(repr((decisive, learner.variation, learner.generator.device.type)).encode())
     digest.update(repr(learner.energy).encode() if learner.energy else b"")
     for name, module in learner.network.named_modules():
         digest.update(repr((name, type(module).__name__, sorted(_settings(module)))).encode())

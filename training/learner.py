@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from training.captured import CapturedStep, Recorder, fixed_of
 from training.data.augmentation import augment, turns
 from training.data.mixing import mixed
 from training.data.spikes import SpikeData
@@ -52,6 +53,7 @@ class Learner:
             the caller's to put in place.
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         energy: what the cells cost, for the recipe's energy penalty.
+        recorder: records the step of a full mini-batch, to replay it; None: every step is run operation by operation.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Learner:
         variation: VariationKind | None = None,
         evaluate_every: int = 1,
         energy: NetworkEnergy | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         if recipe.energy_penalty and energy is None:
             raise TrainingError("energy_penalty: needs what the cells cost, which the characterisation of a circuit measures")
@@ -76,7 +79,11 @@ class Learner:
         self.average = MovingAverage(network, recipe.ema) if recipe.ema else None
         self.steps_per_epoch = math.ceil(len(data.train_labels) / recipe.batch)
         # Which pictures are mirrored, where they take turns.
-        self._turns = turns(len(data.train_labels), recipe.seed).to(generator.device)
+        self._turns = turns(len(data.train_labels), recipe.seed).to(data.train_labels.device)
+        self._captured: CapturedStep | None = None
+        if recorder is not None:
+            batch = min(recipe.batch, len(data.train_labels))
+            self._captured = CapturedStep(self._step, batch, lambda: fixed_of(network), generator, recorder)
 
     def train_epoch(self) -> Epoch:
         """Every training sample once, in a new order; returns the new row of the history.
@@ -89,7 +96,7 @@ class Learner:
         loss_sum = right = torch.zeros((), device=self.generator.device)
         for index, rows in enumerate(torch.split(order, self.recipe.batch)):
             self._set_out(len(self.history) * self.steps_per_epoch + index)
-            batch_loss, batch_right = self._step(rows)
+            batch_loss, batch_right = (self._captured or self._step)(rows)
             loss_sum, right = loss_sum + batch_loss * len(rows), right + batch_right
         done = len(self.history) + 1
         if not math.isfinite(mean_loss := float(loss_sum) / samples):
@@ -114,7 +121,7 @@ class Learner:
     def _step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the optimiser on a mini-batch, rows of the training set; returns its loss and how many are right.
 
-        All of it stays on the device: the host waits for nothing.
+        All of it stays on the device: the host waits for nothing, and what it decides is in `fixed_of` or in tensors that stay.
         """
         t, labels = self._augmented(rows), self.data.train_labels[rows]
         targets = labels

@@ -23,7 +23,10 @@ def optimiser_of(recipe: Recipe, network: RCSpikeNetwork) -> torch.optim.Optimiz
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(_groups(recipe, network), momentum=recipe.momentum, nesterov=recipe.momentum > 0, **options)
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(_groups(recipe, network), capturable=on_gpu, **options)
+    optimiser = kind(_groups(recipe, network), capturable=on_gpu, **options)
+    # torch warns of steps that are not recorded; the first few never are (`training.captured`).
+    vars(optimiser)["_warned_capturable_if_run_uncaptured"] = True
+    return optimiser
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from training.captured import CudaGraphs
 from training.checkpoint import Checkpoint
 from training.data.spikes import SpikeData
 from training.energy import NetworkEnergy
@@ -36,6 +37,7 @@ def train(
     evaluate_every: int = 1,
     device: torch.device | str = "cpu",
     energy: NetworkEnergy | None = None,
+    capture: bool = True,
 ) -> History:
     """Train `network` in place from weights drawn with the recipe's seed; returns one row per epoch.
 
@@ -54,6 +56,8 @@ def train(
         evaluate_every: epochs between two looks at the test set; the last epoch always has one.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.
         energy: what the cells cost, which a recipe with an energy penalty needs.
+        capture: on a GPU, record a step as a CUDA graph and replay it; one that cannot be recorded is told by a warning, and
+            run operation by operation, as all are without.
 
     Raises `TrainingError` for a device that is not there, an energy penalty without energies, fewer outputs than classes, an
     augmentation of what is no picture, spikes that are no numbers, and a loss that is none, with its epoch; `AnotherTraining` for
@@ -70,7 +74,8 @@ def train(
     generator = torch.Generator(place).manual_seed(recipe.seed)
     with _in_training(network, place):
         _prepare(network, recipe, generator, keep_weights)
-        learner = Learner(network, data.to(place), recipe, generator, variation, evaluate_every, energy)
+        recorder = CudaGraphs() if capture and place.type == "cuda" else None
+        learner = Learner(network, data.to(place), recipe, generator, variation, evaluate_every, energy, recorder)
         saved = None if checkpoint is None else Checkpoint(Path(checkpoint), learner, checkpoint_every)
         if saved is not None:
             saved.restore(learner)
