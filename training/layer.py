@@ -26,9 +26,8 @@ from training.wiring import Lines
 
 SolverName = Literal["exact", "dstd"]
 
-COARSE = DSTD(steps=1)
-"""A cheap stand-in for the accumulation phase, one step with the charges that arrived, P = sum W+ (1 - t) and N = sum |W-|
-(1 - t): v = (P - N) (1 - e^-f)/f with f = P/E+ + N/|E-|."""
+COARSE = DSTD(steps=2, late=3.0)
+"""A cheap stand-in for the accumulation phase: a cell until 7/8 of it, one behind, where hidden neurons spike."""
 FEWEST_ON = 0.25
 """Of the first weights, the cells must be able to do this share."""
 
@@ -58,7 +57,7 @@ class RCSpikeLayer(nn.Module):
         fan_out: synapses on each output line, i.e. neurons of the next layer.
         solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact, and so are cells whose
             capacitance depends on their weight.
-        steps, random_offset, moment, interpolated_adjoint: of `training.solvers.solver.DSTD`.
+        steps, random_offset, late, moment, interpolated_adjoint: of `training.solvers.solver.DSTD`.
         leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0 and a silent
             neuron could never learn to fire; the forward value is not touched.
         membrane_leak: constant conductance of the membrane, in 1/phases.
@@ -75,7 +74,7 @@ class RCSpikeLayer(nn.Module):
     links: Tensor | None
     """Which crossings have a device, shaped as `weight`; None: all."""
     coarse: bool
-    """Whether training solves the phase in a single step, `COARSE`."""
+    """Whether training solves the phase by `COARSE`, whatever the solver."""
 
     def __init__(
         self,
@@ -88,6 +87,7 @@ class RCSpikeLayer(nn.Module):
         solver: SolverName = "exact",
         steps: int = 10,
         random_offset: bool = False,
+        late: float = 1.0,
         moment: bool = False,
         interpolated_adjoint: bool = False,
         leak: float = 0.1,
@@ -105,7 +105,7 @@ class RCSpikeLayer(nn.Module):
         super().__init__()
         if solver not in ("exact", "dstd"):
             raise ValueError(f"solver: {solver!r}; a layer is solved by 'exact' or 'dstd'")
-        DSTD(steps)  # which refuses what is no grid, also where the layer is solved exactly
+        DSTD(steps, late=late)  # which refuses what is no grid, also where the layer is solved exactly
         for name, value in (
             ("spike_time_noise", spike_time_noise),
             ("membrane_leak", membrane_leak),
@@ -122,7 +122,7 @@ class RCSpikeLayer(nn.Module):
         self.normalisation = DriveNormalisation(outputs) if normalise else None
         self.connection: AnyConnection = connection or Dense()
         self.solver, self.steps, self.random_offset = solver, steps, random_offset
-        self.moment, self.interpolated_adjoint = moment, interpolated_adjoint
+        self.late, self.moment, self.interpolated_adjoint = late, moment, interpolated_adjoint
         self.coarse = False
         self.leak, self.membrane_leak, self.spike_delay = leak, membrane_leak, spike_delay
         self.spike_time_noise, self.noise_in_evaluation = spike_time_noise, noise_in_evaluation
@@ -390,7 +390,7 @@ class RCSpikeLayer(nn.Module):
             return COARSE
         if self.solver == "exact":
             return Exact()
-        return DSTD(self.steps, self.random_offset, self.moment, self.interpolated_adjoint)
+        return DSTD(self.steps, self.random_offset, self.late, self.moment, self.interpolated_adjoint)
 
     def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None = None) -> Tensor:
         """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does."""

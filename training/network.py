@@ -80,7 +80,7 @@ class RCSpikeNetwork(nn.Module):
             layer.fold_normalisation()
 
     def coarsen(self, coarse: bool) -> None:
-        """Let training solve every phase in a single step, `training.layer.COARSE`, or again as the layers were made to."""
+        """Let training solve every phase by `training.layer.COARSE`, or again as the layers were made to."""
         for layer in self:
             layer.coarse = coarse
 

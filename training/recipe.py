@@ -107,7 +107,7 @@ class Recipe(_Settings):
         default=0.0,
         ge=0.0,
         le=1.0,
-        description="share of the epochs, the first ones, in which a phase is solved in one cheap step; the others refine it",
+        description="share of the epochs, the first ones, in which a phase is solved in two cells, a cheap stand-in",
     )
     precision: Precision = Field(
         default="float32", description="of the products in training; the membranes, the loss and the weights stay in float32"

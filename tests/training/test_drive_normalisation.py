@@ -13,9 +13,10 @@ from training.layer import COARSE, RCSpikeLayer
 from training.models import convolutional, fully_connected
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
+from training.solvers import all_cells, dstd
 from training.solvers.connection import Convolution
 from training.solvers.reversal import BySign
-from training.solvers.solver import DSTD, Accumulation
+from training.solvers.solver import DSTD, Accumulation, Exact
 from training.storage import load_weights, save_networks
 from training.trainer import train
 
@@ -158,8 +159,7 @@ def test_a_single_step_is_one_exponential_of_the_arrived_charges() -> None:
     x = (1.0 - t).clamp_min(0.0)
     plus, minus = x @ weight.clamp_min(0.0).T, x @ (-weight).clamp_min(0.0).T
     f = plus / 2.9 + minus / 1.6
-    torch.testing.assert_close(COARSE(Accumulation(t, weight, beta)), (plus - minus) * (1 - torch.exp(-f)) / f)
-    assert DSTD(1) == COARSE
+    torch.testing.assert_close(DSTD(1)(Accumulation(t, weight, beta)), (plus - minus) * (1 - torch.exp(-f)) / f)
 
 
 def test_first_epochs_are_coarse(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,3 +191,21 @@ def test_trains_faster_than_a_network_without_and_is_plain_afterwards() -> None:
         assert all(layer.normalisation is None for layer in network)
         found[normalise] = result.accuracy
     assert found[True] > 0.93 > found[False]
+
+
+def test_narrow_cells_at_the_end_are_exact_for_late_spikes_and_the_same_on_a_device() -> None:
+    assert dstd.grid(2, 0.0, 3.0) == [0.0, 0.875, 1.0]
+    assert dstd.grid(2, 0.25, 2.0) == [0.0, 1 - 0.75**2, 1 - 0.25**2, 1.0]
+    like = torch.zeros((), dtype=torch.float64)
+    assert all_cells.grid(2, torch.tensor(0.25), like, 2.0).tolist() == dstd.grid(2, 0.25, 2.0)
+    assert all_cells.grid(2, 0.0, like, 3.0).tolist() == dstd.grid(2, 0.0, 3.0)
+    generator = torch.Generator().manual_seed(0)
+    t = 1.0 - 0.2 * torch.rand(20, 60, generator=generator, dtype=torch.float64)
+    phase = Accumulation(
+        t, torch.randn(8, 60, generator=generator, dtype=torch.float64), BySign(torch.tensor(0.5), torch.tensor(-0.5))
+    )
+    exact = Exact()(phase)
+    errors = [float((solver(phase) - exact).square().mean().sqrt()) for solver in (DSTD(8), DSTD(4), DSTD(4, late=2.0), COARSE)]
+    assert errors[2] < errors[0] < errors[1] and errors[3] < errors[1]
+    with pytest.raises(ValueError, match=r"^late: 0\.5 must be 1"):
+        RCSpikeLayer(3, 2, CELL, late=0.5)

@@ -22,14 +22,16 @@ _KERNELS = "training.solvers.all_cells_kernels"
 _NARROWEST = 1e-30
 
 
-def grid(steps: int, offset: Tensor | float, like: Tensor) -> Tensor:
+def grid(steps: int, offset: Tensor | float, like: Tensor, late: float = 1.0) -> Tensor:
     """The grid points of `dstd.grid` on the device of `like` and in its type: [steps + 1], and with an offset [steps + 2].
 
     An offset on the device is not looked at: with one of 0 the last cell has no width.
     """
     if isinstance(offset, float) and offset == 0.0:
-        return torch.arange(steps + 1, device=like.device, dtype=like.dtype) / steps
-    return (torch.arange(steps + 2, device=like.device, dtype=like.dtype) / steps - offset).clamp(0.0, 1.0)
+        points = torch.arange(steps + 1, device=like.device, dtype=like.dtype) / steps
+    else:
+        points = (torch.arange(steps + 2, device=like.device, dtype=like.dtype) / steps - offset).clamp(0.0, 1.0)
+    return points if late == 1.0 else 1.0 - (1.0 - points) ** late
 
 
 def solve(

@@ -40,14 +40,17 @@ from training.solvers.reversal import Beta, beta_of
 _MEMBRANES_AT_ONCE = 1 << 17
 
 
-def grid(steps: int, offset: float) -> list[float]:
-    """Grid points, m/steps - offset within (0, 1), and 0 and 1: with an offset in (0, 1/steps) the outer cells are narrower."""
+def grid(steps: int, offset: float, late: float = 1.0) -> list[float]:
+    """Grid points, m/steps - offset within (0, 1), and 0 and 1: with an offset in (0, 1/steps) the outer cells are narrower.
+
+    Of a grid that is `late` they are those of equal steps of (1 - T)^(1/late): narrow cells at the end of the phase.
+    """
     if steps < 1:
         raise ValueError(f"steps: {steps}; DSTD needs at least one cell")
     if not 0.0 <= offset < 1.0 / steps:
         raise ValueError(f"offset: {offset} must lie in [0, 1/steps), here 1/{steps}")
     inner = [m / steps - offset for m in range(1, steps + 1) if 0.0 < m / steps - offset < 1.0]
-    return [0.0, *inner, 1.0]
+    return [0.0, *(inner if late == 1.0 else [1.0 - (1.0 - point) ** late for point in inner]), 1.0]
 
 
 def accumulate(
@@ -61,6 +64,7 @@ def accumulate(
     leak: Tensor | None = None,
     steps: int = 10,
     offset: float = 0.0,
+    late: float = 1.0,
     moment: bool = False,
     interpolated_adjoint: bool = False,
     connection: Connection | None = None,
@@ -70,6 +74,7 @@ def accumulate(
     Args:
         steps: M, grid cells of the phase.
         offset: shift of the grid in [0, 1/steps); draw it anew per layer and mini-batch for the "random offset" of training.
+        late: 1 for cells of one width, more for narrow ones at the end of the phase, where the spikes of deep networks are.
         moment, interpolated_adjoint: see the module.
         connection: `Dense` where None.
 
@@ -79,7 +84,7 @@ def accumulate(
     """
     return solve(
         t, weight, beta_of(beta, weight) * weight, kick, None, v_reset=v_reset, bias=bias, leak=leak, connection=connection,
-        steps=steps, offset=offset, moment=moment, interpolated_adjoint=interpolated_adjoint,
+        steps=steps, offset=offset, late=late, moment=moment, interpolated_adjoint=interpolated_adjoint,
     )  # fmt: skip
 
 
@@ -96,6 +101,7 @@ def solve(
     bend: Tensor | None = None,
     steps: int = 10,
     offset: Tensor | float = 0.0,
+    late: float = 1.0,
     moment: bool = False,
     interpolated_adjoint: bool = False,
     connection: Connection | None = None,
@@ -111,12 +117,12 @@ def solve(
     reduced = torch.get_autocast_dtype(device) if cast else None
     with torch.autocast(device, enabled=False) if has_autocast else contextlib.nullcontext():
         if not t.is_cpu and curvature is None and bend is None and not interpolated_adjoint:
-            points = all_cells.grid(steps, offset, weight)
+            points = all_cells.grid(steps, offset, weight, late)
             return all_cells.solve(
                 t.to(weight.dtype), torch.cat([weight, conductance]), kick, bias, leak, points,
                 v_reset=v_reset, moment=moment, connection=connection or Dense(), reduced=reduced,
             )  # fmt: skip
-        scheme = (tuple(grid(steps, float(offset))), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
+        scheme = (tuple(grid(steps, float(offset), late)), v_reset, moment, interpolated_adjoint, connection or Dense(), reduced)
         parts = [weight, conductance] if curvature is None else [weight, conductance, curvature]
         v: Tensor = _DSTD.apply(t.to(weight.dtype), torch.cat(parts), len(parts), kick, bias, leak, bend, *scheme)  # type: ignore[no-untyped-call]
     return v

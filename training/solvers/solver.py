@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -159,18 +160,22 @@ class DSTD:
     Attributes:
         steps: M, cells of the grid.
         random_offset: shift the grid by U(0, 1/steps), drawn anew in every call.
+        late: above 1, cells grow narrower towards the end of the phase.
         moment: second Magnus term: an order more for twice the products.
         interpolated_adjoint: second-order time gradients without the moment term, at a low drive.
     """
 
     steps: int = 10
     random_offset: bool = False
+    late: float = 1.0
     moment: bool = False
     interpolated_adjoint: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.steps, int) or self.steps < 1:
             raise ValueError(f"steps: {self.steps!r} must be a whole number of cells, 1 or more")
+        if not 1.0 <= self.late < math.inf:
+            raise ValueError(f"late: {self.late!r} must be 1, cells of one width, or more")
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if isinstance(phase.connection, Wired):
@@ -183,8 +188,8 @@ class DSTD:
         return dstd.solve(
             phase.t, phase.switched, phase.conductance, phase.kick, phase.quadratic,
             v_reset=phase.v_reset, bias=phase.drive, leak=phase.leak, bend=phase.bend, connection=connection,
-            steps=self.steps, offset=self._offset(phase.t, generator), moment=self.moment,
-            interpolated_adjoint=self.interpolated_adjoint,
+            steps=self.steps, offset=self._offset(phase.t, generator), late=self.late,
+            moment=self.moment, interpolated_adjoint=self.interpolated_adjoint,
         )  # fmt: skip
 
     def _offset(self, t: Tensor, generator: torch.Generator | None) -> Tensor | float:

@@ -54,13 +54,13 @@ class SolverPlan(_Section):
 class Study(_Section):
     """One study. The grid is every method at every reversal (or hardware), solver, noise and seed.
 
-    `steps` 0 is the exact solver, M > 0 is DSTD on M cells with random offset; `reversal` is |E| = E+ = -E-, a pair [E+, E-],
-    or "reference", those of the reference cell in the middle of its range; `hardware` names hardware.json files, relative to
-    the study, called in the table as the folder of their run is; their mismatch is that of their Monte Carlo dies where they
-    hold any and there is no [mismatch]. `train_samples` 0 takes all; `gamma` is the power of a pixel's brightness that
-    becomes its spike. `channels` and `pool` are of a convolutional network, a pooling after each group of 3x3 convolutions,
-    and `last_pool` over what is left of the image; `normalise` is batch normalisation of the drives, in training; `hidden`
-    are the dense layers before the output.
+    `steps` 0 is the exact solver, M > 0 is DSTD on M cells, narrower at the end of the phase where `late` is above 1, with
+    random offset; `reversal` is |E| = E+ = -E-, a pair [E+, E-], or "reference", those of the reference cell in the middle of
+    its range; `hardware` names hardware.json files, relative to the study, called in the table as the folder of their run is;
+    their mismatch is that of their Monte Carlo dies where they hold any and there is no [mismatch]. `train_samples` 0 takes
+    all; `gamma` is the power of a pixel's brightness that becomes its spike. `channels` and `pool` are of a convolutional
+    network, a pooling after each group of 3x3 convolutions, and `last_pool` over what is left of the image; `normalise` is
+    batch normalisation of the drives, in training; `hidden` are the dense layers before the output.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -71,6 +71,7 @@ class Study(_Section):
     pool: Pool = "earliest"
     last_pool: Pool | None = None
     normalise: bool = False
+    late: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
     train_samples: Annotated[int, Field(ge=0)] = 0
     gamma: Positive = 1.0
     methods: Annotated[list[Method], Some] = [Method.IDEAL, Method.SCALED, Method.ODE]

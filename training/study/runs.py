@@ -113,7 +113,7 @@ class Run:
         kept = ("dataset", "network", "hidden", "channels", "pool", "train_samples", "gamma", "noise_share")
         fixed = self.study.model_dump(mode="json", include=set(kept))
         # Rows of before there were these keep their keys.
-        fixed |= self.study.model_dump(mode="json", include={"last_pool", "normalise"}, exclude_defaults=True)
+        fixed |= self.study.model_dump(mode="json", include={"last_pool", "normalise", "late"}, exclude_defaults=True)
         return {
             **fixed,
             "recipe": self.study.recipe.decisive(),
@@ -222,7 +222,9 @@ def network_name(study: Study, sizes: Sequence[int]) -> str:
 def builder(run: Run, data: SpikeData) -> Callable[[NormalisedModel], RCSpikeNetwork]:
     """Makes the untrained network of a run on a model; its weights keep to the range of the cell it will run on."""
     study = run.study
-    options: dict[str, Any] = {"solver": "dstd", "steps": run.steps, "random_offset": True} if run.steps else {"solver": "exact"}
+    options: dict[str, Any] = {"solver": "exact"}
+    if run.steps:
+        options = {"solver": "dstd", "steps": run.steps, "random_offset": True, "late": study.late}
     options |= {"weight_range": WeightRange.of(run.target), "normalise": study.normalise}
     if study.network == "fc":
         return partial(fully_connected, data.inputs, data.classes, hidden=study.hidden, **options)
