@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from training.errors import TrainingError
 from training.learner import Learner
-from training.tensors import NetworkFileError, read_tensors, write_tensors
+from training.parts import MOST_BYTES, read_parted, remove, write_parted
+from training.tensors import NetworkFileError, write_tensors
 
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0
@@ -27,11 +28,14 @@ class AnotherTraining(TrainingError):
 class Checkpoint:
     """Writes the state of a `Learner` to `path` every `every` epochs, at least once a minute, and at the end.
 
+    A `small` one has the optimiser, and what the moving average is off the weights, in bfloat16, and the weights as they are;
+    above 15 MiB it comes in parts, beside an index at `path`. Either kind is continued by either.
+
     Makes the folder of `path`; raises `NetworkFileError` where it cannot.
     """
 
-    def __init__(self, path: Path, learner: Learner, every: int) -> None:
-        self.path, self.every = path, every
+    def __init__(self, path: Path, learner: Learner, every: int, small: bool = False) -> None:
+        self.path, self.every, self.small = path, every, small
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -47,7 +51,7 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
-            state, metadata = read_tensors(self.path)
+            state, metadata = read_parted(self.path)
         except NetworkFileError as error:
             raise AnotherTraining(f"{error}; give the checkpoint another name, or delete this file") from error
         if metadata.get("fingerprint") != self._metadata["fingerprint"]:
@@ -71,7 +75,10 @@ class Checkpoint:
 
     def _write(self, learner: Learner) -> None:
         try:
-            write_tensors(self.path, learner.state(), self._metadata)
+            if self.small:
+                write_parted(self.path, learner.state(small=True), self._metadata, MOST_BYTES)
+            else:
+                write_tensors(self.path, learner.state(), self._metadata)
         except OSError as error:
             raise NetworkFileError(
                 f"{self.path}: cannot be written: {error.strerror}; the checkpoint before it is kept: make room and start again"
@@ -83,7 +90,7 @@ def continued(work: Callable[[], T], checkpoint: Path) -> T:
     try:
         return work()
     except AnotherTraining:
-        checkpoint.unlink()
+        remove(checkpoint)
         return work()
 
 

@@ -164,12 +164,19 @@ class Learner:
         with self.average.in_place() if self.average is not None else contextlib.nullcontext():
             return accuracy(self.network, data.test_t, data.test_labels, data.classes, generator=noise)
 
-    def state(self) -> dict[str, Tensor]:
-        """Weights, optimiser, moving average, generator and history, as tensors by name."""
+    def state(self, small: bool = False) -> dict[str, Tensor]:
+        """Weights, optimiser, moving average, generator and history, as tensors by name.
+
+        Where it shall be `small`, the optimiser, and what the average is off the weights, are in bfloat16.
+        """
+
+        def kept(value: Tensor) -> Tensor:
+            return value.bfloat16() if small and value.dim() else value  # a count of steps has to be exact
+
         optimiser: dict[str, Any] = self.optimiser.state_dict()["state"]
-        named = {f"optimiser.{i}.{name}": value for i, state in optimiser.items() for name, value in state.items()}
-        for i, average in enumerate(self.average.tensors if self.average is not None else []):
-            named[f"average.{i}"] = average
+        named = {f"optimiser.{i}.{name}": kept(value) for i, state in optimiser.items() for name, value in state.items()}
+        if self.average is not None:
+            named |= self.average.state(small)
         history = torch.tensor([list(asdict(row).values()) for row in self.history], dtype=torch.float64)
         return {**self.network.state_dict(), **named, "generator": self.generator.get_state(), "history": history}
 
@@ -185,7 +192,6 @@ class Learner:
                 optimiser[int(index)][name] = value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": optimiser})
         if self.average is not None:
-            for i, average in enumerate(self.average.tensors):
-                average.copy_(state[f"average.{i}"])
+            self.average.resume(state)
         if len(self.history) % 2:
             self._turns.logical_not_()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -56,15 +56,26 @@ class MovingAverage:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._parameters = [one for one in network.state_dict().values() if one.is_floating_point()]
         self._update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin from what the parameters are now."""
         self.tensors = [parameter.detach().clone() for parameter in self._parameters]
 
     def update(self) -> None:
         """After a step."""
         self._update(self.tensors, self._parameters, None)
+
+    def state(self, small: bool) -> dict[str, Tensor]:
+        """The averages by name; where they shall be `small`, what they are off the parameters, in bfloat16."""
+        if not small:
+            return {f"average.{i}": average for i, average in enumerate(self.tensors)}
+        pairs = enumerate(zip(self.tensors, self._parameters, strict=True))
+        return {f"average_off.{i}": (average - parameter).bfloat16() for i, (average, parameter) in pairs}
+
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state`, the parameters being those of then."""
+        for i, (average, parameter) in enumerate(zip(self.tensors, self._parameters, strict=True)):
+            if (off := state.get(f"average_off.{i}")) is not None:
+                average.copy_(parameter + off.to(parameter))
+            else:
+                average.copy_(state[f"average.{i}"])
 
     @torch.no_grad()
     def settle(self) -> None:

@@ -38,6 +38,7 @@ def train(
     device: torch.device | str = "cpu",
     energy: NetworkEnergy | None = None,
     capture: bool = True,
+    small_checkpoint: bool = False,
 ) -> History:
     """Train `network` in place from weights drawn with the recipe's seed; returns one row per epoch.
 
@@ -58,6 +59,8 @@ def train(
         energy: what the cells cost, which a recipe with an energy penalty needs.
         capture: on a GPU, record a step as a CUDA graph and replay it; one that cannot be recorded is told by a warning, and
             run operation by operation, as all are without.
+        small_checkpoint: for where files have to be small: the checkpoint's optimiser in bfloat16, the weights as they are, no
+            file above 15 MiB (`training.checkpoint.Checkpoint`). What goes on from it does so within that rounding.
 
     Raises `TrainingError` for a device that is not there, an energy penalty without energies, fewer outputs than classes, an
     augmentation of what is no picture, spikes that are no numbers, and a loss that is none, with its epoch; `AnotherTraining` for
@@ -76,7 +79,7 @@ def train(
         _prepare(network, recipe, generator, keep_weights)
         recorder = CudaGraphs() if capture and place.type == "cuda" else None
         learner = Learner(network, data.to(place), recipe, generator, variation, evaluate_every, energy, recorder)
-        saved = None if checkpoint is None else Checkpoint(Path(checkpoint), learner, checkpoint_every)
+        saved = None if checkpoint is None else Checkpoint(Path(checkpoint), learner, checkpoint_every, small_checkpoint)
         if saved is not None:
             saved.restore(learner)
         die = variation if isinstance(variation, FrozenMismatch) else None

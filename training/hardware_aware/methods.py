@@ -114,6 +114,7 @@ def run_method(
     *,
     evaluate_every: int = 1,
     device: torch.device | str = "cpu",
+    small_checkpoint: bool = False,
 ) -> MethodResult:
     """Train by one method and evaluate on the target; `progress`, `checkpoint` and the rest as in `training.trainer.train`."""
     method = Method(method)
@@ -128,6 +129,7 @@ def run_method(
         variation=method.variation(shared.mismatch, shared.noise_share),
         evaluate_every=evaluate_every,
         device=device,
+        small_checkpoint=small_checkpoint,
     )
     network.to(device).bind(shared.target)
     data = shared.data.to(torch.device(device))

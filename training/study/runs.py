@@ -157,7 +157,13 @@ def study_data(study: Study, folder: Path | None, held_out_samples: int = 0) -> 
 
 
 def perform(
-    run: Run, data: SpikeData, checkpoints: Path, progress: Progress | None = None, device: torch.device | str = "cpu"
+    run: Run,
+    data: SpikeData,
+    checkpoints: Path,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+    *,
+    small_checkpoint: bool = False,
 ) -> dict[str, object]:
     """Train and evaluate one run; returns its row, by `COLUMNS`. Goes on from its checkpoint where there is one."""
     study = run.study
@@ -173,7 +179,16 @@ def perform(
         noise_share=study.noise_share,
     )
     checkpoint = checkpoints / f"{run.training_key}.safetensors"
-    work = partial(run_method, run.method, comparison, progress, checkpoint, evaluate_every=study.recipe.epochs, device=device)
+    work = partial(
+        run_method,
+        run.method,
+        comparison,
+        progress,
+        checkpoint,
+        evaluate_every=study.recipe.epochs,
+        device=device,
+        small_checkpoint=small_checkpoint,
+    )
     return _row(run, continued(work, checkpoint), device)
 
 
