@@ -96,7 +96,7 @@ class Learner:
         loss_sum = right = torch.zeros((), device=self.generator.device)
         for index, rows in enumerate(torch.split(order, self.recipe.batch)):
             self._set_out(len(self.history) * self.steps_per_epoch + index)
-            batch_loss, batch_right = (self._captured or self._step)(rows)
+            batch_loss, batch_right = self.step(rows)
             loss_sum, right = loss_sum + batch_loss * len(rows), right + batch_right
         done = len(self.history) + 1
         if not math.isfinite(mean_loss := float(loss_sum) / samples):
@@ -112,6 +112,13 @@ class Learner:
         self.history.append(Epoch(done, mean_loss, float(right) / samples, test_accuracy, seconds))
         return self.history[-1]
 
+    def step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """A step of the optimiser on a mini-batch, rows of the training set [batch]: its loss, and how many are right.
+
+        On a GPU they hold until the next step.
+        """
+        return (self._captured or self._step)(rows)
+
     def _set_out(self, step: int) -> None:
         """What the host does before a step of the optimiser, counted from 0."""
         steps = self.recipe.epochs * self.steps_per_epoch
@@ -119,7 +126,7 @@ class Learner:
         advance(self.network, step / steps)
 
     def _step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of the optimiser on a mini-batch, rows of the training set; returns its loss and how many are right.
+        """`step`, operation by operation.
 
         All of it stays on the device: the host waits for nothing, and what it decides is in `fixed_of` or in tensors that stay.
         """
