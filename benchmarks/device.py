@@ -1,7 +1,8 @@
 """On a GPU: its kernels against the CPU, one layer against the published method, and what a training step of the CNN costs.
 
-Times are medians of device events after a warm-up, of what is recorded as a CUDA graph and replayed, as training does; memory is the peak that torch's allocator gave out over what was held before.
-The share of the chip's peak is that of its largest product in bfloat16, measured in the same run.
+Times are medians of device events, of what is recorded as a CUDA graph and replayed, as training does; memory is the peak that
+torch's allocator gave out over what was held before. The share of the chip's peak is that of its largest product in bfloat16,
+measured in the same run.
 """
 
 from __future__ import annotations
