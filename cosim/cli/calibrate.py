@@ -29,6 +29,18 @@ class CalibrateOptions:
         str,
         typer.Option("--at", metavar="CONDITION", help="Then set the dies for it, such as temperature_c=60, not measured there."),
     ] = ""
+    patterns: Annotated[
+        str, typer.Option("--patterns", metavar="10+6", help="Test patterns of each round, instead of calibration.patterns.")
+    ] = ""
+    jitter: Annotated[
+        float | None, typer.Option("--jitter", metavar="S", help="Noise of the spikes, instead of calibration.jitter_s.")
+    ] = None
+    step: Annotated[
+        float | None, typer.Option("--step", metavar="V", help="Steps of codes and biases, instead of calibration.code_step_v.")
+    ] = None
+    codes_alone: Annotated[
+        bool, typer.Option("--codes-alone", help="Set codes alone, though every discharger has a bias of its own.")
+    ] = False
     out: Out = None
     jobs: Jobs = None
     scheduler: Scheduler = ""
@@ -48,15 +60,18 @@ def calibrate(options: CalibrateOptions) -> None:
 
     Example: cosim calibrate designs/iris_5_5_5.toml --dies 7 --at temperature_c=60
 
+    Example: cosim calibrate designs/iris_5_5_5.toml --dies 1..4 --patterns 12+8 --jitter 5e-9
+
     Example: cosim calibrate designs/iris_5_5_5.toml --plan plan.csv --observed spikes.csv
     """
     with clear_errors(GOES_ON):
-        from cosim.pipeline.calibrate import calibrate_design, dies_of
+        from cosim.pipeline.calibrate import Asked, calibrate_design, dies_of
         from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
 
         check_words(options.dies, options.plan, options.observed, options.at)
         how: dict[str, Any] = {
-            "out": options.out, "jobs": options.jobs, "scheduler": options.scheduler, "command": command_line(),
+            "asked": Asked(options.patterns, options.jitter, options.step, options.codes_alone), "out": options.out,
+            "jobs": options.jobs, "scheduler": options.scheduler, "command": command_line(),
             "monitor": monitor(options.verbose),
         }  # fmt: skip
         if options.plan is not None:

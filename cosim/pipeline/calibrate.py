@@ -1,4 +1,4 @@
-"""`cosim calibrate`: the mapped network of a design on dies that are measured by their spikes and programmed anew.
+"""`cosim calibrate`: the trained network of a design on dies that are measured by their spikes and programmed anew.
 
 What it writes lies in `calibration/` of the run directory, die by die. Simulations are kept as any others, so that what was
 interrupted goes on.
@@ -59,12 +59,47 @@ class CalibrationResult:
         return 3 if self.failed else 0
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks for instead of what the design says of its calibration; the circuit stays as it is.
+
+    Attributes:
+        patterns: of each round, such as "12+8".
+        codes_alone: leave the biases of single dischargers alone, though each has its own.
+    """
+
+    patterns: str = ""
+    jitter_s: float | None = None
+    code_step_v: float | None = None
+    codes_alone: bool = False
+
+    def of(self, design: Design) -> Design:
+        """The design with that. Raises `InputError` for what it refuses."""
+        from pydantic import ValidationError
+
+        from cosim.design.design import explain
+
+        if self.patterns and not re.fullmatch(r"\d{1,4}(\+\d{1,4})*", self.patterns):
+            raise InputError(f"--patterns: {self.patterns!r} is not the number of each round, such as 10+6")
+        content = design.model_dump()
+        asked = {"jitter_s": self.jitter_s, "code_step_v": self.code_step_v}
+        content["calibration"] |= {name: value for name, value in asked.items() if value is not None}
+        if self.patterns:
+            content["calibration"]["patterns"] = self.patterns.split("+")
+        content["neuron"]["own_discharger_bias"] &= not self.codes_alone
+        try:
+            return type(design).model_validate(content)
+        except ValidationError as error:
+            raise InputError(explain(error)) from None
+
+
 def calibrate_design(
     design: Path | str,
     dies: Sequence[int],
     out: Path | str | None = None,
     *,
     at: str = "",
+    asked: Asked | None = None,
     jobs: int | None = None,
     scheduler: str = "",
     monitor: Monitor | None = None,
@@ -72,22 +107,24 @@ def calibrate_design(
 ) -> CalibrationResult:
     """Calibrate mismatch dies of a design in ngspice, by their seeds, with `[calibration]` of the design.
 
-    The stages as far as the mapping are brought up to date first.
+    The stages as far as the training are brought up to date first.
 
     Args:
         at: a condition such as "temperature_c=60", for which the dies are set without being measured there.
+        asked: instead of what the design says of its calibration.
 
     Raises `InputError` with one line.
     """
+    measured = (asked or Asked()).of(load_design(design))
     with prepared(Path(design), out, jobs, scheduler, monitor, command) as (space, bench, nominal):
         from cosim.calibration.circuit_chip import DieFailedError
         from cosim.calibration.dies import calibrated_die
 
-        condition, failed = condition_of(space.design) + (f", at {at}" if at else ""), list[str]()
+        condition, failed = condition_of(measured) + (f", at {at}" if at else ""), list[str]()
         chips = _Chips.of(space, bench, nominal, at)
         for number in dies:
             space.monitor.activity(f"die {number}: as manufactured, measured, calibrated")
-            settings = settings_for(space.design, nominal)
+            settings = settings_for(measured, nominal)
             try:
                 die = calibrated_die(chips.here(number), number, nominal, settings, condition, chips.moved(number))
             except DieFailedError as error:
@@ -183,8 +220,8 @@ def prepared(
     command: str,
     samples: int | None = None,
 ) -> Iterator[tuple[Workspace, MonitoredBench, Nominal]]:
-    """The mapped network of a design, in its run directory, and a bench."""
-    request = Request(design_file, None if out is None else Path(out), StageName.MAP, jobs, scheduler, command=command)
+    """The trained network of a design, in its run directory, and a bench."""
+    request = Request(design_file, None if out is None else Path(out), StageName.TRAIN, jobs, scheduler, command=command)
     with monitor or Monitor() as watching:
         carry_out(request, watching)
         loaded = load_design(design_file)

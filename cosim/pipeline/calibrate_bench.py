@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosim.design import load_design
 from cosim.errors import InputError
-from cosim.pipeline.calibrate import condition_of, prepared, settings_for
+from cosim.pipeline.calibrate import Asked, condition_of, prepared, settings_for
 from cosim.runs.progress import Monitor
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def calibrate_on_bench(
     plan: Path,
     observed: Path | None,
     *,
+    asked: Asked | None = None,
     out: Path | None = None,
     jobs: int | None = None,
     scheduler: str = "",
@@ -69,6 +71,7 @@ def calibrate_on_bench(
 
     Raises `InputError` for files that are not of this network or not whole; nothing is written then.
     """
+    measured = (asked or Asked()).of(load_design(design))
     with prepared(design, out, jobs, scheduler, monitor, command) as (space, _, nominal):
         from cosim.calibration.file_chip import AwaitingSpikes, FileChip, network_digest, read_plan, read_spikes
         from training.calibration.calibrate import calibrate
@@ -78,12 +81,12 @@ def calibrate_on_bench(
         known = read_plan(plan, digest) if observed is not None else None
         spikes = None if observed is None or known is None else read_spikes(observed, known, outputs, nominal.phase_s)
         chip = FileChip(known, spikes, nominal.phase_s, outputs, str(plan))
-        settings = settings_for(space.design, nominal)
+        settings = settings_for(measured, nominal)
         try:
             found = calibrate([chip], nominal.circuits, nominal.program, nominal.samples, settings)
         except AwaitingSpikes as awaited:
             return _next_round(plan, digest, awaited, nominal, known)
-        return _calibrated(plan, digest, found, nominal, space, condition_of(space.design))
+        return _calibrated(plan, digest, found, nominal, space, condition_of(measured))
 
 
 def _program_file(plan: Path) -> Path:

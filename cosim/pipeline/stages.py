@@ -150,6 +150,7 @@ STAGES = (
         outputs=("network.safetensors", "network.json", "network.code.safetensors", "training.parquet"),
         packages=_TRAINING_PACKAGES,
         needs=(StageName.CHARACTERIZE,),
+        followed_by=("calibration", "conditions"),
         check=train.check,
     ),
     Stage(
@@ -158,7 +159,6 @@ STAGES = (
         sections={**_CIRCUIT, "network": True, "mapping": True, "structure": True, "validation": {"gain_search"}},
         inputs=_TRAINED,
         outputs=("validation/gain_search.parquet", "mapping.parquet", NOTES),
-        followed_by=("calibration", "conditions"),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
         needs=(StageName.TRAIN,),
         simulates=True,

@@ -48,7 +48,7 @@ def validate_at(
     monitor: Monitor | None = None,
     command: str = "",
 ) -> ConditionsResult:
-    """Simulate the mapped network of a design at other conditions, without mismatch.
+    """Simulate the trained network of a design at other conditions, without mismatch.
 
     Args:
         conditions: such as "corner=ff,temperature_c=85,supply_v=1.98"; what is left out is as in the design.

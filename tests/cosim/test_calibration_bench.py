@@ -25,7 +25,7 @@ from cosim.calibration.nominal import Nominal
 from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline import calibrate_bench
-from cosim.pipeline.calibrate import condition_at, dies_of
+from cosim.pipeline.calibrate import Asked, condition_at, condition_of, dies_of
 from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
 from cosim.pipeline.validate_at import biases_of
 from cosim.runs.directory import RunDirectory
@@ -160,6 +160,21 @@ def test_conditions_and_biases_are_refused_by_name() -> None:
             biases_of(wrong)
 
 
+def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
+    design = Design.model_validate({"name": "x", "neuron": {"own_discharger_bias": True}, "calibration": {"jitter_s": 5e-10}})
+    assert Asked().of(design) == design and condition_of(design) == "own biases, 10+6 patterns, jitter 5e-10"
+    asked = Asked("12+8", 0.0, 1e-3, codes_alone=True).of(design)
+    assert asked.calibration.patterns == (12, 8) and not asked.neuron.own_discharger_bias
+    assert condition_of(asked) == "codes alone, 12+8 patterns, step 0.001"
+    for wrong, message in (
+        (Asked("12-8"), "--patterns: '12-8' is not the number of each round"),
+        (Asked("10+0"), r"calibration\.patterns\.1: .*greater than or equal to 1"),
+        (Asked(jitter_s=-1.0), r"calibration\.jitter_s: "),
+    ):
+        with pytest.raises(InputError, match=message):
+            wrong.of(design)
+
+
 def test_a_bench_is_led_round_by_round_to_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench is a die of the model, which answers through files."""
     design = Design.model_validate(
@@ -172,6 +187,7 @@ def test_a_bench_is_led_round_by_round_to_a_program(tmp_path: Path, monkeypatch:
     nominal = Nominal(circuits, program, samples, samples, np.zeros(30, int), wanted, 2, PHASE)
     space = SimpleNamespace(design=design, run=RunDirectory(tmp_path))
     monkeypatch.setattr(calibrate_bench, "prepared", lambda *_: contextlib.nullcontext((space, None, nominal)))
+    monkeypatch.setattr(calibrate_bench, "load_design", lambda _: design)
     die, plan, spikes = ModelDie.drawn(circuits, (2,), 5), tmp_path / "plan.csv", tmp_path / "spikes.csv"
     found = calibrate_on_bench(tmp_path, plan, None)
     seen = []
