@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from netlists.crossbar import Cells, Sources, attach_biases, attach_input, attach_supplies, neuron_nodes
 from netlists.network import layer_name
 from netlists.neuron import SpikeLine
-from netlists.spice import Circuit, netlist_text, new_circuit, pwl
+from netlists.spice import Circuit, new_circuit, pwl
 from netlists.stimulus import PhaseWindow, control_lines, current_pulse
 from netlists.synapse import SynapseNodes, SynapseSetting
 from netlists.testbenches import Injection
@@ -120,7 +120,7 @@ def column_bench(
     if injection is not None:
         pulse = (injection.current_a, injection.start_s, injection.end_s, cells.timing.edge_s)
         current_pulse(circuit, "injection", nodes.membrane, *pulse)
-    return ColumnBench(netlist_text(circuit), sources)
+    return ColumnBench(cells.netlist(circuit, sources, [output]), sources)
 
 
 def input_bench(
@@ -133,7 +133,7 @@ def input_bench(
     circuit, sources = new_circuit("input"), Sources()
     line = attach_input(circuit, cells, LINE, high, sources, place.driver if place else "")
     _attach_row(circuit, cells, line, row, place)
-    return ColumnBench(netlist_text(circuit), sources)
+    return ColumnBench(cells.netlist(circuit, sources, []), sources)
 
 
 def _by_line(lines: Sequence[LineWaveform]) -> dict[LineWaveform, list[int]]:

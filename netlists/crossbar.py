@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from netlists.board import IDEAL, Environment
 from netlists.neuron import DISCHARGER_BIAS, NeuronCell, NeuronNodes, SpikeLine
-from netlists.spice import Circuit
+from netlists.spice import Circuit, netlist_text
 from netlists.stimulus import digital_line
 from netlists.synapse import SynapseCell, SynapseNodes, SynapseSetting
 from netlists.timing import Timing
@@ -22,7 +24,7 @@ Crossings = Sequence[Sequence[int]]
 @dataclass(frozen=True)
 class Cells:
     """The cells of a circuit, their timing, and what characterisation sets: the bias of the dischargers, and how long before a
-    spike an input's ideal edge comes, so that a spike time is that of the spike line."""
+    spike an input's ideal edge comes, so that a spike time is that of the spike line. And the board that their network is on."""
 
     synapse: SynapseCell[Any]
     neuron: NeuronCell[Any]
@@ -30,6 +32,11 @@ class Cells:
     supply_v: float
     discharger_bias_v: float
     input_lead_s: float = 0.0
+    environment: Environment = IDEAL
+
+    def netlist(self, circuit: Circuit, sources: Sources, outputs: Sequence[SpikeLine]) -> str:
+        """The cards of a circuit of these cells, where their network stands; `outputs` are the lines of its neurons."""
+        return netlist_text(circuit, partial(self.environment.around, sources=sources, outputs=outputs, supply_v=self.supply_v))
 
 
 @dataclass

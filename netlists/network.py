@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netlists.crossbar import Cells, Crossings, Settings, Sources, attach_biases, attach_input, attach_layer, attach_supplies
 from netlists.neuron import SpikeLine
-from netlists.spice import Circuit, netlist_text, new_circuit
+from netlists.spice import Circuit, new_circuit
 from netlists.stimulus import PhaseWindow, control_lines
 
 SETTLE_PHASES = 0.05
@@ -56,7 +56,7 @@ def network_bench(
     circuit = new_circuit("network")
     attach_supplies(circuit, cells[0], sources)
     lines = _input_lines(circuit, cells[0], input_times, windows[0], sources)
-    membranes, spikes = [], []
+    membranes, spikes, outputs = [], [], list[SpikeLine]()
     for k, (own, rows, window) in enumerate(zip(cells, settings, windows, strict=True)):
         layer = layer_name(k + 1)
         attach_biases(circuit, own, sources, f"{layer}_")
@@ -68,7 +68,9 @@ def network_bench(
         lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_", crossing, biases)
         membranes.append(tuple(f"v({layer}_membrane_{j})" for j in range(len(rows))))
         spikes.append(tuple(f"v({line.true})" for line in lines))
-    return NetworkBench(netlist_text(circuit), windows, stop, tuple(membranes), tuple(spikes), sources)
+        outputs += lines
+    netlist = cells[0].netlist(circuit, sources, outputs)
+    return NetworkBench(netlist, windows, stop, tuple(membranes), tuple(spikes), sources)
 
 
 def _input_lines(

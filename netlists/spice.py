@@ -73,6 +73,9 @@ def pwl(points: Sequence[tuple[float, float]]) -> str:
     return "PWL(" + " ".join(f"{time!r} {value!r}" for time, value in points) + ")"
 
 
-def netlist_text(circuit: Circuit) -> str:
-    """The cards of a circuit without its title line; what stands for several in parallel says so device by device."""
-    return written_out("\n".join(line for line in str(circuit).splitlines() if not line.startswith(".title")) + "\n")
+def netlist_text(circuit: Circuit, around: Callable[[str], str] = str) -> str:
+    """The cards of a circuit without its title line; what stands for several in parallel says so device by device.
+
+    `around` is given them before that, and says what they are on a board.
+    """
+    return written_out(around("\n".join(line for line in str(circuit).splitlines() if not line.startswith(".title")) + "\n"))

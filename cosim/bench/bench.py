@@ -211,8 +211,12 @@ class Bench:
         return cells_of(self.design, bias, hardware.neuron.input_delay.value if hardware else 0.0)
 
     def cells_of_layers(self, hardware: HardwareModel) -> list[Cells]:
-        """Those of every layer of the design's network, as it is wired. Raises `HardwareModelError` as `columns_of_layers`."""
-        return [self.cells(column) for column in columns_of_layers(hardware, self.design.shape.crossbars)]
+        """Those of every layer of the design's network, as it is wired and on its board, which cells by themselves are not on.
+
+        Raises `HardwareModelError` as `columns_of_layers`.
+        """
+        columns = columns_of_layers(hardware, self.design.shape.crossbars)
+        return [replace(self.cells(column), environment=self.design.environment) for column in columns]
 
 
 def _check_draws(deck: Deck, pdk: Pdk) -> None:

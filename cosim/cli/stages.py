@@ -40,13 +40,16 @@ class ValidateOptions(StageOptions):
         list[str] | None,
         typer.Option("--at", metavar="CONDITION", help="Only this condition, such as temperature_c=85; may be repeated."),
     ] = None
-    biases: Annotated[str, typer.Option("--biases", metavar="NAME,...", help="There: fixed, rebiased, calibrated.")] = (
-        "fixed,rebiased,calibrated"
-    )
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Only what a board, its supply and its temperature may be off by, one by one.")
+    ] = False
+    biases: Annotated[
+        str, typer.Option("--biases", metavar="NAME,...", help="There: fixed, rebiased, calibrated; of --sensitivity fixed.")
+    ] = ""
 
     @property
     def keywords(self) -> dict[str, Any]:
-        return {name: value for name, value in super().keywords.items() if name not in ("at", "biases")}
+        return {name: value for name, value in super().keywords.items() if name not in ("at", "sensitivity", "biases")}
 
 
 @takes(ReportOptions)
@@ -95,19 +98,24 @@ def map_weights(options: MapOptions) -> None:
 def validate(options: ValidateOptions) -> None:
     """Simulate the mapped network transistor by transistor beside its model (and do what comes before where needed).
 
-    With --at, the finished weights at other conditions: a table of errors and labels (docs/calibration.md).
+    With --at, the finished weights at other conditions, with --sensitivity on a board that is not ideal: a table of errors and
+    labels (docs/calibration.md).
 
     Example: cosim validate designs/iris_5_5_5.toml --samples 10 --dies 0
 
     Example: cosim validate designs/iris_5_5_5.toml --at corner=ff,temperature_c=85,supply_v=1.98 --biases fixed,rebiased
+
+    Example: cosim validate designs/iris_5_5_5.toml --sensitivity --samples 10
     """
-    if not options.at:
+    if options.at and options.sensitivity:
+        raise typer.BadParameter("names conditions of its own; leave out --at", param_hint="--sensitivity")
+    if not (options.at or options.sensitivity):
         _run_until("validate", options)
     with clear_errors(GOES_ON):
         from cosim.pipeline.validate_at import validate_at
 
         result = validate_at(
-            options.design, options.at, options.biases, options.out, samples=options.samples, jobs=options.jobs,
+            options.design, options.at or (), options.biases, options.out, samples=options.samples, jobs=options.jobs,
             scheduler=options.scheduler, monitor=monitor(options.verbose), command=command_line(),
         )  # fmt: skip
     say(options.as_json, result.rows.to_dict("records"), result.lines())

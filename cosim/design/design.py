@@ -27,6 +27,7 @@ from cosim.design.sections import (
     WeightMapping,
 )
 from cosim.errors import InputError
+from netlists.board import IDEAL, Environment
 from netlists.process import Process
 from netlists.section import Section
 from netlists.synapse import synapse_cell
@@ -50,6 +51,7 @@ class Design(Section):
     synapse: AnySynapse
     neuron: AnyNeuron
     timing: Timing = Timing()
+    environment: Environment = IDEAL
     accuracy: Accuracy = Accuracy()
     characterization: Characterization = Characterization()
     network: Network = Network()

@@ -25,11 +25,13 @@ def is_small(design: Design) -> bool:
 
 
 def engine_of(design: Design) -> Engine:
-    """The engine that a design asks for; columns where it leaves the choice."""
+    """The engine that a design asks for; columns where it leaves the choice. A ripple has one phase in one circuit alone."""
     chosen = design.validation.engine
     if design.process.layout:
         return "flat"
-    return "columns" if chosen == "auto" else chosen
+    if chosen == "auto":
+        return "flat" if design.environment.ripple_v and is_small(design) else "columns"
+    return chosen
 
 
 def simulate_networks(

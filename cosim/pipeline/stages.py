@@ -156,7 +156,9 @@ STAGES = (
     Stage(
         StageName.MAP,
         map_weights.work,
-        sections={**_CIRCUIT, "network": True, "mapping": True, "structure": True, "validation": {"gain_search"}},
+        sections={
+            **_CIRCUIT, "environment": True, "network": True, "mapping": True, "structure": True, "validation": {"gain_search"},
+        },
         inputs=_TRAINED,
         outputs=("validation/gain_search.parquet", "mapping.parquet", NOTES),
         packages=_SIMULATION_PACKAGES + _TRAINING_PACKAGES,
@@ -167,7 +169,7 @@ STAGES = (
         StageName.VALIDATE,
         validate.work,
         sections={
-            **_CIRCUIT, "network": True, "structure": True,
+            **_CIRCUIT, "environment": True, "network": True, "structure": True,
             "validation": _but(Validation, "gain_search"),
         },
         inputs=(*_TRAINED, "mapping.parquet", CELL_ENERGIES),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosim.design import load_design
 from cosim.errors import InputError
 from cosim.pipeline.calibrate import condition_at, prepared, settings_for
 from cosim.runs.progress import Monitor
@@ -17,9 +18,21 @@ if TYPE_CHECKING:
     from cosim.bench.monitored import MonitoredBench
     from cosim.calibration.conditions import Biases
     from cosim.calibration.nominal import Nominal
+    from cosim.design import Design
     from cosim.design.condition import Condition
 
 TABLE = "conditions/errors.parquet"
+
+BOARD = (
+    "environment.bias_step_v=1e-3",
+    "environment.bias_step_v=5e-3",
+    "environment.rest_shift_v=5e-3",
+    "environment.ripple_v=10e-3",
+    "environment.source_resistance_ohm=1e6,environment.source_capacitance_f=100e-15",
+    "environment.line_load_f=50e-15",
+)
+SUPPLY_OFF, TEMPERATURE_OFF_C = 0.01, 3.0
+"""What a board is off by, one by one."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +64,26 @@ def validate_at(
     """Simulate the trained network of a design at other conditions, without mismatch.
 
     Args:
-        conditions: such as "corner=ff,temperature_c=85,supply_v=1.98"; what is left out is as in the design.
-        biases: names of `cosim.calibration.conditions.Biases`, separated by commas.
+        conditions: such as "corner=ff,temperature_c=85,supply_v=1.98"; what is left out is as in the design. `sensitivity` where
+            there are none.
+        biases: names of `cosim.calibration.conditions.Biases`, separated by commas; without any all of them, of `sensitivity`
+            the fixed ones.
 
     Raises `InputError` with one line.
     """
-    wanted = biases_of(biases)
+    wanted = biases_of(biases or ("fixed,rebiased,calibrated" if conditions else "fixed"))
+    conditions = conditions or sensitivity(load_design(design))
     with prepared(design, out, jobs, scheduler, monitor, command, samples) as (space, bench, nominal):
         parsed = [condition_at(words, space.design) for words in conditions]
         rows = [row for condition in parsed for row in _at(space, bench, nominal, condition, wanted)]
         return ConditionsResult(space.run.path, _kept(space.run, rows))
+
+
+def sensitivity(design: Design) -> list[str]:
+    """The design as it is, on a board that is off by a little, and with its supply and temperature off."""
+    process = design.process
+    supply, temperature = process.supply_v * (1 + SUPPLY_OFF), process.temperature_c + TEMPERATURE_OFF_C
+    return ["", *BOARD, f"supply_v={supply:.6g}", f"temperature_c={temperature:g}"]
 
 
 def biases_of(words: str) -> list[Biases]:

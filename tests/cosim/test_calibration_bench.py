@@ -27,7 +27,7 @@ from cosim.errors import InputError
 from cosim.pipeline import calibrate_bench
 from cosim.pipeline.calibrate import Asked, condition_at, condition_of, dies_of
 from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
-from cosim.pipeline.validate_at import biases_of
+from cosim.pipeline.validate_at import biases_of, sensitivity
 from cosim.runs.directory import RunDirectory
 from training.calibration.chip import ModelDie
 from training.calibration.circuit import DischargerCurve, LayerCircuit
@@ -158,6 +158,16 @@ def test_conditions_and_biases_are_refused_by_name() -> None:
     for wrong in ("", "loose", "fixed,loose"):
         with pytest.raises(InputError, match=r"--biases: .* is none of fixed, rebiased, calibrated"):
             biases_of(wrong)
+
+
+def test_what_a_board_is_off_by_is_a_list_of_conditions() -> None:
+    design = Design.model_validate({"name": "x", "process": {"supply_v": 1.6, "temperature_c": 40.0}})
+    found = [condition_at(words, design) for words in sensitivity(design)]
+    assert len(set(found)) == len(found) and found[0].applied(design) == design
+    assert [found[-2].supply_v, found[-1].temperature_c] == pytest.approx([1.616, 43.0])
+    boards = [one.applied(design).environment for one in found[1:-2]]
+    assert [board.bias_step_v for board in boards] == [1e-3, 5e-3, 0, 0, 0, 0] and boards[3].ripple_v == 0.01
+    assert (boards[4].source_resistance_ohm, boards[4].source_capacitance_f, boards[5].line_load_f) == (1e6, 1e-13, 5e-14)
 
 
 def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:

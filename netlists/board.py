@@ -1,0 +1,87 @@
+"""The board that a network stands on: sources and loads that are not ideal, of which no characterisation knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from netlists.section import Section
+
+if TYPE_CHECKING:
+    from netlists.crossbar import Sources
+    from netlists.neuron import SpikeLine
+
+
+class Environment(Section):
+    """What a board adds to the circuit of a network. Cells are characterised on ideal sources, so that all of it is an error."""
+
+    bias_step_v: float = Field(default=0.0, ge=0.0, le=0.1, description="steps of the converters that set codes and biases")
+    source_resistance_ohm: float = Field(default=0.0, ge=0.0, le=1e9, description="in front of each bias line")
+    source_capacitance_f: float = Field(default=0.0, ge=0.0, le=1e-6, description="of each bias line to ground, behind it")
+    ripple_v: float = Field(default=0.0, ge=0.0, le=1.0, description="amplitude of a sine on the supply")
+    ripple_hz: float = Field(default=10e6, gt=0.0, le=1e10, description="its frequency")
+    rest_shift_v: float = Field(default=0.0, ge=-0.5, le=0.5, description="by which the rest level is off")
+    line_load_f: float = Field(default=0.0, ge=0.0, le=1e-9, description="on the spike line of each neuron and its complement")
+
+    def around(self, netlist: str, sources: Sources, outputs: Sequence[SpikeLine], supply_v: float) -> str:
+        """A circuit on the board.
+
+        Args:
+            netlist: a card a line, as it was made with ideal sources.
+            outputs: spike lines of its neurons.
+            supply_v: as designed. A bias that is off sits at a rail and on no step.
+        """
+        if self == IDEAL:
+            return netlist
+        cards = netlist.splitlines()
+        copies = dict(_copies(cards))
+        found = list[str]()
+        for card in cards:
+            name = card.partition(" ")[0]
+            if name in sources.bias:
+                found += self._bias(card, copies, supply_v)
+            elif name in sources.rest:
+                found.append(_at_level(card, _level(card) + self.rest_shift_v))
+            elif self.ripple_v and name in (*sources.supply, "Vspike_supply"):
+                line = card.split()[1]
+                found.append(f"{name} {line} 0 SIN({_level(card)!r} {self.ripple_v!r} {self.ripple_hz!r})")
+            else:
+                found.append(card)
+        if self.line_load_f:
+            found += [f"C{line}_load {line} 0 {self.line_load_f!r}" for output in outputs for line in (output.true, output.bar)]
+        return "".join(f"{card}\n" for card in found)
+
+    def _bias(self, card: str, copies: dict[str, int], supply_v: float) -> Iterator[str]:
+        """A bias on its step, behind its impedance; what stands for several lines that are alike is all of them in parallel."""
+        name, line = card.split()[:2]
+        level = _level(card)
+        if self.bias_step_v and level not in (0.0, supply_v):
+            level = float(f"{round(level / self.bias_step_v) * self.bias_step_v:.12g}")
+        count = copies.get(line, 1)
+        if self.source_resistance_ohm:
+            yield f"{name} {line}_source 0 {level!r}"
+            yield f"R{line} {line}_source {line} {self.source_resistance_ohm / count!r}"
+        else:
+            yield f"{name} {line} 0 {level!r}"
+        if self.source_capacitance_f:
+            yield f"C{line} {line} 0 {self.source_capacitance_f * count!r}"
+
+
+IDEAL = Environment()
+
+
+def _level(card: str) -> float:
+    return float(card.split()[3])
+
+
+def _at_level(card: str, volts: float) -> str:
+    return " ".join([*card.split()[:3], repr(volts)])
+
+
+def _copies(cards: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """The nodes of cells that stand for several, and for how many."""
+    for card in cards:
+        if card.startswith("X") and (last := card.split()[-1]).startswith("m="):
+            yield from ((word, int(last[2:])) for word in card.split()[1:-1])
