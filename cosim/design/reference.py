@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "design.md"
 KEYS = {**{name: choice.key for name, choice in CHOICES.items()}, "structure": "kind"}
 """What tells the sections apart that may be one of several."""
 
-UNITS = {"v": "V", "s": "s", "um": "um", "f": "F", "c": "degC"}
+UNITS = {"v": "V", "s": "s", "um": "um", "f": "F", "c": "degC", "ohm": "ohm", "hz": "Hz"}
 """Unit by the last part of a key."""
 
 INTRODUCTION = f"""# The design file
