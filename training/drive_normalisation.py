@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-START_SCALE, START_SHIFT = 0.3, 0.1
-"""Of a normalised drive: few membranes lie outside 0 .. 1, where spikes are clipped, and more neurons fire than are silent."""
+START_SCALE, START_SHIFT = 0.1, 0.03
+"""Of a normalised drive. Behind many inputs P - N is a small part of P/E+ + N/|E-|, and larger gains make a membrane forget early
+spikes before they make it larger: they reach no more, and no cheap solver is near what they do."""
 MOMENTUM, EPSILON = 0.1, 1e-5
 
 
