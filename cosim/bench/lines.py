@@ -43,7 +43,13 @@ PUBLISHED_RESTS = Window(0.46 / 1.3, 1.36 / 1.3)
 """Membranes over which lambda is fitted as published (arXiv 2412.09010), in rest levels."""
 
 SYNAPSE_THRESHOLDS = Window(*FITTED_THRESHOLDS)
-"""Displacements of a synapse's fits: a membrane that ends beyond them fires at once or not at all."""
+"""Displacements of a synapse's lines: a membrane that ends beyond them fires at once or not at all."""
+
+PARABOLA_THRESHOLDS = Window(-0.4, 1.0)
+"""Displacements of a synapse's parabola: a membrane may be far on the other side of rest before it comes back and fires."""
+
+DWELLING_THRESHOLDS = (0.25, 0.3)
+"""About which displacement membranes that fire are most of their time, all of which begin at rest, and how far from it."""
 
 DISCHARGER_THRESHOLDS = Window(-0.05, 1.02)
 """Displacements of the discharger's line: a membrane that fires passes all of them."""
@@ -122,19 +128,31 @@ class Parabola:
     relative_rms: float
 
 
-def parabola_within(x: FloatArray, y: FloatArray, window: Window) -> Parabola:
-    """Parabola by least squares through the points whose x lies in a range."""
+def dwelling(displacement: FloatArray, unit: float) -> FloatArray:
+    """How much of a phase membranes that fire are about a displacement, over the most: a bell, 1/e `DWELLING_THRESHOLDS` away.
+
+    Their charge is the current integrated over just that time, so it is what a fit of the current should weigh its errors by.
+    `unit` is a threshold in the unit of the displacement.
+    """
+    middle, width = DWELLING_THRESHOLDS
+    return np.exp(-(((displacement / unit - middle) / width) ** 2))
+
+
+def parabola_within(x: FloatArray, y: FloatArray, window: Window, weight: FloatArray | None = None) -> Parabola:
+    """Parabola by least squares through the points whose x lies in a range; `weight` of each square, 1 where None."""
     inside = window.holds(x)
+    weights = np.ones(int(inside.sum())) if weight is None else weight[inside]
+    root = np.sqrt(weights)
     design = np.vander(x[inside], 3, increasing=True)
-    coefficients, *_ = np.linalg.lstsq(design, y[inside], rcond=None)
-    residual = y[inside] - design @ coefficients
-    variance = residual @ residual / max(len(residual) - 3, 1)
-    errors = np.sqrt(variance * np.diag(np.linalg.inv(design.T @ design)))
+    coefficients, *_ = np.linalg.lstsq(design * root[:, None], y[inside] * root, rcond=None)
+    residual = (y[inside] - design @ coefficients) * root
+    variance = residual @ residual / max(weights.sum() - 3, 1)
+    errors = np.sqrt(variance * np.diag(np.linalg.inv(design.T @ (design * weights[:, None]))))
     at_zero, slope, curvature = map(float, coefficients)
     size = abs(at_zero) or math.nan
     return Parabola(
         at_zero, slope / at_zero if at_zero else math.nan, curvature / at_zero if at_zero else math.nan,
-        float(errors[1]) / size, float(errors[2]) / size, rms(residual) / size,
+        float(errors[1]) / size, float(errors[2]) / size, math.sqrt(residual @ residual / weights.sum()) / size,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosim.bench.bench import Bench
-from cosim.bench.lines import SYNAPSE_THRESHOLDS, lambda_line, line_within, parabola_within
+from cosim.bench.lines import PARABOLA_THRESHOLDS, SYNAPSE_THRESHOLDS, dwelling, lambda_line, line_within, parabola_within
 from cosim.bench.results import Measured
 from cosim.characterize.measurements import synapse_current
 from cosim.characterize.membrane import Membrane
@@ -82,7 +82,7 @@ def check_currents(iv: pd.DataFrame, rest_v: float) -> None:
 def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataFrame:
     """Per sign and code: current at rest, slope and curvature of the parabola; reversal, lambda and residual of the line.
 
-    Codes in order of increasing current.
+    The parabola is the nearest where membranes that fire are most of the time. Codes in order of increasing current.
     """
     import pandas as pd
 
@@ -90,8 +90,9 @@ def fit_synapses(bench: Bench, iv: pd.DataFrame, membrane: Membrane) -> pd.DataF
     rows = []
     for (sign, code), curve in iv.groupby(["sign", "code"]):
         volts, current = curve.membrane_v.to_numpy(), curve.current_a.to_numpy()
-        u, window = membrane.displacement(volts), SYNAPSE_THRESHOLDS.times(membrane.v_th_v)
-        line, parabola = line_within(u, current, window), parabola_within(u, current, window)
+        u, unit = membrane.displacement(volts), membrane.v_th_v
+        line = line_within(u, current, SYNAPSE_THRESHOLDS.times(unit))
+        parabola = parabola_within(u, current, PARABOLA_THRESHOLDS.times(unit), dwelling(u, unit))
         published = lambda_line(volts, current, rest)
         rows.append(
             {

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import history
 from benchmarks.columns import compared
 from cosim.bench.bench import Bench, ColumnSize, with_bias
-from cosim.bench.lines import Window, lambda_line, line_fit, parabola_within
+from cosim.bench.lines import PARABOLA_THRESHOLDS, Window, dwelling, lambda_line, line_fit, parabola_within
 from cosim.characterize import discharger, membrane, switching
 from cosim.characterize.extract import Characterization, CharacterizationError, characterize, check_switched
 from cosim.characterize.measurements import firing_time, membrane_ramp
@@ -60,6 +60,37 @@ def test_a_parabola_is_recovered_with_its_residual() -> None:
     assert cubic.relative_rms == pytest.approx(0.01 * 0.525**3 * 0.4 / np.sqrt(7), rel=0.01)
     assert cubic.curvature == pytest.approx(0.03 + 0.01 * 3 * 0.425, rel=1e-3)
     assert cubic.curvature_error > 1e6 * found.curvature_error
+
+
+def test_a_parabola_is_weighted_as_numpy_weights_it() -> None:
+    x = np.linspace(-0.7, 1.3, 24)
+    bent = 1e-7 * (1 + 0.6 * x + 0.05 * np.exp(2 * x))
+    weight = dwelling(x, 0.855)
+    found = parabola_within(x, bent, Window(-0.3, 0.9), weight)
+    inside = (x >= -0.3) & (x <= 0.9)
+    curvature, slope, at_zero = np.polyfit(x[inside], bent[inside], 2, w=np.sqrt(weight[inside]))
+    assert (found.at_zero, found.slope, found.curvature) == pytest.approx((at_zero, slope / at_zero, curvature / at_zero))
+    assert found.curvature != pytest.approx(parabola_within(x, bent, Window(-0.3, 0.9)).curvature, rel=1e-2)
+
+
+def test_the_parabola_holds_for_a_membrane_that_was_far_beyond_rest_before_it_fires() -> None:
+    # A strong PMOS of SKY130, over thresholds: what is beyond the second power is 0.1 % at -0.2 and more than that further out.
+    x = np.linspace(-0.4, 1.35, 24)
+
+    def current(v: np.ndarray) -> np.ndarray:
+        return 1 + 0.45 * v - 0.02 * v**2 + 0.03 * v**3
+
+    def charge_error(path: np.ndarray, window: Window, weight: np.ndarray | None) -> float:
+        fit = parabola_within(x, current(x), window, weight)
+        return float(np.mean(current(path) - fit.at_zero * (1 + fit.slope * path + fit.curvature * path**2)))
+
+    ways = ((Window(-0.1, 0.95), None), (PARABOLA_THRESHOLDS, dwelling(x, 1.0)))
+    beyond_rest = np.concatenate([np.linspace(0, -0.3, 300), np.linspace(-0.3, 0.05, 350)])
+    flat, weighted = (abs(charge_error(beyond_rest, *way)) for way in ways)
+    assert weighted < flat / 3
+    ramps = [np.linspace(0, end, 1000) for end in np.linspace(0.1, 0.9, 9)]
+    flat, weighted = (np.sqrt(np.mean([charge_error(path, *way) ** 2 for path in ramps])) for way in ways)
+    assert weighted < 1.2 * flat
 
 
 def test_lambda_is_slope_over_current_at_rest() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from training.hardware.normalised import NormalisedModel, NormalisedSynapse
 
 FITTED_THRESHOLDS = (-0.1, 0.95)
-"""Displacements over which lines and parabolas are fitted to the current of a synapse."""
+"""Displacements over which a straight line is fitted to the current of a synapse."""
 
 Change = Callable[["NormalisedModel"], "NormalisedModel"]
 
