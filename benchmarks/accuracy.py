@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoints", type=Path, default=Path("runs/accuracy"), help="an interrupted training goes on from there"
     )
+    parser.add_argument("--small-checkpoints", action="store_true", help="in files of at most 15 MiB, to be carried elsewhere")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     parser.add_argument("--held-out", action="store_true", help="accuracy on 5000 held-out training images; adds no line")
     parser.add_argument(
@@ -116,7 +117,7 @@ def _run(name: str, arguments: argparse.Namespace, console: Console) -> Iterator
 
 def _work(arguments: argparse.Namespace, folder: Path) -> Work:
     held_out = HELD_OUT if arguments.held_out else 0
-    return Work(arguments.data, folder, arguments.device, held_out, arguments.threads)
+    return Work(arguments.data, folder, arguments.device, held_out, arguments.threads, arguments.small_checkpoints)
 
 
 def _came_of(run: Run, outcome: Trained | Failure) -> str:

@@ -18,7 +18,7 @@ from benchmarks.figure import Figure
 from benchmarks.layer_cases import Step, dense
 from benchmarks.operations import BATCH, CELLS, CLASSES, IMAGE
 from cosim.errors import CosimError
-from training.captured import CudaGraphs
+from training.captured import CudaGraphs, Recorder
 from training.data.spikes import SpikeData
 from training.evaluation import accuracy
 from training.hardware import NormalisedModel
@@ -36,7 +36,7 @@ GRID = 10
 LAYER = {"inputs": 1000, "outputs": 1000, "batch": 100}
 PRODUCT = 8192
 """Size of the square product that the chip's peak is taken from."""
-EVALUATED, TRAINED = 200, 4
+EVALUATED, TRAINED, RECORDED = 200, 4, 12
 
 
 def figures(quick: bool = False) -> Iterator[Figure]:
@@ -134,13 +134,14 @@ def _network(repeat: int, peak: float) -> Iterator[Figure]:
     macs = _products()
     for steps in (1, CELLS):
         for batch in (BATCH, 4 * BATCH):
-            learner = _learner(steps, batch)
+            learner = _learner(steps, batch, CudaGraphs())
             rows = torch.arange(batch, device="cuda")
             seconds = _seconds(lambda: learner.step(rows), repeat)  # noqa: B023
             cells = steps + (steps > 1)
             share = 3 * 2 * 2 * cells * macs * batch / seconds / peak
             detail = f"8-layer CNN, M = {steps}, batch {batch}: {seconds * 1e3:.2f} ms a step, {share:.0%} of the peak"
             yield Figure(f"epoch_m{steps}_batch{batch}", 50_000 / batch * seconds, "s", "", detail)
+    yield from _captured(repeat)
     network = _cnn(CELLS).cuda()
     network.reset_parameters(torch.Generator("cuda").manual_seed(0), 0.7)
     t = torch.rand(EVALUATED, *IMAGE, device="cuda")
@@ -151,20 +152,35 @@ def _network(repeat: int, peak: float) -> Iterator[Figure]:
     yield Figure("exact_evaluation", seconds / EVALUATED * 10_000, "s", "", f"{detail}; of 10 000 images")
 
 
+def _captured(repeat: int) -> Iterator[Figure]:
+    """What recording a step changes: its seconds, and its loss over the same steps from the same seed."""
+    rows = torch.arange(BATCH, device="cuda")
+    eager, recorded = _learner(CELLS, BATCH), _learner(CELLS, BATCH, CudaGraphs())
+    steps = [(eager.step, recorded.step)] * RECORDED
+    losses = [[float(step(rows)[0]) for step in pair] for pair in steps]
+    worst = max(abs(one - other) / one for one, other in losses)
+    what = f"8-layer CNN, M = {CELLS}, batch {BATCH}"
+    yield Figure("captured_difference", worst, "", "at most 1e-2", f"{what}: loss of {RECORDED} steps, CUDA graph against eager")
+    alone, replayed = (_seconds(lambda: step(rows), repeat) for step in steps[0])  # noqa: B023
+    yield Figure(
+        "captured_speedup", alone / replayed, "x", "", f"{what}: {replayed * 1e3:.2f} ms instead of {alone * 1e3:.2f} ms"
+    )
+
+
 def _cnn(steps: int) -> RCSpikeNetwork:
     model = NormalisedModel.constant(3.3, -3.3)
     options = {"solver": "dstd", "steps": steps, "random_offset": steps > 1, "normalise": True}
     return convolutional(IMAGE, CLASSES, model, **options)  # type: ignore[arg-type]
 
 
-def _learner(steps: int, batch: int) -> Learner:
+def _learner(steps: int, batch: int, recorder: Recorder | None = None) -> Learner:
     recipe = Recipe.model_validate({**CIFAR, "batch": batch, "epochs": TRAINED, "precision": "bfloat16"})
     t, labels = torch.rand(batch, *IMAGE), torch.arange(batch) % CLASSES
     data = SpikeData(t, labels, t[:CLASSES], labels[:CLASSES], t[0, 0, :1, 0].numpy(), t[0, 0, :1, 0].numpy(), [], [], IMAGE)
     generator = torch.Generator("cuda").manual_seed(0)
     network = _cnn(steps).cuda().train()
     network.reset_parameters(generator, recipe.initial_spread)
-    return Learner(network, data.to(torch.device("cuda")), recipe, generator, recorder=CudaGraphs())
+    return Learner(network, data.to(torch.device("cuda")), recipe, generator, recorder=recorder)
 
 
 def _products() -> int:

@@ -161,7 +161,8 @@ class Learner:
         return torch.autocast(self.generator.device.type, torch.bfloat16, enabled=reduced, cache_enabled=False)
 
     def settle(self) -> None:
-        """After the last epoch: leave in the network what shall be kept of it."""
+        """After the last epoch: leave in the network what shall be kept of it, and give back what a recording holds."""
+        self._captured = None
         if self.average is not None:
             self.average.settle()
 

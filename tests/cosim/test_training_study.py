@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,10 +21,9 @@ from cosim.cli.main import app
 from cosim.networks.study import attempt
 from cosim.networks.study.progress import StudyProgress
 from cosim.runs.progress import Monitor, duration
-from training.data import SpikeData
 from training.study.plan import load_study
 from training.study.runs import Run, perform, runs_of
-from training.trainer import Epoch, Progress
+from training.trainer import Epoch
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,12 +115,10 @@ def results(folder: Path) -> dict[str, dict[str, str]]:
         return {row["run"]: {name: row[name] for name in row if name not in left_out} for row in csv.DictReader(file)}
 
 
-def fails_in_ode(
-    run: Run, data: SpikeData, checkpoints: Path, progress: Progress | None = None, device: str = "cpu"
-) -> dict[str, object]:
+def fails_in_ode(run: Run, *work: Any) -> dict[str, object]:
     if run.method == "ode" and run.e_rev == 0.5:
         raise RuntimeError("out of memory\nand more")
-    return perform(run, data, checkpoints, progress, device)
+    return perform(run, *work)
 
 
 def test_a_training_that_fails_costs_its_own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

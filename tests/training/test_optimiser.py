@@ -95,6 +95,18 @@ def test_the_average_is_that_of_the_weights_over_the_steps(monkeypatch: pytest.M
     assert not torch.allclose(parameters(averaged)[0], parameters(plain)[0], rtol=0, atol=1e-4)
 
 
+def test_the_running_statistics_of_a_normalised_drive_are_averaged_too() -> None:
+    made = RCSpikeNetwork((5, 4, 3), NormalisedModel.constant(2.8, -1.5), normalise=True)
+    average = MovingAverage(made, 0.75)
+    statistics = made.layers[0].normalisation.mean
+    with torch.no_grad():
+        statistics.fill_(8.0)
+    average.update()
+    with average.in_place():
+        assert statistics.tolist() == [2.0] * 4
+    assert statistics.tolist() == [8.0] * 4
+
+
 def test_the_average_is_what_the_test_set_sees() -> None:
     """An average that stays where the training began answers as the untrained network does."""
     still, began = network(), network()

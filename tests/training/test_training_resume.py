@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from training.checkpoint import AnotherTraining
+from training.checkpoint import AnotherTraining, fingerprint
 from training.data import iris
 from training.hardware import NormalisedModel
 from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, Mismatch, VariationKind, WeightNoise
@@ -138,6 +139,16 @@ def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
     assert not continued(network(), RECIPE.but(epochs=7))  # the schedule stretches over the epochs
     assert not continued(network(), RECIPE, split=1)
     assert not continued(network(), RECIPE, variation=WeightNoise(0.01))
+
+
+def test_a_checkpoint_of_one_gpu_is_of_every_other_but_of_no_cpu() -> None:
+    learner = Learner(network(), iris(), RECIPE, torch.Generator().manual_seed(0))
+
+    def on(device: str) -> str:
+        learner.generator = SimpleNamespace(device=torch.device(device))  # type: ignore[assignment]
+        return fingerprint(learner)
+
+    assert on("cuda") == on("cuda:0") == on("cuda:1") != on("cpu")
 
 
 def test_what_a_checkpoint_would_overwrite_is_refused(tmp_path: Path) -> None:

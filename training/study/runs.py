@@ -162,7 +162,6 @@ def perform(
     checkpoints: Path,
     progress: Progress | None = None,
     device: torch.device | str = "cpu",
-    *,
     small_checkpoint: bool = False,
 ) -> dict[str, object]:
     """Train and evaluate one run; returns its row, by `COLUMNS`. Goes on from its checkpoint where there is one."""

@@ -18,7 +18,8 @@ from training.trainer import Progress
 class Work:
     """What all networks share: the folder of the data (None: with the package), that of the checkpoints, the device.
 
-    `held_out` training samples take the place of the test set (0: none do); `threads` are those of the processor.
+    `held_out` training samples take the place of the test set (0: none do); `threads` are those of the processor;
+    `small_checkpoints` are in files of at most 15 MiB.
     """
 
     data: Path | None
@@ -26,6 +27,7 @@ class Work:
     device: str = "cpu"
     held_out: int = 0
     threads: int = 1
+    small_checkpoints: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def attempt(run: Run, data: SpikeData, work: Work, progress: Progress) -> Row | 
     """
     torch.set_num_threads(work.threads)
     try:
-        return Row(perform(run, data, work.checkpoints, progress, work.device))
+        return Row(perform(run, data, work.checkpoints, progress, work.device, work.small_checkpoints))
     except TrainingError:
         raise
     except Exception as error:
