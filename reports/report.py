@@ -7,7 +7,20 @@ from pathlib import Path
 from reports import page
 from reports.blocks import Part, assemble
 from reports.run import Run, read_run
-from reports.sections import background, calibration, cost, devices, explore, extraction, headline, layout, review, validation
+from reports.sections import (
+    background,
+    budget,
+    calibration,
+    cost,
+    devices,
+    explore,
+    extraction,
+    headline,
+    layout,
+    margins,
+    review,
+    validation,
+)
 
 SPIKES, MEMBRANES, LABELS = "validation/spikes", "validation/membranes", "validation/labels"
 _CHARACTERIZATION = "characterization/"
@@ -21,7 +34,8 @@ CONTENTS: tuple[tuple[str, tuple[Part, ...]], ...] = (
         "Spike times",
         (Part(validation.spikes, (SPIKES,)), Part(explore.explorer, ("validation/waveforms", SPIKES)), Part(validation.failures)),
     ),
-    ("Error budget", (Part(validation.error_budget, (SPIKES, MEMBRANES)),)),
+    ("Error budget", (Part(budget.error_budget, (SPIKES, MEMBRANES)),)),
+    ("Margins", (Part(margins.sensitivity), Part(margins.corners))),
     ("Gain search", (Part(validation.gain_search, ("validation/gain_search",)),)),
     ("Mismatch", (Part(validation.mismatch, (SPIKES, LABELS)),)),
     ("Calibrated dies", (Part(calibration.dies),)),

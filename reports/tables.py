@@ -36,6 +36,9 @@ RUN: Mapping[str, Columns] = {
     "validation/energy": _columns("mapping source", "sample energy_j"),
     "validation/attribution": _columns("left_out", "layer spike_rmse_s alone_rmse_s"),
     "validation/causes": _columns("cause kind", "layer spike_rmse_s alone_rmse_s alone_mean_s moved_s"),
+    "validation/neurons": _columns("cause kind", "layer neuron firing alone_rmse_s alone_mean_s"),
+    "validation/sensitivity": _columns("device", "layer per_percent_s mean_per_percent_s sigma dies_rmse_s"),
+    "datasheet/extremes": _columns("mode parameter what unit group worst_at min_at max_at", "min typ max"),
     "validation/model_dies": _columns("", "die spike_rmse_s label_agreement accuracy"),
     "validation/gain_search": _columns("stage", "gain_plus gain_minus rmse_s samples"),
     "calibration/dies": _columns(

@@ -126,7 +126,8 @@ _PAGE_PACKAGES = ("jinja2", "matplotlib", "weasyprint")
 _VALIDATION_TABLES = tuple(
     f"validation/{name}.parquet"
     for name in (
-        "spikes", "membranes", "labels", "waveforms", "energy", "attribution", "causes", "model_dies", "second_judge", "failures",
+        "spikes", "membranes", "labels", "waveforms", "energy", "attribution", "causes", "neurons", "sensitivity", "model_dies",
+        "second_judge", "failures",
     )
 )  # fmt: skip
 _TRAINED = ("hardware.json", "network.safetensors", "network.json")

@@ -297,6 +297,23 @@ TABLES: Mapping[str, Table] = {
         number("alone_mean_s", "s", "its mean"),
         number("moved_s", "s", "how far the cause by itself moves the spikes end to end, rms", "the first row"),
     ),
+    "validation/neurons": _validation(
+        "one cause, as in `causes`, in one neuron that fires; behind the circuit's own spikes",
+        text("cause", "as in `causes`"), text("kind", "`term` of the model, or `measured` apart from the network and not in it"),
+        LAYER, NEURON, whole("firing", "samples for which it fires in the model or in the circuit"),
+        number("alone_rmse_s", "s", "what remains with this cause and those before it, rms of these samples"),
+        number("alone_mean_s", "s", "its mean"),
+    ),
+    "validation/sensitivity": _validation(
+        "one kind of device of one layer that is off while the rest is as designed and programmed, as the model says",
+        text("device", "`plus`, `minus`: currents of synapses, by sign; `threshold` of neurons; `discharger`: its current"),
+        LAYER,
+        number("per_percent_s", "s", "how far the output spikes move when all of them are off by 1 %, rms"),
+        number("mean_per_percent_s", "s", "its mean, positive where spikes come later for 1 % more"),
+        number("sigma", "", "relative standard deviation of one device by itself", "the hardware model holds no spread"),
+        number("dies_rmse_s", "s", "output spikes of dies on which these devices alone are spread, rms off the nominal network",
+               "the same"),
+    ),
     "validation/model_dies": _validation(
         "one die of the model, which draws its own device mismatch from the spread that the datasheet found",
         whole("die", "seed that drew it; no die of the circuit has the same devices"),

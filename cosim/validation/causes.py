@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,8 +79,16 @@ class Step:
     circuit: Sequence[FloatArray]
 
 
-def cause_table(case: Case, phase_s: float) -> pd.DataFrame:
-    """One row per cause and layer, in their order: what remains of circuit minus model (s) with this cause and those before it.
+class CauseTables(NamedTuple):
+    """What remains as cause after cause is taken account of: of layers, and of each neuron."""
+
+    layers: pd.DataFrame
+    neurons: pd.DataFrame
+
+
+def cause_tables(case: Case, phase_s: float) -> CauseTables:
+    """One row per cause and layer, in their order: what remains of circuit minus model (s) with this cause and those before it;
+    and the same of each neuron that fires, behind the circuit's own spikes.
 
     `spike_rmse_s`: end to end; `alone_rmse_s`, `alone_mean_s`: each layer behind the circuit's own spikes; `moved_s`: how far the
     cause by itself moves the spikes end to end, rms. Causes that change nothing have no row; the last row that is not `apart` is
@@ -87,20 +96,30 @@ def cause_table(case: Case, phase_s: float) -> pd.DataFrame:
     """
     firing = _firing(case)
     rows: list[tuple[object, ...]] = []
+    neurons: list[tuple[object, ...]] = []
     before: list[FloatArray] = []
     for step in _steps(case):
         found = _end_to_end(step, case.inputs)
         if before and step.cause != NUMERICS and all(np.array_equal(a, b) for a, b in zip(before, found, strict=True)):
             continue
-        rows += _rows(step, case, found, before, firing)
+        alone = _alone(step, case)
+        rows += _rows(step, case, found, before, firing, alone)
+        neurons += _neuron_rows(step, alone, firing)
         before = found
     whole = _responding(case.network)
     solved = Step(SOLVER, APART, _responding(_by_dstd(case.network)), case.circuit)
     exact = _end_to_end(Step(SOLVER, APART, whole, case.circuit), case.inputs)
-    rows += _rows(solved, case, _end_to_end(solved, case.inputs), exact, firing)
-    names = ["cause", "kind", "layer", "spike_rmse_s", "alone_rmse_s", "alone_mean_s", "moved_s"]
-    table = pd.DataFrame(rows, columns=names)
-    return table.assign(**{name: table[name] * phase_s for name in names[3:]})
+    rows += _rows(solved, case, _end_to_end(solved, case.inputs), exact, firing, _alone(solved, case))
+    left = ["alone_rmse_s", "alone_mean_s"]
+    return CauseTables(
+        _in_seconds(rows, ["cause", "kind", "layer"], ["spike_rmse_s", *left, "moved_s"], phase_s),
+        _in_seconds(neurons, ["cause", "kind", "layer", "neuron", "firing"], left, phase_s),
+    )
+
+
+def _in_seconds(rows: list[tuple[object, ...]], keys: list[str], times: list[str], phase_s: float) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=[*keys, *times])
+    return table.assign(**{name: table[name] * phase_s for name in times})
 
 
 def unexplained_metrics(table: pd.DataFrame) -> dict[str, float]:
@@ -116,14 +135,31 @@ def unexplained_metrics(table: pd.DataFrame) -> dict[str, float]:
     return metrics | {f"validation.unexplained_{name}": output / float(error) for name, error in shares.items() if error > 0}
 
 
-def _rows(
-    step: Step, case: Case, found: Sequence[FloatArray], before: Sequence[FloatArray], firing: Sequence[NDArray[np.bool_]]
-) -> Iterator[tuple[object, ...]]:
+def _alone(step: Step, case: Case) -> list[FloatArray]:
+    """Circuit minus model of each layer behind the circuit's own spikes, [samples, neurons]."""
     sent = [case.inputs, *step.circuit[:-1]]
+    return [circuit - step.respond(number, sent[number]) for number, circuit in enumerate(step.circuit)]
+
+
+def _rows(
+    step: Step,
+    case: Case,
+    found: Sequence[FloatArray],
+    before: Sequence[FloatArray],
+    firing: Sequence[NDArray[np.bool_]],
+    alone: Sequence[FloatArray],
+) -> Iterator[tuple[object, ...]]:
     for number, (own, circuit, counts) in enumerate(zip(found, step.circuit, firing, strict=True)):
-        alone = (circuit - step.respond(number, sent[number]))[counts]
-        moved = _moved(step, case, number, own, before, counts)
-        yield step.cause, step.kind, number + 1, rms((circuit - own)[counts]), rms(alone), float(alone.mean()), moved
+        moved, left = _moved(step, case, number, own, before, counts), alone[number][counts]
+        yield step.cause, step.kind, number + 1, rms((circuit - own)[counts]), rms(left), float(left.mean()), moved
+
+
+def _neuron_rows(step: Step, alone: Sequence[FloatArray], firing: Sequence[NDArray[np.bool_]]) -> Iterator[tuple[object, ...]]:
+    """Of the neurons that fire for some sample."""
+    for number, (error, counts) in enumerate(zip(alone, firing, strict=True)):
+        for neuron in np.flatnonzero(counts.any(0)):
+            left = error[counts[:, neuron], neuron]
+            yield step.cause, step.kind, number + 1, int(neuron), len(left), rms(left), float(left.mean())
 
 
 def _moved(

@@ -41,14 +41,14 @@ def model_dies(
         inputs: spike times in phases, [samples, inputs]: the samples that are simulated on dies.
         data: the whole test set.
     """
-    mismatch = _mismatch(network, hardware)
+    mismatch = device_mismatch(network, hardware)
     if mismatch is None:
         return ModelDies(pd.DataFrame(), {})
-    nominal, rows = _output(network, inputs), []
+    nominal, rows = output_spikes_of(network, inputs), []
     tests, labels = data.test_t[:MOST_IMAGES], data.test_labels[:MOST_IMAGES]
     for die in range(1, dies + 1):
         with varied(network, FrozenMismatch(mismatch, die)):
-            spikes = _output(network, inputs)
+            spikes = output_spikes_of(network, inputs)
             right = accuracy(network, tests, labels, data.classes)
         same = spikes[:, : data.classes].argmin(1) == nominal[:, : data.classes].argmin(1)
         error_s = float((spikes - nominal).square().mean().sqrt()) * hardware.phase_s
@@ -69,7 +69,7 @@ def _metrics(table: pd.DataFrame, good_from: float) -> dict[str, float]:
     return {f"validation.mismatch.predicted_{name}": value for name, value in found.items()}
 
 
-def _mismatch(network: RCSpikeNetwork, hardware: HardwareModel) -> Mismatch | None:
+def device_mismatch(network: RCSpikeNetwork, hardware: HardwareModel) -> Mismatch | None:
     """The spread of the devices; None where the hardware model has none, or that of other parameters, which is no reason to give
     up a validation."""
     if hardware.variation is None:
@@ -82,6 +82,7 @@ def _mismatch(network: RCSpikeNetwork, hardware: HardwareModel) -> Mismatch | No
 
 
 @torch.no_grad()
-def _output(network: RCSpikeNetwork, inputs: Tensor) -> Tensor:
+def output_spikes_of(network: RCSpikeNetwork, inputs: Tensor) -> Tensor:
+    """Spikes of the last layer in phases, [samples, outputs]."""
     outputs: Tensor = network(inputs)[-1].spike_times
     return outputs

@@ -25,10 +25,11 @@ from cosim.mapping.engine import Engine, engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun
 from cosim.simulator import Pool, Row
 from cosim.validation.attribution import attribution_table
-from cosim.validation.causes import Case, cause_table, unexplained_metrics
+from cosim.validation.causes import Case, CauseTables, cause_tables, unexplained_metrics
 from cosim.validation.currents import SweptCurrents
 from cosim.validation.metrics import error_metrics, membrane_metrics, model_metrics, numerical_metrics
 from cosim.validation.mismatch import model_dies
+from cosim.validation.sensitivity import sensitivity_table
 from cosim.validation.silent import left_out, silent_metrics, surely_silent
 from cosim.validation.tables import (
     ODE,
@@ -113,6 +114,7 @@ def validate(
         bench, cells, inputs, _judging_tasks(bench, mapped, samples), _validation_tasks(bench, mapped, samples, dies, silent)
     )
     seconds = _second_opinion(bench, second, cells, mapped[ODE], inputs, progress)
+    causes = _causes(runs, judged, networks[ODE], mapped[ODE], columns, inputs, currents)
     tables = {
         "spikes": spike_table(runs, models, columns),
         "membranes": membrane_table(runs, models, columns),
@@ -120,13 +122,14 @@ def validate(
         "waveforms": waveform_table(runs, networks, models, inputs, columns),
         "energy": energy_table(runs, _predicted_energies(energies, columns, networks[ODE], models[ODE], inputs)),
         "attribution": _attribution(runs, networks[ODE], inputs, columns[0].phase_s),
-        "causes": _causes(runs, judged, networks[ODE], mapped[ODE], columns, inputs, currents),
+        "causes": causes.layers,
+        "neurons": causes.neurons,
         "second_judge": second_judge_table(runs, seconds, len(columns)),
         "failures": failure_table(bench.failures[failed_before:], rerun),
     }
     on_dies = data.test_t[: _samples_on_dies(bench, samples)]
     on_model = model_dies(networks[ODE], on_dies, population or data, columns[0], bench.design.validation.good_accuracy)
-    tables["model_dies"] = on_model.table
+    tables |= {"model_dies": on_model.table, "sensitivity": sensitivity_table(networks[ODE], on_dies, columns[0])}
     metrics = {
         **error_metrics(tables, columns[0].phase_s),
         **numerical_metrics(runs, judged, tables["second_judge"], output_spikes(len(columns))),
@@ -219,7 +222,7 @@ def _causes(
     columns: Sequence[HardwareModel],
     inputs: FloatArray,
     currents: SweptCurrents | None,
-) -> pd.DataFrame:
+) -> CauseTables:
     """Where circuit and model differ from, on the samples that were simulated."""
     done = [(run.sample, run.row) for run in runs if run.mapping == ODE and run.die is None and run.row is not None]
     again = {run.sample: run.row for run in judged if run.mapping == ODE and run.row is not None}
@@ -231,11 +234,11 @@ def _causes(
         return np.stack([silent if row is None else row[name] for row in rows]) / phase_s
 
     if not done:
-        return pd.DataFrame()
+        return CauseTables(pd.DataFrame(), pd.DataFrame())
     circuit = [spikes([row for _, row in done], layer) for layer in layers]
     repeated = [spikes([again.get(sample) for sample, _ in done], layer) for layer in layers]
     case = Case(network, mapped, columns, inputs[[sample for sample, _ in done]], circuit, repeated, currents)
-    return cause_table(case, phase_s)
+    return cause_tables(case, phase_s)
 
 
 def _samples_on_dies(bench: Bench, samples: int) -> int:

@@ -1,4 +1,4 @@
-"""Model against circuit: membranes, spikes, error budget, gain search, mismatch, labels, failures."""
+"""Model against circuit: membranes, spikes, gain search, mismatch, labels, failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def membranes(run: Run) -> list[Block]:
             blocks.append(
                 Plot(
                     svg,
-                    f"{_name(mapping)} mapping: circuit solid, model dashed, one colour per neuron; blue shade: accumulation, ochre: "
+                    f"{name_of(mapping)} mapping: circuit solid, model dashed, one colour per neuron; blue shade: accumulation, ochre: "
                     f"firing. The membrane falls as charge arrives; the closer the dashes lie on the lines, the better the model. "
                     f"Output spike error, rms: {errors}.",
                 )
@@ -39,12 +39,12 @@ def membranes(run: Run) -> list[Block]:
 
 def spikes(run: Run) -> list[Block]:
     """Histogram of the output errors and parity of all spikes."""
-    nominal = _nominal(run.tables["validation/spikes"])
+    nominal = nominal_of(run.tables["validation/spikes"])
     outputs = _of_last_layer(nominal)
     if outputs.empty:
         return [Text("This run holds no output spikes of the nominal circuit.")]
     within = {name: float(np.mean(figures.error_s(part).abs() <= 1e-9)) for name, part in outputs.groupby("mapping")}
-    shares = ", ".join(f"{_name(name)} {percent(share)}" for name, share in within.items())
+    shares = ", ".join(f"{name_of(name)} {percent(share)}" for name, share in within.items())
     return [
         Plot(
             figures.error_histogram(outputs),
@@ -57,65 +57,6 @@ def spikes(run: Run) -> list[Block]:
             "A perfect model puts every point on the diagonal; the scales of the two lower panels differ.",
         ),
     ]
-
-
-def error_budget(run: Run) -> list[Block]:
-    """RMS and worst errors of spikes and membranes, by mapping and layer."""
-    spike = _rms_by_layer(_nominal(run.tables["validation/spikes"]), "circuit_spike_s", "model_spike_s")
-    membrane = _rms_by_layer(_nominal(run.tables["validation/membranes"]), "circuit_v", "model_v")
-    rows = []
-    for mapping, layer in spike.index.union(membrane.index):
-        pairs, s_rms, s_worst = _row(spike, (mapping, layer))
-        _, v_rms, v_worst = _row(membrane, (mapping, layer))
-        rows.append([
-            _name(mapping), str(layer), number(pairs), engineering(s_rms, "s"), engineering(s_worst, "s"),
-            engineering(v_rms, "V"), engineering(v_worst, "V"),
-        ])  # fmt: skip
-    header = ("mapping", "layer", "pairs", "spike RMSE", "worst spike", "membrane RMSE", "worst membrane")
-    nonlinear = run.metric("validation.nonlinear_share")
-    left = "" if nonlinear is None else f" {percent(nonlinear)} of the membranes leave the range in which the cells are linear."
-    past = run.metric("validation.past_supply_share")
-    left += "" if past is None else f" {percent(past)} of the model's pass ground or supply, where the circuit's cannot follow."
-    caption = (
-        "Membranes are compared at the end of accumulation. The model runs end to end: the error of its hidden spikes enters its output "
-        f"layer. No spike counts as one at the end of the phase.{left}"
-    )
-    return [Table(header, rows, caption, words=("mapping", "layer")), *_attribution(run), *_causes(run)]
-
-
-def _attribution(run: Run) -> list[Block]:
-    """What each term of the model is worth; runs of before have no such table."""
-    table = run.tables.get("validation/attribution")
-    if table is None:
-        return []
-    caption = (
-        "What each term of the neuron model is worth: error of the output spikes with that term left out, the weights and the circuit "
-        "being the same. Dashed: the whole model. No term is fitted to the network."
-    )
-    return [Plot(figures.attribution(table, "none"), caption)]
-
-
-def _causes(run: Run) -> list[Block]:
-    """Cause after cause until the rest is unexplained; runs of before have no such table."""
-    table = run.tables.get("validation/causes")
-    if table is None or table.empty:
-        return []
-    share, of_model = (run.metric(f"validation.unexplained_{name}") for name in ("fraction", "of_model_error"))
-    left = "" if share is None else f" Unexplained is {percent(share)} of the outputs' error under the published equations"
-    left += "" if share is None or of_model is None else f", {percent(of_model)} of that of the whole model"
-    solver = table[(table.kind == "apart") & (table.layer == table.layer.max())].moved_s
-    caption = (
-        "What remains of circuit minus model, cause after cause in this order: the ideal multiply-accumulate, each term of the model "
-        "(up to the reversal it is the published model), and dark what was measured apart from the network and is not in the model; "
-        "bars end to end, ticks behind the circuit's own spikes, over the neurons that fire. Nothing is fitted to the network."
-        f"{left}{'.' if left else ''}"
-    )
-    told = (
-        f" DSTD instead of the exact solution would move the outputs by {engineering(float(solver.iloc[0]), 's')}."
-        if len(solver)
-        else ""
-    )
-    return [Plot(figures.causes(table), caption + told)]
 
 
 def gain_search(run: Run) -> list[Block]:
@@ -154,7 +95,7 @@ def mismatch(run: Run) -> list[Block]:
         agree = np.sum(judged.model_label == judged.circuit_label)
         right = np.sum(judged.circuit_label == judged.label)
         rows.append([
-            _name(mapping), number(die), number(part["sample"].nunique()), engineering(figures.rms(figures.error_s(part)), "s"),
+            name_of(mapping), number(die), number(part["sample"].nunique()), engineering(figures.rms(figures.error_s(part)), "s"),
             f"{agree} / {len(judged)}", f"{right} / {len(judged)}",
         ])  # fmt: skip
     header = ("mapping", "die", "samples", "output spike RMSE", "labels as the model's", "labels right")
@@ -203,9 +144,9 @@ def _predicted(run: Run, dies: pd.DataFrame) -> list[Block]:
 
 def classification(run: Run) -> list[Block]:
     """Accuracy of model and circuit, and the samples on which they disagree."""
-    nominal = _nominal(run.tables["validation/labels"])
+    nominal = nominal_of(run.tables["validation/labels"])
     rows = [
-        [_name(mapping), *(f"{np.sum(hits)} / {len(part)}" for hits in _hits(part))]
+        [name_of(mapping), *(f"{np.sum(hits)} / {len(part)}" for hits in _hits(part))]
         for mapping, part in nominal.groupby("mapping")
     ]
     table = Table(("mapping", "model right", "circuit right", "circuit's label is the model's"), rows, words=("mapping",))
@@ -213,7 +154,7 @@ def classification(run: Run) -> list[Block]:
     if differing.empty:
         return [table, Text("On every sample the circuit gives the label that its model gives.")]
     listing = [
-        [_name(r.mapping), number(r.sample), number(r.label), number(r.model_label), number(r.circuit_label),
+        [name_of(r.mapping), number(r.sample), number(r.label), number(r.model_label), number(r.circuit_label),
          engineering(r.model_margin_s, "s"), engineering(r.circuit_margin_s, "s")]
         for r in differing.itertuples()
     ]  # fmt: skip
@@ -247,11 +188,12 @@ def _ranked_samples(outputs: pd.DataFrame, mapping: str, drawn: set[int]) -> dic
 
 
 def _outputs(run: Run) -> pd.DataFrame:
-    nominal = _nominal(run.tables["validation/spikes"])
+    nominal = nominal_of(run.tables["validation/spikes"])
     return _of_last_layer(nominal)
 
 
-def _nominal(table: pd.DataFrame) -> pd.DataFrame:
+def nominal_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the nominal circuit."""
     return table[table.die.isna()]
 
 
@@ -260,24 +202,12 @@ def _of_last_layer(spikes_: pd.DataFrame) -> pd.DataFrame:
     return spikes_[spikes_.layer == spikes_.layer.max()]
 
 
-def _rms_by_layer(table: pd.DataFrame, circuit: str, model: str) -> pd.DataFrame:
-    """Rows (pairs, rms, worst) of circuit - model, by mapping and layer."""
-    error = (table[circuit] - table[model]).groupby([table.mapping, table.layer])
-    return pd.DataFrame({"pairs": error.size(), "rms": error.agg(figures.rms), "worst": error.agg(lambda e: e.abs().max())})
-
-
-def _row(table: pd.DataFrame, key: tuple[str, str]) -> tuple[float | None, float | None, float | None]:
-    if key not in table.index:
-        return None, None, None
-    row = table.loc[key]
-    return float(row.pairs), float(row.rms), float(row.worst)
-
-
 def _hits(part: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
     return part.model_label == part.label, part.circuit_label == part.label, part.model_label == part.circuit_label
 
 
-def _name(mapping: object) -> str:
+def name_of(mapping: object) -> str:
+    """What a mapping is called."""
     return NAME.get(str(mapping), str(mapping))
 
 

@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 from cosim.mapping.codes import weight_of_setting
 from cosim.mapping.network import map_network
-from cosim.validation.causes import PUBLISHED, TERM_ORDER, Case, cause_table, unexplained_metrics
+from cosim.validation.causes import PUBLISHED, TERM_ORDER, Case, cause_tables, unexplained_metrics
 from cosim.validation.currents import SweptCurrents, moved_membranes
 from training.hardware import TERMS, HardwareModel, normalise
 from training.network import RCSpikeNetwork
@@ -56,7 +56,7 @@ def test_every_term_stands_in_the_order() -> None:
 
 def test_a_circuit_that_is_the_model_leaves_nothing_once_all_terms_are_there() -> None:
     network = _network()
-    table = cause_table(_case(network, network), PHASE)
+    table = cause_tables(_case(network, network), PHASE).layers
     terms = table[(table.kind == "term") & (table.layer == 2)].set_index("cause")
     assert terms.spike_rmse_s.iloc[-1] == 0.0
     assert terms.spike_rmse_s["ideal"] > terms.spike_rmse_s[PUBLISHED] > 1e-9
@@ -74,7 +74,7 @@ def test_bent_currents_are_explained_by_their_sweeps_and_by_nothing_else() -> No
     bent = swept.correcting(network, weights, COLUMNS, lambda number, t: _spikes(network, number, t))
     hidden = bent(0, case.inputs)
     case = Case(network, case.mapped, COLUMNS, case.inputs, [hidden, bent(1, hidden)], currents=swept)
-    table = cause_table(case, PHASE)
+    table = cause_tables(case, PHASE).layers
     left = table[table.layer == 2].set_index("cause").spike_rmse_s
     assert left["leakage"] > 1e-10
     assert left["currents"] < 1e-3 * left["leakage"]
@@ -123,9 +123,23 @@ def test_what_a_tighter_tolerance_changes_is_numerics_where_it_is_known() -> Non
     shifted = [spikes + 1e-4 * (spikes < 1.0) for spikes in case.circuit]
     repeated = [np.where(np.arange(6)[:, None] < 2, spikes, np.nan) for spikes in case.circuit]
     case = Case(network, case.mapped, COLUMNS, case.inputs, shifted, repeated)
-    table = cause_table(case, PHASE).set_index(["cause", "layer"])
+    table = cause_tables(case, PHASE).layers.set_index(["cause", "layer"])
     row = table.loc[("numerics", 1)]
     assert row.moved_s == pytest.approx(1e-4 * PHASE, rel=1e-6)
     before, fires = table.loc[("codes", 1)], case.circuit[0] < 0.98
     share = fires[2:].sum() / fires.sum()
     assert row.alone_rmse_s == pytest.approx(before.alone_rmse_s * np.sqrt(share), rel=1e-6)
+
+
+def test_the_rows_of_neurons_add_up_to_those_of_their_layers() -> None:
+    network = _network()
+    case = _case(network, network)
+    late = [spikes + 1e-3 * np.array([0.0, 1.0, 0.0, 0.0, 2.0]) * (spikes < 1.0) for spikes in case.circuit]
+    layers, neurons = cause_tables(Case(network, case.mapped, COLUMNS, case.inputs, late), PHASE)
+    for (cause, layer), part in neurons.groupby(["cause", "layer"]):
+        [own] = layers[(layers.cause == cause) & (layers.layer == layer)].itertuples()
+        assert np.sqrt(np.average(part.alone_rmse_s**2, weights=part.firing)) == pytest.approx(own.alone_rmse_s, rel=1e-9)
+        assert np.average(part.alone_mean_s, weights=part.firing) == pytest.approx(own.alone_mean_s, rel=1e-9, abs=1e-21)
+    last = neurons[(neurons.cause == "codes") & (neurons.layer == 1)].set_index("neuron").alone_mean_s
+    assert last[4] == pytest.approx(2e-3 * PHASE, rel=1e-6) and abs(last[0]) < 1e-13
+    assert neurons.firing.max() <= len(case.inputs)

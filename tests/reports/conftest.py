@@ -216,6 +216,28 @@ def _validation() -> dict[str, pd.DataFrame]:
             ],
             columns=["cause", "kind", "layer", "spike_rmse_s", "alone_rmse_s", "alone_mean_s", "moved_s"],
         ),
+        "validation/neurons": pd.DataFrame(
+            [
+                (cause, kind, layer, neuron, 12, left * (1 + neuron), left / 3)
+                for cause, kind, left in (
+                    ("ideal", "term", 1.2e-7),
+                    ("reversal", "term", 2e-8),
+                    ("kick_off", "term", 3e-10),
+                    ("currents", "measured", 1e-10),
+                )
+                for layer in (1, 2)
+                for neuron in range(5)
+            ],
+            columns=["cause", "kind", "layer", "neuron", "firing", "alone_rmse_s", "alone_mean_s"],
+        ),
+        "validation/sensitivity": pd.DataFrame(
+            [
+                (device, layer, slope * layer, -slope, np.nan, np.nan)
+                for layer in (1, 2)
+                for device, slope in (("plus", 2e-9), ("minus", 1e-9), ("threshold", 6e-9), ("discharger", 4e-9))
+            ],
+            columns=["device", "layer", "per_percent_s", "mean_per_percent_s", "sigma", "dies_rmse_s"],
+        ),
         "validation/energy": energy,
         "validation/gain_search": gains,
     }

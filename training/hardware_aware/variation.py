@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
@@ -19,7 +19,6 @@ from training.hardware import HardwareModelError
 from training.hardware import Variation as MeasuredVariation
 from training.hardware.variation import DISCHARGER_CURRENT, SWING, current_at_rest
 from training.layer import RCSpikeLayer, Variation
-from training.network import RCSpikeNetwork
 
 Sigma = Annotated[float, Field(ge=0.0, le=2.0)]
 
@@ -117,12 +116,25 @@ class FrozenMismatch:
     die: int
 
 
-VariationKind = WeightNoise | DynamicMismatch | FrozenMismatch
+@dataclass(frozen=True)
+class CommonShift:
+    """All devices of a kind off by the same share of what they should be: currents of synapses, by the sign of their weight,
+    thresholds, and currents that discharge."""
+
+    plus: float = 0.0
+    minus: float = 0.0
+    threshold: float = 0.0
+    discharger: float = 0.0
+
+
+VariationKind = WeightNoise | DynamicMismatch | FrozenMismatch | CommonShift
 
 
 @contextlib.contextmanager
-def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch.Generator | None = None) -> Iterator[None]:
-    """The network with its synapses and neurons varied, for as long as the context lasts.
+def varied(
+    network: Iterable[RCSpikeLayer], kind: VariationKind | None, generator: torch.Generator | None = None
+) -> Iterator[None]:
+    """The network, or some of its layers, with synapses and neurons varied, for as long as the context lasts.
 
     `generator` draws what is drawn anew; a frozen die has a generator of its own, on the CPU, and is the same on every device.
     """
@@ -132,11 +144,15 @@ def varied(network: RCSpikeNetwork, kind: VariationKind | None, generator: torch
     layers = list(network)
     if isinstance(kind, FrozenMismatch):
         generator = torch.Generator().manual_seed(kind.die)
-    if isinstance(kind, WeightNoise):
-        for layer in layers:
-            _make_noise(layer, kind.share, generator)
-    else:
-        _make_die(layers, kind.mismatch, generator)
+    match kind:
+        case WeightNoise(share):
+            for layer in layers:
+                _make_noise(layer, share, generator)
+        case CommonShift():
+            for layer in layers:
+                _make_shift(layer, kind)
+        case DynamicMismatch() | FrozenMismatch():
+            _make_die(layers, kind.mismatch, generator)
     try:
         yield
     finally:
@@ -156,6 +172,17 @@ def _make_noise(layer: RCSpikeLayer, share: float, generator: torch.Generator | 
     layer.variation = noise(layer.weight)
     if bias is not None:
         layer.bias_variation = noise(bias)
+
+
+def _make_shift(layer: RCSpikeLayer, shift: CommonShift) -> None:
+    plus, minus, threshold, discharger = (
+        torch.tensor(1.0 + share).to(layer.weight) for share in (shift.plus, shift.minus, shift.threshold, shift.discharger)
+    )
+    layer.variation = partial(_as_made, plus=plus, minus=minus)
+    if layer.bias_weight() is not None:
+        layer.bias_variation = layer.variation
+    count = len(layer.weight)
+    layer.neuron_variation = NeuronVariation(threshold.expand(count), discharger.expand(count))
 
 
 @dataclass(frozen=True)
