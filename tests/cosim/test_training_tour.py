@@ -1,7 +1,9 @@
-"""The commands of docs/training.md, on fewer epochs and seeds."""
+"""The commands of docs/training.md and its notebook, on fewer epochs and seeds."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from cosim.cli.main import app
 from training.study.plan import load_study
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "examples" / "tour.py"
 PAGE = (ROOT / "docs" / "training.md").read_text()
 STUDIES = sorted((ROOT / "designs" / "studies").glob("*.toml"))
 
@@ -23,12 +26,35 @@ def shortened(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-@pytest.mark.slow
-def test_the_blocks_are_one_script(capsys: pytest.CaptureFixture[str]) -> None:
+def cells(notebook: str) -> list[str]:
+    """The code of a notebook, cell by cell in their order, without its prose and without marimo."""
+    functions = [node for node in ast.parse(notebook).body if isinstance(node, ast.FunctionDef)]
+    prose = [
+        function for function in functions if "marimo" in ast.unparse(function) or [a.arg for a in function.args.args] == ["mo"]
+    ]
+    bodies = [[node for node in one.body if not isinstance(node, ast.Return)] for one in functions if one not in prose]
+    return ["\n".join(map(ast.unparse, body)) for body in bodies]
+
+
+def test_the_notebook_is_the_page() -> None:
+    spec = importlib.util.spec_from_file_location("tour", ROOT / "scripts" / "tour.py")
+    assert spec is not None and spec.loader is not None
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    made = generator.notebook(PAGE)
+    assert NOTEBOOK.read_text() == made, "run: python scripts/tour.py"
+    codes = cells(made)
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 3
-    script = shortened("\n".join(blocks), {"epochs=20": "epochs=4", "(0, 1, 2)": "(0,)", "range(200)": "range(100)"})
-    exec(compile(script, "docs/training.md", "exec"), {"__name__": "tour"})
+    assert [ast.dump(ast.parse(text)) for text in codes] == [ast.dump(ast.parse(block)) for block in blocks]
+    assert "## 4. Bring your own network" in made and "](images/" not in made
+
+
+@pytest.mark.slow
+def test_the_cells_of_the_notebook_are_one_script(capsys: pytest.CaptureFixture[str]) -> None:
+    script = shortened(
+        "\n".join(cells(NOTEBOOK.read_text())), {"epochs=20": "epochs=4", "(0, 1, 2)": "(0,)", "range(200)": "range(100)"}
+    )
+    exec(compile(script, "examples/tour.py", "exec"), {"__name__": "tour"})
     printed = dict(re.findall(r"^(.*?) +([\d.]+) %", capsys.readouterr().out, re.MULTILINE))
     assert list(printed) == [
         "ideal", "scaled", "ode", "in software", "on an ideal circuit", "at |E| = 0.5", "after five more epochs",
