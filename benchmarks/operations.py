@@ -3,9 +3,9 @@
 The network is the published one of eight layers, the step that of `training.learner`. Meta tensors have shapes and no numbers, so
 a processor counts in seconds what it would compute in minutes; they take the way of a GPU's tensors, all but what is compiled.
 
-An operation is one call that torch dispatches and that computes something: views and allocations are none. Its bytes are those of
-all that it reads and of all that it writes, an expanded axis counted once: what no fusion saves, and no cache. A wait is an
-operation whose result the host asks for, or numbers that it brings: the GPU has nothing to do meanwhile.
+An operation is one call that torch dispatches and that computes something: views and allocations are none, a kernel of ours is
+one. Its bytes are those of all that it reads and of all that it writes, an expanded axis counted once: what no cache saves. A wait
+is an operation whose result the host asks for, or numbers that it brings: the GPU has nothing to do meanwhile.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ IMAGE, CLASSES, BATCH, CELLS = (3, 32, 32), 10, 128, 4
 STAGES = ("batch", "forward", "loss", "backward", "optimiser", "projection")
 
 # They compute nothing, as views do.
-_ALLOCATIONS = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "detach"}
+_NOTHING = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "detach", "_unsafe_view"}
 # They bring numbers from the host.
 _BRINGING = {"tensor", "as_tensor", "new_tensor"}
 _ANSWER = 0.25
@@ -52,7 +52,7 @@ class Tally:
 
     operations: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)
-    bytes_moved: int = 0
+    bytes_moved: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Tallies:
 
     @property
     def bytes_moved(self) -> int:
-        return sum(tally.bytes_moved for tally in self.stages.values())
+        return sum(tally.bytes_moved.total() for tally in self.stages.values())
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -90,15 +90,17 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, given = func.overloadpacket.__name__, _tensors((args, kwargs))
         asked = name == "_local_scalar_dense" and given[0].is_meta
-        result = _ANSWER if asked else func(*args, **(kwargs or {}))
+        result: Any = _ANSWER if asked else func(*args, **(kwargs or {}))
+        if name == "convolution":
+            result = _as_laid_out(result, *given[:2])
         made = _tensors(result)
-        if not any(x.is_meta for x in (*given, *made)) or func.is_view or name in _ALLOCATIONS:
+        if not any(x.is_meta for x in (*given, *made)) or func.is_view or name in _NOTHING:
             return result
         tally = self.tallies.now
         tally.operations[name] += 1
         tally.waits[name] += asked or any(x.is_cpu and x.dim() for x in given)
         read = given[1:] if _lends_its_shape(name) else given
-        tally.bytes_moved += sum(map(_bytes, [*read, *made, *_overwritten(func, args, kwargs, made)]))
+        tally.bytes_moved[name] += sum(map(_bytes, [*read, *made, *_overwritten(func, args, kwargs, made)]))
         return result
 
 
@@ -118,6 +120,13 @@ class _Brought(TorchFunctionMode):
 
 def _tensors(of: Any) -> list[Tensor]:
     return [x for x in tree_leaves(of) if isinstance(x, Tensor)]
+
+
+def _as_laid_out(result: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """The result of a convolution as a device lays it out: channels last where those of the image or of the weight are."""
+    if any(one.is_contiguous(memory_format=torch.channels_last) for one in (x, weight)):
+        return result.to(memory_format=torch.channels_last)
+    return result
 
 
 def _lends_its_shape(name: str) -> bool:
@@ -198,14 +207,14 @@ def figures(quick: bool) -> Iterator[Figure]:
     """Operations, bytes and waits of one step, whole and by its stages; it takes seconds, so `quick` changes nothing."""
     tallies = count_step(Recipe.model_validate(CIFAR))
     what = f"8-layer CNN, M = {CELLS}, batch {BATCH}, meta tensors"
-    yield Figure("operations", tallies.operations, "", "at most 3200, 400 with kernels", what)
+    yield Figure("operations", tallies.operations, "", "at most 400", what)
     yield Figure("bytes_moved", tallies.bytes_moved / 1e9, "GB", "at most 12", what)
     yield Figure("waits", tallies.waits, "", "0", what)
     for stage, tally in tallies.stages.items():
         yield Figure(f"operations.{stage}", tally.operations.total(), "", "", _most(tally.operations))
-        yield Figure(f"bytes_moved.{stage}", tally.bytes_moved / 1e9, "GB")
+        yield Figure(f"bytes_moved.{stage}", tally.bytes_moved.total() / 1e9, "GB", "", _most(tally.bytes_moved, 1e9))
         yield Figure(f"waits.{stage}", tally.waits.total(), "", "", _most(tally.waits))
 
 
-def _most(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in (+counts).most_common(_SHOWN))
+def _most(counts: Counter[str], unit: float = 1) -> str:
+    return ", ".join(f"{name} {count / unit:.3g}" for name, count in (+counts).most_common(_SHOWN))
