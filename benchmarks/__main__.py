@@ -33,6 +33,7 @@ BENCHMARKS = {
     "structures": "weights that fit the hardware: accuracy and bits of every structure, encoder and decoder",
     "search": "designs found by a search, against a grid that is evaluated whole",
     "prune": "a library of two transistors for plain ngspice, against the whole one",
+    "study_jobs": "rows per hour of a study, one network trained at a time against two",
     "operations": "a training step of the published network: operations, bytes and waits, counted on meta tensors",
     "device": "on a GPU: kernels against the CPU, a layer against the published method, steps and evaluation of the CNN",
     "layer": "one layer of neurons, forward and backward, against the published method and an ODE solver",

@@ -4,7 +4,7 @@ The network is the published one of eight layers, the step that of `training.lea
 a processor counts in seconds what it would compute in minutes; they take the way of a GPU's tensors, all but what is compiled.
 
 An operation is one call that torch dispatches and that computes something: views and allocations are none, a kernel of ours is
-one. Its bytes are those of all that it reads and of all that it writes, an expanded axis counted once: what no cache saves. A wait
+one. Its bytes are those of all that it reads and of all that it writes, an expanded axis counted once: no cache saves any. A wait
 is an operation whose result the host asks for, or numbers that it brings: the GPU has nothing to do meanwhile.
 """
 
