@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ from training.loss import loss
 from training.network import RCSpikeNetwork
 from training.optimiser import MovingAverage, optimiser_of, set_rate
 from training.recipe import Recipe, learning_rate
-from training.structures.structure import advance
+from training.structures.structure import advance, structures_of
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,12 @@ class Learner:
         # Which pictures are mirrored, where they take turns.
         self._turns = turns(len(data.train_labels), recipe.seed).to(data.train_labels.device)
         self._captured: CapturedStep | None = None
+        # What a recording holds fixed. To look takes as long as a replay, and only structures may change it from step to step.
+        self._held: Hashable = None
+        self._may_change = any(structures_of(network))
         if recorder is not None:
             batch = min(recipe.batch, len(data.train_labels))
-            self._captured = CapturedStep(self._step, batch, lambda: fixed_of(network), generator, recorder)
+            self._captured = CapturedStep(self._step, batch, lambda: self._held, generator, recorder)
 
     def train_epoch(self) -> Epoch:
         """Every training sample once, in a new order; returns the new row of the history.
@@ -92,6 +96,7 @@ class Learner:
         """
         started, samples = time.monotonic(), len(self.data.train_labels)
         self.network.coarsen(len(self.history) < self.recipe.coarse_share * self.recipe.epochs)
+        self._held = fixed_of(self.network)
         order = torch.randperm(samples, generator=self.generator, device=self.generator.device)
         loss_sum = right = torch.zeros((), device=self.generator.device)
         for index, rows in enumerate(torch.split(order, self.recipe.batch)):
@@ -124,6 +129,8 @@ class Learner:
         steps = self.recipe.epochs * self.steps_per_epoch
         set_rate(self.optimiser, learning_rate(self.recipe, step, steps))
         advance(self.network, step / steps)
+        if self._captured is not None and self._may_change:
+            self._held = fixed_of(self.network)
 
     def _step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """`step`, operation by operation.

@@ -19,10 +19,14 @@ from training.learner import Learner
 from training.models import convolutional
 from training.network import RCSpikeNetwork
 from training.recipe import Augmentation, Recipe
+from training.structures.network import put_structure
+from training.structures.plan import TernaryPlan
 
 
 class Recording:
-    """Counts what is recorded and replayed; the `refuses`th recording fails."""
+    """Counts recordings and replays; the `refuses`th recording fails. No replay may find changed what a network held fixed."""
+
+    network: RCSpikeNetwork | None = None
 
     def __init__(self, refuses: int | None = None) -> None:
         self.recorded = self.replayed = self.aside_ = 0
@@ -37,8 +41,11 @@ class Recording:
         if self.recorded == self.refuses:
             raise CaptureRefused("operation not permitted when stream is capturing")
 
+        held = self.network and fixed_of(self.network)
+
         def replay() -> Results:
             self.replayed += 1
+            assert held == (self.network and fixed_of(self.network))
             return run()
 
         return replay
@@ -55,11 +62,17 @@ def data() -> SpikeData:
     return reduced(load("digits"), 55).as_images()
 
 
-def trained(data: SpikeData, recorder: Recording | None) -> tuple[list[Tensor], list[float]]:
+def trained(
+    data: SpikeData, recorder: Recording | None, structure: TernaryPlan | None = None
+) -> tuple[list[Tensor], list[float]]:
     torch.set_num_threads(1)
     network = convolutional(
         (1, 8, 8), 10, NormalisedModel.constant(3.3, -3.3), channels=[[2]], hidden=[], solver="dstd", steps=3, random_offset=True
     )
+    if structure is not None:
+        put_structure(network, structure)
+    if recorder is not None:
+        recorder.network = network
     generator = torch.Generator().manual_seed(0)
     network.reset_parameters(generator, 0.7)
     learner = Learner(network.train(), data, RECIPE, generator, evaluate_every=4, recorder=recorder)
@@ -76,6 +89,16 @@ def test_a_training_of_replayed_steps_ends_in_the_same_bits(data: SpikeData) -> 
     assert same == losses and all(map(torch.equal, found, expected))
     assert recorder.recorded == 2 and recorder.replayed == 4 * 5 - 2 * WARM_UP
     assert recorder.aside_ == 2 * WARM_UP + 4
+
+
+def test_a_structure_that_is_pruned_is_recorded_anew_as_its_links_go(data: SpikeData) -> None:
+    """From 8 links of 8 to 1: in the first epochs other ones in almost every step, in the last none go any more."""
+    plan = TernaryPlan(layers="all", block=8, nonzeros=1, pruned_at=1.0)
+    expected, losses = trained(data, None, plan)
+    recorder = Recording()
+    found, same = trained(data, recorder, plan)
+    assert same == losses and all(map(torch.equal, found, expected))
+    assert recorder.recorded >= 1 and 0 < recorder.replayed < 2 * 5
 
 
 def test_a_step_that_cannot_be_recorded_is_told_once_and_changes_nothing(data: SpikeData) -> None:
