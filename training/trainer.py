@@ -71,6 +71,8 @@ def train(
         if not isinstance(every, int) or every < 1:
             raise TrainingError(f"{name}: must be a whole number of epochs, 1 or more, not {every!r}")
     _check_spikes(data)
+    if recipe.ema and any(layer.normalisation is not None for layer in network):
+        raise TrainingError("ema: normalised drives keep statistics of the weights, not of their moving average; leave ema out")
     if network.sizes[-1] < data.classes:
         raise TrainingError(f"network: has {network.sizes[-1]} outputs for {data.classes} classes")
     _check_augmentation(recipe, data)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from training.data.embedded import digits
 from training.drive_normalisation import DriveNormalisation
+from training.errors import TrainingError
 from training.evaluation import evaluate
 from training.hardware import NormalisedModel, WeightRange
 from training.hardware_aware.variation import WeightNoise, varied
@@ -191,6 +192,11 @@ def test_trains_faster_than_a_network_without_and_is_plain_afterwards() -> None:
         assert all(layer.normalisation is None for layer in network)
         found[normalise] = result.accuracy
     assert found[True] > 0.93 > found[False]
+
+
+def test_a_moving_average_has_other_statistics_and_is_refused() -> None:
+    with pytest.raises(TrainingError, match="^ema: normalised drives"):
+        train(fully_connected(64, 10, CELL, hidden=[4], normalise=True), digits(), Recipe(epochs=1, ema=0.99))
 
 
 def test_narrow_cells_at_the_end_are_exact_for_late_spikes_and_the_same_on_a_device() -> None:
