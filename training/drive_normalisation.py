@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-START_SCALE, START_SHIFT = 0.1, 0.03
-"""Of a normalised drive. Behind many inputs P - N is a small part of P/E+ + N/|E-|, and larger gains make a membrane forget early
-spikes before they make it larger: they reach no more, and no cheap solver is near what they do."""
+LARGEST_START, START_SHIFT = 0.3, 0.1
+"""Of a normalised drive: its first scale, which leaves few membranes outside 0 .. 1, and its first shift over the scale."""
+START_CONDUCTANCE = 2.0
+"""Of the first weights that arrive at a neuron, P/E+ + N/|E-|, at most: see `start_scale`."""
 MOMENTUM, EPSILON = 0.1, 1e-5
+
+
+def start_scale(inputs: int, e_plus: float, e_minus: float) -> float:
+    """Scale of the drives that a layer starts from.
+
+    Of N alike weights of mean 0 the parts P and N of a drive that is as large as its inputs spread are each about sqrt(N)/2 of
+    it: the more inputs, the less of P/E+ + N/|E-| is drive. A membrane is (P - N) (1 - e^-f)/f, about: conductances f beyond
+    about 2 hardly make it larger, and let it forget what came early.
+    """
+    conductance = 0.5 * math.sqrt(inputs) * (1.0 / e_plus - 1.0 / e_minus)
+    return min(LARGEST_START, START_CONDUCTANCE / conductance) if conductance else LARGEST_START
 
 
 class DriveNormalisation(nn.Module):
@@ -36,9 +49,9 @@ class DriveNormalisation(nn.Module):
         self.register_buffer("variance", torch.empty(outputs))
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        nn.init.constant_(self.scale, START_SCALE)
-        nn.init.constant_(self.shift, START_SHIFT)
+    def reset_parameters(self, scale: float = LARGEST_START) -> None:
+        nn.init.constant_(self.scale, scale)
+        nn.init.constant_(self.shift, START_SHIFT * scale)
         nn.init.zeros_(self.mean)
         nn.init.ones_(self.variance)
 

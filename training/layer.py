@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 
 from training import elementwise
 from training.capacitance import Capacitance
-from training.drive_normalisation import DriveNormalisation
+from training.drive_normalisation import DriveNormalisation, start_scale
 from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.gates import GateShift
@@ -155,9 +155,11 @@ class RCSpikeLayer(nn.Module):
             low, high = middle - half, middle + half
         with torch.no_grad():
             self.set_weight(torch.empty_like(self.weight).uniform_(low, high, generator=generator))
-            for module in (self.gain, self.bias, self.normalisation):
+            for module in (self.gain, self.bias):
                 if module is not None:
                     module.reset_parameters()
+            if self.normalisation is not None:
+                self.normalisation.reset_parameters(start_scale(inputs, *self.model.reversals))
             self.project()
 
     def _reaching_the_cell(self, low: float, high: float) -> tuple[float, float]:

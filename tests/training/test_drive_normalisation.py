@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from training.data.embedded import digits
-from training.drive_normalisation import DriveNormalisation
+from training.drive_normalisation import LARGEST_START, START_CONDUCTANCE, DriveNormalisation, start_scale
 from training.errors import TrainingError
 from training.evaluation import evaluate
 from training.hardware import NormalisedModel, WeightRange
@@ -194,8 +194,22 @@ def test_trains_faster_than_a_network_without_and_is_plain_afterwards() -> None:
     assert found[True] > 0.93 > found[False]
 
 
+def test_first_drives_are_as_large_as_a_membrane_can_follow() -> None:
+    assert start_scale(100, torch.inf, -torch.inf) == LARGEST_START
+    assert start_scale(400, 2.0, -2.0) == pytest.approx(START_CONDUCTANCE / 10)
+    assert start_scale(4, 2.0, -2.0) == LARGEST_START
+    generator = torch.Generator().manual_seed(0)
+    network = RCSpikeNetwork((400, 300, 10), CELL, normalise=True).double()
+    network.reset_parameters(generator)
+    layer, x = next(iter(network)), torch.rand(200, 400, generator=generator, dtype=torch.float64).square()
+    weight, _ = layer._with_gain(1.0 - x)
+    plus, minus = x @ weight.clamp_min(0.0).T, x @ (-weight).clamp_min(0.0).T
+    conductance = float((plus / 2.9 + minus / 1.6).detach().mean())
+    assert 0.5 * START_CONDUCTANCE < conductance < 2.0 * START_CONDUCTANCE
+
+
 def test_a_moving_average_has_other_statistics_and_is_refused() -> None:
-    with pytest.raises(TrainingError, match="^ema: normalised drives"):
+    with pytest.raises(TrainingError, match=r"^ema: normalised drives"):
         train(fully_connected(64, 10, CELL, hidden=[4], normalise=True), digits(), Recipe(epochs=1, ema=0.99))
 
 

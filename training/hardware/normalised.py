@@ -93,6 +93,12 @@ class NormalisedModel:
         return without(self, *terms)
 
     @property
+    def reversals(self) -> tuple[float, float]:
+        """E+ and E- (thresholds) in the middle of the grid, which is the geometric middle of the weights of an extracted cell."""
+        middle = [float(side.beta[len(side.beta) // 2]) for side in (self.plus, self.minus)]
+        return 1.0 / middle[0] if middle[0] else math.inf, 1.0 / middle[1] if middle[1] else -math.inf
+
+    @property
     def t_min(self) -> float:
         return float(self.firing_t.min())
 

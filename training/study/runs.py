@@ -38,9 +38,7 @@ Target: TypeAlias = float | tuple[float, float] | str | Path
 @cache
 def reference_reversals() -> tuple[float, float]:
     """E+ and E- (thresholds) of the packaged reference cell at the geometric middle of its weights."""
-    cell = normalise(HardwareModel.reference())
-    plus, minus = (float(1.0 / side.beta[len(side.beta) // 2]) for side in (cell.plus, cell.minus))
-    return plus, minus
+    return normalise(HardwareModel.reference()).reversals
 
 
 @dataclass(frozen=True)
