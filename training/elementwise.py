@@ -58,7 +58,7 @@ def fire(
     spikes = torch.empty_like(v)
     with torch.cuda.device_of(v):  # type: ignore[no-untyped-call]
         given = (curve_v, curve_t, curve_slope, spikes, v.numel(), len(curve_slope))
-        own.fired[programs(v)](v, *given, t_min, t_max, BLOCK=BLOCK)
+        own.fired[programs(v)](v, *given, t_min, t_max, LEVELS=_levels(curve_slope), BLOCK=BLOCK)
     return spikes
 
 
@@ -82,7 +82,7 @@ def fire_back(
     grad = grad if grad.stride() == v.stride() else torch.empty_like(v).copy_(grad)
     with torch.cuda.device_of(v):  # type: ignore[no-untyped-call]
         given = (curve_v, curve_t, curve_slope, v_grad, v.numel(), len(curve_slope))
-        own.fired_back[programs(v)](v, grad, *given, t_min, t_max, leak, BLOCK=BLOCK)
+        own.fired_back[programs(v)](v, grad, *given, t_min, t_max, leak, LEVELS=_levels(curve_slope), BLOCK=BLOCK)
     return v_grad
 
 
@@ -123,6 +123,11 @@ def _(t: Tensor, noise: Tensor, sigma: float) -> Tensor:
 
 
 jitter.register_autograd(lambda ctx, grad: (grad, None, None))
+
+
+def _levels(curve_slope: Tensor) -> int:
+    """Halvings that find one of the segments of a curve."""
+    return (len(curve_slope) - 1).bit_length()
 
 
 def _dense(x: Tensor) -> Tensor:

@@ -23,17 +23,26 @@ def clipped(
 
 
 @triton.jit  # type: ignore[untyped-decorator]
+def _segment(u: tl.tensor, curve_v: tl.tensor, segments: tl.tensor, LEVELS: tl.constexpr) -> tl.tensor:
+    """Number of the segment that each membrane lies on, by halving; the first and the last go on beyond their ends."""
+    k = tl.zeros_like(u).to(tl.int32)
+    for level in tl.static_range(LEVELS):
+        further = k + (1 << (LEVELS - 1 - level))
+        reached = (further < segments) & (u >= tl.load(curve_v + tl.minimum(further, segments - 1)))
+        k = tl.where(reached, further, k)
+    return k
+
+
+@triton.jit  # type: ignore[untyped-decorator]
 def fired(
     v: tl.tensor, curve_v: tl.tensor, curve_t: tl.tensor, curve_slope: tl.tensor, spikes: tl.tensor, n: tl.tensor,
-    segments: tl.tensor, t_min: tl.tensor, t_max: tl.tensor, BLOCK: tl.constexpr,
+    segments: tl.tensor, t_min: tl.tensor, t_max: tl.tensor, LEVELS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """Spike times of membranes on a curve of straight segments, held in t_min .. t_max."""
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < n
     u = tl.load(v + i, inside, 0.0)
-    k = tl.zeros((BLOCK,), tl.int32)
-    for s in range(1, segments):
-        k += (u >= tl.load(curve_v + s)).to(tl.int32)
+    k = _segment(u, curve_v, segments, LEVELS)
     t = tl.load(curve_t + k) + tl.load(curve_slope + k) * (u - tl.load(curve_v + k))
     tl.store(spikes + i, tl.where(t == t, tl.minimum(tl.maximum(t, t_min), t_max), t), inside)  # noqa: PLR0124 (NaN shows)
 
@@ -41,15 +50,14 @@ def fired(
 @triton.jit  # type: ignore[untyped-decorator]
 def fired_back(
     v: tl.tensor, grad: tl.tensor, curve_v: tl.tensor, curve_t: tl.tensor, curve_slope: tl.tensor, v_grad: tl.tensor,
-    n: tl.tensor, segments: tl.tensor, t_min: tl.tensor, t_max: tl.tensor, leak_slope: tl.tensor, BLOCK: tl.constexpr,
+    n: tl.tensor, segments: tl.tensor, t_min: tl.tensor, t_max: tl.tensor, leak_slope: tl.tensor,
+    LEVELS: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """Adjoint of `fired`: the curve's slope, but never flatter than the leak."""
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = i < n
     u = tl.load(v + i, inside, 0.0)
-    k = tl.zeros((BLOCK,), tl.int32)
-    for s in range(1, segments):
-        k += (u >= tl.load(curve_v + s)).to(tl.int32)
+    k = _segment(u, curve_v, segments, LEVELS)
     slope = tl.load(curve_slope + k)
     t = tl.load(curve_t + k) + slope * (u - tl.load(curve_v + k))
     by_v = tl.minimum(tl.where((t > t_min) & (t < t_max), slope, 0.0), -leak_slope)

@@ -46,8 +46,6 @@ class SynapseCells(nn.Module):
     knots: Tensor
     table: Tensor
     idle: Tensor
-    plus: Tensor
-    minus: Tensor
 
     def __init__(self, model: NormalisedModel) -> None:
         super().__init__()
@@ -60,15 +58,12 @@ class SynapseCells(nn.Module):
         self.has_load = bool(np.any(table.values[:, 4:6]))
         self.has_curvature = bool(np.any(table.values[:, 6]))
         self.has_leakage = bool(np.any(table.values[:, 7]) or table.idle[7])
-        constants = constant_beta(model)
-        self._has_constant_beta = constants is not None
-        for name, beta in zip(("plus", "minus"), constants or (0.0, 0.0), strict=True):
-            self.register_buffer(name, torch.tensor(beta, dtype=torch.float64), persistent=False)
+        self._constant_beta = constant_beta(model)
 
     def forward(self, weight: Tensor) -> Synapses:
         """Synapses of effective weights of any shape."""
-        if self._has_constant_beta:
-            by_sign = BySign(self.plus.to(weight.dtype), self.minus.to(weight.dtype))
+        if self._constant_beta is not None:
+            by_sign = BySign(*(weight.new_full((), beta) for beta in self._constant_beta))
             nothing = weight.new_zeros(()).expand_as(weight)
             return Synapses(weight, by_sign, *[nothing] * 8)
         with torch.no_grad():

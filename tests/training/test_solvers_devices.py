@@ -148,7 +148,7 @@ for name in ("occupancy", "occupancy_back", "walk", "walk_back"):
         flags = dict.fromkeys(("MOMENT", "KICKED", "BIASED", "LEAKS"), more)
         machine_code(getattr(all_cells_kernels, name), "fp32", reduced, {**flags, "CELLS": 3, "TERMS": 12, "BLOCK": 256})
 for name in ("clipped", "fired", "fired_back", "jittered"):
-    machine_code(getattr(elementwise_kernels, name), "fp32", "fp32", {"BLOCK": 256})
+    machine_code(getattr(elementwise_kernels, name), "fp32", "fp32", {"BLOCK": 256, "LEVELS": 9})
 """
 
 
