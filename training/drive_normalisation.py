@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-LARGEST_START, START_SHIFT = 0.3, 0.1
+LARGEST_START, START_SHIFT = 0.3, 0.4
 """Of a normalised drive: its first scale, which leaves few membranes outside 0 .. 1, and its first shift over the scale."""
-START_CONDUCTANCE = 2.0
-"""Of the first weights that arrive at a neuron, P/E+ + N/|E-|, at most: see `start_scale`."""
+START_CONDUCTANCE = 0.5
+"""Of the first weights that arrive at a neuron, P/E+ + N/|E-|, at most: see `start_scale`. Of 25 000 CIFAR-10 images, 8 epochs at
+|E| = 3.3 with noise 0.01, the 8-layer network keeps 83.6 % of held-out ones when all scales start at 0.05, which is a conductance
+of about 0.4, 82.8 at 0.03, 82.0 at 0.1, 78.4 at 0.3 (standard error 0.8)."""
 MOMENTUM, EPSILON = 0.1, 1e-5
 
 
