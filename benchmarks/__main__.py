@@ -27,7 +27,7 @@ BENCHMARKS = {
     "trust": "deliberate attacks: wrong files, flipped bits, hostile cells, what leaks from deck to deck",
     "fidelity": "model against circuit, from runs that are there, and columns against the network as one circuit",
     "layout": "the 5-5-5 and arrays drawn, held to the rules and against their netlists, with seeded faults",
-    "dies": "mismatch dies before and after their calibration, from a run that is there, and dies of the model",
+    "dies": "mismatch dies before and after their calibration, dies of the model and boards, from rows that are stored",
     "history": "what an image leaves behind for the next one, by the length of the reset between them",
     "columns": "a column of 64 synapses that follows from those of 5 and 16, against the same column characterised",
     "structures": "weights that fit the hardware: accuracy and bits of every structure, encoder and decoder",

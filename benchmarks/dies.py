@@ -1,15 +1,17 @@
-"""Dies before and after their calibration: mismatch dies in ngspice from a run that was made before, and dies of the model.
+"""Dies before and after their calibration, what a board does to a network, and dies of the model: from rows that are stored.
 
-The run is that of `cosim calibrate` on designs/iris_5_5_5.toml with `own_discharger_bias = true` under [neuron] (for the figures
-of codes alone, without it), in the folder iris_5_5_5_dies of `runs`, or of what the environment variable COSIM_RUNS names. Its
-calibrations are told apart by what they were made with, such as "own biases, 10+6 patterns, step 0.001".
+`python -m benchmarks.dies RUN` puts a run's rows into benchmarks/results: its dies (`cosim calibrate DESIGN --dies 1..24`), its
+conditions (`cosim validate DESIGN --sensitivity`), and, with --model 200, so many dies that its model draws. The design is
+designs/iris_5_5_5.toml with own_discharger_bias = true under [neuron] and jitter_s = 0.5e-9 under [calibration]. Calibrations are
+told apart by what they were made with, such as "own biases, 10+6 patterns, jitter 5e-10".
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from cosim.calibration.dies import settings_of, summary
 from cosim.calibration.discharger import discharger_current
 from cosim.calibration.nominal import Nominal
 from cosim.design import load_design
-from cosim.errors import InputError
+from cosim.errors import CosimError, InputError
 from cosim.networks.training import in_double, load_networks, spike_data
 from cosim.simulator import Store
 from training.calibration.calibrate import Calibrated, calibrate
@@ -31,73 +33,145 @@ from training.hardware import HardwareModel
 
 PACKAGES = ("PySpice", "torch")
 
-RUN = "iris_5_5_5_dies"
-MODEL_DIES, QUICK_DIES, BATCH = 200, 8, 25
-OWN = "own biases, 10+6 patterns"
+RESULTS = Path(__file__).parent / "results"
+DIES, BOARD, MODEL = RESULTS / "dies.rows.csv", RESULTS / "dies.board.csv", RESULTS / "dies.model.csv"
+BATCH = 25
+OWN = "own biases, 10+6 patterns, jitter 5e-10"
 OTHERS = {
     "own biases, 12+8 patterns, jitter 5e-09": ("jitter5", "at most 5e-9"),
-    "own biases, 10+6 patterns, step 0.001": ("dac1mv", "at most 3.5e-9"),
-    "codes alone, 10+6 patterns": ("codes_only", "at most 10e-9"),
-    "own biases, 10+6 patterns, at temperature_c=60": ("hot", "at most 8e-9"),
+    f"{OWN}, step 0.001": ("dac1mv", "at most 3.5e-9"),
+    "codes alone, 10+6 patterns, jitter 5e-10": ("codes_only", "at most 10e-9"),
+    f"{OWN}, at temperature_c=60": ("hot", "at most 8e-9"),
 }
 TARGETS = {
     "dies.count": "24", "dies.after_rmse_s": "at most 2e-9", "dies.after_worst_die_s": "at most 4e-9",
     "dies.after_labels": "at least 0.99", "dies.patterns": "at most 16", "dies.cpu_s": "less than 2",
 }  # fmt: skip
 UNITS = {"count": "", "patterns": "", "labels": "", "cpu_s": "s"}
+AS_DESIGNED = {"corner=tt", "temperature_c=27.0", "supply_v=1.8"}
+OFF_BY = {
+    "environment.bias_step_v=0.001": "step_1mv",
+    "environment.bias_step_v=0.005": "step_5mv",
+    "environment.rest_shift_v=0.005": "rest_5mv",
+    "environment.ripple_v=0.01": "ripple_10mv",
+    "environment.source_capacitance_f=1e-13,environment.source_resistance_ohm=1000000.0": "source_1mohm_100ff",
+    "environment.line_load_f=5e-14": "load_50ff",
+    "supply_v=1.818": "supply_1_percent",
+    "temperature_c=30.0": "temperature_3c",
+    "": "nothing",
+}
+"""What is not as designed in a condition of `cosim validate --sensitivity`, and what the figure is called."""
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Those of the calibrations that are there, and of dies of the model; fewer of these if `quick`.
+    """All that there are rows of; nothing is simulated.
 
-    Raises `InputError` where there is no run.
+    Raises `InputError` where there is none.
     """
-    run = Path(os.environ.get("COSIM_RUNS", Path(__file__).parents[1] / "runs")) / RUN
-    file = run / "calibration/dies.parquet"
-    if not file.exists():
-        raise InputError(f"{file}: is not there; make it with: cosim calibrate DESIGN --dies 1..24 --out {run}")
-    rows, told = pd.read_parquet(file), _age(file)
+    if not DIES.exists():
+        raise InputError(f"{DIES}: is not there; make it with: python -m benchmarks.dies RUN")
+    rows = pd.read_csv(DIES)
     own = rows[rows.condition == OWN]
     for name, value in summary(own).items() if len(own) else ():
         unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "s")
-        yield Figure(name, value, unit, TARGETS.get(name, ""), f"{len(own)} dies in ngspice, {told}")
+        yield Figure(name, value, unit, TARGETS.get(name, ""), f"{len(own)} dies in ngspice, {_age(own)}")
     for condition, (name, target) in OTHERS.items():
         some = rows[rows.condition == condition]
         if len(some):
-            how = f"{condition}: {len(some)} dies, {told}"
+            how = f"{condition}: {len(some)} dies in ngspice, {_age(some)}"
             yield Figure(f"dies.{name}_rmse_s", rms(some.after_rmse_s), "s", target, how)
             yield Figure(f"dies.{name}_labels", float(some.after_labels.mean()), "", "at least 0.98", how)
-    yield from _of_the_model(run, QUICK_DIES if quick else MODEL_DIES)
+    yield from _of_the_model()
+    yield from _of_the_board()
 
 
-def _of_the_model(run: Path, dies: int) -> Iterator[Figure]:
-    """Dies that the model draws from its prior, without noise, in batches."""
+def _of_the_model() -> Iterator[Figure]:
+    if not MODEL.exists():
+        return
+    rows = pd.read_csv(MODEL)
+    how = f"{len(rows)} dies of the model, 16 patterns, no noise, {_age(rows)}"
+    yield Figure("dies.model_rmse_s", rms(rows.rmse_s), "s", "at most 0.5e-9", how)
+    yield Figure("dies.model_labels", float(rows.labels.mean()), "", "at least 0.995", how)
+    yield Figure("dies.coverage", float(rows.within_two_sigma.mean()), "", "0.90 to 0.99", how)
+
+
+def _of_the_board() -> Iterator[Figure]:
+    if not BOARD.exists():
+        return
+    rows = pd.read_csv(BOARD)
+    for row in rows[rows.biases == "fixed"].itertuples():
+        off = ",".join(part for part in row.condition.split(",") if part not in AS_DESIGNED)
+        if off in OFF_BY:
+            how = f"{row.samples} samples, biases as designed, {_age(rows)}"
+            yield Figure(f"environment.{OFF_BY[off]}_s", row.rmse_s, "s", "", how)
+
+
+def _age(rows: pd.DataFrame) -> str:
+    days = (datetime.now(UTC).date() - date.fromisoformat(rows.day.min())).days
+    return f"{days} days old"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code, 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.dies", description="Put the rows of a run into benchmarks/results."
+    )
+    parser.add_argument("run", type=Path, help="run directory of cosim calibrate")
+    parser.add_argument("--model", type=int, default=0, metavar="DIES", help="also so many dies that its model draws")
+    arguments = parser.parse_args(words)
+    try:
+        _keep(arguments.run / "calibration/dies.parquet", DIES, ["condition", "die"])
+        _keep(arguments.run / "conditions/errors.parquet", BOARD, ["condition", "biases"])
+        if arguments.model:
+            rows = pd.DataFrame(_model_dies(arguments.run, arguments.model))
+            _write(rows.assign(day=f"{datetime.now(UTC):%Y-%m-%d}"), MODEL)
+    except CosimError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+def _keep(table: Path, file: Path, keys: list[str]) -> None:
+    """The rows of a table of a run, in the place of those of the same keys."""
+    if not table.exists():
+        return
+    day = datetime.fromtimestamp(table.stat().st_mtime, UTC)
+    new = pd.read_parquet(table).assign(day=f"{day:%Y-%m-%d}")
+    known = pd.read_csv(file) if file.exists() else new.iloc[:0]
+    both = pd.concat([known, new]) if len(known) else new
+    _write(both.drop_duplicates(keys, keep="last").sort_values(keys, kind="stable"), file)
+
+
+def _write(rows: pd.DataFrame, file: Path) -> None:
+    rows.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _model_dies(run: Path, dies: int) -> Iterator[dict[str, float]]:
+    """Dies that the model draws from its prior, without noise, in batches; a row each."""
     nominal = _nominal(run)
-    settings = settings_of(load_design(run / "design.toml").calibration, True, nominal.phase_s)
-    outputs, errors, labels, inside = [len(layer.bias_v) for layer in nominal.program], [], [], []
+    section = load_design(run / "design.toml").calibration.model_copy(update={"jitter_s": 0.0})
+    settings = settings_of(section, True, nominal.phase_s)
+    outputs = [len(layer.bias_v) for layer in nominal.program]
     for first in range(1, dies + 1, BATCH):
-        chips = [ModelDie.drawn(nominal.circuits, outputs, seed) for seed in range(first, min(first + BATCH, dies + 1))]
+        seeds = range(first, min(first + BATCH, dies + 1))
+        chips = [ModelDie.drawn(nominal.circuits, outputs, seed) for seed in seeds]
         found = calibrate(chips, nominal.circuits, nominal.program, nominal.samples, settings)
         tests = np.broadcast_to(nominal.tests, (len(chips), *nominal.tests.shape))
         truth = [np.stack([chip.unknown[layer] for chip in chips]) for layer in range(len(outputs))]
         spikes = sent(nominal.circuits, truth, found.program, tests)[-1]
-        errors.append(((spikes - nominal.wanted[-1]) ** 2).mean((1, 2)))
+        errors = np.sqrt(((spikes - nominal.wanted[-1]) ** 2).mean((1, 2))) * nominal.phase_s
         own, wanted = (x[..., : nominal.classes].argmin(-1) for x in (spikes, nominal.wanted[-1]))
-        labels.append((own == wanted).mean(1))
-        inside.append(_inside(found, truth))
-    how = f"{dies} dies of the model, {sum(settings.rounds)} patterns, no noise"
-    yield Figure("dies.model_rmse_s", float(np.sqrt(np.concatenate(errors).mean())) * nominal.phase_s, "s", "at most 0.5e-9", how)
-    yield Figure("dies.model_labels", float(np.concatenate(labels).mean()), "", "at least 0.995", how)
-    yield Figure("dies.coverage", float(np.concatenate(inside).mean()), "", "0.90 to 0.99", "within two sigma; " + how)
+        for seed, error, labels, inside in zip(seeds, errors, (own == wanted).mean(1), _inside(found, truth), strict=True):
+            yield {"die": seed, "rmse_s": float(error), "labels": float(labels), "within_two_sigma": float(inside)}
 
 
 def _inside(found: Calibrated, truth: list[np.ndarray]) -> np.ndarray:
-    """Of every unknown whether it lies within two standard deviations of what it was found to be."""
+    """Of every die the share of its unknowns that lie within two standard deviations of what they were found to be."""
     parts = [
         np.abs(estimate.unknown - true) < 2 * np.sqrt(np.einsum("dkii->dki", estimate.covariance))
         for estimate, true in zip(found.estimates, truth, strict=True)
     ]
-    return np.concatenate([part.ravel() for part in parts])
+    return np.asarray(np.concatenate([part.reshape(len(part), -1) for part in parts], 1).mean(1))
 
 
 def _nominal(run: Path) -> Nominal:
@@ -108,6 +182,5 @@ def _nominal(run: Path) -> Nominal:
     return Nominal.of(design, hardware, discharger, weights, data, design.calibration.samples)
 
 
-def _age(file: Path) -> str:
-    days = (datetime.now(UTC) - datetime.fromtimestamp(file.stat().st_mtime, UTC)).total_seconds() / 86400
-    return f"{days:.1f} days old"
+if __name__ == "__main__":
+    sys.exit(main())
