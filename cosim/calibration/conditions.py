@@ -28,12 +28,14 @@ WIDER_V = 0.1
 class Biases(StrEnum):
     """What the biases of a circuit do at another condition.
 
-    fixed: nothing, all are as designed, referenced to ground. rebiased: dischargers and codes are set so that the condition's
-    own cells give the weights that were trained, and a resting neuron fires after a phase. calibrated: besides, each neuron is
-    programmed so that it sends what it was trained to send, by the model of the condition.
+    fixed: nothing, all are as designed, referenced to ground. replica: replicas of the cells hold four voltages
+    (`cosim.calibration.replica`), and nothing of the network is measured. rebiased: dischargers and codes are set so that the
+    condition's own cells give the weights that were trained, and a resting neuron fires after a phase. calibrated: besides, each
+    neuron is programmed so that it sends what it was trained to send, by the model of the condition.
     """
 
     FIXED = "fixed"
+    REPLICA = "replica"
     REBIASED = "rebiased"
     CALIBRATED = "calibrated"
 

@@ -44,7 +44,8 @@ class ValidateOptions(StageOptions):
         bool, typer.Option("--sensitivity", help="Only what a board, its supply and its temperature may be off by, one by one.")
     ] = False
     biases: Annotated[
-        str, typer.Option("--biases", metavar="NAME,...", help="There: fixed, rebiased, calibrated; of --sensitivity fixed.")
+        str,
+        typer.Option("--biases", metavar="NAME,...", help="There: fixed, replica, rebiased, calibrated; of --sensitivity fixed."),
     ] = ""
 
     @property

@@ -71,7 +71,7 @@ def validate_at(
 
     Raises `InputError` with one line.
     """
-    wanted = biases_of(biases or ("fixed,rebiased,calibrated" if conditions else "fixed"))
+    wanted = biases_of(biases or ("fixed,replica,rebiased,calibrated" if conditions else "fixed"))
     conditions = conditions or sensitivity(load_design(design))
     with prepared(design, out, jobs, scheduler, monitor, command, samples) as (space, bench, nominal):
         parsed = [condition_at(words, space.design) for words in conditions]
@@ -103,14 +103,19 @@ def _at(
     from cosim.calibration.circuit_chip import CircuitChip
     from cosim.calibration.conditions import Biases, Elsewhere, cells_at, nothing_known
     from cosim.calibration.dies import Judged
+    from cosim.calibration.replica import Replicas
     from training.hardware import HardwareModel
 
+    hardware = HardwareModel.load(space.run / "hardware.json")
     elsewhere: Elsewhere | None = None
     for choice in biases:
         space.monitor.activity(f"{condition}: {choice}")
         if choice is Biases.FIXED:
-            there, cells = cells_at(bench, condition, HardwareModel.load(space.run / "hardware.json"))
+            there, cells = cells_at(bench, condition, hardware)
             program = nominal.program
+        elif choice is Biases.REPLICA:
+            replicas = Replicas.of(bench, condition, hardware)
+            there, cells, program = replicas.bench, replicas.cells, replicas.program(nominal.program)
         else:
             elsewhere = elsewhere or Elsewhere.of(bench, condition, nominal)
             there, cells, program = elsewhere.bench, elsewhere.cells, elsewhere.nominal.program

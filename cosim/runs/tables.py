@@ -371,7 +371,7 @@ TABLES: Mapping[str, Table] = {
         "one condition with one choice of biases", "validate --at",
         (
             text("condition", "corner, temperature, supply"),
-            text("biases", "`fixed`, `rebiased` or `calibrated` (docs/calibration.md)"),
+            text("biases", "`fixed`, `replica`, `rebiased` or `calibrated` (docs/calibration.md)"),
             whole("samples", "test samples that were simulated"),
             number("rmse_s", "s", "rms of the output spikes off those of the trained model"),
             number("hidden_rmse_s", "s", "the same of the layers before"),

@@ -156,7 +156,7 @@ def test_conditions_and_biases_are_refused_by_name() -> None:
             condition_at(wrong, design)
     assert [str(one) for one in biases_of("rebiased, fixed")] == ["rebiased", "fixed"]
     for wrong in ("", "loose", "fixed,loose"):
-        with pytest.raises(InputError, match=r"--biases: .* is none of fixed, rebiased, calibrated"):
+        with pytest.raises(InputError, match=r"--biases: .* is none of fixed, replica, rebiased, calibrated"):
             biases_of(wrong)
 
 
