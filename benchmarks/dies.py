@@ -62,6 +62,8 @@ OFF_BY = {
 }
 """What is not as designed in a condition of `cosim validate --sensitivity`, and what the figure is called."""
 
+BIASES = {"fixed": ("", "biases as designed"), "replica": ("_replica", "four voltages held by replicas")}
+
 
 def figures(quick: bool) -> Iterator[Figure]:
     """All that there are rows of; nothing is simulated.
@@ -99,11 +101,14 @@ def _of_the_board() -> Iterator[Figure]:
     if not BOARD.exists():
         return
     rows = pd.read_csv(BOARD)
-    for row in rows[rows.biases == "fixed"].itertuples():
+    for row in rows[rows.biases.isin(BIASES)].itertuples():
         off = ",".join(part for part in row.condition.split(",") if part not in AS_DESIGNED)
         if off in OFF_BY:
-            how = f"{row.samples} samples, biases as designed, {_age(rows)}"
-            yield Figure(f"environment.{OFF_BY[off]}_s", row.rmse_s, "s", "", how)
+            name, how = BIASES[row.biases]
+            target = "at most 5e-9" if name else ""
+            yield Figure(
+                f"environment.{OFF_BY[off]}{name}_s", row.rmse_s, "s", target, f"{row.samples} samples, {how}, {_age(rows)}"
+            )
 
 
 def _age(rows: pd.DataFrame) -> str:
