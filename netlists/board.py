@@ -25,6 +25,11 @@ class Environment(Section):
     rest_shift_v: float = Field(default=0.0, ge=-0.5, le=0.5, description="by which the rest level is off")
     line_load_f: float = Field(default=0.0, ge=0.0, le=1e-9, description="on the spike line of each neuron and its complement")
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether neurons meet on the board: the phase of a ripple, the impedance of a line that several are on."""
+        return bool(self.ripple_v or self.source_resistance_ohm)
+
     def around(self, netlist: str, sources: Sources, outputs: Sequence[SpikeLine], supply_v: float) -> str:
         """A circuit on the board.
 

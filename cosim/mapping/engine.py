@@ -25,12 +25,12 @@ def is_small(design: Design) -> bool:
 
 
 def engine_of(design: Design) -> Engine:
-    """The engine that a design asks for; columns where it leaves the choice. A ripple has one phase in one circuit alone."""
+    """The engine that a design asks for; columns where it leaves the choice and no board joins them."""
     chosen = design.validation.engine
     if design.process.layout:
         return "flat"
     if chosen == "auto":
-        return "flat" if design.environment.ripple_v and is_small(design) else "columns"
+        return "flat" if design.environment.is_shared and is_small(design) else "columns"
     return chosen
 
 

@@ -77,6 +77,12 @@ def test_the_network_of_a_design_is_on_its_board_and_a_cell_by_itself_is_not() -
     assert swept.applied(Design(name="x")).environment.rest_shift_v == 0.01
 
 
-@pytest.mark.parametrize(("ripple_v", "engine"), [(0.0, "columns"), (0.01, "flat")])
-def test_a_ripple_has_one_phase_in_one_circuit(ripple_v: float, engine: str) -> None:
-    assert engine_of(Design.model_validate({"name": "x", "environment": {"ripple_v": ripple_v}})) == engine
+@pytest.mark.parametrize(
+    ("board", "engine"),
+    [({"rest_shift_v": 0.01}, "columns"), ({"ripple_v": 0.01}, "flat"), ({"source_resistance_ohm": 1e6}, "flat")],
+)
+def test_what_neurons_share_is_simulated_as_one_circuit(board: dict[str, float], engine: str) -> None:
+    """One phase of a ripple, one impedance of a line: column by column each neuron would have its own."""
+    assert engine_of(Design.model_validate({"name": "x", "environment": board})) == engine
+    large = {"dataset": "digits", "bias": False, "layers": [32, 10]}
+    assert engine_of(Design.model_validate({"name": "x", "environment": board, "network": large})) == "columns"
