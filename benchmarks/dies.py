@@ -38,6 +38,7 @@ DIES, BOARD, MODEL = RESULTS / "dies.rows.csv", RESULTS / "dies.board.csv", RESU
 BATCH = 25
 OWN = "own biases, 10+6 patterns, jitter 5e-10"
 OTHERS = {
+    "own biases, 10+6 patterns": ("no_jitter", ""),
     "own biases, 12+8 patterns, jitter 5e-09": ("jitter5", "at most 5e-9"),
     f"{OWN}, step 0.001": ("dac1mv", "at most 3.5e-9"),
     "codes alone, 10+6 patterns, jitter 5e-10": ("codes_only", "at most 10e-9"),
