@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -13,6 +14,7 @@ from typing import Any
 
 from cosim.pipeline.packages import extras
 from cosim.runs import provenance
+from cosim.version import ROOMS
 
 LIBRARIES = {
     "libngspice": "Debian/Ubuntu: apt install libngspice0 | Fedora: dnf install libngspice | macOS: brew install libngspice | "
@@ -54,6 +56,7 @@ def examine() -> list[Finding]:
     return [
         _python(),
         *_packages(),
+        _rooms(),
         _simulator(),
         _second_judge(),
         *_device_models(),
@@ -78,6 +81,16 @@ def _packages() -> Iterator[Finding]:
             version = provenance.package_version(name)
             remedy = f"pip install 'cosim[{extra}]'"
             yield Finding(name, version is not None, version or f"not installed (extra: {extra})", remedy)
+
+
+def _rooms() -> Finding:
+    """Packages of ours that another distribution installs too, whose files then lie among ours. A module of the user's that hides
+    one of them ends every command before this (`cosim.version.collision`)."""
+    owners = importlib.metadata.packages_distributions()
+    shared = {room: sorted({name for name in owners.get(room, ()) if name.lower() != "cosim"}) for room in ROOMS}
+    told = [f"{room} is also installed by {', '.join(others)}" for room, others in shared.items() if others]
+    detail = "; ".join(told) or f"{', '.join(ROOMS)}: cosim's own"
+    return Finding("names", not told, detail, "pip uninstall one of them, or give cosim an environment of its own")
 
 
 def _simulator() -> Finding:

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cosim
+from cosim.cli import doctor
 from cosim.cli.main import COMMANDS, app
 from cosim.judge import vacask
 from cosim.pipeline.run import RunResult
@@ -229,6 +230,20 @@ def test_cells_come_from_the_schema() -> None:
     assert set(found["synapse.kind"]) == set(SYNAPSES)
     assert set(found["process.corner"]) == set(Corner)
     assert "current_source" in invoke("cells").stdout
+
+
+def test_doctor_names_a_distribution_that_installs_a_package_of_our_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert doctor._rooms().fine, doctor._rooms()
+    for name, packages in (("other_trainer", "training\nreports"), ("harmless", "harmless")):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "top_level.txt").write_text(packages)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = doctor._rooms()
+    assert not found.fine and found.stops
+    assert found.detail == "training is also installed by other_trainer; reports is also installed by other_trainer"
+    assert "environment of its own" in found.line()
 
 
 def test_doctor_finds_this_environment_fine() -> None:

@@ -23,7 +23,8 @@ from cosim.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PUBLIC = {"cosim", "cosim.training", "layouts.extraction", "layouts.gds"}
+PUBLIC = {"cosim", "cosim.training", "layouts"}
+"""Roots, which offer every name that the pages use."""
 OURS = ("cosim", "netlists", "training", "reports", "layouts", "sky130_models", "gf180_models")
 RUN_ELSEWHERE = {"api.md": "tests/cosim/test_api.py", "training.md": "tests/cosim/test_training_tour.py"}
 SITE = {"index.md", "library.md"}
@@ -61,10 +62,10 @@ HERE = [block for block in PYTHON if block.page not in RUN_ELSEWHERE and not blo
 def of_commands(program: str) -> Iterator[tuple[Block, list[str]]]:
     """Words of the lines of blocks that call a program, its continuation lines joined and remarks left out."""
     for block in blocks():
-        if block.language in ("", "console", "sh"):
+        if block.language in ("", "console", "sh", "yaml"):
             lines = block.text.replace("\\\n", "" if ",\\\n" in block.text else " ").splitlines()
             for line in lines:
-                command = line.strip().removeprefix("$ ")
+                command = re.sub(r"\$\(.*?\)|>>.*", "", line).strip().removeprefix("$ ").removeprefix("- ").removeprefix("run: ")
                 if command.startswith(f"{program} "):
                     yield block, shlex.split(command, comments=True)
 
@@ -74,6 +75,7 @@ COMMANDS = [*of_commands("cosim")]
 
 def test_there_is_something_to_test() -> None:
     assert len(PYTHON) > 30 and len(HERE) >= 6 and len(COMMANDS) > 20
+    assert sum(block.language == "yaml" for block, _ in COMMANDS) == 2, "of the workflow of a CI job"
     assert {block.language for block in blocks() if block.page not in SITE} <= {"", "python", "toml", "yaml"}
 
 
