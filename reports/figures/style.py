@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import re
 from collections.abc import Callable
@@ -59,6 +60,14 @@ def svg(plot: Callable[P, Figure]) -> Callable[P, Markup]:
         return Markup(_inline(buffer.getvalue(), getattr(plot, "__name__", "figure")))
 
     return render
+
+
+def png(plot: Callable[..., Markup], *args: Any, dpi: int = 135) -> bytes:
+    """What a plot of this room (`svg`) draws, as a PNG of its own: for pages that are not ours."""
+    buffer = io.BytesIO()
+    with look():
+        inspect.unwrap(plot)(*args).savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def axes(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:

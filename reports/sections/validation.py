@@ -22,7 +22,7 @@ def membranes(run: Run) -> list[Block]:
     waveforms = run.tables["validation/waveforms"]
     blocks: list[Block] = []
     for mapping, part in waveforms.groupby("mapping"):
-        ranked = _ranked_samples(_outputs(run), str(mapping), set(part["sample"]))
+        ranked = ranked_samples(run, str(mapping), set(part["sample"]))
         if ranked:
             errors = ", ".join(f"{rank} {engineering(error, 's')}" for rank, (_, error) in ranked.items())
             svg = figures.membrane_overlay(part, {rank: sample for rank, (sample, _) in ranked.items()}, run.phase_s)
@@ -176,8 +176,9 @@ def failures(run: Run) -> list[Block]:
     ]
 
 
-def _ranked_samples(outputs: pd.DataFrame, mapping: str, drawn: set[int]) -> dict[str, tuple[int, float]]:
+def ranked_samples(run: Run, mapping: str, drawn: set[int]) -> dict[str, tuple[int, float]]:
     """Worst, median and best of the samples that have waveforms: rank -> (sample, rms error in seconds)."""
+    outputs = _outputs(run)
     part = outputs[(outputs.mapping == mapping) & outputs["sample"].isin(drawn)]
     if part.empty:
         return {}

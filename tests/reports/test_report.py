@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.report_pictures import pictures
 from reports import page
 from reports.errors import ReportError
 from reports.formatting import metric
@@ -178,6 +179,15 @@ def test_accuracy_over_dies_of_the_model_has_a_picture_and_a_yield(run_dir: Path
 def test_a_run_that_has_only_its_design_still_makes_a_page(tmp_path: Path) -> None:
     (tmp_path / "design.toml").write_text('name = "bare"\n')
     assert "not been validated" in _page(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_readme_are_those_of_a_run(run_dir: Path) -> None:
+    made = dict(pictures(run_dir))
+    assert set(made) == {"membranes.png", "spike_times.png"}
+    for content in made.values():
+        width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
+        assert content.startswith(b"\x89PNG") and (width, height > 400) == (972, True)
 
 
 def test_a_failed_simulation_is_listed(run_dir: Path) -> None:
