@@ -17,6 +17,9 @@ from training.tensors import NetworkFileError, write_tensors
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0
 
+# What came after the first checkpoints, which stay valid: settings of a module that are left alone, and what follows from others.
+_LEFT_ALONE = {"coarse": False, "late": 1.0}
+_DERIVED = ("cells.plus", "cells.minus")
 
 T = TypeVar("T")
 
@@ -111,8 +114,9 @@ def fingerprint(learner: Learner) -> str:
         digest.update(repr((name, type(module).__name__, sorted(_settings(module)))).encode())
     data = learner.data
     weights = learner.network.state_dict().values()
+    buffers = [buffer for name, buffer in learner.network.named_buffers() if not name.endswith(_DERIVED)]
     tensors = (data.train_t, data.train_labels, data.test_t, data.test_labels)
-    for tensor in (*weights, *learner.network.buffers(), *tensors):
+    for tensor in (*weights, *buffers, *tensors):
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
@@ -121,7 +125,7 @@ def _settings(module: Any) -> Iterator[tuple[str, str]]:
     """The plain attributes of a module, and the numbers of its hardware model that are in no buffer."""
     for name, value in vars(module).items():
         plain = isinstance(value, int | float | str | tuple) or (is_dataclass(value) and name != "model")
-        if name != "training" and not name.startswith("_") and plain:
+        if name != "training" and not name.startswith("_") and plain and _LEFT_ALONE.get(name, ...) != value:
             yield name, repr(value)
     if (model := getattr(module, "model", None)) is not None:
         yield "model", repr((model.v_reset, model.tail_reference))

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from training.checkpoint import AnotherTraining, fingerprint
+from training.checkpoint import AnotherTraining, _settings, fingerprint
 from training.data import iris
 from training.hardware import NormalisedModel
 from training.hardware_aware.variation import DynamicMismatch, FrozenMismatch, Mismatch, VariationKind, WeightNoise
@@ -139,6 +139,18 @@ def test_only_the_very_same_training_is_continued(tmp_path: Path) -> None:
     assert not continued(network(), RECIPE.but(epochs=7))  # the schedule stretches over the epochs
     assert not continued(network(), RECIPE, split=1)
     assert not continued(network(), RECIPE, variation=WeightNoise(0.01))
+
+
+def test_what_the_first_checkpoints_know_nothing_of_counts_where_it_is_set() -> None:
+    """Settings that came later are left out while they are left alone: those checkpoints stay valid."""
+    known = [
+        "connection", "fan_out", "interpolated_adjoint", "leak", "membrane_leak", "model", "moment", "noise_in_evaluation",
+        "open_ended", "random_offset", "solver", "spike_delay", "spike_time_noise", "steps", "weight_range",
+    ]  # fmt: skip
+    made = network()
+    assert sorted(name for name, _ in _settings(made.layers[0])) == known
+    made.layers[0].late = 2.0
+    assert sorted(name for name, _ in _settings(made.layers[0])) == sorted([*known, "late"])
 
 
 def test_a_checkpoint_of_one_gpu_is_of_every_other_but_of_no_cpu() -> None:
