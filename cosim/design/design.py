@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from netlists.timing import Timing
 from training.errors import what_is_wrong
 from training.files import read_toml
 from training.shapes import NetworkShape
-from training.structures.plan import AnyStructure, MasksPlan, linked
+from training.structures.plan import AnyStructure, MasksPlan, wired
 
 MOST_STEPS = 20_000
 """Of one phase: a network of two layers then takes hours a sample."""
@@ -125,8 +124,7 @@ class Design(Section):
     @property
     def shape(self) -> NetworkShape:
         """The layers of the network, as they are wired."""
-        shape = self.network.shape
-        return replace(shape, linked=linked(shape.dense_sizes, self.structure))
+        return wired(self.network.shape, self.structure)
 
     @property
     def technology(self) -> Process:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from cosim.runs.given import GIVEN_WEIGHTS
 from training.data.names import network_shape
 from training.hardware import HardwareModel
 from training.shapes import NetworkShape, Window
-from training.structures.plan import linked
+from training.structures.plan import wired
 from training.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ def shape_of(network: Network) -> NetworkShape:
 
 def shape_of_design(design: Design) -> NetworkShape:
     """The same with the links that its structure leaves."""
-    shape = shape_of(design.network)
-    return replace(shape, linked=linked(shape.dense_sizes, design.structure))
+    return wired(shape_of(design.network), design.structure)
 
 
 def keep_weights(source: Path, network: Network, run: Path) -> None:

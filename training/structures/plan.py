@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from math import comb
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from training.shapes import NetworkShape
 
 MOST_WORDS = 1 << 18
 """A decode table of more words is larger than what it decodes."""
@@ -116,12 +118,13 @@ class ToeplitzPlan(StructurePlan):
 AnyStructure = Annotated[TernaryPlan | MasksPlan | SupermaskPlan | ToeplitzPlan, Field(discriminator="kind")]
 
 
-def linked(sizes: Sequence[tuple[int, int]], plan: AnyStructure | None) -> tuple[int, ...]:
-    """Links on a membrane of each layer of so many lines and neurons; nothing where every crossing has a device."""
+def wired(shape: NetworkShape, plan: AnyStructure | None) -> NetworkShape:
+    """A network with the links that a structure leaves; all of them where every crossing has a device."""
     if not isinstance(plan, MasksPlan) or "C" in plan.learn:
-        return ()
-    inner = range(1, len(sizes) - 1) if plan.layers == "inner" else range(len(sizes))
-    return tuple(plan.linked(lines) if number in inner else lines for number, (lines, _) in enumerate(sizes))
+        return shape
+    lines = shape.dense_lines
+    inner = range(1, len(lines) - 1) if plan.layers == "inner" else range(len(lines))
+    return replace(shape, linked=tuple(plan.linked(own) if number in inner else own for number, own in enumerate(lines)))
 
 
 NAMED: dict[str, AnyStructure] = {
