@@ -120,6 +120,7 @@ def validate(options: ValidateOptions) -> None:
             scheduler=options.scheduler, monitor=monitor(options.verbose), command=command_line(),
         )  # fmt: skip
     say(options.as_json, result.rows.to_dict("records"), result.lines())
+    raise typer.Exit(result.exit_code)
 
 
 @takes(ReportOptions)

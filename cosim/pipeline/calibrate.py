@@ -116,6 +116,8 @@ def calibrate_design(
     Raises `InputError` with one line.
     """
     measured = (asked or Asked()).of(load_design(design))
+    if at:
+        condition_at(at, measured)  # what is wrong with it is said before anything runs
     with prepared(Path(design), out, jobs, scheduler, monitor, command) as (space, bench, nominal):
         from cosim.calibration.circuit_chip import DieFailedError
         from cosim.calibration.dies import calibrated_die

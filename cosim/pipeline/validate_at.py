@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,22 @@ from cosim.runs.progress import Monitor
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cosim.bench.bench import Bench
     from cosim.bench.monitored import MonitoredBench
-    from cosim.calibration.conditions import Biases
+    from cosim.calibration.conditions import Biases, Elsewhere
     from cosim.calibration.nominal import Nominal
     from cosim.design import Design
     from cosim.design.condition import Condition
+    from cosim.runs.directory import RunDirectory
+    from netlists.crossbar import Cells
+    from training.calibration.program import Program
+    from training.calibration.reprogram import Freedom
+    from training.hardware import HardwareModel
 
 TABLE = "conditions/errors.parquet"
+COLUMNS = ("condition", "biases", "samples", "rmse_s", "hidden_rmse_s", "labels", "accuracy")
+FAILED = 3
+"""The exit code of a simulation that failed; the other conditions are simulated all the same."""
 
 BOARD = (
     "environment.bias_step_v=1e-3",
@@ -37,16 +48,22 @@ SUPPLY_OFF, TEMPERATURE_OFF_C = 0.01, 3.0
 
 @dataclass(frozen=True)
 class ConditionsResult:
-    """One row a condition and choice of biases."""
+    """One row a condition and choice of biases; what failed of them."""
 
     directory: Path
     rows: pd.DataFrame
+    failed: Sequence[str] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return FAILED if self.failed else 0
 
     def lines(self) -> Iterator[str]:
         yield f"{'condition':<44} {'biases':<11} {'output rms':>10} {'labels':>7} {'accuracy':>8}"
         for row in self.rows.itertuples():
             shares = f"{100 * row.labels:>5.0f} % {100 * row.accuracy:>6.0f} %"
             yield f"{row.condition:<44} {row.biases:<11} {row.rmse_s * 1e9:>7.3g} ns {shares}"
+        yield from self.failed
 
 
 def validate_at(
@@ -71,12 +88,30 @@ def validate_at(
 
     Raises `InputError` with one line.
     """
-    wanted = biases_of(biases or ("fixed,replica,rebiased,calibrated" if conditions else "fixed"))
-    conditions = conditions or sensitivity(load_design(design))
+    wanted, asked = biases_of(biases or ("fixed,replica,rebiased,calibrated" if conditions else "fixed")), load_design(design)
+    parsed = [condition_at(words, asked) for words in conditions or sensitivity(asked)]
     with prepared(design, out, jobs, scheduler, monitor, command, samples) as (space, bench, nominal):
-        parsed = [condition_at(words, space.design) for words in conditions]
-        rows = [row for condition in parsed for row in _at(space, bench, nominal, condition, wanted)]
-        return ConditionsResult(space.run.path, _kept(space.run, rows))
+        import pandas as pd
+
+        from cosim.calibration.circuit_chip import DieFailedError
+        from cosim.calibration.replica import ReplicaError
+        from cosim.characterize.extract import CharacterizationError
+        from training.hardware import HardwareModel
+
+        hardware = HardwareModel.load(space.run / "hardware.json")
+        freedom = replace(settings_for(space.design, nominal).freedom, own_biases=True)
+        places = [_Place(bench, nominal, hardware, condition, freedom) for condition in parsed]
+        rows, failed = list[dict[str, Any]](), list[str]()
+        for place, choice in product(places, wanted):
+            space.monitor.activity(f"{place.condition}: {choice}")
+            try:
+                rows.append(place.row(choice))
+            except (CharacterizationError, DieFailedError, ReplicaError) as error:
+                failed.append(f"{place.condition}, {choice}: {error}")
+                space.monitor.remark(failed[-1])
+                continue
+            _keep(space.run, rows[-1])
+        return ConditionsResult(space.run.path, pd.DataFrame(rows, columns=COLUMNS), failed)
 
 
 def sensitivity(design: Design) -> list[str]:
@@ -96,44 +131,58 @@ def biases_of(words: str) -> list[Biases]:
     return [Biases(name) for name in names]
 
 
-def _at(
-    space: Any, bench: MonitoredBench, nominal: Nominal, condition: Condition, biases: Sequence[Biases]
-) -> Iterator[dict[str, Any]]:
-    """The rows of one condition; it is characterised where the biases ask for it."""
-    from cosim.calibration.circuit_chip import CircuitChip
-    from cosim.calibration.conditions import Biases, Elsewhere, cells_at, nothing_known
-    from cosim.calibration.dies import Judged
-    from cosim.calibration.replica import Replicas
-    from training.hardware import HardwareModel
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A condition, and the network in the circuit there. It is characterised once, where biases ask for it."""
 
-    hardware = HardwareModel.load(space.run / "hardware.json")
-    elsewhere: Elsewhere | None = None
-    for choice in biases:
-        space.monitor.activity(f"{condition}: {choice}")
-        if choice is Biases.FIXED:
-            there, cells = cells_at(bench, condition, hardware)
-            program = nominal.program
-        elif choice is Biases.REPLICA:
-            replicas = Replicas.of(bench, condition, hardware)
-            there, cells, program = replicas.bench, replicas.cells, replicas.program(nominal.program)
-        else:
-            elsewhere = elsewhere or Elsewhere.of(bench, condition, nominal)
-            there, cells, program = elsewhere.bench, elsewhere.cells, elsewhere.nominal.program
-            if choice is Biases.CALIBRATED:
-                freedom = replace(settings_for(space.design, nominal).freedom, own_biases=True)
-                program = elsewhere.program(nothing_known(elsewhere.nominal), nominal, freedom)
-        chip = CircuitChip(there, cells, None, there.working)
-        judged = Judged.of(chip.observe(program, nominal.tests), nominal)
-        yield {"condition": str(condition), "biases": str(choice), "samples": len(nominal.tests), **vars(judged)}
+    bench: MonitoredBench
+    nominal: Nominal
+    hardware: HardwareModel
+    condition: Condition
+    freedom: Freedom
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        from cosim.calibration.conditions import Elsewhere
+
+        return Elsewhere.of(self.bench, self.condition, self.nominal)
+
+    def biased(self, choice: Biases) -> tuple[Bench, Sequence[Cells], Program]:
+        """A bench, the cells of every layer, and what the network is set to."""
+        from cosim.calibration.conditions import Biases, cells_at, nothing_known
+        from cosim.calibration.replica import Replicas
+
+        match choice:
+            case Biases.FIXED:
+                return *cells_at(self.bench, self.condition, self.hardware), self.nominal.program
+            case Biases.REPLICA:
+                replicas = Replicas.of(self.bench, self.condition, self.hardware)
+                return replicas.bench, replicas.cells, replicas.program(self.nominal.program)
+        there = self.elsewhere
+        program = there.nominal.program
+        if choice is Biases.CALIBRATED:
+            program = there.program(nothing_known(there.nominal), self.nominal, self.freedom)
+        return there.bench, there.cells, program
+
+    def row(self, choice: Biases) -> dict[str, Any]:
+        """Raises `CharacterizationError`, `ReplicaError`, `DieFailedError` where the network cannot be biased, or not be simulated."""
+        from cosim.calibration.circuit_chip import CircuitChip
+        from cosim.calibration.dies import Judged
+
+        bench, cells, program = self.biased(choice)
+        tests = self.nominal.tests
+        judged = Judged.of(CircuitChip(bench, cells, None, bench.working).observe(program, tests), self.nominal)
+        return {"condition": str(self.condition), "biases": str(choice), "samples": len(tests), **vars(judged)}
 
 
-def _kept(run: Any, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """The rows, which the run directory keeps beside those of other conditions."""
+def _keep(run: RunDirectory, row: dict[str, Any]) -> None:
+    """Put a row into the table, in the place of the one that it had."""
     import pandas as pd
 
-    new = pd.DataFrame(rows)
-    known = pd.read_parquet(run / TABLE) if (run / TABLE).is_file() else new.iloc[:0]
-    keys = set(zip(new.condition, new.biases, strict=True))
-    others = known[[key not in keys for key in zip(known.condition, known.biases, strict=True)]]
-    run.write_table(TABLE, pd.concat([others, new], ignore_index=True) if len(others) else new)
-    return new
+    table = pd.DataFrame([row])
+    if (run / TABLE).is_file():
+        known = pd.read_parquet(run / TABLE)
+        table = pd.concat(
+            [known[(known.condition != row["condition"]) | (known.biases != row["biases"])], table], ignore_index=True
+        )
+    run.write_table(TABLE, table)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.calibration.circuit_chip import DieFailedError
 from cosim.calibration.file_chip import (
     SPIKE_COLUMNS,
     AwaitingSpikes,
@@ -25,10 +26,12 @@ from cosim.calibration.nominal import Nominal
 from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline import calibrate_bench
+from cosim.pipeline import validate_at as validating
 from cosim.pipeline.calibrate import Asked, condition_at, condition_of, dies_of
 from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
-from cosim.pipeline.validate_at import biases_of, sensitivity
+from cosim.pipeline.validate_at import TABLE, _Place, biases_of, sensitivity, validate_at
 from cosim.runs.directory import RunDirectory
+from cosim.runs.progress import Monitor
 from training.calibration.chip import ModelDie
 from training.calibration.circuit import DischargerCurve, LayerCircuit
 from training.calibration.program import LayerProgram
@@ -168,6 +171,32 @@ def test_what_a_board_is_off_by_is_a_list_of_conditions() -> None:
     boards = [one.applied(design).environment for one in found[1:-2]]
     assert [board.bias_step_v for board in boards] == [1e-3, 5e-3, 0, 0, 0, 0] and boards[3].ripple_v == 0.01
     assert (boards[4].source_resistance_ohm, boards[4].source_capacitance_f, boards[5].line_load_f) == (1e6, 1e-13, 5e-14)
+
+
+def test_what_cannot_be_simulated_costs_its_row_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a row takes the place of the one that the table had of its condition and biases."""
+    design, rmse_s = Design(name="x"), [1e-9]
+
+    def row(place: _Place, choice: str) -> dict[str, object]:
+        if choice == "replica":
+            raise DieFailedError("1 of 2 patterns could not be simulated")
+        found = {"condition": str(place.condition), "biases": str(choice), "samples": 2, "rmse_s": rmse_s[0]}
+        return {**found, "hidden_rmse_s": 0.0, "labels": 1.0, "accuracy": 1.0}
+
+    space = SimpleNamespace(design=design, run=RunDirectory(tmp_path), monitor=Monitor())
+    nominal = Nominal([], (), np.zeros(0), np.zeros((2, 1)), np.zeros(2, int), [], 2, PHASE)
+    HARDWARE.save(tmp_path / "hardware.json")
+    monkeypatch.setattr(validating, "load_design", lambda _: design)
+    monkeypatch.setattr(validating, "prepared", lambda *_: contextlib.nullcontext((space, None, nominal)))
+    monkeypatch.setattr(_Place, "row", row)
+    for rmse_s[0] in (1e-9, 2e-9):
+        found = validate_at(tmp_path, ["temperature_c=30", "supply_v=1.7"], "replica,fixed")
+        assert found.exit_code == 3 and list(found.rows.biases) == ["fixed", "fixed"]
+        assert found.failed[0].endswith("temperature_c=30.0,supply_v=1.8, replica: 1 of 2 patterns could not be simulated")
+        assert found.failed[0] in list(found.lines())
+    table = pd.read_parquet(tmp_path / TABLE)
+    assert table.rmse_s.tolist() == [2e-9, 2e-9] and table.condition.nunique() == 2
+    assert validate_at(tmp_path, ["temperature_c=30"], "fixed").exit_code == 0
 
 
 def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
