@@ -165,7 +165,7 @@ class _Place:
         return there.bench, there.cells, program
 
     def row(self, choice: Biases) -> dict[str, Any]:
-        """Raises `CharacterizationError`, `ReplicaError`, `DieFailedError` where the network cannot be biased, or not be simulated."""
+        """Raises `CharacterizationError`, `ReplicaError`, `DieFailedError` where the network is not biased, or not simulated."""
         from cosim.calibration.circuit_chip import CircuitChip
         from cosim.calibration.dies import Judged
 
