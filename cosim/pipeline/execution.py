@@ -10,6 +10,7 @@ from typing import Any
 
 from cosim.design.cells import sizes_by_key
 from cosim.errors import InputError
+from cosim.pipeline import told
 from cosim.pipeline.freshness import Records, inputs_digest, outputs_digest, records_of, sealed, tools
 from cosim.pipeline.packages import one_line_errors
 from cosim.pipeline.result import LIMITS, METRICS
@@ -61,6 +62,8 @@ def run_stage(space: Workspace, stage: Stage) -> None:
     _write_provenance(space, {**records_of(space.run), stage.name: sealed(record)})
     write_metrics(space.run)
     space.monitor.end()
+    for line in told.found(space, stage, metrics):
+        space.monitor.tell(line)
 
 
 def mend_provenance(space: Workspace) -> None:

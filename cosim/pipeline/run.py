@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosim.design import load_design
+from cosim.pipeline import told
 from cosim.pipeline.execution import forget, mend_provenance, run_stage, write_metrics
 from cosim.pipeline.freshness import outdated
 from cosim.pipeline.packages import check_packages, one_line_errors
@@ -115,6 +116,8 @@ def _bring_up_to_date(space: Workspace, asked: Sequence[Stage]) -> tuple[StageNa
     for stage in missing:
         if stage.works(space):
             check_packages(stage.packages, stage.name)
+    for line in told.plan(space, missing):
+        space.monitor.tell(line)
     for stage in missing:
         run_stage(space, stage)
     return tuple(stage.name for stage in missing)

@@ -80,6 +80,10 @@ class Monitor:
             self.remarks.append(line)
             self._tell(line)
 
+    def tell(self, line: str) -> None:
+        """What the run is about to do, or what a stage has found; for who looks on, and not said again."""
+        self._tell(line)
+
     def step(self) -> None:
         """One point or epoch is done."""
         self.done += 1
@@ -164,6 +168,9 @@ class JsonMonitor(Monitor):
 
     def end(self) -> None:
         self._progress("done")
+
+    def tell(self, line: str) -> None:
+        """Machines read files."""
 
     def _tell(self, line: str) -> None:
         self._say("remark", remark=line)

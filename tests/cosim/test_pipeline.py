@@ -6,14 +6,18 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cosim.api.project import Project
+from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline import run as pipeline
+from cosim.pipeline import told
 from cosim.pipeline.stages import STAGES, Stage, StageName
 from cosim.pipeline.workspace import Workspace
 from cosim.runs.diff import compare
+from cosim.runs.directory import RunDirectory
 from cosim.runs.limits import judge
 from cosim.runs.progress import Monitor
 
@@ -302,6 +306,43 @@ def test_the_monitor_hears_of_every_stage(tmp_path: Path, design: Path, log: Log
     pipeline.run(design, tmp_path / "run", until="train", monitor=Recorder())
     pipeline.run(design, tmp_path / "run", until="map", monitor=Recorder())
     assert Recorder.heard == ["+characterize", "+train", "=characterize", "=train", "+map"]
+
+
+def test_a_run_tells_what_it_will_do_and_what_it_finds(tmp_path: Path, design: Path, log: Log) -> None:
+    class Listener(Monitor):
+        heard: list[str] = []  # noqa: RUF012
+
+        def tell(self, line: str) -> None:
+            self.heard.append(line)
+
+    pipeline.run(design, tmp_path / "run", until="train", monitor=Listener())
+    assert Listener.heard[0] == f"toy: 2 stages to do, into {tmp_path / 'run'}"
+    assert [line.split()[0] for line in Listener.heard[1:]] == ["characterize", "train"]
+    Listener.heard.clear()
+    pipeline.run(design, tmp_path / "run", until="train", monitor=Listener())
+    assert Listener.heard == [], "all is up to date"
+
+
+def test_the_first_numbers_of_a_stage_are_told_in_its_own_words(tmp_path: Path) -> None:
+    rows = [(1, 0.40, 2.1e-9), (1, 0.525, 5.6e-8), (1, 0.65, 8.57e-7), (-1, 1.30, 2.0e-9), (-1, 1.05, 1.32e-7)]
+    (tmp_path / "characterization").mkdir()
+    table = pd.DataFrame(rows, columns=["sign", "code", "current_a"]).assign(code_unit="V")
+    table.to_parquet(tmp_path / "characterization" / "synapse_fit.parquet")
+    space = Workspace(Design(name="toy"), RunDirectory(tmp_path), Monitor())
+    metrics = {
+        f"characterization.{name}": value for name, value in (("e_plus", 2.86), ("e_minus", -1.52), ("threshold_v", 0.4328))
+    }
+    by_name = {stage.name: stage for stage in STAGES}
+    assert [line.replace("\N{MINUS SIGN}", "-") for line in told.found(space, by_name[StageName.CHARACTERIZE], metrics)] == [
+        "synapse, w > 0: 2.10 nA at 0.400 V to 857 nA at 0.650 V",
+        "synapse, w < 0: 2.00 nA at 1.30 V to 132 nA at 1.05 V",
+        "E+ 2.86, E- -1.52 thresholds",
+        "threshold 433 mV",
+    ]
+    spikes = {"validation.ode.output_spike_rmse_s": 5.394e-11, "circuit.test_accuracy": 1.0}
+    [line] = told.found(space, by_name[StageName.VALIDATE], spikes)
+    assert line == "output spikes of the circuit off the model's, rms 53.9 ps, circuit's accuracy 100.0 %"
+    assert [*told.found(space, by_name[StageName.MAP], {})] == []
 
 
 @pytest.mark.parametrize("stages", [{"train": {"wall_s": 1.0}}, {"train": None, "pipeline": 3}, [], "old"])
