@@ -29,6 +29,7 @@ class MonitoredBench(Bench):
     def run(self, points: Iterable[Point]) -> Results:
         points = list(points)
         self.monitor.expect(len(points))
+        self.effort.count_decks(point.deck.digest() for point in points)
         self.effort.solver_options |= {" ".join(point.deck.options.cards().split()) for point in points}
         started = time.monotonic()
         try:

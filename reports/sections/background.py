@@ -19,7 +19,7 @@ _STAGE_COLUMNS = {
     "started": "started", "points": "points", "cached_points": "from the store", "failed_points": "failed",
     "operating_point_fallbacks": "fell back", "git_revision": "revision",
 }  # fmt: skip
-_NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256", "seal")
+_NOT_SHOWN = ("simulate_s", "simulate_cpu_s", "inputs_sha256", "outputs_sha256", "seal", "decks_sha256")
 
 
 def cells(run: Run) -> list[Block]:

@@ -10,7 +10,7 @@ from reports.blocks import Block, Cell, Table
 from reports.formatting import MISSING, number
 from reports.run import Run
 
-MOST_DECKS, MOST_OPTIONS = 4, 6
+MOST_DECKS, MOST_OPTIONS = 2, 6
 SHOWN_OPTIONS = ("reltol", "abstol", "vntol", "chgtol", "gmin", "method", "temp")
 """Of ngspice, a column each; what else a simulation was told stands in a column of its own."""
 
@@ -93,13 +93,20 @@ def _rest(options: Mapping[str, str]) -> str:
 
 
 def _decks(run: Run) -> list[Block]:
-    """The decks that come along, by which anyone repeats a sample."""
+    """All decks of each stage together, and those that come along, by which anyone repeats a sample."""
     names = sorted(run.decks)
-    rows = [[name, run.decks[name]] for name in names[:MOST_DECKS]]
-    caption = "Decks of this run: `ngspice -b` repeats a sample, with the .spiceinit that lies beside them."
+    rows = [
+        [f"all {record.get('points', MISSING)} of {stage}", str(record["decks_sha256"])]
+        for stage, record in run.stages.items()
+        if record.get("decks_sha256")
+    ]
+    rows += [[name, run.decks[name]] for name in names[:MOST_DECKS]]
+    caption = (
+        "Of many decks, the sum of their digests. Those in netlist/ repeat a sample with ngspice -b, beside their .spiceinit."
+    )
     if len(names) > MOST_DECKS:
         caption += f" {len(names) - MOST_DECKS} more lie there."
-    return [Table(("deck", "SHA-256"), rows, caption.replace("`", ""), words=("deck", "SHA-256"))] if rows else []
+    return [Table(("deck", "SHA-256"), rows, caption, words=("deck", "SHA-256"))] if rows else []
 
 
 def _together(stages: Mapping[str, Mapping[str, Any]], key: str) -> str:

@@ -93,8 +93,9 @@ def test_decks_and_metrics_come_with_their_digests(run_dir: Path) -> None:
     folder.mkdir()
     (folder / "ode_sample_0.spice").write_bytes(deck := b"ode network\n.end\n")
     (folder / ".spiceinit").write_text("* a remark\nset ngbehavior=hsa\n")
+    change(run_dir / "provenance.json", stages={"validate": {"decks_sha256": "ab" * 32, "points": 1471}, "train": {"points": 0}})
     text = review(run_dir)
-    assert f"netlist/ode_sample_0.spice {hashlib.sha256(deck).hexdigest()}" in text
+    assert f"all 1471 of validate {'ab' * 32} netlist/ode_sample_0.spice {hashlib.sha256(deck).hexdigest()}" in text
     assert "ngspice version 39, options reltol 3e-06; set ngbehavior=hsa" in text and "a remark" not in text
     assert hashlib.sha256((run_dir / "metrics.json").read_bytes()).hexdigest() in text
 
