@@ -71,6 +71,12 @@ SEEDS = (0,)
 MOST = 40
 """Trials of one search that does not get there."""
 
+SHARE = 15
+"""So many times fewer evaluations than the grid's are wanted of a search."""
+
+DRAWS = 200
+"""Of as many points of the grid, at random: what no search at all finds."""
+
 FloatArray = NDArray[np.float64]
 
 
@@ -84,7 +90,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     whole = hypervolume(_costs(grid, search.objectives), reference)
     best = len(front(grid, search.objectives))
     yield Figure("search.grid_evaluations", len(grid), "", "", f"{' x '.join(map(str, levels))} levels; {best} on the front")
-    counts, volumes = [], []
+    counts, volumes, early = [], [], []
+    few = max(len(grid) // SHARE, 1)
     for seed in seeds:
         count, volume = 0, 0.0
         while volume < whole and count < most:
@@ -93,6 +100,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             volume = hypervolume(_costs(trials, search.objectives), reference)
         counts.append(count)
         volumes.append(volume / whole)
+        early.append(hypervolume(_costs(trials[:few], search.objectives), reference) / whole)
     told = ", ".join(f"{count} with {volume:.3f} of it" for count, volume in zip(counts, volumes, strict=True))
     yield Figure(
         "search.evaluations", float(np.mean(counts)), "", "",
@@ -100,6 +108,21 @@ def figures(quick: bool) -> Iterator[Figure]:
     )  # fmt: skip
     yield Figure("search.evaluations_ratio", len(grid) / float(np.mean(counts)), "", "at least 15", "grid over search")
     yield Figure("search.hypervolume_ratio", float(np.mean(volumes)), "", "at least 1", "search over grid, after these")
+    at_random = {drawn: _at_random(grid, search.objectives, reference, drawn) / whole for drawn in (few, round(np.mean(counts)))}
+    yield Figure(
+        "search.hypervolume_after_a_fifteenth", float(np.mean(early)), "", "",
+        f"search over grid, {few} evaluations; of so many points of the grid at random {at_random[few]:.3f}",
+    )  # fmt: skip
+    drawn, reached = next(reversed(at_random.items()))
+    yield Figure("search.hypervolume_at_random", reached, "", "", f"{drawn} points of the grid, mean of {DRAWS} draws")
+
+
+def _at_random(grid: Sequence[Trial], objectives: Sequence[str], reference: FloatArray, count: int) -> float:
+    """Hypervolume of so many points of the grid, the mean over draws; 0 where none of them holds the limits."""
+    random = np.random.default_rng(0)
+    draws = [[grid[k] for k in random.choice(len(grid), count, replace=False)] for _ in range(DRAWS)]
+    feasible = [drawn for drawn in draws if any(trial.is_feasible for trial in drawn)]
+    return sum(hypervolume(_costs(drawn, objectives), reference) for drawn in feasible) / DRAWS
 
 
 def _searched(folder: Path, seed: int, count: int) -> Sequence[Trial]:
