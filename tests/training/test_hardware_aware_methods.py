@@ -79,7 +79,7 @@ def test_ten_thousand_samples_decide_between_gains_and_few_tell_what_is_far_off(
     with with_gains(net, search_gains(net, t, labels, 2)):
         assert met[tuple(net.layers[0].weight[0].tolist())] == 10_000
         assert accuracy(net, t, labels, 2) > 0.99
-    assert met.total() < 150_000  # all 75 candidates on all samples would be 750 000
+    assert met.total() < 200_000  # all 75 candidates on all samples would be 750 000
 
 
 def test_the_search_is_repeatable_under_noise() -> None:

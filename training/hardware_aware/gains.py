@@ -15,13 +15,14 @@ from torch import Tensor
 from training.evaluation import evaluate
 from training.network import RCSpikeNetwork
 
-# Each round looks at 5 x 5 gains about the best so far, a finer step apart: 0.39 .. 2.56 at first.
-STEPS = (1.6, 1.25, 1.1)
-SAMPLES, PART = 10_000, 1000
+# Each round looks at 5 x 5 gains about the best so far, ever closer: steps of both together, and of one over the other, which
+# has to be finer: it says how far the currents of the two signs are apart.
+STEPS = ((1.6, 1.2), (1.25, 1.07), (1.1, 1.03))
+SAMPLES, PART = 10_000, 500
 """Samples that decide, and of a part of them: 500 alone choose gains that lose up to 0.9 points on the test set."""
 
-# So many parts each round's candidates meet in turn, and a third of them the next: what is far off needs few samples to show it.
-PARTS_MET = ((1,), (1, 3), (1, 3, SAMPLES // PART))
+# So many parts the candidates meet in turn, and a third of them the next: what is far off needs few samples to show it.
+PARTS_MET = (1, 4, SAMPLES // PART)
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ def search_gains(
         return sorted(candidates, key=worth.__getitem__, reverse=True)
 
     best = Gains()
-    for step, mets in zip(STEPS, PARTS_MET, strict=True):
-        factors = [step**k for k in range(-2, 3)]
-        candidates = [Gains(best.plus * plus, best.minus * minus) for plus in factors for minus in factors]
-        for met in mets:
+    for step, ratio in STEPS:
+        factors = [(step**i * ratio**k, step**i / ratio**k) for i in range(-2, 3) for k in range(-2, 3)]
+        candidates = [Gains(best.plus * plus, best.minus * minus) for plus, minus in factors]
+        for met in PARTS_MET:
             candidates = better(candidates, min(met, len(parts)))[: math.ceil(len(candidates) / 3)]
         best = candidates[0]
     return better([Gains(), best], len(parts))[0]
