@@ -59,6 +59,12 @@ ROWS = {
         gamma=0.5,
         recipe={**DENSE, "learning_rate": 2e-4, "mixup": 0.15, "epochs": 60},
     ),
+    "fashion-fc-normalised": _row(
+        "the same with normalised drives, DSTD", "published 90.40 %, mean of the seeds at least 90.7",
+        dataset="fashion-mnist", hidden=[400, 400], reversal=[30.0], noise=[0.01], seeds=[0, 1, 2],
+        gamma=0.5, normalise=True, steps=[4], late=2.0,
+        recipe={**DENSE, "batch": 128, "learning_rate": 2e-3, "mixup": 0.15, "coarse_share": 0.8, "epochs": 60},
+    ),
     "fashion-cnn": _row(
         "Fashion-MNIST, convolutional, noise 0.01", "published 94.09 %, at least 94.3",
         dataset="fashion-mnist", **NORMALISED, hidden=[512], reversal=[3.3], noise=[0.01],
@@ -81,6 +87,11 @@ ROWS = {
         "CIFAR-10, convolutional at double width, noise 0.01", "published 90.25 %, at least 91.5",
         dataset="cifar-10", **NORMALISED, channels=DOUBLE, hidden=[1024], reversal=[2.0], noise=[0.01],
         recipe={**CIFAR_QUICK, "epochs": 24},
+    ),
+    "cifar-cnn-reversal": _row(
+        "CIFAR-10, convolutional over |E|, no noise, three seeds", "whether the best |E| is finite, with error bars",
+        dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[1.0, 2.0, 3.3, 5.0, 10.0, 30.0], noise=[0.0], seeds=[0, 1, 2],
+        recipe={**CIFAR_QUICK, "epochs": 16},
     ),
     "cifar-wide": _row(
         "CIFAR-10, E+ and E- of the reference cell, noise 0.01", "published 95.06 % without circuit dynamics, at least 94",

@@ -114,6 +114,10 @@ def test_every_row_names_its_target_and_full_rows_keep_the_published_networks() 
     assert ROWS["cifar-cnn"].study.channels == [[64, 64], [128, 128], [256, 256]]
     assert ROWS["cifar-cnn-double"].study.channels == [[128, 128], [256, 256], [512, 512]]
     assert [ROWS[name].study.noise for name in ("cifar-cnn-quiet", "cifar-cnn", "fashion-cnn")] == [[0.0], [0.01], [0.01]]
+    wide = ROWS["cifar-wide"].study
+    assert (wide.reversal, wide.noise, wide.normalise) == (["reference"], [0.01], True)
+    finite = ROWS["cifar-cnn-reversal"].study
+    assert len(finite.reversal) >= 5 and len(finite.seeds) == 3
     assert all("reduced" in name for name, row in ROWS.items() if row.study.train_samples)
 
 
