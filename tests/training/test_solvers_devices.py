@@ -253,6 +253,15 @@ def test_a_layer_of_another_device_is_that_of_the_cpu(reversal: float, monkeypat
     torch.testing.assert_close(found(), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
+def test_a_training_network_is_one_graph_for_a_compiler() -> None:
+    """No part of it is Python to a compiler; on meta tensors, which go the way of a GPU's."""
+    network = convolutional((2, 4, 4), 3, NormalisedModel.constant(3.3, -3.3), channels=[[3]], hidden=[],
+        solver="dstd", steps=2, random_offset=True, spike_time_noise=0.01, normalise=True).to("meta")  # fmt: skip
+    compiled = torch.compile(lambda t: network(t)[-1].spike_times, backend="eager", fullgraph=True)
+    assert compiled(torch.empty(4, 2, 4, 4, device="meta")).shape == (4, 3)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_exact_layer_on_a_gpu_is_that_of_the_cpu() -> None:
     t, weight, conductance, kick, bias, leak = (x if x is None else x.detach().float() for x in phase(True))
