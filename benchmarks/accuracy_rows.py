@@ -78,11 +78,6 @@ ROWS = {
         "CIFAR-10, convolutional, noise 0.01", "published 88.51 %, at least 90.5",
         dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[3.3], noise=[0.01], recipe={**CIFAR_QUICK, "epochs": 50},
     ),
-    "cifar-cnn-reversal": _row(
-        "CIFAR-10, convolutional over |E|, no noise, three seeds", "published best at a finite |E|",
-        dataset="cifar-10", **NORMALISED, hidden=[512], reversal=[1.0, 2.0, 3.3, 5.0, 10.0, 100.0], noise=[0.0], seeds=[0, 1, 2],
-        recipe={**CIFAR_QUICK, "epochs": 20},
-    ),
     "cifar-cnn-double-quiet": _row(
         "CIFAR-10, convolutional at double width, no noise", "published 90.27 %, at least 92",
         dataset="cifar-10", **NORMALISED, channels=DOUBLE, hidden=[1024], reversal=[2.0], noise=[0.0],
