@@ -21,9 +21,11 @@ class Capacitance(NamedTuple):
     accumulating: Tensor
 
     @classmethod
-    def of(cls, synapses: Synapses, bias: Synapses | None) -> Capacitance:
-        """Of a layer's synapses and of those of its bias spike."""
+    def of(cls, synapses: Synapses, bias: Synapses | None, by_place: Tensor | None = None) -> Capacitance:
+        """Of a layer's synapses, of those of its bias spike, and of where its neurons are, [out]."""
         off = 1.0 + synapses.load.flatten(1).sum(1)
+        if by_place is not None:
+            off = off + by_place
         if bias is None:
             return cls(off, off)
         off = off + bias.load

@@ -13,11 +13,13 @@ from torch.nn.utils import parametrize
 
 from training import elementwise
 from training.capacitance import Capacitance
+from training.coupling import Places
 from training.drive_normalisation import DriveNormalisation, start_scale
 from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.gates import GateShift
 from training.hardware import NormalisedModel, WeightRange
+from training.solvers.autograd_walk import mixed
 from training.solvers.connection import AnyConnection, Convolution, Dense, Wired
 from training.solvers.reversal import beta_of
 from training.solvers.solver import DSTD, Accumulation, Exact, Solver
@@ -56,7 +58,7 @@ class RCSpikeLayer(nn.Module):
         weight_range: what the cell can do, sign by sign; the model's own grid where None.
         fan_out: synapses on each output line, i.e. neurons of the next layer.
         solver: "exact" (event walk) or "dstd" in training. In evaluation the layer is always exact, and so are cells whose
-            capacitance depends on their weight.
+            capacitance depends on their weight, and membranes that couple.
         steps, random_offset, late, moment, interpolated_adjoint: of `training.solvers.solver.DSTD`.
         leak: size of d t_out / d v where the neuron is silent or at its earliest spike. The true slope there is 0 and a silent
             neuron could never learn to fire; the forward value is not touched.
@@ -137,6 +139,7 @@ class RCSpikeLayer(nn.Module):
         self.model = model
         self.weight_range = weight_range or WeightRange.of(model)
         self.cells = SynapseCells(model).to(self.weight)
+        self.places = Places(model, self.weight.shape).to(self.weight)
         self.firing = FiringCurve(model, self.fan_out, self.leak, open_ended=self.open_ended).to(self.weight)
 
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
@@ -301,7 +304,7 @@ class RCSpikeLayer(nn.Module):
         neurons = self.neuron_variation
         made = neurons and NeuronVariation(*(self.connection.per_output(part) for part in neurons))
         spike_times: Tensor = self.firing(v, made, None if capacitance is None else self.connection.per_output(capacitance))
-        return spike_times
+        return self.places.delayed(spike_times)
 
     def forward(self, t: Tensor, generator: torch.Generator | None = None) -> LayerOutput:
         """Input spike times [batch, in] (t >= 1: none) to output spike times and membranes.
@@ -310,9 +313,9 @@ class RCSpikeLayer(nn.Module):
         """
         t = t.to(self.weight.dtype) + self.spike_delay if self.spike_delay else t.to(self.weight.dtype)
         weight, of_bias = self._with_gain(t if self.training else None)
-        synapses = self._as_made(self._realised(weight), self.variation, self.links)
+        synapses = self.places.kicked(self._as_made(self._realised(weight), self.variation, self.links))
         bias = None if of_bias is None else self._as_made(self._realised(of_bias), self.bias_variation)
-        capacitance = Capacitance.of(synapses, bias) if self.cells.has_load else None
+        capacitance = self._capacitance(synapses, bias)
         if capacitance:
             synapses, bias = capacitance.moved_by(synapses), bias and capacitance.moved_by(bias)
         membrane = self._solver_of_now()(self.phase(t, synapses, bias, capacitance), generator)
@@ -322,14 +325,21 @@ class RCSpikeLayer(nn.Module):
             spike_times = self._jitter(spike_times, generator)
         return LayerOutput(spike_times, membrane, switched)
 
+    def _capacitance(self, synapses: Synapses, bias: Synapses | None) -> Capacitance | None:
+        """Of the membranes, where they differ from the model's column."""
+        by_place = self.places.capacitance if self.places.has_capacitance else None
+        return Capacitance.of(synapses, bias, by_place) if self.cells.has_load or by_place is not None else None
+
     def _switched_off(
         self, t: Tensor, membrane: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None
     ) -> Tensor:
         """Membranes after the synapses that were on have switched off; what had left their capacitance is back, empty."""
-        if capacitance:
-            membrane = membrane * (1.0 - self._of_arrived(t, synapses.lift))
-        if self.cells.has_kick_off:
-            membrane = membrane + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
+        moved = torch.zeros_like(membrane)
+        if self.cells.has_load:
+            moved = moved - membrane * self._of_arrived(t, synapses.lift)
+        if self.cells.has_kick_off or self.places.has_kick:
+            moved = moved + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
+        membrane = membrane + mixed(moved, self.places.mixing(capacitance and capacitance.accumulating))
         return membrane * self.connection.per_output(capacitance.accumulating / capacitance.off) if capacitance else membrane
 
     def _fire_with_tail(
@@ -338,7 +348,7 @@ class RCSpikeLayer(nn.Module):
         """Spike times; the tails of the switched synapses, and what leaks, move the membranes on until then."""
         off = capacitance and capacitance.off
         spike_times = self.fire(switched, off)
-        if not (self.cells.has_tail or self.cells.has_leakage):
+        if not (self.cells.has_tail or self.cells.has_leakage or self.places.has_coupling):
             return spike_times
         moved = switched
         if self.cells.has_tail:
@@ -348,6 +358,8 @@ class RCSpikeLayer(nn.Module):
             moved = moved + tail * after.log() + drift * (after - 1.0)
         if self.cells.has_leakage:
             moved = moved + self._leaked(spike_times, synapses, bias, capacitance)
+        if self.places.has_coupling:
+            moved = moved + self.places.firing(switched, spike_times, off)
         return self.fire(moved, off)
 
     def _leaked(self, spike_times: Tensor, synapses: Synapses, bias: Synapses | None, capacitance: Capacitance | None) -> Tensor:
@@ -377,16 +389,17 @@ class RCSpikeLayer(nn.Module):
             drive = of_neuron if drive is None else drive + of_neuron
         curved = self.cells.has_curvature
         return Accumulation(
-            t, synapses.weight, synapses.beta, synapses.kick_on if self.cells.has_kick_on else None,
+            t, synapses.weight, synapses.beta, synapses.kick_on if self.cells.has_kick_on or self.places.has_kick else None,
             v_reset=self.model.v_reset, bias=drive, leak=leak, connection=self.connection,
             lift=synapses.lift if self.cells.has_load else None,
             curvature=synapses.gamma if curved else None,
             bend=bias.gamma * bias.weight if bias and curved else None,
             leakage=synapses.leakage if self.cells.has_leakage else None,
+            mixing=self.places.mixing(capacitance and capacitance.accumulating),
         )  # fmt: skip
 
     def _solver_of_now(self) -> Solver:
-        if self.cells.has_load or not self.training:
+        if self.cells.has_load or self.places.has_coupling or not self.training:
             return Exact()
         if self.coarse:
             return COARSE

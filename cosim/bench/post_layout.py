@@ -6,9 +6,11 @@ import importlib.util
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import fmean
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cosim.design import Design
 from cosim.design.cells import cells_of
@@ -16,9 +18,43 @@ from layouts.errors import LayoutError, ToolNotFound
 from netlists.multipliers import written_out
 from netlists.network import layer_name
 from netlists.neuron import SUBCIRCUITS
+from training.hardware import LayerPlaces
 
 if TYPE_CHECKING:
     from layouts.extraction import Capacitances
+
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PlacedLayer:
+    """What the wires of one layer are beyond the mean that stands in the cells, farad.
+
+    Attributes:
+        membranes: of each, to all but the other membranes of its layer, [neurons].
+        between: from membrane to membrane, [neurons, neurons].
+        spikes: from each membrane to the spike line of each input, less that to its complement, [neurons, inputs].
+        outputs: of the lines of each neuron's spike, true and complement, as their mean, [neurons].
+    """
+
+    membranes: FloatArray
+    between: FloatArray
+    spikes: FloatArray
+    outputs: FloatArray
+
+    def placed(self, supply_v: float, delay_per_f: float) -> LayerPlaces:
+        """The same as a hardware model has it; a line that rises pulls a membrane away from its threshold.
+
+        Args:
+            delay_per_f: how much later a spike comes where its lines have more capacitance (s/F).
+        """
+        return LayerPlaces(
+            capacitance_f=tuple(self.membranes.tolist()),
+            between_f=tuple(map(tuple, self.between.tolist())),
+            charge_on_c=tuple(map(tuple, (-supply_v * self.spikes).tolist())),
+            delay_s=tuple((delay_per_f * self.outputs).tolist()),
+        )
 
 
 @dataclass(frozen=True)
@@ -28,12 +64,15 @@ class PostLayout:
     Attributes:
         cells: sub-circuits by name: devices with the diffusions that were drawn, and the cell's own wires as capacitances. What
             the array adds to a membrane and to a spike line stands in them too, to ground, as the mean over the network; but not
-            what lies between membranes, which fall alike.
+            what lies between membranes, which fall alike. A synapse has its share of an input's line, a neuron what the line of a
+            hidden one has beyond that.
         network: devices and capacitances of the whole network, without its sources.
+        places: what differs between the places of each layer.
     """
 
     cells: Mapping[str, str]
     network: str
+    places: tuple[PlacedLayer, ...]
 
     def in_cells(self, netlist: str) -> str:
         """A netlist with every sub-circuit that was drawn as it was drawn."""
@@ -87,7 +126,9 @@ def _drawn(design: Design) -> PostLayout:
     found = {flat.name: extract_conductors(flat.conductors()) for flat in parts}
     wires = extract_conductors(whole.conductors())
     (synapse,) = found.keys() - set(SUBCIRCUITS)
-    added = _added(wires, found, synapse, design.network.sizes)
+    nets = _Nets(found, synapse, wires.total(), wires.pairs())
+    layers = [_Layer(nets, number, *size) for number, size in enumerate(pairwise(design.network.sizes), 1)]
+    added = _added(layers)
     texts = {
         flat.name: "\n".join(
             [
@@ -100,28 +141,108 @@ def _drawn(design: Design) -> PostLayout:
         )
         for flat, subject in zip(parts, project.subjects, strict=False)
     }
-    return PostLayout(texts, "\n".join([*device_cards(whole), *capacitor_cards(wires)]))
+    places = tuple(layer.beyond(added, after) for layer, after in zip_longest(layers, layers[1:]))
+    return PostLayout(texts, "\n".join([*device_cards(whole), *capacitor_cards(wires)]), places)
 
 
-def _added(
-    wires: Capacitances, cells: Mapping[str, Capacitances], synapse: str, sizes: Sequence[int]
-) -> dict[str, dict[str, float]]:
-    """What the array adds to each membrane and to each synapse's share of a spike line (F), as the mean over the network.
+@dataclass(frozen=True)
+class _Nets:
+    """Wires of cells, each by itself, and of the network: of each net, and of each pair in alphabetical order (F)."""
 
-    What lies between two membranes of a layer is left out: when they fire, all fall alike, and it is not charged.
-    """
-    total, pairs = wires.total(), wires.pairs()
-    own = {name: found.total() for name, found in cells.items()}
-    membranes, lines = list[float](), dict[str, list[float]]({"spike": [], "spike_bar": []})
-    for layer, (inputs, outputs) in enumerate(pairwise(sizes), 1):
-        alone = own["neuron"]["membrane"] + inputs * own[synapse]["membrane"]
-        names = [f"{layer_name(layer)}_membrane_{k}" for k in range(outputs)]
-        for name in names:
-            between = sum(pairs.get((min(name, other), max(name, other)), 0.0) for other in names)
-            membranes.append(total[name] - between - alone)
-        source, driver = ("input", "spike_driver") if layer == 1 else (f"{layer_name(layer - 1)}_spike", "neuron")
-        for k in range(inputs):
-            for pin, name in (("spike", f"{source}_{k}"), ("spike_bar", f"{source}_{k}_bar")):
-                alone = own[driver][pin] + outputs * own[synapse][pin]
-                lines[pin].append((total[name] - alone) / outputs)
-    return {"neuron": {"membrane": fmean(membranes)}, synapse: {pin: fmean(values) for pin, values in lines.items()}}
+    cells: Mapping[str, Capacitances]
+    synapse: str
+    total: Mapping[str, float]
+    pairs: Mapping[tuple[str, str], float]
+
+    def own(self, cell: str, pin: str) -> float:
+        return self.cells[cell].total()[pin]
+
+    def between(self, some: Sequence[str], others: Sequence[str]) -> FloatArray:
+        """From each net to each of others, [some, others]."""
+        return np.array([[self.pairs.get((min(one, other), max(one, other)), 0.0) for other in others] for one in some])
+
+    def beyond(self, names: Sequence[str], alone: float) -> FloatArray:
+        """What each net has beyond what its cells have alone."""
+        return np.array([self.total[name] - alone for name in names])
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer of the network, counted from 1."""
+
+    nets: _Nets
+    number: int
+    inputs: int
+    neurons: int
+
+    @property
+    def driver(self) -> str:
+        """Of its input lines."""
+        return "spike_driver" if self.number == 1 else "neuron"
+
+    @property
+    def names(self) -> list[str]:
+        """Of its membranes."""
+        return [f"{layer_name(self.number)}_membrane_{k}" for k in range(self.neurons)]
+
+    @property
+    def between(self) -> FloatArray:
+        """From membrane to membrane, [neurons, neurons]."""
+        return self.nets.between(self.names, self.names)
+
+    @property
+    def membranes(self) -> FloatArray:
+        """What the array adds to each membrane, [neurons].
+
+        What lies between two membranes is left out: when they fire, all fall alike, and it is not charged.
+        """
+        alone = self.nets.own("neuron", "membrane") + self.inputs * self.nets.own(self.nets.synapse, "membrane")
+        return self.nets.beyond(self.names, alone) - self.between.sum(1)
+
+    def lines(self, pin: str) -> FloatArray:
+        """What the array adds to each of its spike lines, or of their complements, [inputs]."""
+        alone = self.nets.own(self.driver, pin) + self.neurons * self.nets.own(self.nets.synapse, pin)
+        return self.nets.beyond(self._input_lines(pin), alone)
+
+    def beyond(self, added: Mapping[str, Mapping[str, float]], after: _Layer | None) -> PlacedLayer:
+        """Its places, beyond what was added to the cells; `after` is the layer that its outputs are sent to."""
+        cell = self.nets.cells[self.nets.synapse]
+        alone = cell.between("membrane", "spike") - cell.between("membrane", "spike_bar")
+        true, bar = (self.nets.between(self.names, self._input_lines(pin)) for pin in LINES)
+        return PlacedLayer(
+            membranes=self.membranes - added["neuron"]["membrane"],
+            between=self.between,
+            spikes=true - bar - alone,
+            outputs=np.mean([self._outputs(pin, added, after) for pin in LINES], axis=0),
+        )
+
+    def _outputs(self, pin: str, added: Mapping[str, Mapping[str, float]], after: _Layer | None) -> FloatArray:
+        """What its output lines, or their complements, have beyond what cells have, [neurons]."""
+        own = added["neuron"].get(pin, 0.0)
+        if after:
+            return after.lines(pin) - after.neurons * added[self.nets.synapse][pin] - own
+        names = _line_names(f"{layer_name(self.number)}_spike", self.neurons, pin)
+        return self.nets.beyond(names, self.nets.own("neuron", pin)) - own
+
+    def _input_lines(self, pin: str) -> list[str]:
+        return _line_names("input" if self.number == 1 else f"{layer_name(self.number - 1)}_spike", self.inputs, pin)
+
+
+LINES = ("spike", "spike_bar")
+
+
+def _line_names(name: str, count: int, pin: str) -> list[str]:
+    return [f"{name}_{k}{'_bar' if pin == 'spike_bar' else ''}" for k in range(count)]
+
+
+def _added(layers: Sequence[_Layer]) -> dict[str, dict[str, float]]:
+    """What the array adds to the pins of cells, as means (F)."""
+    first, hidden = layers[0], layers[1:]
+    synapse = {pin: float(first.lines(pin).mean()) / first.neurons for pin in LINES}
+    neuron = {"membrane": float(np.concatenate([layer.membranes for layer in layers]).mean())}
+    if hidden:
+        neuron |= {
+            pin: float(np.concatenate([layer.lines(pin) - layer.neurons * share for layer in hidden]).mean())
+            for pin, share in synapse.items()
+        }
+    return {first.nets.synapse: synapse, "neuron": neuron}

@@ -17,7 +17,7 @@ from cosim.characterize.switching import TAIL_REFERENCE_PHASES, IdleSynapse
 from cosim.version import __version__
 from netlists.crossbar import Cells
 from netlists.synapse import Sign
-from training.hardware import ColumnHardware, Curve, HardwareModel, NeuronHardware, Quantity, SynapseHardware
+from training.hardware import ColumnHardware, Curve, HardwareModel, LayerPlaces, NeuronHardware, Quantity, SynapseHardware
 
 LAW_FROM_PHASES = 0.1
 """Above this spike time the closed firing law holds; below it the neuron is still starting up."""
@@ -41,8 +41,8 @@ class Found:
     """Of the codes of the synapse (`synapse_load`), where they differ."""
 
 
-def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareModel:
-    """The hardware model of a design at its corner and temperature, of its first column and the others."""
+def hardware_model(bench: Bench, columns: Sequence[ColumnHardware], places: tuple[LayerPlaces, ...] = ()) -> HardwareModel:
+    """The hardware model of a design at its corner and temperature, of its first column and the others; and of its places."""
     design, (first, *others) = bench.design, columns
     return HardwareModel(
         name=design.name,
@@ -59,6 +59,7 @@ def hardware_model(bench: Bench, columns: Sequence[ColumnHardware]) -> HardwareM
         neuron=first.neuron,
         columns=tuple(others),
         behind_neurons=False,
+        places=places,
     )
 
 

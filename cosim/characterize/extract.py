@@ -19,6 +19,7 @@ from cosim.characterize.discharger import bias_for_phase
 from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
 from cosim.characterize.measurements.switching_threshold import switching_threshold
 from cosim.characterize.membrane import Membrane, capacitance_f, charge_table, loaded_membrane
+from cosim.characterize.places import layer_places
 from cosim.characterize.published import published_comparison
 from cosim.errors import CosimError
 from cosim.simulator import Point
@@ -67,7 +68,9 @@ def characterize(
         column, own = _characterize_column(bench, size, progress)
         tables |= {f"{size.name}/{name}" if columns else name: table for name, table in own.items()}
         columns.append(column)
-    return Characterization(hardware_model(bench, columns), tables)
+    if bench.design.process.layout:
+        progress("places in the layout")
+    return Characterization(hardware_model(bench, columns, layer_places(bench, sizes[0], columns[0])), tables)
 
 
 def _characterize_column(

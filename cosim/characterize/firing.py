@@ -24,14 +24,24 @@ from training.hardware import Curve, NeuronHardware, firing_law
 if TYPE_CHECKING:
     import pandas as pd
 
+SPIKE_LINES = ("column_spike_0", "column_spike_0_bar")
+
 FIRE_PHASES = 1.25
 """The testbench fires this long, so that the curve runs on past the end of a real phase."""
 
 
 def points(
-    bench: Bench, cells: Cells, column_size: ColumnSize, charges_c: np.ndarray, static_threshold_v: float
+    bench: Bench,
+    cells: Cells,
+    column_size: ColumnSize,
+    charges_c: np.ndarray,
+    static_threshold_v: float,
+    line_f: float | None = None,
 ) -> Iterator[Point]:
-    """One firing phase per charge (C, positive towards the threshold) put on the membrane before."""
+    """One firing phase per charge (C, positive towards the threshold) put on the membrane before.
+
+    With `line_f` there is so much capacitance more (F) on either line of the spike.
+    """
     phase = cells.timing.phase_s
     window = PhaseWindow(0.1 * phase, 1.1 * phase, (1.1 + FIRE_PHASES) * phase)
     start, end = window.accumulate_s + 0.1 * phase, window.fire_s - 0.2 * phase
@@ -42,6 +52,9 @@ def points(
             cells, *column_size.standing(cells), window, stop, injection, column_size.fan_out, merged=bench.nominal
         )  # fmt: skip
         condition = {"measurement": "firing_phase", "charge_c": float(charge), "fan_out": column_size.fan_out}
+        if line_f is not None:
+            condition["line_f"] = line_f
+            netlist += "".join(f"Cmore_{line} {line} 0 {line_f!r}\n" for line in SPIKE_LINES if line_f)
         deck = bench.deck(
             f"firing phase after a charge of {charge:.6e} C",
             netlist,

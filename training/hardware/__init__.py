@@ -21,7 +21,8 @@ from training.hardware.model import (
     Sign,
     SynapseHardware,
 )
-from training.hardware.normalised import NormalisedModel, NormalisedSynapse, firing_law, normalise
+from training.hardware.normalised import NormalisedModel, NormalisedPlaces, NormalisedSynapse, firing_law, normalise
+from training.hardware.places import LayerPlaces
 from training.hardware.synapse_table import SynapseTable, WeightRange, constant_beta
 from training.hardware.terms import TERMS
 from training.hardware.variation import Matrix, Variation, VariedParameter
@@ -35,9 +36,11 @@ __all__ = [
     "FloatArray",
     "HardwareModel",
     "HardwareModelError",
+    "LayerPlaces",
     "Matrix",
     "NeuronHardware",
     "NormalisedModel",
+    "NormalisedPlaces",
     "NormalisedSynapse",
     "OutOfRange",
     "Quantity",

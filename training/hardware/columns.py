@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from training.hardware.curve import Curve, HardwareModelError, Quantity
+from training.hardware.places import check_places
 
 if TYPE_CHECKING:
     from training.hardware.model import ColumnHardware, HardwareModel, NeuronHardware, SynapseHardware
@@ -48,10 +49,15 @@ def column_of(model: HardwareModel, synapses: int, neurons: int | None) -> Colum
 def columns_of_layers(model: HardwareModel, crossbars: Sequence[Crossbar]) -> list[HardwareModel]:
     """The model of every layer of a network (`training.shapes.NetworkShape.crossbars`).
 
-    Raises `HardwareModelError` as `HardwareModel.at` does.
+    Where the model has places, each layer gets its own. Raises `HardwareModelError` as `HardwareModel.at` does, and for places of
+    another network.
     """
+    if model.places:
+        check_places(model.places, tuple(crossbars))
     return [
-        model.at(layer.synapses, layer.rows).model_copy(update={"behind_neurons": number > 0})
+        model.at(layer.synapses, layer.rows).model_copy(
+            update={"behind_neurons": number > 0, "places": model.places[number : number + 1]}
+        )
         for number, layer in enumerate(crossbars)
     ]
 

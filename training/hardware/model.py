@@ -15,16 +15,17 @@ from training.hardware.columns import column_of
 from training.hardware.consistency import NO_CAPACITANCE_F, first_contradiction
 from training.hardware.curve import Curve, FloatArray, HardwareModelError, Quantity, Record
 from training.hardware.expected import Expected, curve, quantity
+from training.hardware.places import LayerPlaces
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
 whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version
 6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code.
 Version 7 adds `slope`, `curvature` and the leakages: in older versions a current is the straight line from its value at rest to
 `reversal`, and nothing leaks. Version 8 adds the drifts of the charges of switching off, and what the line of a neuron
-brings beyond that of an input; older versions have neither."""
+brings beyond that of an input; older versions have neither. Version 9 adds `places`, which older versions leave empty."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
@@ -242,6 +243,9 @@ class HardwareModel(Record):
     columns: tuple[ColumnHardware, ...] = Field(default=(), description="the same in columns of other sizes")
     behind_neurons: bool = Field(
         default=False, description="whether neurons send the input lines of the layer that it is the model of, not the inputs"
+    )
+    places: tuple[LayerPlaces, ...] = Field(
+        default=(), description="what differs from place to place in each layer of a layout; all places are alike where empty"
     )
     variation: Variation | None = Field(default=None, description="spread over Monte Carlo dies, where they were simulated")
 

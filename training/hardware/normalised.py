@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.hardware.curve import Curve, FloatArray, HardwareModelError, Quantity
-from training.hardware.model import HardwareModel, Sign
+from training.hardware.model import HardwareModel, NeuronHardware, Sign
 from training.hardware.terms import without
 
 
@@ -52,6 +52,20 @@ class NormalisedSynapse:
 
 
 @dataclass(frozen=True)
+class NormalisedPlaces:
+    """What differs from place to place in a layer.
+
+    `capacitance` [out] of each membrane beyond the column's and `between` [out, out] from membrane to membrane, both over the
+    column's; `kick` [out, in] of an arriving spike, which the falling line takes back; `delay` [out] of an output spike.
+    """
+
+    capacitance: FloatArray
+    between: FloatArray
+    kick: FloatArray
+    delay: FloatArray
+
+
+@dataclass(frozen=True)
 class NormalisedModel:
     """The neuron equation's numbers: time in phases, membrane in thresholds (docs/physics.md).
 
@@ -65,6 +79,8 @@ class NormalisedModel:
     (one fixed-point step is enough). The curve was
     measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`. Its synapses were
     idle, so that a membrane that fires is driven by leakage(w_j) - idle_leakage of every synapse.
+    Places: m of a neuron has its place's capacitance too, kicks have its place's, and what lies between membranes mixes them
+    (`training.coupling`). A discharger takes its membrane no farther than `v_discharged`.
     """
 
     plus: NormalisedSynapse
@@ -84,6 +100,8 @@ class NormalisedModel:
     idle_leakage: float = 0.0
     idle_kick_off_drift: float = 0.0
     idle_kick_line: float = 0.0
+    places: NormalisedPlaces | None = None
+    v_discharged: float = math.inf
 
     def without(self, *terms: str) -> NormalisedModel:
         """The model without some of its terms, by their names in `training.hardware.terms.TERMS`, such as "curvature".
@@ -204,4 +222,25 @@ def normalise(
         idle_leakage=drive(model.neuron.idle_leakage),
         idle_kick_off_drift=of_idle(model.neuron.idle_charge_off_drift),
         idle_kick_line=idle_line,
+        places=_places(model, charge_unit),
+        v_discharged=_grounded(model.neuron) / v_th,
     )
+
+
+def _places(model: HardwareModel, charge_c: float) -> NormalisedPlaces | None:
+    """Of the model of one layer; a network has no places in common."""
+    if len(model.places) != 1:
+        return None
+    (layer,) = model.places
+    return NormalisedPlaces(
+        capacitance=np.array(layer.capacitance_f) / model.neuron.capacitance_f,
+        between=layer.between / model.neuron.capacitance_f,
+        kick=np.array(layer.charge_on_c) / charge_c,
+        delay=np.array(layer.delay_s) / model.phase_s,
+    )
+
+
+def _grounded(neuron: NeuronHardware) -> float:
+    """Displacement (V) of a membrane that is discharged to ground: the last step of the membrane's curve continued."""
+    u, volts = np.array(neuron.membrane.x), np.array(neuron.membrane.y)
+    return float(u[-1] - volts[-1] * (u[-1] - u[-2]) / (volts[-1] - volts[-2]))

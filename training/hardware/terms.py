@@ -48,6 +48,15 @@ def _behind_inputs(model: NormalisedModel) -> NormalisedModel:
     return dataclasses.replace(model, plus=changed(model.plus), minus=changed(model.minus), idle_kick_on=idle, idle_kick_line=0.0)
 
 
+def _alike(name: str) -> Change:
+    def changed(model: NormalisedModel) -> NormalisedModel:
+        if model.places is None:
+            return model
+        return dataclasses.replace(model, places=dataclasses.replace(model.places, **{name: 0.0 * getattr(model.places, name)}))
+
+    return changed
+
+
 def _closed_law(model: NormalisedModel) -> NormalisedModel:
     from training.hardware.normalised import firing_law
 
@@ -64,6 +73,10 @@ TERMS: dict[str, Change] = {
     "tail": _zeroed("kick_off_tail", "kick_off_drift", idle_kick_off_tail=0.0, idle_kick_off_drift=0.0),
     "leakage": _zeroed("leakage", idle_leakage=0.0, leakage=0.0),
     "capacitance_by_weight": _zeroed("load", "lift"),
+    "capacitance_by_place": _alike("capacitance"),
+    "kick_by_place": _alike("kick"),
+    "delay_by_place": _alike("delay"),
+    "coupling": _alike("between"),
     "reset": lambda model: dataclasses.replace(model, v_reset=0.0),
     "load_delay": lambda model: dataclasses.replace(model, load_delay=0.0),
     "firing_curve": _closed_law,
@@ -73,7 +86,7 @@ TERMS: dict[str, Change] = {
 reversal: currents do not fall with the membrane. reversal_by_weight: all weights of a sign have the slope and curvature of the
 middle one. curvature: currents are straight lines. line: charges of switching on are those behind an input's line. load_delay:
 every neuron fires as with the load that the curve was measured with. firing_curve: the discharger's closed law, without start-up
-and delay. Of the others charge, current or capacitance is zero.
+and delay. coupling: membranes of a layer do not mix. Of the others charge, current or capacitance is zero.
 """
 
 

@@ -36,6 +36,8 @@ class Accumulation:
         curvature: gamma, of the current of each synapse over its membrane, shaped as the weight; None: straight lines.
         leakage: drive of each synapse until its input arrives, shaped as the weight, or None.
         bend: from t = 0 on, [out], or None: gamma of a bias spike times it.
+        mixing: [out, out], what a charge that reaches one membrane moves every membrane by, or None: each its own alone. Behind
+            `Dense` only.
     """
 
     t: Tensor
@@ -50,6 +52,11 @@ class Accumulation:
     curvature: Tensor | None = None
     leakage: Tensor | None = None
     bend: Tensor | None = None
+    mixing: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.mixing is not None and not isinstance(self.connection, Dense):
+            raise ValueError("mixing: only membranes of one dense crossbar couple")
 
     @property
     def is_curved(self) -> bool:
@@ -131,15 +138,16 @@ class Solver(Protocol):
 class Exact:
     """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU.
 
-    Where the capacitance moves, where every sample has a neuron of its own, and on a GPU where currents are curved, it goes
-    through torch's own autograd: exact too, some ten times slower. Curved or leaking synapses behind a convolution are walked
-    patch by patch, which takes as many times the memory as a window has pixels.
+    Where the capacitance moves, where membranes couple, where every sample has a neuron of its own, and on a GPU where currents
+    are curved, it goes through torch's own autograd: exact too, but for coupled membranes (`autograd_walk`), some ten times
+    slower. Curved or leaking synapses behind a convolution are walked patch by patch, which takes as many times the memory as a
+    window has pixels.
     """
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if isinstance(phase.connection, Wired):
             return _by_blocks(self, phase, phase.connection)
-        if phase.lift is not None or isinstance(phase.connection, Each):
+        if phase.lift is not None or phase.mixing is not None or isinstance(phase.connection, Each):
             return _by_autograd(phase, phase.weight.dtype)
         if phase.is_curved or phase.leakage is not None:
             return _curved(phase) if phase.t.is_cpu else _by_autograd(phase, phase.weight.dtype)
@@ -182,6 +190,8 @@ class DSTD:
             return _by_blocks(self, phase, phase.connection)
         if phase.lift is not None:
             raise ValueError("lift: DSTD holds the capacitance of a membrane constant; solve the layer by 'exact'")
+        if phase.mixing is not None:
+            raise ValueError("mixing: DSTD takes each membrane by itself; solve the layer by 'exact'")
         connection = phase.walked
         if isinstance(connection, Each):
             raise ValueError("connection: DSTD solves layers, not a neuron a sample; solve it by 'exact'")
@@ -242,7 +252,7 @@ def _by_autograd(phase: Accumulation, dtype: torch.dtype, visited: list[Tensor] 
     """`autograd_walk` in a type of its own."""
     rows = phase.by_sample() if isinstance(phase.connection, Each) else phase.by_patches()
     beta = beta_of(rows.beta, rows.weight).to(dtype)
-    names = ("kick", "bias", "leak", "lift", "curvature", "leakage", "bend")
+    names = ("kick", "bias", "leak", "lift", "curvature", "leakage", "bend", "mixing")
     given = {name: None if (x := getattr(rows, name)) is None else x.to(dtype) for name in names}
     v = autograd_walk.accumulate(rows.t.to(dtype), rows.weight.to(dtype), beta, v_reset=rows.v_reset, visited=visited, **given)
     return phase.walked.image(v, phase.t, phase.weight)
