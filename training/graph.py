@@ -18,7 +18,7 @@ import torch
 
 from training.errors import TrainingError
 from training.files import DIGEST, content_digest, read_json, why, write_whole
-from training.hardware import FloatArray, HardwareModel, NormalisedModel
+from training.hardware import FloatArray, HardwareModel, NormalisedModel, NormalisedPlaces
 from training.hardware.normalised import NormalisedSynapse
 from training.layer import RCSpikeLayer
 from training.network import RCSpikeNetwork
@@ -195,7 +195,9 @@ def _model(record: dict[str, Any]) -> NormalisedModel:
     synapses = {
         sign: NormalisedSynapse(**{key: _read(value) for key, value in record[sign].items()}) for sign in ("plus", "minus")
     }
-    return NormalisedModel(**{**values, **synapses, "linear_range": tuple(_read(record["linear_range"]).tolist())})
+    places = record.get("places") and NormalisedPlaces(**{key: np.array(value) for key, value in record["places"].items()})
+    linear_range = tuple(_read(record["linear_range"]).tolist())
+    return NormalisedModel(**{**values, **synapses, "linear_range": linear_range, "places": places})
 
 
 def _read(value: Any) -> Any:

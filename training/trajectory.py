@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from training.hardware import FloatArray, NormalisedModel, SynapseTable
+from training.hardware import FloatArray, NormalisedModel, NormalisedPlaces, SynapseTable
 
 
 def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:
@@ -29,9 +29,11 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     if times.size and not 0.0 <= times.min() <= times.max() <= 2.0:
         raise ValueError(f"times: {times.min():.6g} .. {times.max():.6g} must lie in 0 .. 2 phases")
     _, _, kick_off, _, load, lift, *_ = SynapseTable.of(model)(weights)
-    capacitance, on = 1.0 + load.sum(1), spike_times < 1.0
-    end = accumulation(model, weights, spike_times, np.ones(1))[0] * (1.0 - lift[:, on].sum(1) / capacitance)
-    end += kick_off[:, on].sum(1) / capacitance
+    places, on = places_of(model, weights), spike_times < 1.0
+    capacitance = 1.0 + load.sum(1) + places.capacitance
+    end = accumulation(model, weights, spike_times, np.ones(1))[0]
+    moved = ((kick_off - places.kick)[:, on].sum(1) - end * lift[:, on].sum(1)) / capacitance
+    end = end + places.mixing(capacitance) @ moved
     firing = times >= 1.0
     v = np.empty((len(times), len(weights)))
     v[~firing] = accumulation(model, weights, spike_times, times[~firing])
@@ -42,7 +44,9 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
 def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:
     """Membrane v [n, out] at `times` [n] in 0 .. 1, before the synapses switch off; arguments as in `trajectory`."""
     beta, kick, _, _, load, lift, gamma, leakage, _ = SynapseTable.of(model)(weights)
-    capacitance = 1.0 + load.sum(1)
+    places = places_of(model, weights)
+    capacitance = 1.0 + load.sum(1) + places.capacitance
+    mixing, kick = places.mixing(capacitance), kick + places.kick
     v = np.full((len(times), len(weights)), model.v_reset)
     now = np.full(len(weights), model.v_reset)
     drive = model.leakage + leakage.sum(1)
@@ -52,13 +56,30 @@ def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: Float
     starts, ends = [0.0, *spike_times[arriving]], [*spike_times[arriving], np.inf]
     for j, start, end in zip([None, *arriving], starts, ends, strict=True):
         if j is not None:
-            now = now + kick[:, j] / capacitance
+            now = now + mixing @ (kick[:, j] / capacitance)
             drive, conductance = drive + weights[:, j] - leakage[:, j], conductance + beta[:, j] * weights[:, j]
             bend, capacitance = bend + gamma[:, j] * weights[:, j], capacitance - lift[:, j]
         inside = (times >= start) & (times < end)
-        v[inside] = _step(now, drive, conductance, bend, (times[inside, None] - start) / capacitance)
-        now = _step(now, drive, conductance, bend, (np.minimum(end, 1.0) - start) / capacitance)
+        v[inside] = _mixed_step(now, drive, conductance, bend, (times[inside, None] - start) / capacitance, mixing)
+        now = _mixed_step(now, drive, conductance, bend, (np.minimum(end, 1.0) - start) / capacitance, mixing)
     return v
+
+
+def places_of(model: NormalisedModel, weights: FloatArray) -> NormalisedPlaces:
+    """Those of a model for the neurons of weights [out, in]; all alike where it has none."""
+    if model.places is not None:
+        return model.places
+    nothing = np.zeros(len(weights))
+    return NormalisedPlaces(nothing, np.zeros((len(weights), len(weights))), np.zeros(weights.shape), nothing)
+
+
+def _mixed_step(
+    v: FloatArray, drive: FloatArray, conductance: FloatArray, bend: FloatArray, d: FloatArray, mixing: FloatArray
+) -> FloatArray:
+    """`_step`, with what it moves the neighbours by, as `solvers.autograd_walk` has it."""
+    later = _step(v, drive, conductance, bend, d)
+    own = later - v
+    return later + np.exp(-(conductance - bend * (v + later)) * d / 2) * (own @ mixing.T - own)
 
 
 def _step(v: FloatArray, drive: FloatArray, conductance: FloatArray, bend: FloatArray, d: FloatArray | float) -> FloatArray:

@@ -103,10 +103,13 @@ def check_programmable(hardware: HardwareModel, design: Design) -> None:
 
 
 def layer_circuits(design: Design, hardware: HardwareModel, discharger: FloatArray) -> list[LayerCircuit]:
-    """The neurons of every layer; they spread as the hardware model's dies do, or by default."""
+    """The neurons of every layer; they spread as the hardware model's dies do, or by default.
+
+    Each is identified by itself, so that what lies between those of a layout is not among what is known of them.
+    """
     mismatch = Mismatch() if hardware.variation is None else Mismatch.of(hardware.variation).of_devices()
     shape = design.shape
-    columns = columns_of_layers(hardware, shape.crossbars)
+    columns = columns_of_layers(hardware.model_copy(update={"places": ()}), shape.crossbars)
     biases = [column.neuron.discharger_bias.value for column in columns]
     return [
         LayerCircuit(normalise(column), DischargerCurve(OFFSETS_V + bias, discharger, bias), mismatch, inputs, fan_out)

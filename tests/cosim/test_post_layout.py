@@ -90,6 +90,47 @@ def test_the_network_keeps_its_sources_and_calls_no_cell(small: Design, drawn: P
     assert 10e-15 < sum(float(card[3]) for card in membrane) < 30e-15
 
 
+@pytest.fixture(scope="module")
+def pair() -> PostLayout:
+    """Two hidden neurons, two outputs."""
+    return post_layout(design_of((2, 2)))
+
+
+def test_places_are_what_cells_have_not(pair: PostLayout) -> None:
+    """Cells hold the mean of membranes and of lines, so that what is left has none; neighbours couple, and nothing else does."""
+    hidden, outputs = pair.places
+    assert np.concatenate([hidden.membranes, outputs.membranes]).mean() == pytest.approx(0.0, abs=1e-20)
+    assert hidden.outputs.mean() == pytest.approx(0.0, abs=1e-20)
+    assert np.ptp(hidden.outputs) > 1e-16, "one line is longer than the other"
+    assert (outputs.outputs < -2e-15).all(), "outputs have no line to a next layer"
+    for layer in pair.places:
+        np.testing.assert_array_equal(layer.between, layer.between.T)
+        assert 3e-16 < layer.between[0, 1] < 8e-16
+        assert np.abs(layer.spikes).max() < 1e-17, "true and complement cancel in every place"
+
+
+def test_what_cells_and_places_have_is_what_the_network_has(pair: PostLayout) -> None:
+    """Of one membrane: the cells on it, the mean and its place, and its neighbour."""
+
+    def on(text: str, net: str) -> float:
+        cards = [line.split() for line in text.splitlines() if line.startswith("C")]
+        return sum(float(card[3]) for card in cards if net in card[1:3])
+
+    synapse = next(text for name, text in pair.cells.items() if name.startswith("synapse"))
+    own = on(pair.cells["neuron"], "membrane") + 5 * on(synapse, "membrane")
+    place = pair.places[0]
+    expected = own + place.membranes[1] + place.between[1].sum()
+    assert on(pair.network, "layer_1_membrane_1") == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_hardware_model_has_places_in_its_units(pair: PostLayout) -> None:
+    hidden = pair.places[0]
+    placed = hidden.placed(1.8, 5e4)
+    assert placed.charge_on_c[0][1] == pytest.approx(-1.8 * hidden.spikes[0, 1])
+    assert placed.delay_s[0] == pytest.approx(5e4 * hidden.outputs[0])
+    assert placed.shape == (2, 5)
+
+
 def test_a_network_with_a_layout_is_one_circuit(small: Design) -> None:
     assert engine_of(small) == "flat"
     assert engine_of(design_of((1, 1), layout=False)) == "columns"

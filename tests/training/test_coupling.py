@@ -14,11 +14,14 @@ from realistic import model as realistic_model
 from scipy.integrate import solve_ivp
 
 from training.coupling import Places
+from training.graph import load_graph, save_graph
 from training.hardware import HardwareModel, HardwareModelError, NormalisedModel, NormalisedPlaces, columns_of_layers, normalise
 from training.hardware.places import LayerPlaces
 from training.layer import RCSpikeLayer
+from training.network import RCSpikeNetwork
 from training.shapes import Crossbar
 from training.solvers.solver import DSTD, Accumulation, Exact
+from training.trajectory import trajectory
 
 INPUTS, NEURONS = 6, 4
 
@@ -106,15 +109,16 @@ def test_neighbours_that_fall_pull_the_membrane(e_dis: float) -> None:
 
 
 def test_places_are_differentiated() -> None:
-    model = dataclasses.replace(realistic_model(), places=places(0.3))
+    model = dataclasses.replace(NormalisedModel.constant(2.0, -1.5, 4.0), places=places(0.3), v_discharged=1.3)
     layer = layer_of(model)
     layer.requires_grad_(False)
 
-    def spikes(w: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        return torch.func.functional_call(layer, {"weight": w}, (t,)).switched_membrane
+    def moved(w: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        v = torch.func.functional_call(layer, {"weight": w}, (t,)).switched_membrane
+        return v, layer.places.firing(v, 1.0 - 0.9 * v, None)
 
     assert torch.autograd.gradcheck(
-        spikes, (weights().requires_grad_(), (TIMES[1:] + 0.01).requires_grad_()), eps=1e-7, atol=1e-5
+        moved, (weights().requires_grad_(), (TIMES[1:] + 0.01).requires_grad_()), eps=1e-7, atol=1e-5
     )
 
 
@@ -185,3 +189,22 @@ def test_a_place_that_cannot_be_is_one_line(field: str, value: object, message: 
     (tmp_path / "hardware.json").write_text(json.dumps(content))
     with pytest.raises(HardwareModelError, match=message):
         HardwareModel.load(tmp_path / "hardware.json")
+
+
+def test_the_picture_of_a_membrane_is_that_of_the_layer() -> None:
+    """`trajectory` and the layer are two programs for one equation."""
+    model = dataclasses.replace(realistic_model(), places=places())
+    layer = layer_of(model)
+    out = layer(TIMES)
+    w = layer.effective_weight().detach().numpy()
+    drawn = np.stack([trajectory(model, w, t, np.array([0.999999999, 1.0])) for t in TIMES.numpy()])
+    np.testing.assert_allclose(drawn[:, 0], out.membrane.detach().numpy(), atol=1e-8)
+    np.testing.assert_allclose(drawn[:, 1], out.switched_membrane.detach().numpy(), atol=1e-12)
+
+
+def test_a_graph_keeps_places(tmp_path: Path) -> None:
+    layer = layer_of(dataclasses.replace(realistic_model(), places=places()))
+    network = RCSpikeNetwork.of((INPUTS, NEURONS), [layer]).eval()
+    save_graph(tmp_path / "network.json", network)
+    again = load_graph(tmp_path / "network.json")
+    torch.testing.assert_close(again(TIMES)[0].spike_times, network(TIMES)[0].spike_times, rtol=0, atol=0)
