@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
@@ -87,10 +87,37 @@ class PostLayout:
         """A netlist of the whole network: its sources, and what was drawn."""
         outside = re.sub(r"^\.subckt .*?^\.ends[^\n]*\n", "", netlist, flags=_LINES)
         sources = [line for line in outside.splitlines() if line and line[0] not in "Xx"]
-        return "\n".join([*sources, self.network, ""])
+        return "\n".join([*sources, *_grounded(self.network.splitlines(), _held(sources)), ""])
 
 
 _LINES = re.MULTILINE | re.DOTALL
+
+
+def _held(sources: Iterable[str]) -> set[str]:
+    """The nets that a source holds at one voltage."""
+    cards = (line.split() for line in sources if line[0] in "Vv")
+    return {"0"} | {card[1] for card in cards if len(card) == 4 and card[2] == "0" and _NUMBER.fullmatch(card[3])}
+
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?")
+
+
+def _grounded(network: Iterable[str], held: set[str]) -> Iterator[str]:
+    """The cards of a network, with what lies between a net and one that is held as a capacitor to ground.
+
+    It draws the same current from that net; two thirds of the capacitors of a crossbar go to biases, and take most of the time.
+    """
+    farads: dict[tuple[str, str], float] = {}
+    for line in network:
+        if line[:1] != "C":
+            yield line
+            continue
+        _, *ends, value = line.split()
+        one, other = sorted("0" if net in held else net for net in ends)
+        if one != other:
+            farads[one, other] = farads.get((one, other), 0.0) + float(value)
+    for number, ((one, other), value) in enumerate(farads.items(), 1):
+        yield f"C{number} {one} {other} {value:.9g}"
 
 
 def _counted(drawn: str) -> str:

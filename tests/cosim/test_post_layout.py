@@ -64,6 +64,23 @@ def test_cells_stand_in_the_place_of_schematics(small: Design, drawn: PostLayout
     assert "Cplace_membrane membrane 0" in after
 
 
+def test_what_is_held_is_ground_to_the_wires(small: Design, drawn: PostLayout) -> None:
+    """No capacitor to a bias, none between two held nets; each other net has what it had, to lines that switch too."""
+
+    def capacitors(text: str) -> list[list[str]]:
+        return [line.split() for line in text.splitlines() if line.startswith("C")]
+
+    def on(cards: list[list[str]], net: str) -> float:
+        return sum(float(card[3]) for card in cards if net in card[1:3])
+
+    before, after = capacitors(drawn.network), capacitors(drawn.in_network(netlist_of(small)))
+    assert len(after) < 0.5 * len(before)
+    assert not [card for card in after if {"supply", "rest", "layer_1_pullup_bias"} & set(card[1:3])]
+    assert any("layer_1_phase" in card[1:3] for card in after)
+    for net in ("layer_1_membrane_0", "layer_1_spike_0_bar", "input_3"):
+        assert on(after, net) == pytest.approx(on(before, net), rel=1e-5)
+
+
 def test_several_in_parallel_are_several_of_the_drawn_cell(drawn: PostLayout) -> None:
     """As the schematic's netlist has it: a parameter in the header, and each card so many times."""
     netlist = "Xfive a b c d e spike_driver m=5\n"
