@@ -117,9 +117,7 @@ def test_places_are_differentiated() -> None:
         v = torch.func.functional_call(layer, {"weight": w}, (t,)).switched_membrane
         return v, layer.places.firing(v, 1.0 - 0.9 * v, None)
 
-    assert torch.autograd.gradcheck(
-        moved, (weights().requires_grad_(), (TIMES[1:] + 0.01).requires_grad_()), eps=1e-7, atol=1e-5
-    )
+    assert torch.autograd.gradcheck(moved, (weights().requires_grad_(), (TIMES[1:] + 0.01).requires_grad_()), eps=1e-7, atol=1e-5)
 
 
 def test_terms_leave_places_out() -> None:
