@@ -338,7 +338,7 @@ class RCSpikeLayer(nn.Module):
         if self.cells.has_load:
             moved = moved - membrane * self._of_arrived(t, synapses.lift)
         if self.cells.has_kick_off or self.places.has_kick:
-            moved = moved + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
+            moved = moved + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off, falling=True)
         membrane = membrane + mixed(moved, self.places.mixing(capacitance and capacitance.accumulating))
         return membrane * self.connection.per_output(capacitance.accumulating / capacitance.off) if capacitance else membrane
 
@@ -407,9 +407,13 @@ class RCSpikeLayer(nn.Module):
             return Exact()
         return DSTD(self.steps, self.random_offset, self.late, self.moment, self.interpolated_adjoint)
 
-    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None = None) -> Tensor:
-        """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does."""
-        total = self.connection((t < 1.0).to(t.dtype), charge)
+    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None = None, *, falling: bool = False) -> Tensor:
+        """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does.
+
+        With `falling` it is what their lines leave as they fall.
+        """
+        arrived = (t < 1.0).to(t.dtype)
+        total = self.connection(self.places.fallen(arrived) if falling else arrived, charge)
         return total if of_bias is None else total + self.connection.per_output(of_bias)
 
     def _jitter(self, spike_times: Tensor, generator: torch.Generator | None) -> Tensor:

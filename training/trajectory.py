@@ -32,7 +32,7 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     places, on = places_of(model, weights), spike_times < 1.0
     capacitance = 1.0 + load.sum(1) + places.capacitance
     end = accumulation(model, weights, spike_times, np.ones(1))[0]
-    moved = ((kick_off - places.kick)[:, on].sum(1) - end * lift[:, on].sum(1)) / capacitance
+    moved = ((kick_off - places.kick) @ places.fallen(on.astype(float)) - end * lift[:, on].sum(1)) / capacitance
     end = end + places.mixing(capacitance) @ moved
     firing = times >= 1.0
     v = np.empty((len(times), len(weights)))
@@ -69,8 +69,9 @@ def places_of(model: NormalisedModel, weights: FloatArray) -> NormalisedPlaces:
     """Those of a model for the neurons of weights [out, in]; all alike where it has none."""
     if model.places is not None:
         return model.places
-    nothing = np.zeros(len(weights))
-    return NormalisedPlaces(nothing, np.zeros((len(weights), len(weights))), np.zeros(weights.shape), nothing)
+    neurons, inputs = weights.shape
+    square, of_neurons, of_inputs = np.zeros((neurons, neurons)), np.zeros(neurons), np.zeros(inputs)
+    return NormalisedPlaces(of_neurons, square, np.zeros(weights.shape), of_neurons, of_inputs, np.zeros((inputs, inputs)))
 
 
 def _mixed_step(

@@ -22,6 +22,7 @@ BEFORE = "leakage"
 STEPS = {
     "capacitance_by_place": "with the capacitance of each membrane",
     "kick_by_place": "with the kick of each synapse",
+    "kick_off_by_place": "with the charges that lines of their length leave as they fall",
     "delay_by_place": "with the load of each line",
     "coupling": "with what lies between membranes",
 }

@@ -28,33 +28,58 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class LineEffects:
+    """What capacitance on the lines of a spike does.
+
+    Attributes:
+        delay_per_f: how much later the spike of a neuron comes where either line has more to ground (s/F).
+        delay_per_pair_f: the same where there is more between the two.
+        off_per_f: share by which charges of switching off change where either line has more to ground (1/F).
+    """
+
+    delay_per_f: float
+    delay_per_pair_f: float
+    off_per_f: float
+
+
+@dataclass(frozen=True)
 class PlacedLayer:
-    """What the wires of one layer are beyond the mean that stands in the cells, farad.
+    """What the wires of one layer are beyond what stands in the cells, farad.
 
     Attributes:
         membranes: of each, to all but the other membranes of its layer, [neurons].
         between: from membrane to membrane, [neurons, neurons].
         spikes: from each membrane to the spike line of each input, less that to its complement, [neurons, inputs].
-        outputs: of the lines of each neuron's spike, true and complement, as their mean, [neurons].
+        outputs: of the lines of each neuron's spike, true and complement, as their mean, but for what is between the two, [neurons].
+        output_pairs: between the two, [neurons].
+        falling: what the lines of each input have, as their mean, while both fall, beyond those of an input, [inputs]: what is
+            between the two counts twice.
+        crosstalk: from the lines of each input to those of the others that move the other way where these fall too, as the mean
+            of its lines, [inputs, inputs].
     """
 
     membranes: FloatArray
     between: FloatArray
     spikes: FloatArray
     outputs: FloatArray
+    output_pairs: FloatArray
+    falling: FloatArray
+    crosstalk: FloatArray
 
-    def placed(self, supply_v: float, delay_per_f: float) -> LayerPlaces:
-        """The same as a hardware model has it; a line that rises pulls a membrane away from its threshold.
-
-        Args:
-            delay_per_f: how much later a spike comes where its lines have more capacitance (s/F).
-        """
+    def placed(self, supply_v: float, effects: LineEffects) -> LayerPlaces:
+        """The same as a hardware model has it; a line that rises pulls a membrane away from its threshold."""
         return LayerPlaces(
-            capacitance_f=tuple(self.membranes.tolist()),
-            between_f=tuple(map(tuple, self.between.tolist())),
-            charge_on_c=tuple(map(tuple, (-supply_v * self.spikes).tolist())),
-            delay_s=tuple((delay_per_f * self.outputs).tolist()),
+            capacitance_f=_row(self.membranes),
+            between_f=tuple(map(_row, self.between)),
+            charge_on_c=tuple(map(_row, -supply_v * self.spikes)),
+            delay_s=_row(effects.delay_per_f * self.outputs + effects.delay_per_pair_f * self.output_pairs),
+            off_share=_row(effects.off_per_f * self.falling),
+            off_crosstalk=tuple(map(_row, effects.off_per_f * self.crosstalk)),
         )
+
+
+def _row(values: FloatArray) -> tuple[float, ...]:
+    return tuple(values.tolist())
 
 
 @dataclass(frozen=True)
@@ -63,9 +88,9 @@ class PostLayout:
 
     Attributes:
         cells: sub-circuits by name: devices with the diffusions that were drawn, and the cell's own wires as capacitances. What
-            the array adds to a membrane and to a spike line stands in them too, to ground, as the mean over the network; but not
-            what lies between membranes, which fall alike. A synapse has its share of an input's line, a neuron what the line of a
-            hidden one has beyond that.
+            the array adds to a membrane and to a spike line stands in them too, to ground or between true line and complement, as
+            the mean over the network; but not what lies between membranes, which fall alike. A synapse has its share of an
+            input's line, a neuron what the line of a hidden one has beyond that.
         network: devices and capacitances of the whole network, without its sources.
         places: what differs between the places of each layer.
     """
@@ -162,7 +187,10 @@ def _drawn(design: Design) -> PostLayout:
                 f".subckt {flat.name} {' '.join(subject.pins)}",
                 *device_cards(flat),
                 *capacitor_cards(found[flat.name]),
-                *(f"Cplace_{pin} {pin} 0 {farads:.6g}" for pin, farads in added.get(flat.name, {}).items()),
+                *(
+                    f"Cplace_{one}_{other} {one} {other} {farads:.6g}"
+                    for (one, other), farads in added.get(flat.name, {}).items()
+                ),
                 f".ends {flat.name}\n",
             ]
         )
@@ -183,6 +211,10 @@ class _Nets:
 
     def own(self, cell: str, pin: str) -> float:
         return self.cells[cell].total()[pin]
+
+    def pair(self, cell: str) -> float:
+        """Between the lines of a spike."""
+        return self.cells[cell].between(*LINES)
 
     def between(self, some: Sequence[str], others: Sequence[str]) -> FloatArray:
         """From each net to each of others, [some, others]."""
@@ -227,29 +259,65 @@ class _Layer:
         return self.nets.beyond(self.names, alone) - self.between.sum(1)
 
     def lines(self, pin: str) -> FloatArray:
-        """What the array adds to each of its spike lines, or of their complements, [inputs]."""
+        """What the array adds to each of its spike lines, or of their complements, but for what lies between the two, [inputs]."""
         alone = self.nets.own(self.driver, pin) + self.neurons * self.nets.own(self.nets.synapse, pin)
-        return self.nets.beyond(self._input_lines(pin), alone)
+        return self.nets.beyond(self._input_lines(pin), alone) - self.pairs
 
-    def beyond(self, added: Mapping[str, Mapping[str, float]], after: _Layer | None) -> PlacedLayer:
+    @property
+    def pairs(self) -> FloatArray:
+        """What the array adds between each spike line and its complement, [inputs]."""
+        whole = np.diag(self.nets.between(*map(self._input_lines, LINES)))
+        return whole - self.nets.pair(self.driver) - self.neurons * self.nets.pair(self.nets.synapse)
+
+    def beyond(self, added: Added, after: _Layer | None) -> PlacedLayer:
         """Its places, beyond what was added to the cells; `after` is the layer that its outputs are sent to."""
         cell = self.nets.cells[self.nets.synapse]
         alone = cell.between("membrane", "spike") - cell.between("membrane", "spike_bar")
         true, bar = (self.nets.between(self.names, self._input_lines(pin)) for pin in LINES)
         return PlacedLayer(
-            membranes=self.membranes - added["neuron"]["membrane"],
+            membranes=self.membranes - added["neuron"]["membrane", "0"],
             between=self.between,
             spikes=true - bar - alone,
             outputs=np.mean([self._outputs(pin, added, after) for pin in LINES], axis=0),
+            output_pairs=self._output_pairs(added, after),
+            falling=self._falling(added),
+            crosstalk=self._crosstalk,
         )
 
-    def _outputs(self, pin: str, added: Mapping[str, Mapping[str, float]], after: _Layer | None) -> FloatArray:
+    def _outputs(self, pin: str, added: Added, after: _Layer | None) -> FloatArray:
         """What its output lines, or their complements, have beyond what cells have, [neurons]."""
-        own = added["neuron"].get(pin, 0.0)
+        own = added["neuron"].get((pin, "0"), 0.0)
         if after:
-            return after.lines(pin) - after.neurons * added[self.nets.synapse][pin] - own
+            return after.lines(pin) - after.neurons * added[self.nets.synapse][pin, "0"] - own
         names = _line_names(f"{layer_name(self.number)}_spike", self.neurons, pin)
-        return self.nets.beyond(names, self.nets.own("neuron", pin)) - own
+        return self.nets.beyond(names, self.nets.own("neuron", pin)) - self._unsent_pairs - own
+
+    def _output_pairs(self, added: Added, after: _Layer | None) -> FloatArray:
+        """The same of what is between the two."""
+        own = added["neuron"].get(LINES, 0.0)
+        if after:
+            return after.pairs - after.neurons * added[self.nets.synapse][LINES] - own
+        return self._unsent_pairs - own
+
+    @property
+    def _unsent_pairs(self) -> FloatArray:
+        """What the array adds between the lines of outputs, [neurons]."""
+        lines = (_line_names(f"{layer_name(self.number)}_spike", self.neurons, pin) for pin in LINES)
+        return np.diag(self.nets.between(*lines)) - self.nets.pair("neuron")
+
+    def _falling(self, added: Added) -> FloatArray:
+        synapse, nets = added[self.nets.synapse], self.nets
+        sender = np.mean([nets.own(self.driver, pin) - nets.own("spike_driver", pin) for pin in LINES])
+        ground = np.mean([self.lines(pin) - self.neurons * synapse[pin, "0"] for pin in LINES], axis=0)
+        return np.asarray(sender + ground + 2 * (self.pairs - self.neurons * synapse[LINES]))
+
+    @property
+    def _crosstalk(self) -> FloatArray:
+        true, bar = map(self._input_lines, LINES)
+        between = self.nets.between
+        opposed, together = between(true, bar) + between(bar, true), between(true, true) + between(bar, bar)
+        mean = (opposed - together) / 2
+        return np.asarray(mean - np.diag(np.diag(mean)))
 
     def _input_lines(self, pin: str) -> list[str]:
         return _line_names("input" if self.number == 1 else f"{layer_name(self.number - 1)}_spike", self.inputs, pin)
@@ -257,19 +325,22 @@ class _Layer:
 
 LINES = ("spike", "spike_bar")
 
+Added = Mapping[str, Mapping[tuple[str, str], float]]
+"""By cell, what is added between two of its pins, or a pin and ground (F)."""
+
 
 def _line_names(name: str, count: int, pin: str) -> list[str]:
     return [f"{name}_{k}{'_bar' if pin == 'spike_bar' else ''}" for k in range(count)]
 
 
-def _added(layers: Sequence[_Layer]) -> dict[str, dict[str, float]]:
+def _added(layers: Sequence[_Layer]) -> Added:
     """What the array adds to the pins of cells, as means (F)."""
     first, hidden = layers[0], layers[1:]
-    synapse = {pin: float(first.lines(pin).mean()) / first.neurons for pin in LINES}
-    neuron = {"membrane": float(np.concatenate([layer.membranes for layer in layers]).mean())}
+    synapse = {(pin, "0"): float(first.lines(pin).mean()) / first.neurons for pin in LINES}
+    synapse[LINES] = float(first.pairs.mean()) / first.neurons
+    neuron = {("membrane", "0"): float(np.concatenate([layer.membranes for layer in layers]).mean())}
     if hidden:
-        neuron |= {
-            pin: float(np.concatenate([layer.lines(pin) - layer.neurons * share for layer in hidden]).mean())
-            for pin, share in synapse.items()
-        }
+        for ends, share in synapse.items():
+            lines = [(layer.pairs if ends == LINES else layer.lines(ends[0])) - layer.neurons * share for layer in hidden]
+            neuron[ends] = float(np.concatenate(lines).mean())
     return {first.nets.synapse: synapse, "neuron": neuron}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import DISCHARGER_THRESHOLDS, line_within
+from cosim.bench.post_layout import LineEffects
 from cosim.bench.results import Results
 from cosim.characterize import firing, leakage, switching, synapse_fit, synapse_load
 from cosim.characterize.assembly import Found, column_hardware, hardware_model
@@ -19,7 +20,7 @@ from cosim.characterize.discharger import bias_for_phase
 from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
 from cosim.characterize.measurements.switching_threshold import switching_threshold
 from cosim.characterize.membrane import Membrane, capacitance_f, charge_table, loaded_membrane
-from cosim.characterize.places import layer_places
+from cosim.characterize.places import LINE_F, delays_per_farad, layer_places
 from cosim.characterize.published import published_comparison
 from cosim.errors import CosimError
 from cosim.simulator import Point
@@ -62,21 +63,24 @@ def characterize(
     """
     sizes = sizes or ColumnSize.in_use(bench.design.shape)
     columns: list[ColumnHardware] = []
+    effects: list[LineEffects] = []
     tables: dict[str, pd.DataFrame] = {}
     for size in sizes:
         progress(f"column of {size.synapses} synapses")
-        column, own = _characterize_column(bench, size, progress)
+        column, own, switched = _characterize_column(bench, size, progress)
+        if bench.design.process.layout and not effects:
+            progress("what lines of another length do")
+            effects.append(_line_effects(switched, column, own["switching"]))
         tables |= {f"{size.name}/{name}" if columns else name: table for name, table in own.items()}
         columns.append(column)
-    if bench.design.process.layout:
-        progress("places in the layout")
-    return Characterization(hardware_model(bench, columns, layer_places(bench, sizes[0], columns[0])), tables)
+    places = layer_places(bench, effects[0]) if effects else ()
+    return Characterization(hardware_model(bench, columns, places), tables)
 
 
 def _characterize_column(
     bench: Bench, size: ColumnSize, progress: Callable[[str], None]
-) -> tuple[ColumnHardware, dict[str, pd.DataFrame]]:
-    """One column, and the tables that its parameters come from."""
+) -> tuple[ColumnHardware, dict[str, pd.DataFrame], _Switched]:
+    """One column, the tables that its parameters come from, and what its charges were found with."""
     progress("synapse currents, membrane charge, discharger bias")
     static = _static_measurements(bench, size)
     cells = with_bias(bench.cells(), static.discharger_bias_v)
@@ -105,7 +109,7 @@ def _characterize_column(
         "leakage": leaks.table,
         **({} if loads is None else {"synapse_load": loads}),
         "published": published_comparison(column, fits, discharger_iv),
-    }
+    }, switched  # fmt: skip
 
 
 def _column_hardware(cells: Cells, size: ColumnSize, found: Found) -> ColumnHardware:
@@ -297,6 +301,23 @@ def _switching_measurements(switched: _Switched, fits: pd.DataFrame) -> tuple[pd
     measured = pd.DataFrame(table, columns=columns).astype({"line_charge_c": float})
     check_switched(measured, fits)
     return measured, switching.IdleSynapse(idle[0], idle[2], idle[1])
+
+
+def _line_effects(switched: _Switched, column: ColumnHardware, charges: pd.DataFrame) -> LineEffects:
+    """Of a column: what capacitance on spike lines does to spikes, and to the charge of switching off of its middle codes."""
+    bench, cells, size = switched.bench, switched.cells, switched.size._replace(sent=False)
+    alone = replace(switched, size=size)
+    shares = []
+    for sign in SIGNS:
+        own = charges[charges.sign == sign].sort_values("current_a")
+        middle = own.iloc[len(own) // 2]
+        pulse = alone.pulse(SynapseSetting(sign, float(middle.code)), float(middle.weight))
+        points = list(switching.points(bench, cells, size, pulse, alone.swing_c, LINE_F))
+        found = alone.charges(pulse, bench.run(points))
+        if found is None:
+            raise CharacterizationError("charges on longer lines: a simulation failed; see characterization/failures.parquet")
+        shares.append(found[0].off_c / float(middle.charge_off_c) - 1.0)
+    return LineEffects(*delays_per_farad(bench, size, column), float(np.mean(shares)) / LINE_F)
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:

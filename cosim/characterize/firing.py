@@ -15,6 +15,7 @@ import numpy as np
 from cosim.bench.bench import Bench, ColumnSize
 from cosim.characterize.measurements.firing_time import first_spike
 from cosim.characterize.membrane import Membrane
+from cosim.characterize.switching import more_on_lines
 from cosim.simulator import Point, Transient
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
@@ -36,11 +37,11 @@ def points(
     column_size: ColumnSize,
     charges_c: np.ndarray,
     static_threshold_v: float,
-    line_f: float | None = None,
+    more_f: tuple[float, float] = (0.0, 0.0),
 ) -> Iterator[Point]:
     """One firing phase per charge (C, positive towards the threshold) put on the membrane before.
 
-    With `line_f` there is so much capacitance more (F) on either line of the spike.
+    `more_f`: capacitance (F) on either line of the spike to ground, and between the two.
     """
     phase = cells.timing.phase_s
     window = PhaseWindow(0.1 * phase, 1.1 * phase, (1.1 + FIRE_PHASES) * phase)
@@ -52,9 +53,9 @@ def points(
             cells, *column_size.standing(cells), window, stop, injection, column_size.fan_out, merged=bench.nominal
         )  # fmt: skip
         condition = {"measurement": "firing_phase", "charge_c": float(charge), "fan_out": column_size.fan_out}
-        if line_f is not None:
-            condition["line_f"] = line_f
-            netlist += "".join(f"Cmore_{line} {line} 0 {line_f!r}\n" for line in SPIKE_LINES if line_f)
+        if any(more_f):
+            condition |= dict(zip(("line_f", "pair_f"), more_f, strict=True))
+            netlist += more_on_lines(SPIKE_LINES, *more_f)
         deck = bench.deck(
             f"firing phase after a charge of {charge:.6e} C",
             netlist,

@@ -36,6 +36,14 @@ SENT_FROM_PHASES = 0.6
 """When a column accumulates whose line a neuron sends, which has been charged before."""
 
 ACTIVE_LINE = "v(input_0)"
+ACTIVE_LINES = ("input_0", "input_0_bar")
+"""Of all synapses that are switched: those that are alike are one."""
+
+
+def more_on_lines(lines: Sequence[str], farads: float, pair_farads: float = 0.0) -> str:
+    """Cards that put more capacitance on each of two lines, to ground and between them (F)."""
+    cards = [*((line, "0", farads) for line in lines), (*lines, pair_farads)]
+    return "".join(f"Cmore_{k} {one} {other} {value!r}\n" for k, (one, other, value) in enumerate(cards) if value)
 
 
 def at_once(weight: float, synapses: int) -> int:
@@ -79,17 +87,20 @@ class Pulse:
         return {"measurement": measurement, "sign": sign, "code": code, "at_once": self.count}
 
 
-def points(bench: Bench, cells: Cells, column_size: ColumnSize, pulse: Pulse, full_swing_c: float) -> Iterator[Point]:
+def points(
+    bench: Bench, cells: Cells, column_size: ColumnSize, pulse: Pulse, full_swing_c: float, line_f: float = 0.0
+) -> Iterator[Point]:
     """One pulse on the first synapses of a column that then fires, from early to late.
 
     Args:
         full_swing_c: charge of a membrane from rest to threshold.
+        line_f: more capacitance to ground on either line of each of these synapses (F).
     """
     phase = cells.timing.phase_s
     window = PhaseWindow(0.1 * phase, 1.1 * phase, 2.2 * phase)
     for displacement in FIRING_DISPLACEMENTS:
         stop = window.end_s - 0.02 * phase
-        yield _point(bench, cells, column_size, pulse, full_swing_c, window, stop, displacement, None)
+        yield _point(bench, cells, column_size, pulse, full_swing_c, window, stop, displacement, None, line_f)
 
 
 def sent_points(
@@ -113,7 +124,7 @@ def sent_points(
 
 def _point(
     bench: Bench, cells: Cells, column_size: ColumnSize, pulse: Pulse, full_swing_c: float, window: PhaseWindow, stop_s: float,
-    displacement: float, sender: Sender | None,
+    displacement: float, sender: Sender | None, line_f: float = 0.0,
 ) -> Point:  # fmt: skip
     phase, edge = cells.timing.phase_s, cells.timing.edge_s
     on = window.fire_s - on_time_s(pulse.drive, phase)
@@ -133,6 +144,9 @@ def _point(
         sender=sender,
     )
     condition = pulse.condition("sent_column" if sender else "switched_column") | {"displacement": displacement}
+    if line_f:
+        condition["line_f"] = line_f
+        netlist += more_on_lines(ACTIVE_LINES, line_f * pulse.count)
     deck = bench.deck(
         f"synapse switched on and off, sign {condition['sign']:+d}, code {condition['code']}, fired from {displacement}",
         netlist,

@@ -26,6 +26,11 @@ class LayerPlaces(Record):
         description="by neuron and input: charge of an arriving spike, whatever the weight, beyond that of the column (C); it "
         "leaves again as the spike line falls"
     )
+    off_share: Row = Field(
+        description="by input: share by which charges of switching off change, since its lines fall more slowly than those of the "
+        "column"
+    )
+    off_crosstalk: tuple[Row, ...] = Field(description="by input, for each other input: the same where that one's lines fall too")
     delay_s: Row = Field(description="by neuron: of its spikes, beyond that of its column and of the synapses on its line (s)")
 
     @model_validator(mode="after")
@@ -38,7 +43,17 @@ class LayerPlaces(Record):
             raise ValueError(f"charge_on_c: must have a row for each of {neurons} neurons, with all inputs")
         if between.shape != (neurons, neurons) or np.any(between != between.T) or np.any(np.diag(between)) or np.any(between < 0):
             raise ValueError(f"between_f: must be {neurons} x {neurons}, symmetric, 0 on the diagonal and nowhere negative")
-        limits = {"capacitance_f": LARGEST_F, "between_f": LARGEST_F, "charge_on_c": LARGEST_C, "delay_s": LARGEST_S}
+        inputs = charge.shape[1]
+        if len(self.off_share) != inputs or [len(row) for row in self.off_crosstalk] != [inputs] * inputs:
+            raise ValueError(f"off_share, off_crosstalk: must be {inputs}, and {inputs} x {inputs}, as many as there are inputs")
+        limits = {
+            "capacitance_f": LARGEST_F,
+            "between_f": LARGEST_F,
+            "charge_on_c": LARGEST_C,
+            "delay_s": LARGEST_S,
+            "off_share": 1.0,
+            "off_crosstalk": 1.0,
+        }
         for name, largest in limits.items():
             if np.abs(np.array(getattr(self, name), dtype=float)).max(initial=0.0) > largest:
                 raise ValueError(f"{name}: no circuit has more than {largest:g}; is it in another unit?")

@@ -48,11 +48,12 @@ def _behind_inputs(model: NormalisedModel) -> NormalisedModel:
     return dataclasses.replace(model, plus=changed(model.plus), minus=changed(model.minus), idle_kick_on=idle, idle_kick_line=0.0)
 
 
-def _alike(name: str) -> Change:
+def _alike(*names: str) -> Change:
     def changed(model: NormalisedModel) -> NormalisedModel:
         if model.places is None:
             return model
-        return dataclasses.replace(model, places=dataclasses.replace(model.places, **{name: 0.0 * getattr(model.places, name)}))
+        nothing = {name: 0.0 * getattr(model.places, name) for name in names}
+        return dataclasses.replace(model, places=dataclasses.replace(model.places, **nothing))
 
     return changed
 
@@ -75,6 +76,7 @@ TERMS: dict[str, Change] = {
     "capacitance_by_weight": _zeroed("load", "lift"),
     "capacitance_by_place": _alike("capacitance"),
     "kick_by_place": _alike("kick"),
+    "kick_off_by_place": _alike("off_share", "off_crosstalk"),
     "delay_by_place": _alike("delay"),
     "coupling": _alike("between"),
     "reset": lambda model: dataclasses.replace(model, v_reset=0.0),
