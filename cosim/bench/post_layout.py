@@ -50,7 +50,7 @@ class PlacedLayer:
         membranes: of each, to all but the other membranes of its layer, [neurons].
         between: from membrane to membrane, [neurons, neurons].
         spikes: from each membrane to the spike line of each input, less that to its complement, [neurons, inputs].
-        outputs: of the lines of each neuron's spike, true and complement, as their mean, but for what is between the two, [neurons].
+        outputs: of the lines of each neuron's spike, true and complement, as their mean, [neurons]; not what is between the two.
         output_pairs: between the two, [neurons].
         falling: what the lines of each input have, as their mean, while both fall, beyond those of an input, [inputs]: what is
             between the two counts twice.
@@ -137,10 +137,10 @@ def _grounded(network: Iterable[str], held: set[str]) -> Iterator[str]:
         if line[:1] != "C":
             yield line
             continue
-        _, *ends, value = line.split()
+        _, *ends, written = line.split()
         one, other = sorted("0" if net in held else net for net in ends)
         if one != other:
-            farads[one, other] = farads.get((one, other), 0.0) + float(value)
+            farads[one, other] = farads.get((one, other), 0.0) + float(written)
     for number, ((one, other), value) in enumerate(farads.items(), 1):
         yield f"C{number} {one} {other} {value:.9g}"
 
@@ -256,18 +256,18 @@ class _Layer:
         What lies between two membranes is left out: when they fire, all fall alike, and it is not charged.
         """
         alone = self.nets.own("neuron", "membrane") + self.inputs * self.nets.own(self.nets.synapse, "membrane")
-        return self.nets.beyond(self.names, alone) - self.between.sum(1)
+        return np.asarray(self.nets.beyond(self.names, alone) - self.between.sum(1))
 
     def lines(self, pin: str) -> FloatArray:
-        """What the array adds to each of its spike lines, or of their complements, but for what lies between the two, [inputs]."""
+        """What the array adds to each of its spike lines, or of their complements, [inputs]; not what lies between the two."""
         alone = self.nets.own(self.driver, pin) + self.neurons * self.nets.own(self.nets.synapse, pin)
-        return self.nets.beyond(self._input_lines(pin), alone) - self.pairs
+        return np.asarray(self.nets.beyond(self._input_lines(pin), alone) - self.pairs)
 
     @property
     def pairs(self) -> FloatArray:
         """What the array adds between each spike line and its complement, [inputs]."""
         whole = np.diag(self.nets.between(*map(self._input_lines, LINES)))
-        return whole - self.nets.pair(self.driver) - self.neurons * self.nets.pair(self.nets.synapse)
+        return np.asarray(whole - self.nets.pair(self.driver) - self.neurons * self.nets.pair(self.nets.synapse))
 
     def beyond(self, added: Added, after: _Layer | None) -> PlacedLayer:
         """Its places, beyond what was added to the cells; `after` is the layer that its outputs are sent to."""
@@ -288,22 +288,22 @@ class _Layer:
         """What its output lines, or their complements, have beyond what cells have, [neurons]."""
         own = added["neuron"].get((pin, "0"), 0.0)
         if after:
-            return after.lines(pin) - after.neurons * added[self.nets.synapse][pin, "0"] - own
+            return np.asarray(after.lines(pin) - after.neurons * added[self.nets.synapse][pin, "0"] - own)
         names = _line_names(f"{layer_name(self.number)}_spike", self.neurons, pin)
-        return self.nets.beyond(names, self.nets.own("neuron", pin)) - self._unsent_pairs - own
+        return np.asarray(self.nets.beyond(names, self.nets.own("neuron", pin)) - self._unsent_pairs - own)
 
     def _output_pairs(self, added: Added, after: _Layer | None) -> FloatArray:
         """The same of what is between the two."""
         own = added["neuron"].get(LINES, 0.0)
         if after:
-            return after.pairs - after.neurons * added[self.nets.synapse][LINES] - own
-        return self._unsent_pairs - own
+            return np.asarray(after.pairs - after.neurons * added[self.nets.synapse][LINES] - own)
+        return np.asarray(self._unsent_pairs - own)
 
     @property
     def _unsent_pairs(self) -> FloatArray:
         """What the array adds between the lines of outputs, [neurons]."""
         lines = (_line_names(f"{layer_name(self.number)}_spike", self.neurons, pin) for pin in LINES)
-        return np.diag(self.nets.between(*lines)) - self.nets.pair("neuron")
+        return np.asarray(np.diag(self.nets.between(*lines)) - self.nets.pair("neuron"))
 
     def _falling(self, added: Added) -> FloatArray:
         synapse, nets = added[self.nets.synapse], self.nets

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.bench.post_layout import PostLayout, post_layout
+from cosim.bench.post_layout import LineEffects, PostLayout, post_layout
 from cosim.design import Design, load_design
 from cosim.design.cells import cells_of
 from cosim.errors import InputError
@@ -61,7 +61,7 @@ def test_cells_stand_in_the_place_of_schematics(small: Design, drawn: PostLayout
     driver = Counter(models.findall(drawn.cells["spike_driver"]))
     found, wanted = (Counter(models.findall(text)) for text in (after, before))
     assert found == wanted + driver, "a neuron holds the driver that it called"
-    assert "Cplace_membrane membrane 0" in after
+    assert "Cplace_membrane_0 membrane 0" in after
 
 
 def test_what_is_held_is_ground_to_the_wires(small: Design, drawn: PostLayout) -> None:
@@ -119,6 +119,9 @@ def test_places_are_what_cells_have_not(pair: PostLayout) -> None:
     assert np.concatenate([hidden.membranes, outputs.membranes]).mean() == pytest.approx(0.0, abs=1e-20)
     assert hidden.outputs.mean() == pytest.approx(0.0, abs=1e-20)
     assert np.ptp(hidden.outputs) > 1e-16, "one line is longer than the other"
+    assert hidden.output_pairs.mean() == pytest.approx(0.0, abs=1e-20)
+    assert np.abs(hidden.falling).max() < 2e-15 < outputs.falling.min(), "lines of hidden neurons fall more slowly"
+    assert 5e-16 < hidden.crosstalk[0, 1] < 5e-15, "the complement of an input runs along the true line of the next"
     assert (outputs.outputs < -2e-15).all(), "outputs have no line to a next layer"
     for layer in pair.places:
         np.testing.assert_array_equal(layer.between, layer.between.T)
@@ -142,9 +145,11 @@ def test_what_cells_and_places_have_is_what_the_network_has(pair: PostLayout) ->
 
 def test_a_hardware_model_has_places_in_its_units(pair: PostLayout) -> None:
     hidden = pair.places[0]
-    placed = hidden.placed(1.8, 5e4)
+    placed = hidden.placed(1.8, LineEffects(5e4, 7e4, -3e12))
     assert placed.charge_on_c[0][1] == pytest.approx(-1.8 * hidden.spikes[0, 1])
-    assert placed.delay_s[0] == pytest.approx(5e4 * hidden.outputs[0])
+    assert placed.delay_s[0] == pytest.approx(5e4 * hidden.outputs[0] + 7e4 * hidden.output_pairs[0])
+    assert placed.off_share[1] == pytest.approx(-3e12 * hidden.falling[1])
+    assert placed.off_crosstalk[0][1] == pytest.approx(-3e12 * hidden.crosstalk[0, 1])
     assert placed.shape == (2, 5)
 
 

@@ -26,14 +26,17 @@ from training.trajectory import trajectory
 INPUTS, NEURONS = 6, 4
 
 
-def places(scale: float = 1.0) -> NormalisedPlaces:
-    """Neighbours couple by 1 %; in each row the last neuron has 2 % less capacitance; two kicks."""
+def places(scale: float = 1.0, falling: float = 0.0) -> NormalisedPlaces:
+    """Neighbours couple by 1 %; the last neuron has 2 % less capacitance; two kicks, a slow spike, two lines that fall slowly."""
     between = np.zeros((NEURONS, NEURONS))
     for k in range(NEURONS - 1):
         between[k, k + 1] = between[k + 1, k] = 0.01 * scale
     kick = np.zeros((NEURONS, INPUTS))
     kick[0, 2], kick[3, 5] = 2e-3 * scale, -1e-3 * scale
-    return NormalisedPlaces(np.array([0.01, 0.0, 0.0, -0.02]) * scale, between, kick, np.array([1e-3, 0.0, 0.0, 0.0]) * scale)
+    share, crosstalk = np.zeros(INPUTS), np.zeros((INPUTS, INPUTS))
+    share[1], crosstalk[2, 3], crosstalk[3, 2] = falling, falling / 2, falling / 3
+    capacitance, delay = np.array([0.01, 0.0, 0.0, -0.02]) * scale, np.array([1e-3, 0.0, 0.0, 0.0]) * scale
+    return NormalisedPlaces(capacitance, between, kick, delay, share, crosstalk)
 
 
 def weights() -> torch.Tensor:
@@ -122,14 +125,28 @@ def test_places_are_differentiated() -> None:
 
 def test_terms_leave_places_out() -> None:
     plain = realistic_model()
-    model = dataclasses.replace(plain, places=places())
-    terms = ("capacitance_by_place", "kick_by_place", "delay_by_place", "coupling")
+    model = dataclasses.replace(plain, places=places(falling=-0.2))
+    terms = ("capacitance_by_place", "kick_by_place", "kick_off_by_place", "delay_by_place", "coupling")
     without = [layer_of(model.without(*names))(TIMES).spike_times for names in (terms, ())]
     alone = layer_of(plain)(TIMES).spike_times
     torch.testing.assert_close(without[0], alone, rtol=0, atol=0)
     assert (without[1] - alone).abs().max() > 1e-3
     for term in terms:
         assert (layer_of(model.without(term))(TIMES).spike_times - without[1]).abs().max() > 1e-5, term
+
+
+def test_lines_that_fall_slowly_leave_other_charges() -> None:
+    """Of one input by its own line, of two by each other's, where both have arrived."""
+    plain = realistic_model()
+    layer, alone = layer_of(dataclasses.replace(plain, places=places(0.0, -0.2))), layer_of(plain)
+    moved = (layer(TIMES).switched_membrane - alone(TIMES).switched_membrane).detach()
+    kick = alone.synapses().kick_off.detach()
+    expected = -0.2 * (kick[:, 1] + kick[:, 2] / 2 + kick[:, 3] / 3)
+    torch.testing.assert_close(moved[0], expected, rtol=1e-9, atol=1e-12)
+    late = TIMES[:1].clone()
+    late[0, 3] = 1.0
+    moved = (layer(late).switched_membrane - alone(late).switched_membrane).detach()
+    torch.testing.assert_close(moved[0], -0.2 * kick[:, 1], rtol=1e-9, atol=1e-12)
 
 
 def test_what_cannot_be_solved_is_said() -> None:
@@ -149,6 +166,8 @@ def layer_places(neurons: int, inputs: int) -> LayerPlaces:
         between_f=between,
         charge_on_c=((1e-18,) * inputs,) * neurons,
         delay_s=(1e-10,) * neurons,
+        off_share=(-0.1,) * inputs,
+        off_crosstalk=((0.0,) * inputs,) * inputs,
     )
 
 
@@ -177,6 +196,8 @@ def test_a_file_keeps_places_and_gives_each_layer_its_own(tmp_path: Path) -> Non
         ("between_f", [[0.0, 1e-16], [2e-16]], "between_f: must be 2 x 2, symmetric"),
         ("charge_on_c", [[0.0, 0.0], [0.0]], "charge_on_c: must have a row for each of 2 neurons"),
         ("charge_on_c", [[0.0, 0.0]], "charge_on_c: must have a row for each of 2 neurons"),
+        ("off_share", [0.0], "off_share, off_crosstalk: must be 2, and 2 x 2"),
+        ("off_crosstalk", [[0.0, 2.0], [0.0, 0.0]], "off_crosstalk: no circuit has more than 1"),
         ("capacitance_f", [1e-16, 1.0], "capacitance_f: no circuit has more than 1e-11"),
     ],
 )
@@ -191,7 +212,7 @@ def test_a_place_that_cannot_be_is_one_line(field: str, value: object, message: 
 
 def test_the_picture_of_a_membrane_is_that_of_the_layer() -> None:
     """`trajectory` and the layer are two programs for one equation."""
-    model = dataclasses.replace(realistic_model(), places=places())
+    model = dataclasses.replace(realistic_model(), places=places(falling=-0.2))
     layer = layer_of(model)
     out = layer(TIMES)
     w = layer.effective_weight().detach().numpy()
@@ -201,7 +222,7 @@ def test_the_picture_of_a_membrane_is_that_of_the_layer() -> None:
 
 
 def test_a_graph_keeps_places(tmp_path: Path) -> None:
-    layer = layer_of(dataclasses.replace(realistic_model(), places=places()))
+    layer = layer_of(dataclasses.replace(realistic_model(), places=places(falling=-0.2)))
     network = RCSpikeNetwork.of((INPUTS, NEURONS), [layer]).eval()
     save_graph(tmp_path / "network.json", network)
     again = load_graph(tmp_path / "network.json")

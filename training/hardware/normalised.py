@@ -75,7 +75,7 @@ class NormalisedPlaces:
     def mixing(self, capacitance: FloatArray) -> FloatArray:
         """What a charge that reaches one membrane moves every membrane by, [out, out]; `capacitance` of each, as here, [out]."""
         laplacian = np.diag(self.between.sum(1)) - self.between
-        return np.linalg.inv(np.eye(len(capacitance)) + laplacian / capacitance[:, None])
+        return np.asarray(np.linalg.inv(np.eye(len(capacitance)) + laplacian / capacitance[:, None]), dtype=float)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,7 @@ class LayerPlaces(Record):
         "leaves again as the spike line falls"
     )
     off_share: Row = Field(
-        description="by input: share by which charges of switching off change, since its lines fall more slowly than those of the "
-        "column"
+        description="by input: share by which charges of switching off change, since its lines fall more slowly than the column's"
     )
     off_crosstalk: tuple[Row, ...] = Field(description="by input, for each other input: the same where that one's lines fall too")
     delay_s: Row = Field(description="by neuron: of its spikes, beyond that of its column and of the synapses on its line (s)")
@@ -46,15 +45,8 @@ class LayerPlaces(Record):
         inputs = charge.shape[1]
         if len(self.off_share) != inputs or [len(row) for row in self.off_crosstalk] != [inputs] * inputs:
             raise ValueError(f"off_share, off_crosstalk: must be {inputs}, and {inputs} x {inputs}, as many as there are inputs")
-        limits = {
-            "capacitance_f": LARGEST_F,
-            "between_f": LARGEST_F,
-            "charge_on_c": LARGEST_C,
-            "delay_s": LARGEST_S,
-            "off_share": 1.0,
-            "off_crosstalk": 1.0,
-        }
-        for name, largest in limits.items():
+        limits = {"capacitance_f": LARGEST_F, "between_f": LARGEST_F, "charge_on_c": LARGEST_C, "delay_s": LARGEST_S}
+        for name, largest in (limits | dict.fromkeys(("off_share", "off_crosstalk"), 1.0)).items():
             if np.abs(np.array(getattr(self, name), dtype=float)).max(initial=0.0) > largest:
                 raise ValueError(f"{name}: no circuit has more than {largest:g}; is it in another unit?")
         return self
