@@ -35,11 +35,13 @@ class LineEffects:
         delay_per_f: how much later the spike of a neuron comes where either line has more to ground (s/F).
         delay_per_pair_f: the same where there is more between the two.
         off_per_f: share by which charges of switching off change where either line has more to ground (1/F).
+        unsent_s: how much later the spike of an output comes than that of a neuron without a synapse on its line (s).
     """
 
     delay_per_f: float
     delay_per_pair_f: float
     off_per_f: float
+    unsent_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class PlacedLayer:
             between the two counts twice.
         crosstalk: from the lines of each input to those of the others that move the other way where these fall too, as the mean
             of its lines, [inputs, inputs].
+        sent: whether its outputs have lines to a next layer.
     """
 
     membranes: FloatArray
@@ -65,14 +68,22 @@ class PlacedLayer:
     output_pairs: FloatArray
     falling: FloatArray
     crosstalk: FloatArray
+    sent: bool = True
+
+    @property
+    def lines(self) -> tuple[float, float]:
+        """What its output lines have beyond what cells have, as the mean: either to ground, and the two between them."""
+        return float(self.outputs.mean()), float(self.output_pairs.mean())
 
     def placed(self, supply_v: float, effects: LineEffects) -> LayerPlaces:
         """The same as a hardware model has it; a line that rises pulls a membrane away from its threshold."""
+        ground, pair = (0.0, 0.0) if self.sent else self.lines  # what those of outputs lack is simulated as it is
+        delays = effects.delay_per_f * (self.outputs - ground) + effects.delay_per_pair_f * (self.output_pairs - pair)
         return LayerPlaces(
             capacitance_f=_row(self.membranes),
             between_f=tuple(map(_row, self.between)),
             charge_on_c=tuple(map(_row, -supply_v * self.spikes)),
-            delay_s=_row(effects.delay_per_f * self.outputs + effects.delay_per_pair_f * self.output_pairs),
+            delay_s=_row(delays + (0.0 if self.sent else effects.unsent_s)),
             off_share=_row(effects.off_per_f * self.falling),
             off_crosstalk=tuple(map(_row, effects.off_per_f * self.crosstalk)),
         )
@@ -282,6 +293,7 @@ class _Layer:
             output_pairs=self._output_pairs(added, after),
             falling=self._falling(added),
             crosstalk=self._crosstalk,
+            sent=after is not None,
         )
 
     def _outputs(self, pin: str, added: Added, after: _Layer | None) -> FloatArray:

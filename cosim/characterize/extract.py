@@ -20,7 +20,7 @@ from cosim.characterize.discharger import bias_for_phase
 from cosim.characterize.measurements import discharger_current, firing_time, membrane_ramp
 from cosim.characterize.measurements.switching_threshold import switching_threshold
 from cosim.characterize.membrane import Membrane, capacitance_f, charge_table, loaded_membrane
-from cosim.characterize.places import LINE_F, delays_per_farad, layer_places
+from cosim.characterize.places import falling_f, layer_places, line_delays
 from cosim.characterize.published import published_comparison
 from cosim.errors import CosimError
 from cosim.simulator import Point
@@ -307,17 +307,18 @@ def _line_effects(switched: _Switched, column: ColumnHardware, charges: pd.DataF
     """Of a column: what capacitance on spike lines does to spikes, and to the charge of switching off of its middle codes."""
     bench, cells, size = switched.bench, switched.cells, switched.size._replace(sent=False)
     alone = replace(switched, size=size)
-    shares = []
+    shares, more_f = [], falling_f(bench)
     for sign in SIGNS:
         own = charges[charges.sign == sign].sort_values("current_a")
         middle = own.iloc[len(own) // 2]
         pulse = alone.pulse(SynapseSetting(sign, float(middle.code)), float(middle.weight))
-        points = list(switching.points(bench, cells, size, pulse, alone.swing_c, LINE_F))
+        points = list(switching.points(bench, cells, size, pulse, alone.swing_c, more_f))
         found = alone.charges(pulse, bench.run(points))
         if found is None:
             raise CharacterizationError("charges on longer lines: a simulation failed; see characterization/failures.parquet")
         shares.append(found[0].off_c / float(middle.charge_off_c) - 1.0)
-    return LineEffects(*delays_per_farad(bench, size, column), float(np.mean(shares)) / LINE_F)
+    delays = line_delays(bench, size, column)
+    return LineEffects(delays.per_f, delays.per_pair_f, float(np.mean(shares)) / more_f, delays.unsent_s)
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:

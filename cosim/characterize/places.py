@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cosim.bench.bench import Bench, ColumnSize, with_bias
@@ -10,8 +12,8 @@ from cosim.bench.results import Measured
 from cosim.characterize import firing
 from training.hardware import ColumnHardware, LayerPlaces
 
-LINE_F = 10e-15
-"""Put on lines to see what it does; those of hidden neurons differ by as much."""
+LINE_F = 3e-15
+"""Put on the lines of a neuron to see what it does; those of hidden neurons differ by as much."""
 
 AT = np.array([0.25, 0.75])
 """Displacements (thresholds) at which neurons are fired for that."""
@@ -22,20 +24,35 @@ def layer_places(bench: Bench, effects: LineEffects) -> tuple[LayerPlaces, ...]:
     return tuple(layer.placed(bench.design.process.supply_v, effects) for layer in post_layout(bench.design).places)
 
 
-def delays_per_farad(bench: Bench, size: ColumnSize, column: ColumnHardware) -> tuple[float, float]:
-    """How much later a spike comes where its lines have more capacitance, either to ground, and the two between them (s/F).
+def falling_f(bench: Bench) -> float:
+    """What falling lines of hidden neurons have beyond those of inputs (F), as the mean; of a design without such lines, 1 fF."""
+    layers = post_layout(bench.design).places[1:]
+    return float(np.concatenate([layer.falling for layer in layers]).mean()) if layers else 1e-15
 
-    Raises what stopped one of the simulations.
-    """
+
+@dataclass(frozen=True)
+class Delays:
+    """How much later a spike comes where its lines have more capacitance, either to ground, and the two between them (s/F); and
+    that of an output (`LineEffects.unsent_s`)."""
+
+    per_f: float
+    per_pair_f: float
+    unsent_s: float
+
+
+def line_delays(bench: Bench, size: ColumnSize, column: ColumnHardware) -> Delays:
+    """Raises what stopped one of the simulations."""
     neuron = column.neuron
     cells = with_bias(bench.cells(), neuron.discharger_bias.value)
     charges = AT * neuron.capacitance_f * neuron.v_th_v
-    asked = {
-        more_f: list(firing.points(bench, cells, size, charges, neuron.threshold.value, more_f))
-        for more_f in ((0.0, 0.0), (LINE_F, 0.0), (0.0, LINE_F))
-    }
-    results = bench.run([point for points in asked.values() for point in points])
-    plain, ground, pair = (
-        np.mean([Measured.of(outcome).row["spike_s"] for outcome in results.of(points)]) for points in asked.values()
+    unsent = post_layout(bench.design).places[-1].lines
+    lines = [(0.0, 0.0), (LINE_F, 0.0), (0.0, LINE_F), (0.0, 0.0), unsent]
+    asked = [
+        list(firing.points(bench, cells, own, charges, neuron.threshold.value, more_f))
+        for own, more_f in zip([size] * 3 + [size._replace(fan_out=0)] * 2, lines, strict=True)
+    ]
+    results = bench.run([point for points in asked for point in points])
+    plain, ground, pair, alone, output = (
+        float(np.mean([Measured.of(outcome).row["spike_s"] for outcome in results.of(points)])) for points in asked
     )
-    return float((ground - plain) / LINE_F), float((pair - plain) / LINE_F)
+    return Delays((ground - plain) / LINE_F, (pair - plain) / LINE_F, output - alone)
