@@ -89,7 +89,7 @@ def network_numbers(model: HardwareModel) -> FloatArray:
     parts: list[Any] = [model.phase_s, model.unit_current_a, model.neuron.discharger_bias.value, model.neuron.input_delay.value]
     normalised = normalise(model)
     parts += [part for synapse in (normalised.plus, normalised.minus) for part in astuple(synapse)]
-    parts += list(astuple(normalised)[2:])
+    parts += [part for part in astuple(normalised)[2:] if part is not None]  # the reference has no places
     for synapse in (model.plus, model.minus):
         parts += [synapse.code(np.geomspace(*synapse.current_range_a, WEIGHTS)), synapse.code_step]
     parts.append(model.neuron.membrane(np.linspace(model.neuron.membrane.x[0], model.neuron.membrane.x[-1], WEIGHTS)))
