@@ -12,7 +12,15 @@ from realistic import model
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from training.hardware import TERMS, FloatArray, HardwareModelError, NormalisedModel, NormalisedSynapse, SynapseTable
+from training.hardware import (
+    TERMS,
+    FloatArray,
+    HardwareModelError,
+    NormalisedModel,
+    NormalisedPlaces,
+    NormalisedSynapse,
+    SynapseTable,
+)
 from training.layer import RCSpikeLayer
 from training.solvers import reference
 from training.trajectory import trajectory
@@ -150,9 +158,16 @@ def test_a_capacitance_that_moves_is_curved_too() -> None:
     np.testing.assert_allclose(found, v, atol=1e-9)
 
 
+def places() -> NormalisedPlaces:
+    neurons, inputs = WEIGHTS.shape
+    some, square = np.linspace(0.01, 0.02, neurons), np.full((inputs, inputs), 0.01)
+    between = np.array([[0.0, 0.01], [0.01, 0.0]])
+    return NormalisedPlaces(some, between, np.full((neurons, inputs), 1e-3), some / 10, np.full(inputs, -0.1), square)
+
+
 @pytest.mark.parametrize("term", TERMS)
 def test_every_term_can_be_left_out(term: str) -> None:
-    of = with_loads(replace(hardware(), load_delay=1e-3, fan_out=5), 0.01, 0.0)
+    of = with_loads(replace(hardware(), load_delay=1e-3, fan_out=5, places=places()), 0.01, 0.0)
     of = replace(of, firing_t=of.firing_t + 0.01)
     without = of.without(term)
     whole, part = (layer_with(WEIGHTS, one)(SPIKES).spike_times.detach().numpy() for one in (of, without))
