@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from paper import outside_margins, words_of
 
 from reports.datasheet import datasheet, render
 from reports.errors import ReportError
@@ -186,3 +188,19 @@ def test_three_sigma_has_an_interval(dies: int, at: float, off: float) -> None:
     )
     assert _three_sigma({**row, "sigma": 0.1, "scale": "log"}, 1).count("×÷") == 1
     assert _three_sigma({**row, "dies": 1}, 1) == "–"
+
+
+@pytest.mark.slow
+def test_the_widest_table_stays_on_its_page(run: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("poppler-utils is not installed")
+    _keep_only(run, "statistics")
+    path = run / "datasheet" / "statistics.parquet"
+    wide = {"parameter": "curvature_minus_per_v2", "unit": "1/V2", "mean": -0.00383, "sigma": 5.28e-4, "sigma_die": 5.07e-4}
+    table = pd.read_parquet(path)
+    pd.concat([table, table.head(1).assign(**wide, sigma_device=1.63e-6)]).to_parquet(path)
+    pdf = run / "datasheet.pdf"
+    pdf.write_bytes(datasheet(run)["datasheet.pdf"])
+    pages = words_of(pdf)
+    assert {"parameter", "without", "median"} <= {word for words in pages for word, *_ in words}
+    assert outside_margins(pages) == []

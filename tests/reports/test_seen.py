@@ -12,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
+from paper import filled_of, outside_margins, words_of
 
 from reports.report import report
 
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.slow
 
 WIDTHS = (1280, 390)
 """A desk, and a telephone (CSS pixels)."""
-MARGIN_PT = 17 / 25.4 * 72
 PROBE = (Path(__file__).parent / "probe.js").read_text()
 
 
@@ -163,32 +162,8 @@ def test_on_paper_no_text_is_cut_off_and_no_page_half_empty(printer: str, made: 
         run_browser(tmp_path, f"--print-to-pdf={pdf}", "--no-pdf-header-footer", (tmp_path / "report.html").as_uri())
     pages = words_of(pdf)
     assert len(pages) >= 5 and "512" in {word for word, *_ in pages[0]}
-    for number, words in enumerate(pages, 1):
-        outside = [word for word, left, right in words if left < MARGIN_PT - 1 or right > 595.3 - MARGIN_PT + 1]
-        assert not outside, f"page {number}"
+    assert outside_margins(pages) == []
     last = {word for word, *_ in pages[-1]}
     assert {"Review", "signature", "Claim:"} <= last, "the page to sign is one"
     filled = filled_of(pdf, tmp_path)
     assert min(filled[:-2]) > 0.5, filled
-
-
-def words_of(pdf: Path) -> list[list[tuple[str, float, float]]]:
-    """Words of each page with their left and right (pt)."""
-    text = subprocess.run(["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, text=True, check=True, timeout=60).stdout
-    word = r'<word xMin="([\d.-]+)" yMin="[\d.-]+" xMax="([\d.-]+)" yMax="[\d.-]+">(.*?)</word>'
-    return [
-        [(unescape(w), float(left), float(right)) for left, right, w in re.findall(word, page)]
-        for page in text.split("<page ")[1:]
-    ]
-
-
-def filled_of(pdf: Path, folder: Path) -> list[float]:
-    """How far down each page is written on, without its number."""
-    subprocess.run(["pdftoppm", "-r", "20", "-gray", str(pdf), str(folder / "page")], check=True, timeout=60)
-    found = []
-    for path in sorted(folder.glob("page-*.pgm")):
-        _, size, _, pixels = path.read_bytes().split(b"\n", 3)
-        width, height = map(int, size.split())
-        grey = np.frombuffer(pixels, np.uint8).reshape(height, width)[: int(0.935 * height)]
-        found.append(float(np.flatnonzero(grey.min(1) < 200).max(initial=0)) / height)
-    return found
