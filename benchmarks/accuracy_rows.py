@@ -63,7 +63,10 @@ ROWS = {
         "the same with normalised drives, DSTD", "published 90.40 %, mean of the seeds at least 90.7",
         dataset="fashion-mnist", hidden=[400, 400], reversal=[30.0], noise=[0.01], seeds=[0, 1, 2],
         gamma=0.5, normalise=True, steps=[4], late=2.0,
-        recipe={**DENSE, "batch": 128, "learning_rate": 2e-3, "mixup": 0.15, "coarse_share": 0.8, "epochs": 60},
+        recipe={
+            **DENSE, "batch": 128, "learning_rate": 2e-3, "temporal_penalty": 0.0, "mixup": 0.15, "coarse_share": 0.8,
+            "epochs": 60,
+        },
     ),
     "fashion-cnn": _row(
         "Fashion-MNIST, convolutional, noise 0.01", "published 94.09 %, at least 94.3",
@@ -123,5 +126,17 @@ ROWS = {
         "Fashion-MNIST, reduced: 784-400-400-10, 6000 images, noise 0.01", "below the convolutional one on as many",
         dataset="fashion-mnist", hidden=[400, 400], reversal=[3.3], noise=[0.01], train_samples=6000,
         recipe={**DENSE_REDUCED, "epochs": 6},
+    ),
+    "fashion-fc-normalised-reduced": _row(
+        "the same with normalised drives", "above the one without",
+        dataset="fashion-mnist", hidden=[400, 400], reversal=[3.3], noise=[0.01], train_samples=6000,
+        normalise=True, steps=[4], late=2.0, recipe={**DENSE_REDUCED, "epochs": 6, "coarse_share": 0.5},
+    ),
+    "cifar-cnn-normalised-reduced": _row(
+        "CIFAR-10, reduced and at |E| = 3.3 as above, with normalised drives", "above the one without",
+        dataset="cifar-10", **{**SMALL, **NORMALISED}, reversal=[3.3], noise=[0.0], seeds=[0, 1], train_samples=6000,
+        recipe={
+            **CONVOLUTION, "batch": 50, "learning_rate": 3e-3, "epochs": 6, "augmentation": {"flip": True}, "coarse_share": 0.5,
+        },
     ),
 }  # fmt: skip
