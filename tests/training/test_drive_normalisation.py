@@ -229,3 +229,19 @@ def test_narrow_cells_at_the_end_are_exact_for_late_spikes_and_the_same_on_a_dev
     assert errors[2] < errors[0] < errors[1] and errors[3] < errors[1]
     with pytest.raises(ValueError, match=r"^late: 0\.5 must be 1"):
         RCSpikeLayer(3, 2, CELL, late=0.5)
+
+
+def test_statistics_of_products_in_bfloat16_are_taken_in_single_precision() -> None:
+    found = {}
+    for reduced in (False, True):
+        network = small(solver="dstd", steps=2).float()
+        t = spikes(16, *IMAGE).float()
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            membrane = network(t)[-1].membrane
+        membrane.square().mean().backward()
+        own = network.layers[0].normalisation
+        found[reduced] = [own.mean, own.variance, membrane.detach(), network.layers[0].weight.grad]
+    for one, other in zip(found[True], found[False], strict=True):
+        assert one.dtype == torch.float32
+        assert float((one - other).norm() / other.norm()) < 0.06
+    assert not torch.equal(found[True][0], found[False][0])
