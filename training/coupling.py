@@ -33,7 +33,8 @@ class Places(nn.Module):
         between: from membrane to membrane, over it, [out, out].
         kick: of an arriving spike, [out, in].
         delay: of the output spikes, [out].
-        off_share, off_crosstalk: by which charges of switching off change, [in], and more for each other input, [in, in].
+        falling, crosstalk: capacitance of falling lines, [in], and more for each other input, [in, in], over that of the column.
+        off, tail: charge of switching off with it, of positive and negative weights, and its tail, [2].
         has_capacitance, has_kick, has_delay, has_coupling: whether there is any.
 
     Raises ValueError where the model is of a layer of another shape.
@@ -43,20 +44,22 @@ class Places(nn.Module):
     between: Tensor
     kick: Tensor
     delay: Tensor
-    off_share: Tensor
-    off_crosstalk: Tensor
+    falling: Tensor
+    crosstalk: Tensor
+    off: Tensor
+    tail: Tensor
 
     def __init__(self, model: NormalisedModel, shape: torch.Size) -> None:
         super().__init__()
         places = model.places
         if places is not None and places.kick.shape != shape:
             raise ValueError(f"places: of {list(places.kick.shape)} synapses, the layer has {list(shape)}")
-        for name in ("capacitance", "between", "kick", "delay", "off_share", "off_crosstalk"):
+        for name in ("capacitance", "between", "kick", "delay", "falling", "crosstalk", "off", "tail"):
             values = torch.zeros(0) if places is None else torch.as_tensor(getattr(places, name).copy())
             self.register_buffer(name, values, persistent=False)
         self.has_capacitance = bool(self.capacitance.any())
         self.has_coupling, self.has_kick, self.has_delay = (bool(x.any()) for x in (self.between, self.kick, self.delay))
-        self.has_falling = bool(self.off_share.any() or self.off_crosstalk.any())
+        self.has_falling = bool(self.falling.any() or self.crosstalk.any())
         self.b, self.v_discharged = 1.0 / model.e_dis, model.v_discharged
 
     def kicked(self, synapses: Synapses) -> Synapses:
@@ -65,9 +68,18 @@ class Places(nn.Module):
             return synapses
         return synapses._replace(kick_on=synapses.kick_on + self.kick, kick_off=synapses.kick_off - self.kick)
 
-    def fallen(self, arrived: Tensor) -> Tensor:
-        """How many times the charge of switching off each input that has arrived leaves, [batch, in]."""
-        return arrived * (1.0 + self.off_share + arrived @ self.off_crosstalk.T) if self.has_falling else arrived
+    def fallen(self, arrived: Tensor, weight: Tensor, each: Tensor, capacitance: Tensor | None) -> Tensor:
+        """What falling lines of another length leave on membranes, [batch, out].
+
+        Args:
+            arrived: 1 for each input that has, else 0, [batch, in].
+            weight: of the synapses, [out, in].
+            each: `off` or `tail`.
+            capacitance: of the neurons over that of the column, [out].
+        """
+        charge = torch.where(weight > 0, each[0], torch.where(weight < 0, each[1], 0.0))
+        moved = (arrived * (self.falling + arrived @ self.crosstalk.T)) @ charge.T
+        return moved if capacitance is None else moved / capacitance
 
     def delayed(self, spike_times: Tensor) -> Tensor:
         """Spikes [batch, out] on lines that are loaded otherwise than the column's; one that does not come, does not come."""

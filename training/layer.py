@@ -338,7 +338,9 @@ class RCSpikeLayer(nn.Module):
         if self.cells.has_load:
             moved = moved - membrane * self._of_arrived(t, synapses.lift)
         if self.cells.has_kick_off or self.places.has_kick:
-            moved = moved + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off, falling=True)
+            moved = moved + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
+        if self.places.has_falling:
+            moved = moved + self._of_falling(t, synapses, self.places.off, capacitance)
         membrane = membrane + mixed(moved, self.places.mixing(capacitance and capacitance.accumulating))
         return membrane * self.connection.per_output(capacitance.accumulating / capacitance.off) if capacitance else membrane
 
@@ -353,6 +355,8 @@ class RCSpikeLayer(nn.Module):
         moved = switched
         if self.cells.has_tail:
             tail = self._of_arrived(t, synapses.kick_off_tail, bias and bias.kick_off_tail)
+            if self.places.has_falling:
+                tail = tail + self._of_falling(t, synapses, self.places.tail, capacitance)
             drift = self._of_arrived(t, synapses.kick_off_drift, bias and bias.kick_off_drift)
             after = spike_times.clamp_min(1e-3) / self.model.tail_reference
             moved = moved + tail * after.log() + drift * (after - 1.0)
@@ -407,13 +411,14 @@ class RCSpikeLayer(nn.Module):
             return Exact()
         return DSTD(self.steps, self.random_offset, self.late, self.moment, self.interpolated_adjoint)
 
-    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None = None, *, falling: bool = False) -> Tensor:
-        """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does.
-
-        With `falling` it is what their lines leave as they fall.
-        """
+    def _of_falling(self, t: Tensor, synapses: Synapses, each: Tensor, capacitance: Capacitance | None) -> Tensor:
+        """What lines of another length than the column's leave as they fall."""
         arrived = (t < 1.0).to(t.dtype)
-        total = self.connection(self.places.fallen(arrived) if falling else arrived, charge)
+        return self.places.fallen(arrived, synapses.weight, each, capacitance and capacitance.accumulating)
+
+    def _of_arrived(self, t: Tensor, charge: Tensor, of_bias: Tensor | None = None) -> Tensor:
+        """Sum of a charge per synapse, shaped as `weight`, over the inputs that arrived; the bias always does."""
+        total = self.connection((t < 1.0).to(t.dtype), charge)
         return total if of_bias is None else total + self.connection.per_output(of_bias)
 
     def _jitter(self, spike_times: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -32,7 +32,8 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     places, on = places_of(model, weights), spike_times < 1.0
     capacitance = 1.0 + load.sum(1) + places.capacitance
     end = accumulation(model, weights, spike_times, np.ones(1))[0]
-    moved = ((kick_off - places.kick) @ places.fallen(on.astype(float)) - end * lift[:, on].sum(1)) / capacitance
+    falling = np.select([weights > 0, weights < 0], list(places.off), 0.0) @ places.fallen(on.astype(float))
+    moved = ((kick_off - places.kick)[:, on].sum(1) + falling - end * lift[:, on].sum(1)) / capacitance
     end = end + places.mixing(capacitance) @ moved
     firing = times >= 1.0
     v = np.empty((len(times), len(weights)))
@@ -70,8 +71,9 @@ def places_of(model: NormalisedModel, weights: FloatArray) -> NormalisedPlaces:
     if model.places is not None:
         return model.places
     neurons, inputs = weights.shape
-    square, of_neurons, of_inputs = np.zeros((neurons, neurons)), np.zeros(neurons), np.zeros(inputs)
-    return NormalisedPlaces(of_neurons, square, np.zeros(weights.shape), of_neurons, of_inputs, np.zeros((inputs, inputs)))
+    of_neurons, of_inputs, of_signs = np.zeros(neurons), np.zeros(inputs), np.zeros(2)
+    between, crosstalk = np.zeros((neurons, neurons)), np.zeros((inputs, inputs))
+    return NormalisedPlaces(of_neurons, between, np.zeros(weights.shape), of_neurons, of_inputs, crosstalk, of_signs, of_signs)
 
 
 def _mixed_step(

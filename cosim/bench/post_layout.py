@@ -34,13 +34,15 @@ class LineEffects:
     Attributes:
         delay_per_f: how much later the spike of a neuron comes where either line has more to ground (s/F).
         delay_per_pair_f: the same where there is more between the two.
-        off_per_f: share by which charges of switching off change where either line has more to ground (1/F).
+        off_per_f, off_tail_per_f: charge of switching off where either line has more to ground, of positive and negative weights,
+            and its tail per e-fold of time (C/F).
         unsent_s: how much later the spike of an output comes than that of a neuron without a synapse on its line (s).
     """
 
     delay_per_f: float
     delay_per_pair_f: float
-    off_per_f: float
+    off_per_f: tuple[float, float]
+    off_tail_per_f: tuple[float, float]
     unsent_s: float = 0.0
 
 
@@ -84,8 +86,10 @@ class PlacedLayer:
             between_f=tuple(map(_row, self.between)),
             charge_on_c=tuple(map(_row, -supply_v * self.spikes)),
             delay_s=_row(delays + (0.0 if self.sent else effects.unsent_s)),
-            off_share=_row(effects.off_per_f * self.falling),
-            off_crosstalk=tuple(map(_row, effects.off_per_f * self.crosstalk)),
+            falling_f=_row(self.falling),
+            crosstalk_f=tuple(map(_row, self.crosstalk)),
+            off_per_f=effects.off_per_f,
+            off_tail_per_f=effects.off_tail_per_f,
         )
 
 

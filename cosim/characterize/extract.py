@@ -304,21 +304,28 @@ def _switching_measurements(switched: _Switched, fits: pd.DataFrame) -> tuple[pd
 
 
 def _line_effects(switched: _Switched, column: ColumnHardware, charges: pd.DataFrame) -> LineEffects:
-    """Of a column: what capacitance on spike lines does to spikes, and to the charge of switching off of its middle codes."""
+    """Of a column: what capacitance on spike lines does to spikes, and to the charges of switching off of each sign."""
     bench, cells, size = switched.bench, switched.cells, switched.size._replace(sent=False)
-    alone = replace(switched, size=size)
-    shares, more_f = [], falling_f(bench)
-    for sign in SIGNS:
-        own = charges[charges.sign == sign].sort_values("current_a")
-        middle = own.iloc[len(own) // 2]
-        pulse = alone.pulse(SynapseSetting(sign, float(middle.code)), float(middle.weight))
+    alone, more_f = replace(switched, size=size), falling_f(bench)
+
+    def moved(code: Any) -> tuple[float, float]:
+        """Charge of switching off and its tail (C), of lines that have so much more."""
+        pulse = alone.pulse(SynapseSetting(int(code.sign), float(code.code)), float(code.weight))
         points = list(switching.points(bench, cells, size, pulse, alone.swing_c, more_f))
         found = alone.charges(pulse, bench.run(points))
         if found is None:
             raise CharacterizationError("charges on longer lines: a simulation failed; see characterization/failures.parquet")
-        shares.append(found[0].off_c / float(middle.charge_off_c) - 1.0)
+        return found[0].off_c - code.charge_off_c, found[0].tail_c - code.charge_off_tail_c
+
+    off, tail = [], []
+    for sign in SIGNS:
+        own = charges[charges.sign == sign].sort_values("current_a")
+        # the strongest codes, of which a membrane bears one, are of no weight in a sum
+        both = np.mean([moved(own.iloc[k]) for k in (0, len(own) // 2)], axis=0) / more_f
+        off.append(float(both[0]))
+        tail.append(float(both[1]))
     delays = line_delays(bench, size, column)
-    return LineEffects(delays.per_f, delays.per_pair_f, float(np.mean(shares)) / more_f, delays.unsent_s)
+    return LineEffects(delays.per_f, delays.per_pair_f, (off[0], off[1]), (tail[0], tail[1]), delays.unsent_s)
 
 
 def check_switched(measured: pd.DataFrame, fits: pd.DataFrame) -> None:

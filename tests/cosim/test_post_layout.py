@@ -145,11 +145,12 @@ def test_what_cells_and_places_have_is_what_the_network_has(pair: PostLayout) ->
 
 def test_a_hardware_model_has_places_in_its_units(pair: PostLayout) -> None:
     hidden = pair.places[0]
-    placed = hidden.placed(1.8, LineEffects(5e4, 7e4, -3e12))
+    placed = hidden.placed(1.8, LineEffects(5e4, 7e4, (-1e-3, 5e-4), (4e-4, -3e-4)))
     assert placed.charge_on_c[0][1] == pytest.approx(-1.8 * hidden.spikes[0, 1])
     assert placed.delay_s[0] == pytest.approx(5e4 * hidden.outputs[0] + 7e4 * hidden.output_pairs[0])
-    assert placed.off_share[1] == pytest.approx(-3e12 * hidden.falling[1])
-    assert placed.off_crosstalk[0][1] == pytest.approx(-3e12 * hidden.crosstalk[0, 1])
+    assert placed.falling_f[1] == hidden.falling[1]
+    assert placed.crosstalk_f[0][1] == hidden.crosstalk[0, 1]
+    assert placed.off_per_f == (-1e-3, 5e-4)
     assert placed.shape == (2, 5)
 
 

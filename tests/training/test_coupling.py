@@ -35,8 +35,9 @@ def places(scale: float = 1.0, falling: float = 0.0) -> NormalisedPlaces:
     kick[0, 2], kick[3, 5] = 2e-3 * scale, -1e-3 * scale
     share, crosstalk = np.zeros(INPUTS), np.zeros((INPUTS, INPUTS))
     share[1], crosstalk[2, 3], crosstalk[3, 2] = falling, falling / 2, falling / 3
+    each = np.array([-0.05, 0.02])
     capacitance, delay = np.array([0.01, 0.0, 0.0, -0.02]) * scale, np.array([1e-3, 0.0, 0.0, 0.0]) * scale
-    return NormalisedPlaces(capacitance, between, kick, delay, share, crosstalk)
+    return NormalisedPlaces(capacitance, between, kick, delay, share, crosstalk, each, each / 4)
 
 
 def weights() -> torch.Tensor:
@@ -140,7 +141,8 @@ def test_lines_that_fall_slowly_leave_other_charges() -> None:
     plain = realistic_model()
     layer, alone = layer_of(dataclasses.replace(plain, places=places(0.0, -0.2))), layer_of(plain)
     moved = (layer(TIMES).switched_membrane - alone(TIMES).switched_membrane).detach()
-    kick = alone.synapses().kick_off.detach()
+    w = alone.effective_weight().detach()
+    kick = torch.where(w > 0, -0.05, torch.where(w < 0, 0.02, 0.0 * w))
     expected = -0.2 * (kick[:, 1] + kick[:, 2] / 2 + kick[:, 3] / 3)
     torch.testing.assert_close(moved[0], expected, rtol=1e-9, atol=1e-12)
     late = TIMES[:1].clone()
@@ -166,8 +168,10 @@ def layer_places(neurons: int, inputs: int) -> LayerPlaces:
         between_f=between,
         charge_on_c=((1e-18,) * inputs,) * neurons,
         delay_s=(1e-10,) * neurons,
-        off_share=(-0.1,) * inputs,
-        off_crosstalk=((0.0,) * inputs,) * inputs,
+        falling_f=(1e-14,) * inputs,
+        crosstalk_f=((0.0,) * inputs,) * inputs,
+        off_per_f=(-1e-3, 5e-4),
+        off_tail_per_f=(4e-4, -3e-4),
     )
 
 
@@ -196,8 +200,8 @@ def test_a_file_keeps_places_and_gives_each_layer_its_own(tmp_path: Path) -> Non
         ("between_f", [[0.0, 1e-16], [2e-16]], "between_f: must be 2 x 2, symmetric"),
         ("charge_on_c", [[0.0, 0.0], [0.0]], "charge_on_c: must have a row for each of 2 neurons"),
         ("charge_on_c", [[0.0, 0.0]], "charge_on_c: must have a row for each of 2 neurons"),
-        ("off_share", [0.0], "off_share, off_crosstalk: must be 2, and 2 x 2"),
-        ("off_crosstalk", [[0.0, 2.0], [0.0, 0.0]], "off_crosstalk: no circuit has more than 1"),
+        ("falling_f", [0.0], "falling_f, crosstalk_f: must be 2, and 2 x 2"),
+        ("crosstalk_f", [[0.0, 2.0], [0.0, 0.0]], "crosstalk_f: no circuit has more than 1e-11"),
         ("capacitance_f", [1e-16, 1.0], "capacitance_f: no circuit has more than 1e-11"),
     ],
 )

@@ -162,7 +162,9 @@ def places() -> NormalisedPlaces:
     neurons, inputs = WEIGHTS.shape
     some, square = np.linspace(0.01, 0.02, neurons), np.full((inputs, inputs), 0.01)
     between = np.array([[0.0, 0.01], [0.01, 0.0]])
-    return NormalisedPlaces(some, between, np.full((neurons, inputs), 1e-3), some / 10, np.full(inputs, -0.1), square)
+    return NormalisedPlaces(
+        some, between, np.full((neurons, inputs), 1e-3), some / 10, np.full(inputs, 0.1), square, np.array([-0.2, 0.1]), some
+    )
 
 
 @pytest.mark.parametrize("term", TERMS)

@@ -57,20 +57,22 @@ class NormalisedPlaces:
 
     `capacitance` [out] of each membrane beyond the column's and `between` [out, out] from membrane to membrane, both over the
     column's; `kick` [out, in] of an arriving spike, which the falling line takes back; `delay` [out] of an output spike.
-    Charges of switching off are 1 + `off_share` [in] times as large, and `off_crosstalk` [in, in] more for each other input that
-    has arrived.
+    With the capacitance of its falling lines, `falling` [in] and `crosstalk` [in, in] for each other input that has arrived, the
+    synapse of an input leaves `off` more as it switches off, and `tail` per e-fold of time, each by sign, plus first.
     """
 
     capacitance: FloatArray
     between: FloatArray
     kick: FloatArray
     delay: FloatArray
-    off_share: FloatArray
-    off_crosstalk: FloatArray
+    falling: FloatArray
+    crosstalk: FloatArray
+    off: FloatArray
+    tail: FloatArray
 
     def fallen(self, on: FloatArray) -> FloatArray:
-        """How many times its charge of switching off each input leaves, [in], of those that are on (1, else 0)."""
-        return on * (1.0 + self.off_share + self.off_crosstalk @ on)
+        """Capacitance of the lines of each input, [in], of those that are on (1, else 0)."""
+        return on * (self.falling + self.crosstalk @ on)
 
     def mixing(self, capacitance: FloatArray) -> FloatArray:
         """What a charge that reaches one membrane moves every membrane by, [out, out]; `capacitance` of each, as here, [out]."""
@@ -250,8 +252,10 @@ def _places(model: HardwareModel, charge_c: float) -> NormalisedPlaces | None:
         between=layer.between / model.neuron.capacitance_f,
         kick=np.array(layer.charge_on_c) / charge_c,
         delay=np.array(layer.delay_s) / model.phase_s,
-        off_share=np.array(layer.off_share),
-        off_crosstalk=np.array(layer.off_crosstalk),
+        falling=np.array(layer.falling_f) / model.neuron.capacitance_f,
+        crosstalk=np.array(layer.crosstalk_f) / model.neuron.capacitance_f,
+        off=np.array(layer.off_per_f) * model.neuron.capacitance_f / charge_c,
+        tail=np.array(layer.off_tail_per_f) * model.neuron.capacitance_f / charge_c,
     )
 
 

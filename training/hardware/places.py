@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LARGEST_F, LARGEST_C, LARGEST_S = 1e-11, 1e-11, 1e-3
 
 Row = tuple[float, ...]
+SignPair = tuple[float, float]
 
 
 class LayerPlaces(Record):
@@ -26,10 +27,14 @@ class LayerPlaces(Record):
         description="by neuron and input: charge of an arriving spike, whatever the weight, beyond that of the column (C); it "
         "leaves again as the spike line falls"
     )
-    off_share: Row = Field(
-        description="by input: share by which charges of switching off change, since its lines fall more slowly than the column's"
+    falling_f: Row = Field(description="by input: what its lines have beyond those of the column as they fall (F)")
+    crosstalk_f: tuple[Row, ...] = Field(
+        description="by input, for each other input: what they have more where its lines fall too (F)"
     )
-    off_crosstalk: tuple[Row, ...] = Field(description="by input, for each other input: the same where that one's lines fall too")
+    off_per_f: SignPair = Field(
+        description="charge of switching off of synapses of each sign, plus first, per such capacitance (C/F)"
+    )
+    off_tail_per_f: SignPair = Field(description="the same of its tail, per e-fold of time (C/F)")
     delay_s: Row = Field(description="by neuron: of its spikes, beyond that of its column and of the synapses on its line (s)")
 
     @model_validator(mode="after")
@@ -43,10 +48,11 @@ class LayerPlaces(Record):
         if between.shape != (neurons, neurons) or np.any(between != between.T) or np.any(np.diag(between)) or np.any(between < 0):
             raise ValueError(f"between_f: must be {neurons} x {neurons}, symmetric, 0 on the diagonal and nowhere negative")
         inputs = charge.shape[1]
-        if len(self.off_share) != inputs or [len(row) for row in self.off_crosstalk] != [inputs] * inputs:
-            raise ValueError(f"off_share, off_crosstalk: must be {inputs}, and {inputs} x {inputs}, as many as there are inputs")
-        limits = {"capacitance_f": LARGEST_F, "between_f": LARGEST_F, "charge_on_c": LARGEST_C, "delay_s": LARGEST_S}
-        for name, largest in (limits | dict.fromkeys(("off_share", "off_crosstalk"), 1.0)).items():
+        if len(self.falling_f) != inputs or [len(row) for row in self.crosstalk_f] != [inputs] * inputs:
+            raise ValueError(f"falling_f, crosstalk_f: must be {inputs}, and {inputs} x {inputs}, as many as there are inputs")
+        names = ("capacitance_f", "between_f", "falling_f", "crosstalk_f")
+        limits = dict.fromkeys(names, LARGEST_F) | {"charge_on_c": LARGEST_C, "delay_s": LARGEST_S}
+        for name, largest in limits.items():
             if np.abs(np.array(getattr(self, name), dtype=float)).max(initial=0.0) > largest:
                 raise ValueError(f"{name}: no circuit has more than {largest:g}; is it in another unit?")
         return self

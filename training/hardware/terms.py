@@ -76,7 +76,7 @@ TERMS: dict[str, Change] = {
     "capacitance_by_weight": _zeroed("load", "lift"),
     "capacitance_by_place": _alike("capacitance"),
     "kick_by_place": _alike("kick"),
-    "kick_off_by_place": _alike("off_share", "off_crosstalk"),
+    "kick_off_by_place": _alike("falling", "crosstalk"),
     "delay_by_place": _alike("delay"),
     "coupling": _alike("between"),
     "reset": lambda model: dataclasses.replace(model, v_reset=0.0),
