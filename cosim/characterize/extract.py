@@ -25,7 +25,7 @@ from cosim.characterize.published import published_comparison
 from cosim.errors import CosimError
 from cosim.simulator import Point
 from netlists.crossbar import Cells
-from netlists.synapse import SIGNS, SynapseSetting
+from netlists.synapse import SIGNS, Sign, SynapseSetting
 from training.errors import first_problem
 from training.hardware import ColumnHardware, Curve, HardwareModel
 
@@ -308,9 +308,9 @@ def _line_effects(switched: _Switched, column: ColumnHardware, charges: pd.DataF
     bench, cells, size = switched.bench, switched.cells, switched.size._replace(sent=False)
     alone, more_f = replace(switched, size=size), falling_f(bench)
 
-    def moved(code: Any) -> tuple[float, float]:
+    def moved(sign: Sign, code: Any) -> tuple[float, float]:
         """Charge of switching off and its tail (C), of lines that have so much more."""
-        pulse = alone.pulse(SynapseSetting(int(code.sign), float(code.code)), float(code.weight))
+        pulse = alone.pulse(SynapseSetting(sign, float(code.code)), float(code.weight))
         points = list(switching.points(bench, cells, size, pulse, alone.swing_c, more_f))
         found = alone.charges(pulse, bench.run(points))
         if found is None:
@@ -321,7 +321,7 @@ def _line_effects(switched: _Switched, column: ColumnHardware, charges: pd.DataF
     for sign in SIGNS:
         own = charges[charges.sign == sign].sort_values("current_a")
         # the strongest codes, of which a membrane bears one, are of no weight in a sum
-        both = np.mean([moved(own.iloc[k]) for k in (0, len(own) // 2)], axis=0) / more_f
+        both = np.mean([moved(sign, own.iloc[k]) for k in (0, len(own) // 2)], axis=0) / more_f
         off.append(float(both[0]))
         tail.append(float(both[1]))
     delays = line_delays(bench, size, column)
