@@ -107,7 +107,7 @@ def _not_claimed(run: Run) -> Iterator[str]:
     if "conditions/errors" not in run.tables:
         yield "Other corners, temperatures and supplies: the network was simulated at one (cosim validate --at asks for more)."
     if dies := run.metric("validation.mismatch_dies"):
-        yield f"Yield: {number(dies)} dies of the foundry deck's mismatch were simulated, none was measured."
+        yield f"Yield: dies with the foundry deck's mismatch that were simulated: {number(dies)}; none was measured."
     else:
         yield "Mismatch: no die was simulated."
     yield "Silicon: " + _silicon(run)
