@@ -19,14 +19,15 @@ from cosim.characterize.measurements import firing_time
 from cosim.characterize.measurements.bias_curves import bias_curves
 from cosim.characterize.named_weights import SIDES
 from cosim.design.condition import Condition
-from cosim.errors import CosimError
+from cosim.errors import CosimError, InputError
 from netlists.crossbar import Cells
 from netlists.synapse import SIGNS
 from training.calibration.program import LayerProgram, Program
 from training.hardware import FloatArray, HardwareModel
 
-AROUND_V = np.array([-6e-3, 0.0, 6e-3])
-"""Biases at which the replica of a neuron is fired, about the one that keeps its current."""
+AROUND_V = (40e-3 * np.linspace(-1.0, 1.0, 5), 3e-3 * np.linspace(-1.0, 1.0, 3))
+"""Biases at which the replica of a neuron is fired: about the one that keeps its current, then about what these say. Where its
+threshold moves too, they are 20 mV apart (ff, 85 C)."""
 
 TINY_A = 1e-18
 """Below it a current is leakage and says nothing of a bias."""
@@ -107,9 +108,17 @@ def _curves(bench: Bench) -> dict[str, Curve]:
 
 
 def _fires_after_a_phase(bench: Bench, about_v: float) -> float:
-    """The bias of a replica of the first layer's neuron."""
-    points = list(firing_time.points(bench, ColumnSize.in_use(bench.design.shape)[0], about_v + AROUND_V))
-    results = bench.run(points)
-    rows = [results.row(point) for point in points]
-    spikes = np.array([np.nan if row is None else row["spike_s"] for row in rows])
-    return bias_for_phase(about_v + AROUND_V, spikes, bench.design.timing.phase_s)
+    """The bias of a replica of the first layer's neuron. Raises `ReplicaError` where none near it fires so."""
+    for around in AROUND_V:
+        biases = about_v + around
+        points = list(firing_time.points(bench, ColumnSize.in_use(bench.design.shape)[0], biases))
+        results = bench.run(points)
+        rows = [results.row(point) for point in points]
+        spikes = np.array([np.nan if row is None else row["spike_s"] for row in rows])
+        try:
+            about_v = bias_for_phase(biases, spikes, bench.design.timing.phase_s)
+        except InputError:
+            raise ReplicaError(
+                f"replica of a neuron: at {biases[0]:.3f} to {biases[-1]:.3f} V at rest it does not fire after one phase"
+            ) from None
+    return about_v

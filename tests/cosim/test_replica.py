@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.calibration.replica import ReplicaError, Replicas, held
+from cosim.calibration.replica import ReplicaError, Replicas, _fires_after_a_phase, held
 from cosim.design import Design
 from training.calibration.program import LayerProgram
 
@@ -33,6 +33,26 @@ def test_a_current_that_no_bias_keeps_is_one_line() -> None:
     weak = {"n": (BIAS_V, current(BIAS_V, 2.5, 300.0) + 1e-17)}
     with pytest.raises(ReplicaError, match=r"replica of n: no bias between 0 and 1\.8 V keeps "):
         held({"n": (BIAS_V, current(BIAS_V, 0.3, 300.0))}, weak, "n", 1.8)
+
+
+@pytest.mark.parametrize("away_v", [0.0, 0.025, -0.035])
+def test_the_replica_of_a_neuron_is_set_until_it_fires_after_one_phase(away_v: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its current keeps it, but for a threshold that moved too: the time falls by an e-fold each 45 mV, a little bent."""
+    wanted = 0.56 + away_v
+
+    class Fired:
+        def run(self, points: list[float]) -> Fired:
+            return self
+
+        def row(self, bias: float) -> dict[str, float]:
+            return {"spike_s": 1e-6 * np.exp((wanted - bias) / 0.045 + 3 * (bias - wanted) ** 2)}
+
+        design = Design(name="x")
+
+    monkeypatch.setattr("cosim.calibration.replica.firing_time.points", lambda _bench, _size, biases: list(biases))
+    assert _fires_after_a_phase(Fired(), 0.56) == pytest.approx(wanted, abs=2e-6)  # type: ignore[arg-type]
+    with pytest.raises(ReplicaError, match=r"replica of a neuron: at 0\.360 to 0\.440 V at rest it does not fire after one"):
+        _fires_after_a_phase(Fired(), 0.4)  # type: ignore[arg-type]
 
 
 def test_codes_move_with_the_reference_cell_of_their_sign() -> None:
