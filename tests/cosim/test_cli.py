@@ -88,7 +88,7 @@ def test_every_command_has_an_example(command: str) -> None:
         ("characterize", set()),
         ("train", {"--hardware"}),
         ("map", {"--weights"}),
-        ("validate", {"--at", "--biases"}),
+        ("validate", {"--at", "--biases", "--sensitivity"}),
         ("report", {"--pdf"}),
     ],
 )
