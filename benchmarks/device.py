@@ -37,6 +37,8 @@ LAYER = {"inputs": 1000, "outputs": 1000, "batch": 100}
 PRODUCT = 8192
 """Size of the square product that the chip's peak is taken from."""
 EVALUATED, TRAINED, RECORDED = 200, 4, 12
+MOST_ERROR = 1e-4
+"""Of the kernels in single precision, over the largest value of each result."""
 
 
 def figures(quick: bool = False) -> Iterator[Figure]:
@@ -45,14 +47,14 @@ def figures(quick: bool = False) -> Iterator[Figure]:
         raise CosimError("device: torch sees no CUDA device; this benchmark measures one")
     torch.manual_seed(0)
     repeat = 5 if quick else 20
-    yield from _kernels_against_the_cpu()
+    yield from kernels_against_the_cpu()
     peak = _peak(repeat)
     yield Figure("bfloat16_peak", peak / 1e12, "TFLOP/s", "", f"{torch.cuda.get_device_name()}, product of {PRODUCT}^3")
     yield from _layer(repeat, peak)
     yield from _network(repeat, peak)
 
 
-def _kernels_against_the_cpu() -> Iterator[Figure]:
+def kernels_against_the_cpu(device: str = "cuda") -> Iterator[Figure]:
     """Largest error of v(1) and its gradients over the largest of each, in single precision, against float64 on the CPU.
 
     With products in full single precision, where torch's default for convolutions on a GPU is a shorter one.
@@ -61,15 +63,16 @@ def _kernels_against_the_cpu() -> Iterator[Figure]:
     solvers: dict[str, Solver] = {"exact": Exact(), "dstd": DSTD(CELLS), "dstd_moment": DSTD(CELLS, moment=True)}
     for name, solver in solvers.items():
         for kind, connection in (("dense", Dense()), ("convolution", Convolution(padding=1))):
-            error = max(_errors(solver, connection))
-            yield Figure(f"{name}_{kind}_error", error, "", "at most 1e-4", "GPU float32 against CPU float64, v(1) and gradients")
+            error = max(_errors(solver, connection, device))
+            detail = f"{device} float32 against CPU float64, v(1) and gradients"
+            yield Figure(f"{name}_{kind}_error", error, "", f"at most {MOST_ERROR:g}", detail)
     torch.backends.cudnn.allow_tf32 = True
 
 
-def _errors(solver: Solver, connection: AnyConnection) -> Iterator[float]:
-    found, expected = (_solved(solver, connection, *place) for place in (("cuda", torch.float32), ("cpu", torch.float64)))
+def _errors(solver: Solver, connection: AnyConnection, device: str) -> Iterator[float]:
+    found, expected = (_solved(solver, connection, *place) for place in ((device, torch.float32), ("cpu", torch.float64)))
     for one, other in zip(found, expected, strict=True):
-        yield float((one.cpu().double() - other).abs().max() / other.abs().max())
+        yield ((one.cpu().double() - other).abs().max() / other.abs().max()).item()
 
 
 def _solved(solver: Solver, connection: AnyConnection, device: str, dtype: torch.dtype) -> tuple[Tensor, ...]:
