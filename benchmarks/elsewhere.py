@@ -33,7 +33,9 @@ from training.files import read_bounded, read_json, why, write_whole
 WHEELS = ("pydantic", "pydantic_core", "annotated_types", "typing_inspection")
 """What `benchmarks.accuracy` imports and comes neither with Python nor with torch and its usual company (numpy, scipy, pandas,
 scikit-learn, numba, matplotlib, rich, safetensors)."""
-PLATFORM = ("--python-version", "3.12", "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64")
+PYTHON = "3.12"
+PLATFORM = ("--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_17_x86_64")
+WITHOUT_MORE = ("--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:")
 FILES = {
     "cifar-10": (*CIFAR_TRAIN, *CIFAR_TEST),
     "fashion-mnist": tuple(f"{name}.gz" for names in IDX_FILES.values() for name in names),
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument("--dataset", choices=sorted(FILES), default="cifar-10")
     packing.add_argument("--parts", type=int, default=2, help="how many (default 2)")
     packing.add_argument("--most", type=float, default=MOST_MIB, metavar="MIB", help=f"of a part (default {MOST_MIB:.0f})")
+    packing.add_argument("--python", default=PYTHON, metavar="VERSION", help=f"of the other machine (default {PYTHON})")
     packing.set_defaults(work=_pack)
 
     training = commands.add_parser("train", help="some minutes of rows", epilog=example, formatter_class=raw)
@@ -111,13 +114,14 @@ def _say(line: str) -> None:
 def _pack(arguments: argparse.Namespace) -> int:
     if arguments.parts < 1:
         raise ParcelError(f"--parts: {arguments.parts} is no number of parts; give 1 or more")
-    with tempfile.TemporaryDirectory() as place, ProcessPoolExecutor(_processes()) as pool:
-        parcels = _parcels(arguments.data, arguments.dataset, Path(place), pool)
+    with ProcessPoolExecutor(_processes()) as pool:
+        parcels = {**_wheels(arguments.python), **_parcels(arguments.data, arguments.dataset, pool)}
     parts = _shared_out(parcels, arguments.parts)
     for number, names in enumerate(parts, start=1):
         if (size := sum(len(parcels[name]) for name in names)) > arguments.most * 2**20:
             what = f"part {number} of {len(parts)} would have {size / 2**20:.1f} MiB, more than {arguments.most:g}"
             raise ParcelError(f"{arguments.folder}: {what}; give --parts {len(parts) + 1}")
+    _clear(arguments.folder)
     for number, names in enumerate(parts, start=1):
         _write_part(arguments.folder / f"part-{number}", {name: parcels[name] for name in names}, sorted(parcels))
     return 0
@@ -127,11 +131,11 @@ def _processes() -> int:
     return min(PROCESSES, os.cpu_count() or 1)
 
 
-def _parcels(data: Path, dataset: str, place: Path, pool: Executor) -> dict[str, bytes]:
-    """Every parcel by its name: the wheels, the official files of the set."""
+def _parcels(data: Path, dataset: str, pool: Executor) -> dict[str, bytes]:
+    """The official files of a set, packed, by their names."""
     batches = {f"{dataset}/{name}": _official(data, dataset, name) for name in FILES[dataset]}
     packed = {name: pool.submit(pack, content, dataset == "cifar-10") for name, content in batches.items()}
-    parcels = {f"{WHEEL_FOLDER}/{wheel.name}": pack(wheel.read_bytes(), False) for wheel in _wheels(place)}
+    parcels = {}
     for name, future in packed.items():
         try:
             parcels[name] = future.result()
@@ -151,24 +155,16 @@ def _official(data: Path, dataset: str, name: str) -> bytes:
     raise DataFileError(f"{data}: {name}: missing; give the folder of the official files of {dataset}")
 
 
-def _wheels(place: Path) -> list[Path]:
-    """The wheels of the other machine, in the versions that are tested, downloaded to `place`."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]
-    constraints = ["--constraint", str(ROOT / "constraints.txt"), "--dest", str(place)]
-    run = subprocess.run([*command, *PLATFORM, *constraints, *WHEELS], capture_output=True, text=True, check=False)
-    if run.returncode:
-        reason = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
-        raise ParcelError(f"wheels: {', '.join(WHEELS)} cannot be downloaded: {reason}")
-    return sorted(place.glob("*.whl"))
+def _wheels(python: str) -> dict[str, bytes]:
+    """The wheels that the other machine lacks, in the versions that are tested, packed, by their names."""
+    with tempfile.TemporaryDirectory() as place:
+        where = ["--python-version", python, *PLATFORM, "--dest", place]
+        command = [sys.executable, "-m", "pip", "download", *WITHOUT_MORE, "--constraint", str(ROOT / "constraints.txt"), *where]
+        run = subprocess.run([*command, *WHEELS], capture_output=True, text=True, check=False)
+        if run.returncode:
+            reason = (run.stderr.strip().splitlines() or ["no word of why"])[-1]
+            raise ParcelError(f"wheels: {', '.join(WHEELS)} for Python {python} cannot be downloaded: {reason}")
+        return {f"{WHEEL_FOLDER}/{wheel.name}": pack(wheel.read_bytes(), False) for wheel in Path(place).glob("*.whl")}
 
 
 def _shared_out(parcels: Mapping[str, bytes], count: int) -> list[list[str]]:
@@ -182,11 +178,19 @@ def _shared_out(parcels: Mapping[str, bytes], count: int) -> list[list[str]]:
     return parts
 
 
+def _clear(folder: Path) -> None:
+    """Remove the parts of before, and nothing else that lies there: one too many would be taken for one of these."""
+    try:
+        for pattern in (f"part-*/{CONTENTS}", f"part-*/*/*{SUFFIX}"):
+            for old in folder.glob(pattern):
+                old.unlink()
+    except OSError as error:
+        raise ParcelError(f"{folder}: the parts in it cannot be removed: {why(error)}") from error
+
+
 def _write_part(part: Path, parcels: Mapping[str, bytes], everything: Sequence[str]) -> None:
     """A part's parcels, and the names of those of every part: whoever unpacks sees what is missing."""
     try:
-        for old in part.rglob(f"*{SUFFIX}"):
-            old.unlink()
         for name, parcel in parcels.items():
             write_whole(part / f"{name}{SUFFIX}", parcel)
         write_whole(part / CONTENTS, json.dumps(everything, indent=1).encode())
@@ -199,6 +203,8 @@ def _write_part(part: Path, parcels: Mapping[str, bytes], everything: Sequence[s
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    if not arguments.seconds > STOPPING_SECONDS:
+        raise TrainingError(f"--seconds: {arguments.seconds:g} leaves no time to train; give more than {STOPPING_SECONDS:.0f}")
     end = time.monotonic() + arguments.seconds
     parcels = _present(arguments.parts)
     with tempfile.TemporaryDirectory() as folder:
@@ -299,14 +305,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
     if arguments.device.startswith("cuda") and not torch.cuda.is_available():
         raise TrainingError(f"--device: torch sees no CUDA device for {arguments.device!r}; give cpu, or a machine that has one")
-    began, errors = time.monotonic(), []
+    end, errors, left = time.monotonic() + CHECK_SECONDS, [], ""
     for figure in kernels_against_the_cpu(arguments.device):
         if not figure.value <= MOST_ERROR:
             raise TrainingError(f"{figure.name}: {figure.value:.3g} is above {MOST_ERROR:g} ({figure.detail}); train elsewhere")
         errors.append(figure.value)
-        if time.monotonic() - began > CHECK_SECONDS:
+        if time.monotonic() > end:
+            left = f"; {CHECK_SECONDS:.0f} s were too short for those after {figure.name}"
             break
-    _say(f"{len(errors)} kernels within {max(errors):.1e} of the CPU, at most {MOST_ERROR:g}, {time.monotonic() - began:.1f} s")
+    _say(f"{len(errors)} kernels within {max(errors):.1e} of the CPU, at most {MOST_ERROR:g}{left}")
     return 0
 
 

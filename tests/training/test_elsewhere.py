@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import sys
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 
 from benchmarks import accuracy, elsewhere
 from benchmarks.figure import Figure
-from benchmarks.parcels import RECORD
+from benchmarks.parcels import RECORD, pack
 from training.study.table import GrowingTable
 
 # Adds a row where the data, the wheel and not yet the row are there; the second one takes longer than a slice.
@@ -32,11 +33,10 @@ if rows.count(a_carried_package.ROW) == 1:
 
 @pytest.fixture
 def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    def wheels(place: Path) -> list[Path]:
-        wheel = place / "a_carried_package-1-py3-none-any.whl"
-        with zipfile.ZipFile(wheel, "w") as packed:
+    def wheels(python: str) -> dict[str, bytes]:
+        with zipfile.ZipFile(wheel := io.BytesIO(), "w") as packed:
             packed.writestr("a_carried_package.py", "ROW = 'row\\n'\n")
-        return [wheel]
+        return {"wheels/a_carried_package-1-py3-none-any.whl": pack(wheel.getvalue(), batch=False)}
 
     monkeypatch.setattr(elsewhere, "_wheels", wheels)
     monkeypatch.setattr(elsewhere, "ProcessPoolExecutor", ThreadPoolExecutor)
@@ -92,6 +92,13 @@ def test_wheels_are_in_the_first_part_and_batches_in_all(parts: Path) -> None:
     assert abs(len(names["part-1"]) - len(names["part-2"])) <= 2
 
 
+def test_parts_of_before_are_no_parts_of_these(official: Path, parts: Path) -> None:
+    for count in (3, 2):
+        assert elsewhere.main(["pack", str(parts), "--data", str(official), "--parts", str(count)]) == 0
+        assert len(list(parts.glob("part-*/contents.json"))) == count
+        assert len(list(parts.rglob("*.parcel"))) == len(elsewhere._present(parts)) == 7
+
+
 def test_a_missing_part_and_a_damaged_parcel_are_told(parts: Path, trained: None, capsys: pytest.CaptureFixture[str]) -> None:
     parcel = next((parts / "part-2").rglob("*.parcel"))
     parcel.write_bytes(parcel.read_bytes()[:-1])
@@ -103,6 +110,8 @@ def test_a_missing_part_and_a_damaged_parcel_are_told(parts: Path, trained: None
     shutil.rmtree(parts / "part-1")
     assert train(parts, 60) == 2
     assert "holds no part-1" in capsys.readouterr().err
+    assert train(parts, elsewhere.STOPPING_SECONDS) == 2
+    assert "--seconds: 20 leaves no time to train; give more than 20" in capsys.readouterr().err
     assert not (parts.parent / "out").exists()
 
 
@@ -124,6 +133,11 @@ def test_a_kernel_that_is_off_is_refused(monkeypatch: pytest.MonkeyPatch, capsys
     kernels(3e-7, 9e-5)
     assert elsewhere.main(["check", "--device", "cpu"]) == 0
     assert capsys.readouterr().err.startswith("2 kernels within 9.0e-05 of the CPU")
+    with monkeypatch.context() as short:
+        short.setattr(elsewhere, "CHECK_SECONDS", 0.0)
+        kernels(3e-7, 1.0)
+        assert elsewhere.main(["check", "--device", "cpu"]) == 0
+        assert capsys.readouterr().err.endswith("; 0 s were too short for those after exact_dense_error\n")
     for wrong in (2e-3, float("nan")):
         kernels(3e-7, wrong)
         assert elsewhere.main(["check", "--device", "cpu"]) == 2
