@@ -265,10 +265,10 @@ def test_the_model_that_comes_with_the_library_is_of_this_circuit(reference: Cha
 @pytest.mark.slow
 def test_a_parabola_leaves_a_tenth_of_what_a_line_does(reference: Characterization) -> None:
     fits = reference.tables["synapse_fit"].set_index("sign")
-    assert fits.residual_rms.max() < 2e-4
-    # PMOS, weakest first: 0.036 .. 0.010 /V^2; the line is off by up to 0.3 % there.
+    assert fits.residual_rms.max() < 3e-4
+    # PMOS, weakest first: 0.032 .. 0.005 /V^2; the line is off by up to 0.3 % there.
     curvature = fits.loc[-1].curvature_per_v2.to_numpy()
-    assert (np.diff(curvature) < 0).all() and 0.03 < curvature[0] < 0.04 and 0.008 < curvature[-1] < 0.013
+    assert (np.diff(curvature) < 0).all() and 0.028 < curvature[0] < 0.037 and 0.003 < curvature[-1] < 0.008
     assert fits.loc[-1].residual_fraction.iloc[0] > 2e-3
 
 
