@@ -44,7 +44,7 @@ FILES = {
 
 MOST_MIB = 56.0
 PROCESSES = 6
-SECONDS, CHECK_SECONDS, STOPPING_SECONDS = 540.0, 20.0, 20.0
+SECONDS, CHECK_SECONDS, STOPPING_SECONDS = 540.0, 20.0, 10.0
 CONTENTS, SUFFIX, WHEEL_FOLDER = "contents.json", ".parcel", "wheels"
 ROOT, TABLE = Path(__file__).parents[1], Path(__file__).parent / "results" / "accuracy.csv"
 STOPPED = 4
@@ -220,7 +220,7 @@ def _train(arguments: argparse.Namespace) -> int:
         _say(f"all rows are there; carry {arguments.out} back, and there: python -m benchmarks.elsewhere merge {arguments.out}")
     elif code == STOPPED:
         again = shlex.join(["python", "-m", "benchmarks.elsewhere", "train", *_again(arguments)])
-        _say(f"stopped after {arguments.seconds:.0f} s; it goes on with: {again}")
+        _say(f"stopped, as {arguments.seconds:.0f} s are nearly over; it goes on with: {again}")
     return code
 
 
@@ -311,7 +311,7 @@ def _check(arguments: argparse.Namespace) -> int:
             raise TrainingError(f"{figure.name}: {figure.value:.3g} is above {MOST_ERROR:g} ({figure.detail}); train elsewhere")
         errors.append(figure.value)
         if time.monotonic() > end:
-            left = f"; {CHECK_SECONDS:.0f} s were too short for those after {figure.name}"
+            left = f"; ended with {figure.name}, as {CHECK_SECONDS:.0f} s were over"
             break
     _say(f"{len(errors)} kernels within {max(errors):.1e} of the CPU, at most {MOST_ERROR:g}{left}")
     return 0

@@ -15,6 +15,7 @@ import pytest
 from benchmarks import accuracy, elsewhere
 from benchmarks.figure import Figure
 from benchmarks.parcels import RECORD, pack
+from training.data.catalogue import load
 from training.study.table import GrowingTable
 
 # Adds a row where the data, the wheel and not yet the row are there; the second one takes longer than a slice.
@@ -84,6 +85,12 @@ def test_the_training_is_a_resumable_one_of_the_benchmark(tmp_path: Path) -> Non
     assert (read.data, read.table, read.checkpoints) == (tmp_path / "data", tmp_path / "accuracy.csv", tmp_path / "checkpoints")
 
 
+def test_the_training_finds_the_data_where_they_are_unpacked(parts: Path, tmp_path: Path) -> None:
+    elsewhere._unpack(elsewhere._present(parts), tmp_path / "unpacked")
+    data = load("cifar-10", tmp_path / "unpacked")
+    assert (data.train_labels.tolist(), data.test_labels.tolist()) == (5 * [7], [7])
+
+
 def test_wheels_are_in_the_first_part_and_batches_in_all(parts: Path) -> None:
     names = {part.name: [path.name for path in part.rglob("*.parcel")] for part in parts.iterdir()}
     assert sorted(names) == ["part-1", "part-2"]
@@ -111,7 +118,7 @@ def test_a_missing_part_and_a_damaged_parcel_are_told(parts: Path, trained: None
     assert train(parts, 60) == 2
     assert "holds no part-1" in capsys.readouterr().err
     assert train(parts, elsewhere.STOPPING_SECONDS) == 2
-    assert "--seconds: 20 leaves no time to train; give more than 20" in capsys.readouterr().err
+    assert "--seconds: 10 leaves no time to train; give more than 10" in capsys.readouterr().err
     assert not (parts.parent / "out").exists()
 
 
@@ -137,7 +144,7 @@ def test_a_kernel_that_is_off_is_refused(monkeypatch: pytest.MonkeyPatch, capsys
         short.setattr(elsewhere, "CHECK_SECONDS", 0.0)
         kernels(3e-7, 1.0)
         assert elsewhere.main(["check", "--device", "cpu"]) == 0
-        assert capsys.readouterr().err.endswith("; 0 s were too short for those after exact_dense_error\n")
+        assert capsys.readouterr().err.endswith("; ended with exact_dense_error, as 0 s were over\n")
     for wrong in (2e-3, float("nan")):
         kernels(3e-7, wrong)
         assert elsewhere.main(["check", "--device", "cpu"]) == 2
