@@ -196,6 +196,7 @@ def test_a_full_disk_in_a_checkpoint_is_one_line(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(tensors, "write_whole", full)
     kept = checkpoint.Checkpoint.__new__(checkpoint.Checkpoint)
     kept.path, kept.every, kept._metadata, kept._written = tmp_path / "c.safetensors", 1, {}, 0.0
+    kept.small = False
 
     class Learner:
         history = (1,)

@@ -25,12 +25,14 @@ def work(space: Workspace) -> dict[str, float]:
 
 
 def _list_devices(space: Workspace) -> None:
-    """Of the network that is trained on the circuit's own equation."""
+    """Of the network that is trained on the circuit's own equation, where it is mapped: a report tells what there is."""
     import pandas as pd
 
     from cosim.cost.devices import device_table
     from cosim.design.cells import cells_of
     from cosim.mapping.network import mapped_networks
 
+    if not (space.run / "mapping.parquet").exists():
+        return
     mapped = mapped_networks(pd.read_parquet(space.run / "mapping.parquet"))["ode"]
     space.run.write_table("devices.parquet", device_table(cells_of(space.design), mapped, space.design.network.inputs))
