@@ -17,9 +17,8 @@ from training.tensors import NetworkFileError, write_tensors
 # Beside every so many epochs: what a killed training may lose.
 LONGEST_LOSS_S = 60.0
 
-# What came after the first checkpoints, which stay valid: settings of a module that are left alone, and what follows from others.
+# Settings of a module that came after the first checkpoints, which stay valid where these are left alone.
 _LEFT_ALONE = {"coarse": False, "late": 1.0}
-_DERIVED = ("cells.plus", "cells.minus")
 
 T = TypeVar("T")
 
@@ -114,9 +113,8 @@ def fingerprint(learner: Learner) -> str:
         digest.update(repr((name, type(module).__name__, sorted(_settings(module)))).encode())
     data = learner.data
     weights = learner.network.state_dict().values()
-    buffers = [buffer for name, buffer in learner.network.named_buffers() if not name.endswith(_DERIVED)]
     tensors = (data.train_t, data.train_labels, data.test_t, data.test_labels)
-    for tensor in (*weights, *buffers, *tensors):
+    for tensor in (*weights, *learner.network.buffers(), *tensors):
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
