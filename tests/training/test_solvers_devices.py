@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import subprocess
@@ -38,6 +39,16 @@ def phase(kicked: bool) -> list[Tensor | None]:
     bias, leak = torch.rand(2, 5, generator=g, dtype=torch.float64)
     tensors = [t, weight, 0.4 * weight.abs(), kick, bias, leak]
     return [x.requires_grad_() if kicked or i != 3 else None for i, x in enumerate(tensors)]
+
+
+def as_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors of the CPU go the way of other devices', by torch operations.
+
+    Dynamo reads the attributes of a tensor once, as it is imported: it must have done so before one of them is another.
+    """
+    importlib.import_module("torch._dynamo")
+    monkeypatch.setattr(torch.Tensor, "is_cpu", False)
+    monkeypatch.setattr(event_walk, "find_spec", lambda name: None)
 
 
 def compare(walk: type[torch.autograd.Function], kicked: bool) -> None:
@@ -98,8 +109,7 @@ def test_solvers_of_another_device_are_those_of_the_cpu(
         return v, *torch.autograd.grad(v.square().sum(), leaves)
 
     expected = found()
-    monkeypatch.setattr(torch.Tensor, "is_cpu", False)
-    monkeypatch.setattr(event_walk, "find_spec", lambda name: None)
+    as_on_another_device(monkeypatch)
     for a, b in zip(found(), expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-11)
 
@@ -248,8 +258,7 @@ def test_a_layer_of_another_device_is_that_of_the_cpu(reversal: float, monkeypat
         return [spikes, *torch.autograd.grad(spikes.square().sum(), list(network.parameters()))]
 
     expected = found()
-    monkeypatch.setattr(torch.Tensor, "is_cpu", False)
-    monkeypatch.setattr(event_walk, "find_spec", lambda name: None)
+    as_on_another_device(monkeypatch)
     torch.testing.assert_close(found(), expected, rtol=1e-5, atol=1e-7)
 
 
