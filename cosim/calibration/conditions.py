@@ -18,7 +18,8 @@ from netlists.crossbar import Cells
 from training.calibration.circuit import LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.program import Program
-from training.calibration.reprogram import Freedom, ideal, reprogram
+from training.calibration.reach import Freedom
+from training.calibration.reprogram import ideal, reprogram
 from training.hardware import HardwareModel
 
 WIDER_V = 0.1

@@ -13,11 +13,12 @@ import pandas as pd
 from cosim.bench.lines import rms
 from cosim.calibration.conditions import Elsewhere, carried_over
 from cosim.calibration.nominal import Nominal
+from cosim.calibration.replica import Replicas
 from cosim.design.sections import Calibration
 from training.calibration.calibrate import Calibrated, Settings, calibrate
 from training.calibration.chip import Chip, NoisyChip
 from training.calibration.program import Program
-from training.calibration.reprogram import Freedom
+from training.calibration.reach import Freedom
 from training.hardware import FloatArray
 
 
@@ -29,6 +30,8 @@ def settings_of(section: Calibration, own_biases: bool, phase_s: float) -> Setti
         jitter=section.jitter_s / phase_s,
         model_error=section.model_error_s / phase_s,
         freedom=Freedom(own_biases, section.code_step_v, section.code_margin_v),
+        loop=section.loop_steps,
+        identified=section.identify,
     )
 
 
@@ -65,11 +68,19 @@ class CalibratedDie:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """The same die at another condition: with the circuit's biases as they are, and as they are set there."""
+    """The same die at another condition: with the circuit's biases as they are, and as they are set there, by the
+    characterisation of that condition or by replicas."""
 
-    elsewhere: Elsewhere
+    elsewhere: Elsewhere | Replicas
     as_is: Chip
     chip: Chip
+
+    def program(self, own: Program, found: Calibrated, nominal: Nominal, freedom: Freedom) -> Program:
+        """What a die that is set to `own` is set to there; nothing of it is measured there."""
+        if isinstance(self.elsewhere, Replicas):
+            return self.elsewhere.program(own)
+        there = carried_over(found.estimates, nominal.circuits, self.elsewhere.nominal.circuits)
+        return self.elsewhere.program(there, nominal, freedom)
 
 
 def calibrated_die(
@@ -80,8 +91,7 @@ def calibrated_die(
     Args:
         number: of the die; also seeds the jitter.
         condition: what tells this calibration from others of the same dies.
-        moved: then the calibrated die, at another condition, before and after it is set for that: by the characterisation there
-            and the devices as they were found here; nothing of the die is measured there.
+        moved: then the calibrated die, at another condition, before and after it is set for that.
     """
     seen = NoisyChip(chip, settings.jitter, number) if settings.jitter else chip
     timed = _Timed(seen)
@@ -92,8 +102,7 @@ def calibrated_die(
     if moved is None:
         programs = (nominal.program, own)
     else:
-        there = carried_over(found.estimates, nominal.circuits, moved.elsewhere.nominal.circuits)
-        chips, programs = (moved.as_is, moved.chip), (own, moved.elsewhere.program(there, nominal, settings.freedom))
+        chips, programs = (moved.as_is, moved.chip), (own, moved.program(own, found, nominal, settings.freedom))
     before, after = (
         Judged.of(one.observe(program, nominal.tests), nominal) for one, program in zip(chips, programs, strict=True)
     )
@@ -124,7 +133,7 @@ def _row(
         "patterns": sum(one.shape[1] for one in found.patterns),
         **{f"before_{name}": value for name, value in vars(before).items()},
         **{f"after_{name}": value for name, value in vars(after).items()},
-        "expected_rmse_s": float(found.expected[-1][0, -1, -1]) * nominal.phase_s,
+        "expected_rmse_s": float(found.expected[-1][0, -1, -1]) * nominal.phase_s if found.expected else float("nan"),
         "used_share": float(np.mean([one.used for one in last])),
         "misfit": float(np.sqrt(np.mean([one.misfit**2 for one in found.estimates]))),
         "cpu_s": own_s,

@@ -29,6 +29,10 @@ class CalibrateOptions:
         str,
         typer.Option("--at", metavar="CONDITION", help="Then set the dies for it, such as temperature_c=60, not measured there."),
     ] = ""
+    biases: Annotated[
+        str,
+        typer.Option("--biases", metavar="HOW", help="With --at: calibrated (characterised there), or replica (by the board)."),
+    ] = ""
     patterns: Annotated[
         str, typer.Option("--patterns", metavar="10+6", help="Test patterns of each round, instead of calibration.patterns.")
     ] = ""
@@ -40,6 +44,17 @@ class CalibrateOptions:
     ] = None
     codes_alone: Annotated[
         bool, typer.Option("--codes-alone", help="Set codes alone, though every discharger has a bias of its own.")
+    ] = False
+    loop_steps: Annotated[
+        int | None,
+        typer.Option("--loop-steps", metavar="N", help="Then fine-tune, chip in the loop, instead of calibration.loop_steps."),
+    ] = None
+    unidentified: Annotated[
+        bool,
+        typer.Option("--unidentified", help="With --loop-steps: by the nominal network's model, unmeasured."),
+    ] = False
+    process_draws: Annotated[
+        bool, typer.Option("--process-draws", help="Dies that differ in their process too, not in mismatch alone.")
     ] = False
     out: Out = None
     jobs: Jobs = None
@@ -62,23 +77,28 @@ def calibrate(options: CalibrateOptions) -> None:
 
     Example: cosim calibrate designs/iris_5_5_5.toml --dies 1..4 --patterns 12+8 --jitter 5e-9
 
+    Example: cosim calibrate designs/iris_5_5_5.toml --dies 1 --loop-steps 4
+
     Example: cosim calibrate designs/iris_5_5_5.toml --plan plan.csv --observed spikes.csv
     """
     with clear_errors(GOES_ON):
         from cosim.pipeline.calibrate import Asked, calibrate_design, dies_of
         from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
 
-        check_words(options.dies, options.plan, options.observed, options.at)
+        check_words(options.dies, options.plan, options.observed, options.at or options.biases)
         how: dict[str, Any] = {
-            "asked": Asked(options.patterns, options.jitter, options.step, options.codes_alone), "out": options.out,
-            "jobs": options.jobs, "scheduler": options.scheduler, "command": command_line(),
+            "asked": Asked(
+                options.patterns, options.jitter, options.step, options.codes_alone, options.loop_steps, options.unidentified,
+                options.process_draws,
+            ),
+            "out": options.out, "jobs": options.jobs, "scheduler": options.scheduler, "command": command_line(),
             "monitor": monitor(options.verbose),
         }  # fmt: skip
         if options.plan is not None:
             told = calibrate_on_bench(options.design, options.plan, options.observed, **how)
             say(options.as_json, told.as_dict(), told.lines())
             raise typer.Exit(0)
-        result = calibrate_design(options.design, dies_of(options.dies), at=options.at, **how)
+        result = calibrate_design(options.design, dies_of(options.dies), at=options.at, biases=options.biases, **how)
     say(options.as_json, result.figures, _lines(result))
     raise typer.Exit(result.exit_code)
 

@@ -219,6 +219,13 @@ class Calibration(Section):
     code_margin_v: float = Field(
         default=0.0, ge=0.0, le=0.2, description="by which a code may leave the range that was characterised"
     )
+    loop_steps: int = Field(
+        default=0, ge=0, le=1000, description="steps of fine-tuning with the chip in the loop, once it is calibrated"
+    )
+    identify: bool = Field(
+        default=True, description="find the devices of a die first; if not, the loop goes by the model of the nominal network"
+    )
+    process_draws: bool = Field(default=False, description="dies differ in their process too, not in mismatch alone")
     samples: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=10, description="test samples on which a die is judged before and after"
     )
@@ -226,6 +233,12 @@ class Calibration(Section):
     limit_rmse_s: float | None = Field(
         default=None, gt=0.0, description="rms error of the output spikes that a die may have: `cosim calibrate` tells the yield"
     )
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Calibration:
+        if not (self.identify or self.loop_steps):
+            raise ValueError("identify = false needs loop_steps: without either nothing is calibrated")
+        return self
 
 
 class Sweep(Section):

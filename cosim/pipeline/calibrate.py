@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cosim.calibration.conditions import Elsewhere
     from cosim.calibration.dies import CalibratedDie, Moved
     from cosim.calibration.nominal import Nominal
+    from cosim.calibration.replica import Replicas
     from cosim.design import Design
     from cosim.design.condition import Condition
     from netlists.crossbar import Cells
@@ -66,12 +67,18 @@ class Asked:
     Attributes:
         patterns: of each round, such as "12+8".
         codes_alone: leave the biases of single dischargers alone, though each has its own.
+        loop_steps: of fine-tuning with the chip in the loop.
+        unidentified: then by the model of the network without mismatch.
+        process_draws: dies differ in their process too.
     """
 
     patterns: str = ""
     jitter_s: float | None = None
     code_step_v: float | None = None
     codes_alone: bool = False
+    loop_steps: int | None = None
+    unidentified: bool = False
+    process_draws: bool = False
 
     def of(self, design: Design) -> Design:
         """The design with that. Raises `InputError` for what it refuses."""
@@ -82,11 +89,13 @@ class Asked:
         if self.patterns and not re.fullmatch(r"\d{1,4}(\+\d{1,4})*", self.patterns):
             raise InputError(f"--patterns: {self.patterns!r} is not the number of each round, such as 10+6")
         content = design.model_dump()
-        asked = {"jitter_s": self.jitter_s, "code_step_v": self.code_step_v}
+        asked = {"jitter_s": self.jitter_s, "code_step_v": self.code_step_v, "loop_steps": self.loop_steps}
         content["calibration"] |= {name: value for name, value in asked.items() if value is not None}
         if self.patterns:
             content["calibration"]["patterns"] = self.patterns.split("+")
         content["neuron"]["own_discharger_bias"] &= not self.codes_alone
+        content["calibration"]["identify"] &= not self.unidentified
+        content["calibration"]["process_draws"] |= self.process_draws
         try:
             return type(design).model_validate(content)
         except ValidationError as error:
@@ -99,6 +108,7 @@ def calibrate_design(
     out: Path | str | None = None,
     *,
     at: str = "",
+    biases: str = "",
     asked: Asked | None = None,
     jobs: int | None = None,
     scheduler: str = "",
@@ -111,19 +121,22 @@ def calibrate_design(
 
     Args:
         at: a condition such as "temperature_c=60", for which the dies are set without being measured there.
+        biases: how: `calibrated` (also where empty), by the characterisation of the condition, or `replica`.
         asked: instead of what the design says of its calibration.
 
     Raises `InputError` with one line.
     """
     measured = (asked or Asked()).of(load_design(design))
+    replicas = _by_replicas(at, biases)
     if at:
         condition_at(at, measured)  # what is wrong with it is said before anything runs
     with prepared(Path(design), out, jobs, scheduler, monitor, command) as (space, bench, nominal):
         from cosim.calibration.circuit_chip import DieFailedError
         from cosim.calibration.dies import calibrated_die
 
-        condition, failed = condition_of(measured) + (f", at {at}" if at else ""), list[str]()
-        chips = _Chips.of(space, bench, nominal, at)
+        condition, failed = condition_of(measured), list[str]()
+        condition += f", at {at}" + ", by replicas" * replicas if at else ""
+        chips = _Chips.of(space, bench, nominal, at, replicas, measured.calibration.process_draws)
         for number in dies:
             space.monitor.activity(f"die {number}: as manufactured, measured, calibrated")
             settings = settings_for(measured, nominal)
@@ -137,30 +150,44 @@ def calibrate_design(
         return _result(space.run, condition, dies, failed, space.design.calibration.limit_rmse_s)
 
 
+def _by_replicas(at: str, biases: str) -> bool:
+    """Raises `InputError` for biases that dies are not set by."""
+    if biases and not at:
+        raise InputError("--biases: goes with --at: at the design's own condition dies are as they were calibrated")
+    if biases not in ("", "calibrated", "replica"):
+        raise InputError(f"--biases: {biases!r} is none of calibrated, replica, by which dies are set at another condition")
+    return biases == "replica"
+
+
 @dataclass(frozen=True, eq=False)
 class _Chips:
     """Dies of a design by their seeds, and where they are moved to."""
 
     bench: MonitoredBench
     cells: Sequence[Cells]
-    elsewhere: Elsewhere | None = None
+    process_draws: bool
+    elsewhere: Elsewhere | Replicas | None = None
     unmoved: tuple[Bench, Sequence[Cells]] | None = None
     """The bench and cells of that condition, biased as they are here."""
 
     @classmethod
-    def of(cls, space: Workspace, bench: MonitoredBench, nominal: Nominal, at: str) -> _Chips:
-        """Characterises the condition `at`, where one is named."""
+    def of(
+        cls, space: Workspace, bench: MonitoredBench, nominal: Nominal, at: str, replicas: bool, process_draws: bool
+    ) -> _Chips:
+        """Characterises the condition `at`, where one is named, or asks its replicas."""
         from training.hardware import HardwareModel
 
         hardware = HardwareModel.load(space.run / "hardware.json")
         cells = bench.cells_of_layers(hardware)
         if not at:
-            return cls(bench, cells)
+            return cls(bench, cells, process_draws)
         from cosim.calibration.conditions import Elsewhere, cells_at
+        from cosim.calibration.replica import Replicas
 
         condition = condition_at(at, space.design)
         space.monitor.activity(f"cells at {condition}")
-        return cls(bench, cells, Elsewhere.of(bench, condition, nominal), cells_at(bench, condition, hardware))
+        there = Replicas.of(bench, condition, hardware) if replicas else Elsewhere.of(bench, condition, nominal)
+        return cls(bench, cells, process_draws, there, cells_at(bench, condition, hardware))
 
     def here(self, number: int) -> CircuitChip:
         return self._chip(self.bench, self.cells, number)
@@ -176,7 +203,7 @@ class _Chips:
     def _chip(self, bench: Bench, cells: Sequence[Cells], number: int) -> CircuitChip:
         from cosim.calibration.circuit_chip import CircuitChip
 
-        return CircuitChip(bench, cells, number, _accuracy(self.bench))
+        return CircuitChip(replace(bench, statistics=self.process_draws), cells, number, _accuracy(self.bench))
 
 
 def condition_at(words: str, design: Design) -> Condition:
@@ -192,10 +219,13 @@ def condition_at(words: str, design: Design) -> Condition:
 def condition_of(design: Design) -> str:
     """What tells calibrations of one run directory apart: what may be set, and how the die is measured."""
     own, settings = design.neuron.own_discharger_bias, design.calibration
-    parts = ["own biases" if own else "codes alone", f"{'+'.join(map(str, settings.patterns))} patterns"]
-    for what, value in (("jitter", settings.jitter_s), ("step", settings.code_step_v), ("margin", settings.code_margin_v)):
-        parts += [f"{what} {value:g}"] if value else []
-    return ", ".join(parts)
+    identified = f"{'+'.join(map(str, settings.patterns))} patterns" if settings.identify else "not identified"
+    parts = ["own biases" if own else "codes alone", identified]
+    told = {
+        "jitter": settings.jitter_s, "step": settings.code_step_v, "margin": settings.code_margin_v, "loop": settings.loop_steps,
+    }  # fmt: skip
+    parts += [f"{what} {value:g}" for what, value in told.items() if value]
+    return ", ".join(parts + ["process drawn"] * settings.process_draws)
 
 
 def dies_of(words: str) -> list[int]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cosim.runs.directory import RunDirectory
     from netlists.crossbar import Cells
     from training.calibration.program import Program
-    from training.calibration.reprogram import Freedom
+    from training.calibration.reach import Freedom
     from training.hardware import HardwareModel
 
 TABLE = "conditions/errors.parquet"

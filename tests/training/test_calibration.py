@@ -15,7 +15,9 @@ from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.least_squares import solve
 from training.calibration.plan import plan
 from training.calibration.program import LayerProgram, Program
-from training.calibration.reprogram import Freedom, ideal, reprogram, rounded
+from training.calibration.reach import Freedom
+from training.calibration.reprogram import ideal, reprogram
+from training.calibration.steps import rounded
 from training.hardware import FloatArray, HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch
 

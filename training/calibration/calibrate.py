@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from training.calibration.chip import Chip
 from training.calibration.circuit import LayerCircuit
 from training.calibration.identify import Estimate, Observed, identify
+from training.calibration.in_the_loop import Tuned, fine_tuned
+from training.calibration.joint import Whole
 from training.calibration.plan import Plan, plan
-from training.calibration.program import Program
-from training.calibration.reprogram import Freedom, ideal, reprogram
+from training.calibration.program import LayerProgram, Program
+from training.calibration.reach import Freedom
+from training.calibration.reprogram import ideal, reprogram
 from training.hardware import FloatArray
 
 
@@ -25,6 +28,9 @@ class Settings:
             others measure at the codes that the round before gave.
         jitter: rms noise of the spikes as they are seen, in phases.
         model_error: rms of what the model is off, in phases.
+        loop: steps of fine-tuning with the chip in the loop, on `loop_samples` of the samples; 0: none.
+        identified: whether the devices of the dies are found first; if not, no pattern is applied, and the model of the loop is
+            that of the network without mismatch.
     """
 
     rounds: tuple[int, ...] = (10, 6)
@@ -32,6 +38,9 @@ class Settings:
     jitter: float = 0.0
     model_error: float = 5e-4
     freedom: Freedom = field(default_factory=Freedom)
+    loop: int = 0
+    loop_samples: int = 16
+    identified: bool = True
 
     @property
     def noise(self) -> float:
@@ -40,12 +49,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Dies after a calibration: their programs, what is known of them, and how many patterns that took."""
+    """Dies after a calibration: their programs, what is known of them, and how many patterns that took; and of those that were in
+    a loop the rms of the outputs (phases) as it was seen step by step, [dies][steps + 1]."""
 
     program: Program
     estimates: Sequence[Estimate]
     patterns: Sequence[FloatArray]
     expected: Sequence[FloatArray]
+    loop_rmse: Sequence[Sequence[float]] = ()
 
 
 def calibrate(
@@ -68,7 +79,7 @@ def calibrate(
     estimates = [Estimate.prior(c, dies, len(layer.bias_v)) for c, layer in zip(circuits, nominal, strict=True)]
     seen: list[list[Observed]] = [[] for _ in circuits]
     patterns, expected = list[FloatArray](), list[FloatArray]()
-    for number, count in enumerate(settings.rounds):
+    for number, count in enumerate(settings.rounds if settings.identified else ()):
         measured = tuple(layer.boosted(0.0 if number else settings.boost_v) for layer in program)
         own, errors = _plans(circuits, estimates, measured, program, samples, count, settings.noise, seed + number, not number)
         spikes = [chip.observe(tuple(layer.die(k) for layer in measured), own[k]) for k, chip in enumerate(chips)]
@@ -76,7 +87,30 @@ def calibrate(
         program = reprogram(circuits, estimates, nominal, samples, wanted, settings.freedom)
         patterns.append(own)
         expected.append(errors)
-    return Calibrated(program, estimates, patterns, expected)
+    found = Calibrated(program, estimates, patterns, expected)
+    return _in_the_loop(chips, circuits, nominal, samples, found, settings, seed) if settings.loop else found
+
+
+def _in_the_loop(
+    chips: Sequence[Chip],
+    circuits: Sequence[LayerCircuit],
+    nominal: Program,
+    samples: FloatArray,
+    found: Calibrated,
+    settings: Settings,
+    seed: int,
+) -> Calibrated:
+    """Fine-tune each die, on samples that are drawn once."""
+    own = np.random.default_rng(seed).permutation(len(samples))[: settings.loop_samples]
+    inputs, wanted, tuned = samples[own], ideal(circuits, nominal, samples[own])[-1], list[Tuned]()
+    for k, chip in enumerate(chips):
+        known = [replace(e, unknown=e.unknown[k : k + 1], covariance=e.covariance[k : k + 1]) for e in found.estimates]
+        whole = Whole.of(circuits, known, nominal, settings.freedom)
+        tuned.append(fine_tuned(chip, whole, tuple(layer.die(k) for layer in found.program), inputs, wanted, settings.loop))
+    program = tuple(LayerProgram.side_by_side(layers) for layers in zip(*(one.program for one in tuned), strict=True))
+    applied = np.broadcast_to(inputs, (len(chips), *inputs.shape))
+    patterns = [*found.patterns, *[applied] * (settings.loop + 1)]
+    return replace(found, program=program, patterns=patterns, loop_rmse=[one.seen_rmse for one in tuned])
 
 
 def _see(

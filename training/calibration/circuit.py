@@ -101,6 +101,16 @@ class Fired(NamedTuple):
     by_bias: FloatArray
 
 
+class Driven(NamedTuple):
+    """Of every row: the spike (phases, later than 1 where it comes too late), and its derivatives by each weight as made
+    [rows, in], by ln of the discharger's current [rows] and by when each input arrives [rows, in]."""
+
+    spike: FloatArray
+    by_weight: FloatArray
+    by_current: FloatArray
+    by_time: FloatArray
+
+
 class AsMade(NamedTuple):
     """Neurons as made: gate shifts of their devices (V) [..., in], threshold over the nominal one, gate shift of the discharger
     (V), and how far it is off once it is raised by `BOOST_V`, [...]."""
@@ -202,18 +212,16 @@ class LayerCircuit:
         shift = np.where(sign > 0, made.plus_v, made.minus_v)
         return LayerProgram(sign, np.where(sign == 0, 0.0, self.codes(weight) - shift), bias_v)
 
-    def fire_weights(
-        self, weight: FloatArray, threshold: FloatArray, log_current: FloatArray, times: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Spikes of neurons whose weights are as given once they are made, a row each, and their derivatives by each weight
-        [rows, in] and by ln of the discharger's current [rows]."""
+    def fire_weights(self, weight: FloatArray, threshold: FloatArray, log_current: FloatArray, times: FloatArray) -> Driven:
+        """Spikes of neurons whose weights are as given once they are made, a row each: weights and times [rows, in], thresholds
+        over the nominal one and ln of the dischargers' currents [rows]."""
         layer = self._neurons(times, WeightRange((0.0, np.inf), (0.0, np.inf)))
-        layer.weight.data = torch.as_tensor(weight)
-        current = torch.as_tensor(log_current).requires_grad_()
+        layer.weight.data = torch.tensor(weight)
+        current, arrived = torch.tensor(log_current).requires_grad_(), torch.tensor(times).requires_grad_()
         layer.neuron_variation = NeuronVariation(torch.as_tensor(threshold), current.exp())
-        spike = layer(torch.as_tensor(times)).spike_times
-        by_weight, by_current = torch.autograd.grad(spike.sum(), (layer.weight, current))
-        return spike.detach().numpy(), by_weight.numpy(), by_current.numpy()
+        spike = layer(arrived).spike_times
+        found = torch.autograd.grad(spike.sum(), (layer.weight, current, arrived))
+        return Driven(spike.detach().numpy(), *(slope.numpy() for slope in found))
 
     def fire(self, unknown: FloatArray, rows: Rows) -> Fired:
         """Spikes of neurons off by `unknown` [rows, unknowns], and their derivatives."""

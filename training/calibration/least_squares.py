@@ -57,6 +57,15 @@ def solve(
     return Solution(x, cost, np.einsum("kti,ktj->kij", jacobian, jacobian))
 
 
+def step_within(
+    residual: FloatArray, jacobian: FloatArray, x: FloatArray, low: FloatArray, high: FloatArray, damping: float
+) -> FloatArray:
+    """The step of one iteration of `solve`, [problems, unknowns], not yet cut to the bounds."""
+    gradient = np.einsum("kti,kt->ki", jacobian, residual)
+    normal = np.einsum("kti,ktj->kij", jacobian, jacobian)
+    return _step(normal, gradient, np.full(len(x), damping), _held(x, gradient, low, high))
+
+
 def _held(x: FloatArray, gradient: FloatArray, low: FloatArray | float, high: FloatArray | float) -> NDArray[np.bool_]:
     """Which unknowns stand at a bound and want beyond it."""
     return ((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,11 @@ class LayerProgram:
     def die(self, number: int) -> LayerProgram:
         """That of one of many dies."""
         return LayerProgram(self.sign[number], self.code_v[number], self.bias_v[number])
+
+    @classmethod
+    def side_by_side(cls, dies: Sequence[LayerProgram]) -> LayerProgram:
+        """Those of single dies as one of many."""
+        return cls(*(np.stack([getattr(one, name) for one in dies]) for name in ("sign", "code_v", "bias_v")))
 
     def of_dies(self, dies: int) -> LayerProgram:
         """The same for many dies."""
