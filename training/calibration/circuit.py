@@ -239,7 +239,7 @@ class LayerCircuit:
     def spikes(self, unknown: FloatArray, rows: Rows) -> FloatArray:
         """`fire` without derivatives."""
         layer = self._layer(rows)
-        self._make(layer, torch.as_tensor(unknown * self.sigma), torch.as_tensor(rows.bias_v))
+        self._make(layer, torch.as_tensor(unknown * self.sigma), torch.tensor(rows.bias_v))
         result: FloatArray = layer(torch.as_tensor(rows.times)).spike_times.numpy()
         return result
 
@@ -247,7 +247,7 @@ class LayerCircuit:
     def reached(self, unknown: FloatArray, rows: Rows) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest membrane of every row while it accumulates, in thresholds."""
         layer = self._layer(rows)
-        self._make(layer, torch.as_tensor(unknown * self.sigma), torch.as_tensor(rows.bias_v))
+        self._make(layer, torch.as_tensor(unknown * self.sigma), torch.tensor(rows.bias_v))
         low, high = reached(layer.phase(torch.as_tensor(rows.times), layer.synapses(), None, None))
         return low.numpy(), high.numpy()
 
