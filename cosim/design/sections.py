@@ -238,6 +238,8 @@ class Calibration(Section):
     def _does_something(self) -> Calibration:
         if not (self.identify or self.loop_steps):
             raise ValueError("identify = false needs loop_steps: without either nothing is calibrated")
+        if self.loop_steps and self.code_step_v:
+            raise ValueError("loop_steps: codes leave the steps of code_step_v there; leave out one of them")
         return self
 
 

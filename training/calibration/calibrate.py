@@ -106,7 +106,8 @@ def _in_the_loop(
     for k, chip in enumerate(chips):
         known = [replace(e, unknown=e.unknown[k : k + 1], covariance=e.covariance[k : k + 1]) for e in found.estimates]
         whole = Whole.of(circuits, known, nominal, settings.freedom)
-        tuned.append(fine_tuned(chip, whole, tuple(layer.die(k) for layer in found.program), inputs, wanted, settings.loop))
+        start = tuple(layer.die(k) for layer in found.program)
+        tuned.append(fine_tuned(chip, whole, start, inputs, wanted, settings.loop, settings.noise))
     program = tuple(LayerProgram.side_by_side(layers) for layers in zip(*(one.program for one in tuned), strict=True))
     applied = np.broadcast_to(inputs, (len(chips), *inputs.shape))
     patterns = [*found.patterns, *[applied] * (settings.loop + 1)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +17,11 @@ from training.calibration.chip import Chip
 from training.calibration.joint import Whole, missed
 from training.calibration.least_squares import FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING, step_within
 from training.calibration.program import Program
-from training.calibration.reach import HOLD
 from training.hardware import FloatArray
+
+WITHIN = 0.1
+"""Weights, and e-folds of currents, are believed within this of where the tuning starts: what a few noisy samples do not decide
+stays there."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Tuned:
     seen_rmse: Sequence[float]
 
 
-def fine_tuned(chip: Chip, whole: Whole, start: Program, inputs: FloatArray, wanted: FloatArray, steps: int) -> Tuned:
+def fine_tuned(
+    chip: Chip, whole: Whole, start: Program, inputs: FloatArray, wanted: FloatArray, steps: int, noise: float
+) -> Tuned:
     """Change the codes and biases of one chip until its outputs are what they shall be.
 
     Args:
@@ -37,16 +43,18 @@ def fine_tuned(chip: Chip, whole: Whole, start: Program, inputs: FloatArray, wan
         inputs: [samples, in] in phases, all of which are applied in every step.
         wanted: spikes of the outputs, [samples, out].
         steps: how often the chip is observed after the first time.
+        noise: rms with which a spike is seen, phases.
     """
     low, high = whole.ends()
     x = whole.snapped(np.clip(whole.vector(tuple(layer.of_dies(1) for layer in start)), low, high))[0]
-    best, damping, rows = _Seen.of(chip, whole, x, inputs, wanted), FIRST_DAMPING, list[float]()
-    rows.append(best.rmse)
+    see = partial(_Seen.of, chip, whole, inputs, wanted, x, noise / WITHIN)
+    best, damping = see(x), FIRST_DAMPING
+    rows = [best.rmse]
     for _ in range(steps):
         step = step_within(best.residual, best.slope, best.x, low, high, damping)
-        tried = _Seen.of(chip, whole, whole.snapped(np.clip(best.x + step, low, high))[0], inputs, wanted)
+        tried = see(whole.snapped(np.clip(best.x + step, low, high))[0])
         rows.append(tried.rmse)
-        better = tried.rmse < best.rmse
+        better = tried.cost < best.cost
         damping = float(np.clip(damping * (0.2 if better else 8.0), LEAST_DAMPING, MOST_DAMPING))
         best = tried if better else best
     return Tuned(tuple(layer.die(0) for layer in whole.program(best.x)), rows)
@@ -54,19 +62,26 @@ def fine_tuned(chip: Chip, whole: Whole, start: Program, inputs: FloatArray, wan
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """A chip at a program: its misses [1, terms], and what the model says that they do with the program."""
+    """A chip at a program: its misses and what was moved since the start [1, terms], and what the model says that they do with
+    the program."""
 
     x: FloatArray
     residual: FloatArray
     slope: FloatArray
     rmse: float
 
+    @property
+    def cost(self) -> float:
+        return float((self.residual**2).sum())
+
     @classmethod
-    def of(cls, chip: Chip, whole: Whole, x: FloatArray, inputs: FloatArray, wanted: FloatArray) -> _Seen:
+    def of(
+        cls, chip: Chip, whole: Whole, inputs: FloatArray, wanted: FloatArray, start: FloatArray, hold: float, x: FloatArray
+    ) -> _Seen:
         seen = [spikes[None] for spikes in chip.observe(tuple(layer.die(0) for layer in whole.program(x)), inputs)]
         slopes = whole.fire(x, inputs, seen)[1]
         outputs = seen[-1].swapaxes(1, 2)
         residual, slope = missed(outputs, wanted.T, slopes[-1])
-        hold = HOLD * np.sqrt(len(inputs)) * np.eye(x.shape[1])[None]
-        held = np.concatenate([residual, np.zeros_like(x)], 1)
-        return cls(x, held, np.concatenate([slope, hold], 1), float(np.sqrt((residual**2).mean())))
+        moved, holding = hold * (x - start), hold * np.eye(x.shape[1])[None]
+        rmse = float(np.sqrt((residual**2).mean()))
+        return cls(x, np.concatenate([residual, moved], 1), np.concatenate([slope, holding], 1), rmse)
