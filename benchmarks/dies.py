@@ -43,6 +43,11 @@ OTHERS = {
     f"{OWN}, step 0.001": ("dac1mv", "at most 3.5e-9"),
     "codes alone, 10+6 patterns, jitter 5e-10": ("codes_only", "at most 10e-9"),
     f"{OWN}, at temperature_c=60": ("hot", "at most 8e-9"),
+    f"{OWN}, process drawn": ("process", "at most 2e-9"),
+    f"{OWN}, at temperature_c=30, by replicas": ("replica_30c", "at most 5e-9"),
+    f"{OWN}, at supply_v=1.818, by replicas": ("replica_supply", "at most 5e-9"),
+    f"{OWN}, loop 2": ("loop", ""),
+    "own biases, not identified, jitter 5e-10, loop 4": ("loop_unidentified", ""),
 }
 TARGETS = {
     "dies.count": "24", "dies.after_rmse_s": "at most 2e-9", "dies.after_worst_die_s": "at most 4e-9",
@@ -58,12 +63,21 @@ OFF_BY = {
     "environment.source_capacitance_f=1e-13,environment.source_resistance_ohm=1000000.0": "source_1mohm_100ff",
     "environment.line_load_f=5e-14": "load_50ff",
     "supply_v=1.818": "supply_1_percent",
+    "supply_v=1.782": "supply_1_percent_low",
     "temperature_c=30.0": "temperature_3c",
+    "temperature_c=24.0": "temperature_3c_low",
+    "corner=ff,temperature_c=85.0,supply_v=1.98": "fast_hot",
     "": "nothing",
 }
 """What is not as designed in a condition of `cosim validate --sensitivity`, and what the figure is called."""
 
-BIASES = {"fixed": ("", "biases as designed"), "replica": ("_replica", "four voltages held by replicas")}
+BIASES = {
+    "fixed": ("", "biases as designed", ""),
+    "replica": ("_replica", "four voltages held by replicas", "at most 5e-9"),
+    "rebiased": ("_rebiased", "biased for the condition", ""),
+    "calibrated": ("_calibrated", "programmed for the condition", ""),
+}
+"""By what `cosim validate --at` calls them: the end of the figure's name, what it is, what it shall be."""
 
 
 def figures(quick: bool) -> Iterator[Figure]:
@@ -105,8 +119,7 @@ def _of_the_board() -> Iterator[Figure]:
     for row in rows[rows.biases.isin(BIASES)].itertuples():
         off = ",".join(part for part in row.condition.split(",") if part not in AS_DESIGNED)
         if off in OFF_BY:
-            name, how = BIASES[row.biases]
-            target = "at most 5e-9" if name else ""
+            name, how, target = BIASES[row.biases]
             yield Figure(
                 f"environment.{OFF_BY[off]}{name}_s", row.rmse_s, "s", target, f"{row.samples} samples, {how}, {_age(rows)}"
             )

@@ -182,6 +182,16 @@ def device_table(number: int, condition: str, found: Calibrated, nominal: Nomina
     return pd.DataFrame(rows)
 
 
+def loop_table(number: int, condition: str, found: Calibrated, nominal: Nominal) -> pd.DataFrame:
+    """One row a step of a die that was in the loop; none where it was not."""
+    seen = found.loop_rmse[0] if found.loop_rmse else ()
+    rows = [
+        {"condition": condition, "die": number, "step": step, "seen_rmse_s": rmse * nominal.phase_s}
+        for step, rmse in enumerate(seen)
+    ]
+    return pd.DataFrame(rows)
+
+
 @dataclass(frozen=True)
 class Yield:
     """How many of so many dies meet a limit, and the 95 % interval of their share (Clopper and Pearson)."""

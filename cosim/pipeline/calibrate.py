@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from netlists.crossbar import Cells
     from training.calibration.calibrate import Settings
 
-TABLES = ("dies", "programs", "devices")
 SUMMARY = "calibration/summary.json"
 MOST_DIES = 1000
 
@@ -297,14 +296,17 @@ def _keep(run: RunDirectory, die: CalibratedDie, number: int, condition: str, no
     """Put a die into the tables, in the place of what they had of it."""
     import pandas as pd
 
-    from cosim.calibration.dies import device_table, program_table
+    from cosim.calibration.dies import device_table, loop_table, program_table
 
     new = {
         "dies": pd.DataFrame([die.row]),
         "programs": program_table(number, condition, die.calibrated.program, nominal.program),
         "devices": device_table(number, condition, die.calibrated, nominal),
+        "loop": loop_table(number, condition, die.calibrated, nominal),
     }
     for name, own in new.items():
+        if own.empty:
+            continue
         file, table = f"calibration/{name}.parquet", own
         if (run / file).is_file():
             known = pd.read_parquet(run / file)

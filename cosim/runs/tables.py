@@ -351,7 +351,7 @@ TABLES: Mapping[str, Table] = {
                     number(f"{when}_accuracy", "", "share of the test samples with the right label"),
                 )
             ),
-            number("expected_rmse_s", "s", "rms error of the outputs that the last plan expected"),
+            number("expected_rmse_s", "s", "rms error of the outputs that the last plan expected", "the die was not identified"),
             number("used_share", "", "share of the spikes within the range of the model"),
             number("misfit", "", "rms of the residuals over the noise that is assumed"),
             number("cpu_s", "s", "processor time of the calibration, without that of the chip"),
@@ -367,6 +367,13 @@ TABLES: Mapping[str, Table] = {
         ),
     ),
     "calibration/devices": Table("one unknown of one die", "calibrate", DEVICES),
+    "calibration/loop": Table(
+        "one step of one die in the loop", "calibrate --loop-steps",
+        (
+            CALIBRATION, DIE_NUMBER, whole("step", "0 is the start"),
+            number("seen_rmse_s", "s", "rms of its output spikes off the nominal network's, as they were seen"),
+        ),
+    ),
     "conditions/errors": Table(
         "one condition with one choice of biases", "validate --at",
         (

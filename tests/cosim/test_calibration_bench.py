@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.bench.bench import Bench
 from cosim.calibration.circuit_chip import DieFailedError
+from cosim.calibration.dies import settings_of
 from cosim.calibration.file_chip import (
     SPIKE_COLUMNS,
     AwaitingSpikes,
@@ -27,7 +29,7 @@ from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline import calibrate_bench
 from cosim.pipeline import validate_at as validating
-from cosim.pipeline.calibrate import Asked, condition_at, condition_of, dies_of
+from cosim.pipeline.calibrate import Asked, _by_replicas, _Chips, condition_at, condition_of, dies_of
 from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
 from cosim.pipeline.validate_at import TABLE, _Place, biases_of, sensitivity, validate_at
 from cosim.runs.directory import RunDirectory
@@ -151,6 +153,23 @@ def test_dies_and_benches_are_asked_for_in_words() -> None:
             check_words(*words)
 
 
+def test_dies_elsewhere_are_set_by_their_characterisation_or_by_replicas() -> None:
+    assert [_by_replicas("temperature_c=60", how) for how in ("", "calibrated", "replica")] == [False, False, True]
+    assert not _by_replicas("", "")
+    with pytest.raises(InputError, match="--biases: goes with --at"):
+        _by_replicas("", "replica")
+    with pytest.raises(InputError, match="--biases: 'fixed' is none of calibrated, replica"):
+        _by_replicas("temperature_c=60", "fixed")
+
+
+def test_dies_draw_their_process_where_they_are_asked_to() -> None:
+    bench = Bench(Design(name="x"), None, None)  # type: ignore[arg-type]
+    for draws in (False, True):
+        chip = _Chips(bench, [], draws).here(7)  # type: ignore[arg-type]
+        assert chip.bench.statistics is draws and chip.die == 7
+    assert _Chips(bench, [], True).moved(7) is None  # type: ignore[arg-type]
+
+
 def test_conditions_and_biases_are_refused_by_name() -> None:
     design = Design(name="x")
     assert condition_at("corner=ff,supply_v=1.98", design).supply_v == 1.98
@@ -205,10 +224,16 @@ def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
     asked = Asked("12+8", 0.0, 1e-3, codes_alone=True).of(design)
     assert asked.calibration.patterns == (12, 8) and not asked.neuron.own_discharger_bias
     assert condition_of(asked) == "codes alone, 12+8 patterns, step 0.001"
+    looped = Asked(loop_steps=4, unidentified=True, process_draws=True).of(design)
+    assert condition_of(looped) == "own biases, not identified, jitter 5e-10, loop 4, process drawn"
+    settings = settings_of(looped.calibration, True, PHASE)
+    assert (settings.loop, settings.identified, settings.jitter) == (4, False, pytest.approx(5e-4))
     for wrong, message in (
         (Asked("12-8"), "--patterns: '12-8' is not the number of each round"),
         (Asked("10+0"), r"calibration\.patterns\.1: .*greater than or equal to 1"),
         (Asked(jitter_s=-1.0), r"calibration\.jitter_s: "),
+        (Asked(unidentified=True), "calibration: .*identify = false needs loop_steps"),
+        (Asked(code_step_v=1e-3, loop_steps=2), "calibration: .*loop_steps: codes leave the steps of code_step_v there"),
     ):
         with pytest.raises(InputError, match=message):
             wrong.of(design)

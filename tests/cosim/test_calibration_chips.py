@@ -10,18 +10,23 @@ import pytest
 
 from cosim.bench.bench import Bench
 from cosim.calibration.circuit_chip import CircuitChip, DieFailedError, mapped_program
-from cosim.calibration.conditions import WIDER_V, carried_over, with_wider_codes
-from cosim.calibration.dies import Judged, Yield
+from cosim.calibration.conditions import WIDER_V, Elsewhere, carried_over, with_wider_codes
+from cosim.calibration.dies import Judged, Moved, Yield, loop_table
 from cosim.calibration.nominal import Nominal, check_programmable
+from cosim.calibration.replica import Replicas
 from cosim.cost.figures import bias_lines
 from cosim.design import Design
 from cosim.errors import InputError
 from netlists.crossbar import Cells
 from netlists.network import network_bench
 from netlists.synapse import SynapseSetting
+from training.calibration.calibrate import Calibrated
+from training.calibration.chip import ModelDie
 from training.calibration.circuit import DischargerCurve, LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.program import LayerProgram
+from training.calibration.reach import Freedom
+from training.calibration.reprogram import ideal
 from training.hardware import HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch
 
@@ -128,6 +133,34 @@ def test_a_die_keeps_its_shifts_and_the_network_its_weights_at_another_condition
     (carried,) = carried_over([known], [here], [there])
     assert carried.unknown * there.sigma == pytest.approx(known.unknown * here.sigma)
     assert np.diagonal(carried.covariance[0, 0]) == pytest.approx((here.sigma / there.sigma) ** 2)
+
+
+def test_a_die_that_moved_is_set_by_replicas_or_for_its_own_devices() -> None:
+    """Replicas move what the calibrated die is set to, and know nothing of it."""
+    hardware = HardwareModel.reference()
+    bias = hardware.neuron.discharger_bias.value
+    curve = DischargerCurve(bias + np.array([-0.03, 0.0, 0.03]), np.array([-0.7, 0.0, 0.65]), bias)
+    circuit = LayerCircuit(normalise(hardware), curve, Mismatch(), 3, 0)
+    program = (circuit.program(np.array([[0.5, 0.1, -0.2]]), bias),)
+    samples = np.random.default_rng(3).random((8, 3))
+    nominal = Nominal([circuit], program, samples, samples, np.zeros(8, int), ideal([circuit], program, samples), 1, 1e-6)
+    own = (replace(program[0], code_v=program[0].code_v + 0.01),)
+    estimate = replace(Estimate.prior(circuit, 1, 1), unknown=np.full((1, 1, circuit.unknowns), 0.5))
+    found = Calibrated(tuple(layer.of_dies(1) for layer in own), [estimate], [], [])
+    bench = Bench(Design(name="x"), None, None)  # type: ignore[arg-type]
+    chip = ModelDie([circuit], [estimate.unknown[0]])
+    held = Moved(Replicas(bench, [], 0.002, -0.003, 0.001), chip, chip).program(own, found, nominal, Freedom())
+    assert held[0].code_v - own[0].code_v == pytest.approx(np.array([[0.002, 0.002, -0.003]]))
+    set_anew = Moved(Elsewhere(bench, [], nominal), chip, chip).program(own, found, nominal, Freedom())
+    assert np.abs(chip.observe(set_anew, samples)[0] - nominal.wanted[0]).max() < 2e-3
+
+
+def test_the_steps_of_a_loop_have_a_row_each() -> None:
+    nominal = Nominal([], (), np.zeros(0), np.zeros((2, 1)), np.array([0, 0]), [], 2, 1e-6)
+    looped = Calibrated((), [], [], [], [(0.1, 0.02)])
+    rows = loop_table(7, "own biases", looped, nominal)
+    assert rows.step.tolist() == [0, 1] and rows.seen_rmse_s.tolist() == pytest.approx([1e-7, 2e-8])
+    assert loop_table(7, "own biases", replace(looped, loop_rmse=()), nominal).empty
 
 
 def test_a_yield_comes_with_its_interval() -> None:

@@ -226,9 +226,9 @@ class LayerCircuit:
     def fire(self, unknown: FloatArray, rows: Rows) -> Fired:
         """Spikes of neurons off by `unknown` [rows, unknowns], and their derivatives."""
         layer, given = self._layer(rows), torch.as_tensor(unknown * self.sigma).requires_grad_()
-        bias = torch.as_tensor(rows.bias_v).requires_grad_()
+        bias = torch.tensor(rows.bias_v).requires_grad_()
         self._make(layer, given, bias)
-        spike = layer(torch.as_tensor(rows.times)).spike_times
+        spike = layer(torch.tensor(rows.times)).spike_times
         by_physical, by_bias = torch.autograd.grad(spike.sum(), (given, bias))
         found = by_physical.numpy()
         plus, minus = found[:, : self.inputs], found[:, self.inputs : 2 * self.inputs]
@@ -240,7 +240,7 @@ class LayerCircuit:
         """`fire` without derivatives."""
         layer = self._layer(rows)
         self._make(layer, torch.as_tensor(unknown * self.sigma), torch.tensor(rows.bias_v))
-        result: FloatArray = layer(torch.as_tensor(rows.times)).spike_times.numpy()
+        result: FloatArray = layer(torch.tensor(rows.times)).spike_times.numpy()
         return result
 
     @torch.no_grad()
@@ -248,7 +248,7 @@ class LayerCircuit:
         """Lowest and highest membrane of every row while it accumulates, in thresholds."""
         layer = self._layer(rows)
         self._make(layer, torch.as_tensor(unknown * self.sigma), torch.tensor(rows.bias_v))
-        low, high = reached(layer.phase(torch.as_tensor(rows.times), layer.synapses(), None, None))
+        low, high = reached(layer.phase(torch.tensor(rows.times), layer.synapses(), None, None))
         return low.numpy(), high.numpy()
 
     def _layer(self, rows: Rows) -> RCSpikeLayer:
