@@ -1,7 +1,8 @@
 """Dies before and after their calibration, what a board does to a network, and dies of the model: from rows that are stored.
 
 `python -m benchmarks.dies RUN` puts a run's rows into benchmarks/results: its dies (`cosim calibrate DESIGN --dies 1..24`), its
-conditions (`cosim validate DESIGN --sensitivity`), and, with --model 200, so many dies that its model draws. The design is
+conditions (`cosim validate DESIGN --sensitivity`), and, with --model 200, so many dies that its model draws, in one of the WAYS;
+dies that have a row already are left, so that it goes on after a kill. The design is
 designs/iris_5_5_5.toml with own_discharger_bias = true under [neuron] and jitter_s = 0.5e-9 under [calibration]. Calibrations are
 told apart by what they were made with, such as "own biases, 10+6 patterns, jitter 5e-10".
 """
@@ -10,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,15 +30,32 @@ from cosim.design import load_design
 from cosim.errors import CosimError, InputError
 from cosim.networks.training import in_double, load_networks, spike_data
 from cosim.simulator import Store
-from training.calibration.calibrate import Calibrated, calibrate
-from training.calibration.chip import ModelDie, sent
+from training.calibration.calibrate import Calibrated, Settings, calibrate
+from training.calibration.chip import ModelDie, NoisyChip, sent
+from training.calibration.reach import Freedom
 from training.hardware import HardwareModel
 
 PACKAGES = ("PySpice", "torch")
 
 RESULTS = Path(__file__).parent / "results"
 DIES, BOARD, MODEL = RESULTS / "dies.rows.csv", RESULTS / "dies.board.csv", RESULTS / "dies.model.csv"
-BATCH = 25
+BATCH = 10
+WAYS: Mapping[str, dict[str, Any]] = {
+    "own biases": {},
+    "codes alone": {"freedom": Freedom(own_biases=False)},
+    "loop 4": {"loop": 4, "jitter": 5e-4},
+    "not identified, loop 4": {"loop": 4, "jitter": 5e-4, "identified": False},
+}
+"""What the dies of the model are calibrated with that is not as the design says; without noise, if nothing is said of it."""
+
+OF_WAYS = {
+    "own biases": ("model", "at most 0.5e-9", "at least 0.995"),
+    "codes alone": ("model_codes_only", "at most 10e-9", "at least 0.98"),
+    "loop 4": ("model_loop", "", ""),
+    "not identified, loop 4": ("model_loop_unidentified", "", ""),
+}
+"""What their figures are called, and what they shall be."""
+
 OWN = "own biases, 10+6 patterns, jitter 5e-10"
 OTHERS = {
     "own biases, 10+6 patterns": ("no_jitter", ""),
@@ -106,10 +126,13 @@ def _of_the_model() -> Iterator[Figure]:
     if not MODEL.exists():
         return
     rows = pd.read_csv(MODEL)
-    how = f"{len(rows)} dies of the model, 16 patterns, no noise, {_age(rows)}"
-    yield Figure("dies.model_rmse_s", rms(rows.rmse_s), "s", "at most 0.5e-9", how)
-    yield Figure("dies.model_labels", float(rows.labels.mean()), "", "at least 0.995", how)
-    yield Figure("dies.coverage", float(rows.within_two_sigma.mean()), "", "0.90 to 0.99", how)
+    for way, own in rows.groupby("way", sort=False):
+        name, most, labels = OF_WAYS[str(way)]
+        how = f"{len(own)} dies of the model, {way}, {own.patterns.max():.0f} patterns, {_age(own)}"
+        yield Figure(f"dies.{name}_rmse_s", rms(own.rmse_s), "s", most, how)
+        yield Figure(f"dies.{name}_labels", float(own.labels.mean()), "", labels, how)
+        if way == "own biases":
+            yield Figure("dies.coverage", float(own.within_two_sigma.mean()), "", "0.90 to 0.99", how)
 
 
 def _of_the_board() -> Iterator[Figure]:
@@ -137,13 +160,13 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("run", type=Path, help="run directory of cosim calibrate")
     parser.add_argument("--model", type=int, default=0, metavar="DIES", help="also so many dies that its model draws")
+    parser.add_argument("--way", choices=WAYS, default="own biases", help="how those are calibrated")
     arguments = parser.parse_args(words)
     try:
         _keep(arguments.run / "calibration/dies.parquet", DIES, ["condition", "die"])
         _keep(arguments.run / "conditions/errors.parquet", BOARD, ["condition", "biases"])
         if arguments.model:
-            rows = pd.DataFrame(_model_dies(arguments.run, arguments.model))
-            _write(rows.assign(day=f"{datetime.now(UTC):%Y-%m-%d}"), MODEL)
+            _keep_model_dies(arguments.run, arguments.model, arguments.way)
     except CosimError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -165,23 +188,37 @@ def _write(rows: pd.DataFrame, file: Path) -> None:
     rows.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
 
 
-def _model_dies(run: Path, dies: int) -> Iterator[dict[str, float]]:
-    """Dies that the model draws from its prior, without noise, in batches; a row each."""
-    nominal = _nominal(run)
+def _keep_model_dies(run: Path, dies: int, way: str) -> None:
+    """Rows of dies that the model draws, batch by batch; those that are there stay."""
+    known = pd.read_csv(MODEL) if MODEL.exists() else pd.DataFrame(columns=["way", "die"])
+    missing = sorted(set(range(1, dies + 1)) - set(known[known.way == way].die))
+    nominal = _nominal(run) if missing else None
     section = load_design(run / "design.toml").calibration.model_copy(update={"jitter_s": 0.0})
-    settings = settings_of(section, True, nominal.phase_s)
+    for first in range(0, len(missing), BATCH):
+        assert nominal is not None
+        settings = replace(settings_of(section, True, nominal.phase_s), **WAYS[way])
+        rows = pd.DataFrame(_model_dies(nominal, missing[first : first + BATCH], settings))
+        new = rows.assign(way=way, day=f"{datetime.now(UTC):%Y-%m-%d}")
+        known = pd.concat([known, new]) if len(known) else new
+        _write(known.sort_values(["way", "die"], kind="stable"), MODEL)
+
+
+def _model_dies(nominal: Nominal, seeds: Sequence[int], settings: Settings) -> Iterator[dict[str, float]]:
+    """Dies that the model draws from its prior, side by side; a row each."""
     outputs = [len(layer.bias_v) for layer in nominal.program]
-    for first in range(1, dies + 1, BATCH):
-        seeds = range(first, min(first + BATCH, dies + 1))
-        chips = [ModelDie.drawn(nominal.circuits, outputs, seed) for seed in seeds]
-        found = calibrate(chips, nominal.circuits, nominal.program, nominal.samples, settings)
-        tests = np.broadcast_to(nominal.tests, (len(chips), *nominal.tests.shape))
-        truth = [np.stack([chip.unknown[layer] for chip in chips]) for layer in range(len(outputs))]
-        spikes = sent(nominal.circuits, truth, found.program, tests)[-1]
-        errors = np.sqrt(((spikes - nominal.wanted[-1]) ** 2).mean((1, 2))) * nominal.phase_s
-        own, wanted = (x[..., : nominal.classes].argmin(-1) for x in (spikes, nominal.wanted[-1]))
-        for seed, error, labels, inside in zip(seeds, errors, (own == wanted).mean(1), _inside(found, truth), strict=True):
-            yield {"die": seed, "rmse_s": float(error), "labels": float(labels), "within_two_sigma": float(inside)}
+    chips = [ModelDie.drawn(nominal.circuits, outputs, seed) for seed in seeds]
+    seen = [NoisyChip(chip, settings.jitter, seed) for chip, seed in zip(chips, seeds, strict=True)]
+    found = calibrate(seen, nominal.circuits, nominal.program, nominal.samples, settings)
+    tests = np.broadcast_to(nominal.tests, (len(chips), *nominal.tests.shape))
+    truth = [np.stack([chip.unknown[layer] for chip in chips]) for layer in range(len(outputs))]
+    spikes = sent(nominal.circuits, truth, found.program, tests)[-1]
+    errors = np.sqrt(((spikes - nominal.wanted[-1]) ** 2).mean((1, 2))) * nominal.phase_s
+    own, wanted = (x[..., : nominal.classes].argmin(-1) for x in (spikes, nominal.wanted[-1]))
+    patterns = sum(one.shape[1] for one in found.patterns)
+    for seed, error, labels, inside in zip(seeds, errors, (own == wanted).mean(1), _inside(found, truth), strict=True):
+        yield {
+            "die": seed, "patterns": patterns, "rmse_s": float(error), "labels": float(labels), "within_two_sigma": float(inside),
+        }  # fmt: skip
 
 
 def _inside(found: Calibrated, truth: list[np.ndarray]) -> np.ndarray:

@@ -221,22 +221,25 @@ def test_hidden_spikes_move_where_dischargers_share_a_line_so_that_outputs_are_r
 def test_derivatives_of_a_whole_network_are_differences() -> None:
     """By every weight and bias of both layers, through the hidden spikes; at a chip's spikes the chip's count."""
     unknown = [np.random.default_rng(8).standard_normal((1, n, c.unknowns)) / 2 for n, c in zip((4, 3), CIRCUITS, strict=True)]
-    known = [Estimate(u, np.zeros((*u.shape, u.shape[-1]))) for u in unknown]
+
+    def whole(dies: int, freedom: Freedom) -> Whole:
+        same = [np.repeat(u, dies, 0) for u in unknown]
+        return Whole.of(CIRCUITS, [Estimate(u, np.zeros((*u.shape, u.shape[-1]))) for u in same], nominal(), freedom)
+
     for freedom in (Freedom(), Freedom(own_biases=False)):
-        whole = Whole.of(CIRCUITS, known, nominal(), freedom)
-        x = whole.vector(tuple(layer.of_dies(1) for layer in nominal()))
+        one, inputs = whole(1, freedom), SAMPLES[:2]
+        x = one.vector(tuple(layer.of_dies(1) for layer in nominal()))
         x[x == 0] = 0.02  # a weight that is off has no derivative of its own
-        spikes, slopes = whole.fire(x, SAMPLES[:2])
-        assert slopes[1].shape == (1, 3, 2, x.shape[1])
-        for k in range(0, x.shape[1], 1 if freedom.own_biases else 12):
-            ahead, behind = (whole.fire(x + sign * 1e-6 * np.eye(x.shape[1])[k], SAMPLES[:2])[0] for sign in (1, -1))
-            for layer in (0, 1):
-                difference = (ahead[layer] - behind[layer]) / 2e-6
-                assert slopes[layer][..., k] == pytest.approx(difference, rel=2e-3, abs=2e-5)
+        spikes, slopes = one.fire(x, inputs)
+        steps = 1e-6 * np.eye(x.shape[1])
+        ahead, behind = (whole(x.shape[1], freedom).fire(x + sign * steps, inputs)[0] for sign in (1, -1))
+        for layer in (0, 1):
+            difference = np.moveaxis((ahead[layer] - behind[layer]) / 2e-6, 0, -1)
+            assert slopes[layer][0] == pytest.approx(difference, rel=2e-3, abs=2e-5)
         seen = [np.minimum(spike, 1.0).swapaxes(1, 2) for spike in spikes]
-        assert np.allclose(whole.fire(x, SAMPLES[:2], seen)[1][1], slopes[1])
+        assert np.allclose(one.fire(x, inputs, seen)[1][1], slopes[1])
         seen[0] = np.clip(seen[0] + 0.05, 0.0, 1.0)
-        assert not np.allclose(whole.fire(x, SAMPLES[:2], seen)[1][1], slopes[1])
+        assert not np.allclose(one.fire(x, inputs, seen)[1][1], slopes[1])
 
 
 def test_a_chip_in_the_loop_of_its_identified_model_gets_further_than_in_that_of_the_nominal_one(dies: list[ModelDie]) -> None:
