@@ -16,7 +16,23 @@ def dies(run: Run) -> list[Block]:
     table = run.tables.get("calibration/dies")
     if table is None or table.empty:
         return []
-    return [block for condition, rows in table.groupby("condition", sort=False) for block in _calibration(str(condition), rows)]
+    found = [block for condition, rows in table.groupby("condition", sort=False) for block in _calibration(str(condition), rows)]
+    return [*found, *_loops(run)]
+
+
+def _loops(run: Run) -> list[Block]:
+    """Dies that were fine-tuned with their own spikes, step by step."""
+    table = run.tables.get("calibration/loop")
+    if table is None or table.empty:
+        return []
+    rows = [
+        [str(condition), number(die), ", ".join(number(1e9 * rmse) for rmse in own.sort_values("step").seen_rmse_s)]
+        for (condition, die), own in table.groupby(["condition", "die"], sort=False)
+    ]
+    caption = (
+        "A chip in the loop: output spikes off the nominal network's on 16 training inputs, at the start and after each step."
+    )
+    return [Table(("condition", "die", "rms, ns"), rows, caption, words=("condition", "rms, ns"))]
 
 
 def _calibration(condition: str, rows: pd.DataFrame) -> list[Block]:

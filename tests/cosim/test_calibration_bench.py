@@ -240,9 +240,13 @@ def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
 
 
 def test_a_bench_is_led_round_by_round_to_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bench is a die of the model, which answers through files."""
+    """The bench is a die of the model, which answers through files: two rounds of patterns, then two in the loop."""
     design = Design.model_validate(
-        {"name": "x", "neuron": {"own_discharger_bias": True}, "calibration": {"patterns": [6, 3], "model_error_s": 2e-10}}
+        {
+            "name": "x",
+            "neuron": {"own_discharger_bias": True},
+            "calibration": {"patterns": [6, 3], "model_error_s": 2e-10, "loop_steps": 1},
+        }
     )
     circuits = [LayerCircuit(normalise(HARDWARE), CURVE, Mismatch(), 5, 0)]
     program = (circuits[0].program(np.array([[0.4, 0.3, -0.2, 0.1, 0.2], [0.2, 0.5, 0.3, -0.3, 0.1]]), CURVE.nominal_v),)
@@ -262,8 +266,8 @@ def test_a_bench_is_led_round_by_round_to_a_program(tmp_path: Path, monkeypatch:
             seen += [(found.round, pattern, 1, k, t * PHASE if t < 1 else None) for k, t in enumerate(fired)]
         pd.DataFrame(seen, columns=SPIKE_COLUMNS).to_csv(spikes, index=False)
         found = calibrate_on_bench(tmp_path, plan, spikes)
-    assert (found.round, found.misfit is not None and found.misfit < 1.0) == (3, True)
-    off = [die.observe(one, samples)[0] - wanted[0] for one in (program, _set(found.program, 3, program))]
+    assert (found.round, found.misfit is not None and found.misfit < 1.0) == (5, True)
+    off = [die.observe(one, samples)[0] - wanted[0] for one in (program, _set(found.program, 5, program))]
     before, after = (float(np.sqrt((miss**2).mean())) for miss in off)
     assert before > 0.03 and after < 2e-3
     assert len(pd.read_parquet(tmp_path / "calibration/bench_devices.parquet")) == 2 * 13
