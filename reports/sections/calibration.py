@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 import pandas as pd
 
 from reports.blocks import Block, Plot, Table, Text
@@ -16,8 +18,23 @@ def dies(run: Run) -> list[Block]:
     table = run.tables.get("calibration/dies")
     if table is None or table.empty:
         return []
-    found = [block for condition, rows in table.groupby("condition", sort=False) for block in _calibration(str(condition), rows)]
-    return [*found, *_loops(run)]
+    of_each = list(table.groupby("condition", sort=False))
+    found = [block for condition, rows in of_each for block in _calibration(str(condition), rows)]
+    return [*([_overview(of_each)] if len(of_each) > 1 else []), *found, *_loops(run)]
+
+
+def _overview(of_each: Sequence[tuple[Hashable, pd.DataFrame]]) -> Block:
+    """One row a calibration, over its dies."""
+    rows = [
+        [
+            str(condition), number(len(own)), engineering(rms(own.before_rmse_s), "s"), percent(float(own.before_labels.mean())),
+            engineering(rms(own.after_rmse_s), "s"), engineering(own.after_rmse_s.max(), "s"),
+            percent(float(own.after_labels.mean())),
+        ]
+        for condition, own in of_each
+    ]  # fmt: skip
+    header = ("calibration", "dies", "before", "labels", "after", "worst die", "labels then")
+    return Table(header, rows, "Output spikes of the dies of each calibration off the nominal network's.", words=("calibration",))
 
 
 def _loops(run: Run) -> list[Block]:

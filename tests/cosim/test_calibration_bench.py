@@ -241,11 +241,12 @@ def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
 
 def test_a_bench_is_led_round_by_round_to_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench is a die of the model, which answers through files: two rounds of patterns, then two in the loop."""
+    asked = {"patterns": [6, 3], "model_error_s": 2e-10, "loop_steps": 1}
     design = Design.model_validate(
         {
             "name": "x",
             "neuron": {"own_discharger_bias": True},
-            "calibration": {"patterns": [6, 3], "model_error_s": 2e-10, "loop_steps": 1},
+            "calibration": asked,
         }
     )
     circuits = [LayerCircuit(normalise(HARDWARE), CURVE, Mismatch(), 5, 0)]

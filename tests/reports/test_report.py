@@ -149,6 +149,14 @@ def test_calibrated_dies_and_other_conditions_are_shown_where_they_were_asked_fo
     # rms of 90 and 120 ns, and of 300 and 400 ps
     assert "own biases, 10+6 patterns: 2 dies, 16 test patterns each" in shown
     assert "106 ns before, 354 ps after, at worst 400 ps; labels as it has them: 70.0 % before, 100.0 % after" in shown
+    assert "worst die" not in shown and "in the loop" not in shown
+    looped = {**dies[0], "condition": "own biases, not identified, loop 1", "after_rmse_s": 3e-8}
+    pd.DataFrame([*dies, looped]).to_parquet(run_dir / "calibration/dies.parquet")
+    steps = {"condition": looped["condition"], "die": 1, "step": [0, 1], "seen_rmse_s": [9e-8, 2.5e-8]}
+    pd.DataFrame(steps).to_parquet(run_dir / "calibration/loop.parquet")
+    shown = _page(run_dir).replace("\N{NO-BREAK SPACE}", " ")
+    assert "own biases, 10+6 patterns 2 106 ns 70.0 % 354 ps 400 ps 100.0 %" in shown
+    assert "own biases, not identified, loop 1 1 90, 25" in shown
     conditions = {
         "condition": "corner=ff,temperature_c=85.0",
         "biases": "fixed",
