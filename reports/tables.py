@@ -45,6 +45,7 @@ RUN: Mapping[str, Columns] = {
         "condition",
         "die patterns before_rmse_s before_labels after_rmse_s after_hidden_rmse_s after_labels misfit cpu_s",
     ),
+    "calibration/loop": _columns("condition", "die step seen_rmse_s"),
     "conditions/errors": _columns("condition biases", "samples rmse_s labels accuracy"),
     "validation/failures": _columns("mapping corner reason message seed", "die sample"),
 }
