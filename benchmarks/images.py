@@ -130,7 +130,7 @@ def _row(bench: Bench, cells: list[Cells], classifier: _Classifier, sample: int)
     data, before = classifier.data, bench.cpu_s
     skipped = left_out(classifier.silent, sample)
     asked = NetworkRun(
-        classifier.mapped, data.test_t[sample].numpy(), {"image": data.test_rows[sample]}, bench.working, silent=skipped
+        classifier.mapped, data.test_t[sample].numpy(), {"image": data.test_rows[sample]}, bench.network, silent=skipped
     )
     (found,) = simulate_columns(bench, cells, [asked])
     if found is None:

@@ -120,6 +120,11 @@ class Bench:
         return Accuracy(accuracy.reltol, CHARGE_TOLERANCE_V * self._drawn_capacitance_f, accuracy.max_step_s)
 
     @property
+    def network(self) -> Accuracy:
+        """For networks that are validated: `working` at a tolerance of their own, where the design has one."""
+        return self.working._replace(reltol=self.design.validation.reltol or self.design.accuracy.reltol)
+
+    @property
     def _drawn_capacitance_f(self) -> float:
         """Of a membrane, without its synapses."""
         return self.cells().neuron.drawn_capacitance_f
@@ -132,8 +137,8 @@ class Bench:
 
     @property
     def judging(self) -> Accuracy:
-        """A tenth of the tolerance: tells the numerical error of `working`."""
-        return self.working._replace(reltol=self.design.accuracy.reltol / 10)
+        """A tenth of the tolerance: tells the numerical error of `network`."""
+        return self.network._replace(reltol=self.network.reltol / 10)
 
     @property
     def coarse(self) -> Accuracy:

@@ -179,6 +179,12 @@ class Validation(Section):
     accuracy_samples: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2, description="samples repeated at a tenth of reltol: the numerical error"
     )
+    reltol: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1e-2,
+        description="relative tolerance of the networks' simulations where it is not that of the characterisation, accuracy.reltol",
+    )
     engine: Literal["auto", "flat", "columns"] = Field(
         default="auto",
         description="the network as one circuit, or column by column with recorded spike lines, which is faster; the "

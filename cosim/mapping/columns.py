@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -241,11 +241,17 @@ def _input_lines(bench: Bench, cells: Cells, runs: Sequence[NetworkRun]) -> list
     The driver of an input knows no time: one simulation gives the line of every spike, moved to it. What fires so late that its
     line still rises when it falls again is simulated by itself.
     """
-    asked = [_asked(run, cells, None) for run in runs]
+    drivers = [_at_least(bench.working, run) for run in runs]
+    asked = [_asked(run, cells, None) for run in drivers]
     known = _driven(bench, cells, asked)
-    late = [_asked(run, cells, [known.get(one) for one in own]) for run, own in zip(runs, asked, strict=True)]
+    late = [_asked(run, cells, [known.get(one) for one in own]) for run, own in zip(drivers, asked, strict=True)]
     known |= _driven(bench, cells, late)
     return [_moved(run, cells, own, known) for run, own in zip(runs, late, strict=True)]
+
+
+def _at_least(accuracy: Accuracy, run: NetworkRun) -> NetworkRun:
+    """The run, no less accurately than this: next to columns drivers cost nothing, and what they are off all spikes are."""
+    return replace(run, accuracy=run.accuracy._replace(reltol=min(run.accuracy.reltol, accuracy.reltol)))
 
 
 @dataclass(frozen=True)

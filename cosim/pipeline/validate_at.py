@@ -171,7 +171,7 @@ class _Place:
 
         bench, cells, program = self.biased(choice)
         tests = self.nominal.tests
-        judged = Judged.of(CircuitChip(bench, cells, None, bench.working).observe(program, tests), self.nominal)
+        judged = Judged.of(CircuitChip(bench, cells, None, bench.network).observe(program, tests), self.nominal)
         return {"condition": str(self.condition), "biases": str(choice), "samples": len(tests), **vars(judged)}
 
 

@@ -188,13 +188,13 @@ def _second_opinion(
         return []
     samples = min(bench.design.validation.judge_samples, len(inputs))
     progress(f"{samples} samples again, in the second simulator")
-    tasks = [_Task(mapped, sample, bench.working, engine_of(bench.design)) for sample in range(samples)]
+    tasks = [_Task(mapped, sample, bench.network, engine_of(bench.design)) for sample in range(samples)]
     return _simulate(replace(bench, pool=second), cells, inputs, tasks)[0]
 
 
 def _judge(bench: Bench, mapping: str) -> tuple[Accuracy, Engine]:
     """How a few samples of a mapping are simulated again: more accurately, and as one circuit where that can be."""
-    return (bench.judging if mapping == ODE else bench.working), ("flat" if is_small(bench.design) else engine_of(bench.design))
+    return (bench.judging if mapping == ODE else bench.network), ("flat" if is_small(bench.design) else engine_of(bench.design))
 
 
 def _engine_metrics(design: Design, runs: list[Run], judged: list[Run], layers: int) -> dict[str, float]:
@@ -273,7 +273,7 @@ def _validation_tasks(
     few, others = range(_samples_on_dies(bench, samples)), [network for name, network in mapped.items() if name != ODE]
     return [
         *(
-            _Task(mapped[ODE], sample, bench.working, engine, silent=left_out(silent, sample) if sample >= whole else None)
+            _Task(mapped[ODE], sample, bench.network, engine, silent=left_out(silent, sample) if sample >= whole else None)
             for sample in range(samples)
         ),
         *(_Task(network, sample, bench.coarse, engine) for network in others for sample in range(samples)),
@@ -317,4 +317,4 @@ def _one_circuit(bench: Bench, mapping: str) -> tuple[Accuracy, Engine]:
     """How the first sample of a mapping was simulated as one circuit."""
     if engine_of(bench.design) == "columns":
         return _judge(bench, mapping)
-    return (bench.working if mapping == ODE else bench.coarse), "flat"
+    return (bench.network if mapping == ODE else bench.coarse), "flat"
