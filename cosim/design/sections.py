@@ -183,7 +183,7 @@ class Validation(Section):
         default=None,
         gt=0.0,
         le=1e-2,
-        description="relative tolerance of the networks' simulations where it is not that of the characterisation, accuracy.reltol",
+        description="relative tolerance of the networks' simulations where it is not that of the characterisation",
     )
     engine: Literal["auto", "flat", "columns"] = Field(
         default="auto",
