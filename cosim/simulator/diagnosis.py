@@ -58,18 +58,22 @@ def run_failure(lines: list[str]) -> Finding | None:
     return (Reason.SINGULAR_MATRIX, singular) if singular else finding
 
 
-def doubtful_solution(lines: list[str]) -> Finding | None:
+def doubtful_solution(lines: list[str], settled: bool = False) -> Finding | None:
     """Why a run that ended well is no result all the same.
 
     Where stepping gmin and the sources both fail, ngspice starts from a pseudo-transient in which slow nodes have not settled:
     currents that are not there flow for the whole run. A singular matrix on the way names the node that nothing holds.
+
+    `settled`: it was told to let the circuit settle; it has if the pseudo-transient came to its end.
     """
     singular = _last_singular(lines)
     if singular:
         return Reason.SINGULAR_MATRIX, singular
     if pivot := next((match["what"].strip() for line in lines if (match := _DOUBTFUL_PIVOT.match(line))), None):
         return Reason.SINGULAR_MATRIX, pivot
-    if any(_TRANSIENT_OPERATING_POINT.match(line) for line in lines):
+    if settled and not fallbacks(lines):
+        return Reason.OPERATING_POINT, "none of ngspice's ways led to one, nor did the circuit settle"
+    if not settled and any(_TRANSIENT_OPERATING_POINT.match(line) for line in lines):
         return (
             Reason.OPERATING_POINT,
             "neither gmin nor source stepping led to one, and that of a pseudo-transient has not settled",

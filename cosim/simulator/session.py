@@ -44,8 +44,11 @@ LOG_END_LINES = 1000
 _NOWHERE = ("/proc/self", "/")
 _START = Path(__file__).parent / "start"
 """Where ngspice is started: its `.spiceinit` says what `SETTINGS` does."""
-OPERATING_POINT_RELTOLS = (3e-6, 1e-5, 1e-4)
-"""Relative tolerances at which an operating point is looked for, the first that has one; Newton's last step leaves far less."""
+OPERATING_POINT_RELTOL = 3e-6
+"""Relative tolerance at which an operating point is looked for; Newton's last step leaves far less."""
+_SETTLE, _DO_NOT_SETTLE = "optran 0 0 0 1e-3 0.1 0", "optran 1 1 1 100n 10u 0"
+"""What ngspice does for an operating point: let the circuit settle for 0.1 s, as against its own ways, of which the last is 10 us.
+What leaks of a floating node, 0.1 pA, takes a volt off it in some milliseconds."""
 _COMMAND_LENGTH = 1000
 _KEPT_BY_NGSPICE = frozenset({"inputdir", "prompt", "rndseed", "sim_status", "sourcepath"})
 _NOT_FOUND = (
@@ -195,37 +198,51 @@ class NgspiceSession:
         analysis starts.
         """
         transient = isinstance(deck.analysis, Transient) and not deck.analysis.use_initial_conditions
-        if deck.start or not transient or deck.options.reltol >= OPERATING_POINT_RELTOLS[0]:
+        searched = deck.start or not transient or deck.options.reltol >= OPERATING_POINT_RELTOL
+        if searched:
             try:
                 return self._simulate(deck, stand(deck.start), deck.start)
             except SimulationError as error:
                 if deck.start or not transient or error.reason is not Reason.OPERATING_POINT:
                     raise
-        stand(None)
-        start = self._operating_point(deck)
+        start = self._operating_point(deck, stand, settled=bool(searched))
         return self._simulate(deck, stand(start), start)
 
-    def _operating_point(self, deck: Deck) -> Start:
-        """Node voltages at time zero of the circuit that is loaded. Raises `SimulationError` where no tolerance gives one."""
-        finding: tuple[Reason, str] | None = None
-        for reltol in OPERATING_POINT_RELTOLS:
-            for command in ("destroy all", f"option reltol={max(reltol, deck.options.reltol)!r}", "save all"):
-                self._command(command)
-            if finding := load_failure(self._hear()):
-                break
-            self._command("op")
-            lines = self._hear()
-            finding = run_failure(lines) or doubtful_solution(lines)
-            if finding is None:
-                break
+    def _operating_point(self, deck: Deck, stand: Callable[[Start | None], str], settled: bool) -> Start:
+        """Node voltages at time zero; `settled`: not searched for, which failed. Raises `SimulationError` where there are none.
+
+        A search that fails leaves a conductance from every node to ground in the circuit, a volt off what leaks no more than that
+        holds, and the next search ends there without a word: so the circuit is loaded anew, and left to settle.
+        """
+        if settled:
+            self._clear()
+        stand(None)
+        finding = self._find_point(deck, settled)
         start = self._node_voltages() if finding is None else ()
         # What the deck itself asks for holds again.
         for command in ("destroy all", "delete all", f"option reltol={deck.options.reltol!r}", *_saves(deck.save)):
             self._command(command)
         self._hear()
+        if finding is not None and finding[0] is Reason.OPERATING_POINT and not settled:
+            return self._operating_point(deck, stand, settled=True)
         if finding is not None:
             raise SimulationError(finding[0], f"{_NAMES.get(finding[0], 'cannot be run')}: {finding[1]}")
         return start
+
+    def _find_point(self, deck: Deck, settled: bool) -> tuple[Reason, str] | None:
+        """Solve the operating point of the circuit that is loaded; what is wrong with it, if anything."""
+        reltol = max(OPERATING_POINT_RELTOL, deck.options.reltol)
+        for command in ("destroy all", f"option reltol={reltol!r}", "save all"):
+            self._command(command)
+        if finding := load_failure(self._hear()):
+            return finding
+        if settled:
+            self._command(_SETTLE)
+        self._command("op")
+        lines = self._hear()
+        if settled:
+            self._command(_DO_NOT_SETTLE)
+        return run_failure(lines) or doubtful_solution(lines, settled)
 
     def _node_voltages(self) -> Start:
         """Of the operating point that was just solved; currents and what lies inside a device are left out."""

@@ -29,7 +29,7 @@ from cosim.simulator.points import Extract, Outcome, Point, Row
 
 SCHEMA_VERSION = 3
 # Raise when this room itself changes what a deck gives.
-SIMULATOR_VERSION = 3
+SIMULATOR_VERSION = 4
 
 _COLUMNS = {
     "key": "TEXT PRIMARY KEY", "title": "TEXT", "condition": "TEXT", "seed": "INTEGER", "extractor": "TEXT", "row": "TEXT",
