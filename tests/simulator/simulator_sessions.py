@@ -61,8 +61,8 @@ def after_a_fallback() -> list[bytes]:
     alone = _bits(session.run(second), second)
     session.run(divider())  # so that the circuit is loaded anew
 
-    def doubtful(lines: list[str]) -> Any:
-        return (Reason.OPERATING_POINT, "said once") if falsely and falsely.pop() else honest(lines)
+    def doubtful(lines: list[str], settled: bool = False) -> Any:
+        return (Reason.OPERATING_POINT, "said once") if falsely and falsely.pop() else honest(lines, settled)
 
     module.doubtful_solution = doubtful  # type: ignore[assignment]
     settled = session.run(first)
