@@ -56,6 +56,10 @@ class ProcessSection(Section):
     layout: bool = Field(
         default=False, description="cells and network as they are drawn, with extracted wires, in the place of their schematics"
     )
+    rails: bool = Field(
+        default=False,
+        description="with layout: supply, ground and rest of the network are the wires that were drawn, with their resistance",
+    )
     corner: str
     temperature_c: float = Field(default=27.0, ge=-55.0, le=175.0)
     supply_v: Volt
@@ -68,6 +72,12 @@ class ProcessSection(Section):
             raise ValueError(f"sections: {unknown[0]!r} is no corner; there are {', '.join(self.process.corners)}")
         if self.sections and self.corner not in self.sections:
             raise ValueError(f"sections: none for corner {self.corner}; give one, or another corner")
+        return self
+
+    @model_validator(mode="after")
+    def _rails_are_drawn(self) -> ProcessSection:
+        if self.rails and not self.layout:
+            raise ValueError("rails: only a layout has any; set layout = true too")
         return self
 
     @property

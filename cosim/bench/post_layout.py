@@ -107,11 +107,13 @@ class PostLayout:
             the mean over the network; but not what lies between membranes, which fall alike. A synapse has its share of an
             input's line, a neuron what the line of a hidden one has beyond that.
         network: devices and capacitances of the whole network, without its sources.
+        railed: the same, with the resistance of the lines that feed it.
         places: what differs between the places of each layer.
     """
 
     cells: Mapping[str, str]
     network: str
+    railed: str
     places: tuple[PlacedLayer, ...]
 
     def in_cells(self, netlist: str) -> str:
@@ -123,11 +125,12 @@ class PostLayout:
                 netlist = netlist[: found.start()] + (_counted(drawn) if counted else drawn) + netlist[found.end() :]
         return netlist
 
-    def in_network(self, netlist: str) -> str:
-        """A netlist of the whole network: its sources, and what was drawn."""
+    def in_network(self, netlist: str, rails: bool = False) -> str:
+        """A netlist of the whole network: its sources, and what was drawn; `rails`: on lines that have resistance."""
         outside = re.sub(r"^\.subckt .*?^\.ends[^\n]*\n", "", netlist, flags=_LINES)
         sources = [line for line in outside.splitlines() if line and line[0] not in "Xx"]
-        return "\n".join([*sources, *_grounded(self.network.splitlines(), _held(sources)), ""])
+        network = self.railed if rails else self.network
+        return "\n".join([*sources, *_grounded(network.splitlines(), _held(sources)), ""])
 
 
 _LINES = re.MULTILINE | re.DOTALL
@@ -185,6 +188,7 @@ def _drawn(design: Design) -> PostLayout:
     from layouts.extraction.conductors import FlatCell
     from layouts.extraction.extract import extract_conductors
     from layouts.extraction.netlist import capacitor_cards, device_cards
+    from layouts.extraction.rails import rails
     from layouts.project import draw
 
     cells = cells_of(design)
@@ -212,7 +216,11 @@ def _drawn(design: Design) -> PostLayout:
         for flat, subject in zip(parts, project.subjects, strict=False)
     }
     places = tuple(layer.beyond(added, after) for layer, after in zip_longest(layers, layers[1:]))
-    return PostLayout(texts, "\n".join([*device_cards(whole), *capacitor_cards(wires)]), places)
+    lines = rails(project.network, whole)
+    resistors = [card for rail in lines for card in rail.cards()]
+    network = "\n".join([*device_cards(whole), *capacitor_cards(wires)])
+    railed = "\n".join([*device_cards(whole, lines), *resistors, *capacitor_cards(wires)])
+    return PostLayout(texts, network, railed, places)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ def sample_point(bench: Bench, cells: Sequence[Cells], run: NetworkRun, *, energ
     saved = list(dict.fromkeys([*nodes, *energy_vectors(sources)]))
     transient = Transient(circuit.stop_s, cells[0].timing.phase_s / 100, run.accuracy.max_step_s)
     told = ", ".join(f"{key} {value}" for key, value in run.condition.items() if value is not None)
-    netlist = post_layout(bench.design).in_network(circuit.netlist) if bench.design.process.layout else circuit.netlist
+    process, netlist = bench.design.process, circuit.netlist
+    if process.layout:
+        netlist = post_layout(bench.design).in_network(netlist, process.rails)
     deck = bench.deck(f"{run.mapped.name} network, {told}", netlist, transient, saved, run.accuracy, run.die)
     extract = partial(
         network_response,

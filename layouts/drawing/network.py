@@ -30,11 +30,13 @@ BIAS_COLUMNS = 660
 
 @dataclass(frozen=True)
 class Drawn:
-    """A drawn network and the cells that it is made of."""
+    """A drawn network, the cells that it is made of, and where its layers and the lines beside them lie."""
 
     cell: kdb.Cell
     parts: Parts
     layers: tuple[Layer, ...]
+    bottoms: tuple[int, ...]
+    frame: Frame
 
 
 def draw_synapse(layout: kdb.Layout, name: str, devices: Devices) -> Row:
@@ -62,7 +64,7 @@ def draw_network(layout: kdb.Layout, name: str, plan: NetworkPlan, cells: Mappin
     driver = draw_driver(layout, "input_driver", with_nets(cells["spike_driver"], {"enable": "supply"}), reach)
     drawer = _Drawer(Canvas(layout, name), Parts(synapses, neuron, driver), plan)
     drawer.draw()
-    return Drawn(drawer.canvas.cell, drawer.parts, tuple(drawer.layers))
+    return Drawn(drawer.canvas.cell, drawer.parts, tuple(drawer.layers), tuple(drawer.bottoms), drawer.frame)
 
 
 class _Drawer:

@@ -11,6 +11,7 @@ from layouts.extraction.capacitances import Capacitances
 from layouts.extraction.conductors import FlatCell
 from layouts.extraction.extract import extract_conductors
 from layouts.extraction.model import Corner
+from layouts.extraction.rails import Rail
 
 LEAST_F = 1e-20
 """A capacitance below this is left out: ten thousand of them are a millivolt on nothing."""
@@ -32,12 +33,14 @@ def extracted_netlist(cell: kdb.Cell, pins: Sequence[str] = (), corner: Corner =
     return "\n".join([header, *device_cards(flat), *capacitor_cards(found, least_f), f".ends {cell.name}", ""])
 
 
-def device_cards(flat: FlatCell) -> Iterator[str]:
-    """A call of its model for each device, with the diffusions that the layout has."""
+def device_cards(flat: FlatCell, rails: Sequence[Rail] = ()) -> Iterator[str]:
+    """A call of its model for each device, with the diffusions that the layout has; where it hangs on a rail, in its row."""
+    lines = {rail.net: rail for rail in rails}
     for number, device in enumerate(flat.circuit.each_device(), start=1):
         model = device.device_class().name
         ends, sizes = _ENDS_AND_SIZES.get(model, _TRANSISTOR)
-        nets = " ".join(flat.name_of(device.net_for_terminal(end)) for end in ends)
+        names = [flat.name_of(device.net_for_terminal(end)) for end in ends]
+        nets = " ".join(lines[name].node_at(device.trans.disp.y) if name in lines else name for name in names)
         given = " ".join(f"{name}={device.parameter(size):.6g}" for name, size in sizes)
         yield f"X{number} {nets} {model} {given}"
 

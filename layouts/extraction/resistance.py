@@ -8,12 +8,17 @@ from typing import TypeAlias
 import klayout.db as kdb
 import numpy as np
 from klayout import pex
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array, dia_array
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
 
 from layouts.errors import LayoutError
 from layouts.extraction.conductors import FlatCell
 from layouts.gds import DBU_UM, dbu
 from layouts.technology import CUT_OHM, CUTS, SHEET_OHM, WIRES
 
+FloatArray = NDArray[np.float64]
 Place: TypeAlias = tuple[str, float, float]
 """A wire's layer, x and y in um."""
 
@@ -27,20 +32,35 @@ _CUTS: Mapping[str, tuple[str, str, float]] = {
 
 def resistance_ohm(cell: kdb.Cell, net: str, one: Place, other: Place) -> float:
     """Of the wires of a net, between two places on them. Raises `LayoutError` where there is no such net or no wire there."""
-    network, ports = _network(FlatCell(cell), net, (one, other))
+    return float(-1 / port_conductances(FlatCell(cell), net, (one, other))[0, 1])
+
+
+def port_conductances(flat: FlatCell, net: str, places: Sequence[Place]) -> FloatArray:
+    """What the wires of a net are to some places on them: currents into the places (A) by their voltages (V), [places, places].
+
+    Raises `LayoutError` where there is no such net or no wire at a place.
+    """
+    network, ports = _network(flat, net, places)
     nodes = {node.object_id(): number for number, node in enumerate(network.each_node())}
-    conductance = np.zeros((len(nodes), len(nodes)))
-    for element in network.each_element():
-        a, b = (nodes[end.object_id()] for end in (element.a(), element.b()))
-        siemens = 1 / element.resistance()
-        conductance[[a, b], [a, b]] += siemens
-        conductance[[a, b], [b, a]] -= siemens
-    start, end = (nodes[port] for port in ports)
-    kept = [number for number in range(len(nodes)) if number != end]
-    injected = np.zeros(len(nodes))
-    injected[start] = 1.0
-    volts = np.linalg.lstsq(conductance[np.ix_(kept, kept)], injected[kept], rcond=None)[0]
-    return float(volts[kept.index(start)])
+    ends = [tuple(nodes[end.object_id()] for end in (element.a(), element.b())) for element in network.each_element()]
+    siemens = np.array([1 / element.resistance() for element in network.each_element()])
+    one, other = np.array(ends, dtype=int).reshape(-1, 2).T
+    off = coo_array((-siemens, (one, other)), shape=(len(nodes), len(nodes))).tocsr()
+    off = off + off.T
+    conductance = (off - dia_array((off.sum(1), 0), shape=off.shape)).tocsc()
+    kept = np.array([nodes[port] for port in ports])
+    inner = np.setdiff1d(_joined(off, kept[0]), kept)
+    outer = conductance[np.ix_(kept, kept)].toarray()
+    if len(inner):
+        between = conductance[np.ix_(inner, kept)].toarray()
+        outer = outer - between.T @ splu(conductance[np.ix_(inner, inner)].tocsc()).solve(between)
+    return np.asarray(outer)
+
+
+def _joined(conductance: csr_array, node: int) -> NDArray[np.int64]:
+    """The nodes that hang together with one: what touches nothing has no voltage."""
+    _, part = connected_components(conductance, directed=False)
+    return np.flatnonzero(part == part[node])
 
 
 def _network(flat: FlatCell, net: str, places: Sequence[Place]) -> tuple[pex.RNetwork, list[int]]:
