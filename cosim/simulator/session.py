@@ -47,8 +47,10 @@ _START = Path(__file__).parent / "start"
 OPERATING_POINT_RELTOL = 3e-6
 """Relative tolerance at which an operating point is looked for; Newton's last step leaves far less."""
 _SETTLE, _DO_NOT_SETTLE = "optran 0 0 0 1e-3 0.1 0", "optran 1 1 1 100n 10u 0"
-"""How ngspice is told to let a circuit settle for 0.1 s in the place of an operating point, and to go its own ways again (the last
-settles for 10 us). The 0.1 pA that leak off a floating node take a volt off it in some milliseconds."""
+"""How ngspice is told to let a circuit settle for 0.1 s in the place of an operating point, and to go its own ways again.
+
+The 0.1 pA that leak off a floating node take a volt off it in some milliseconds. The last of ngspice's ways settles for 10 us.
+"""
 _COMMAND_LENGTH = 1000
 _KEPT_BY_NGSPICE = frozenset({"inputdir", "prompt", "rndseed", "sim_status", "sourcepath"})
 _NOT_FOUND = (

@@ -64,6 +64,33 @@ def test_cells_stand_in_the_place_of_schematics(small: Design, drawn: PostLayout
     assert "Cplace_membrane_0 membrane 0" in after
 
 
+def test_on_rails_every_device_hangs_on_the_line_of_its_row(small: Design, drawn: PostLayout) -> None:
+    """Devices of a row on its nodes, those of the drivers above on the sources; the first layer, farther from the pins, behind
+    more ohms; between two nodes of a rail what its wires have there."""
+    netlist = netlist_of(small)
+    devices = [line.split() for line in drawn.in_network(netlist, rails=True).splitlines() if line.startswith("X")]
+    plain = [line.split() for line in drawn.in_network(netlist).splitlines() if line.startswith("X")]
+    held = {"0": "ground", "supply": "supply", "rest": "rest"}
+    for on_rails, on_ideal in zip(devices, plain, strict=True):
+        layer = next((net[:7] for net in on_ideal[1:5] if re.match(r"layer_\d_(membrane|synapse)", net)), None)
+        for net, node in zip(on_ideal[1:5], on_rails[1:5], strict=True):
+            assert node in (net, *(f"{held.get(net)}_in_layer_{k}_0" for k in (1, 2)))
+            assert layer is None or net not in held or node == f"{held[net]}_in_{layer}_0"
+    assert {net for card in devices if "spike_supply" in card for net in card if "ground" in net} == set()
+    ohms = {}
+    for line in drawn.in_network(netlist, rails=True).splitlines():
+        if line.startswith("Rrail"):
+            _, one, other, value = line.split()
+            ohms[one, other] = float(value)
+    assert 0.5 < ohms["supply", "supply_in_layer_2_0"] < ohms["supply", "supply_in_layer_1_0"] < 50
+    assert "Rrail" not in drawn.in_network(netlist)
+
+
+def test_rails_without_a_layout_are_refused() -> None:
+    with pytest.raises(ValueError, match="rails: only a layout has any; set layout = true too"):
+        Design.model_validate(design_of((1, 1), layout=False).model_dump() | {"process": {"rails": True}})
+
+
 def test_what_is_held_is_ground_to_the_wires(small: Design, drawn: PostLayout) -> None:
     """No capacitor to a bias, none between two held nets; each other net has what it had, to lines that switch too."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn import Drawn
 
@@ -14,9 +15,10 @@ from layouts.drawing.network import draw_synapse
 from layouts.drawing.row import Row
 from layouts.errors import LayoutError
 from layouts.extraction import extract
+from layouts.extraction.conductors import FlatCell
 from layouts.extraction.netlist import extracted_netlist
 from layouts.extraction.positions import CrossbarNets, couplings, lines, membranes
-from layouts.extraction.resistance import resistance_ohm
+from layouts.extraction.resistance import port_conductances, resistance_ohm
 from layouts.gds import new_layout
 from netlists.synapse import synapse_cell
 from netlists.synapse.from_netlist import NetlistSection
@@ -93,3 +95,13 @@ def test_resistance_of_a_wire_and_of_a_cut() -> None:
         resistance_ohm(drawn.cell, "w", ("met1", 20, 0.13), end)
     with pytest.raises(LayoutError, match="has no net v"):
         resistance_ohm(drawn.cell, "v", start, end)
+
+
+def test_a_wire_with_several_places_is_a_chain_of_resistances() -> None:
+    """met1, 0.26 um wide: between neighbours the resistance of their squares, between the ends nothing beside the middle."""
+    drawn = Drawn().box("met1", 0, 0, 40, 0.26, "w")
+    places = [("met1", x, 0.13) for x in (1.0, 11.0, 31.0)]
+    chain = port_conductances(FlatCell(drawn.cell), "w", places)
+    one, two = (0.26 / (um * 0.125) for um in (10, 20))
+    wanted = [[one, -one, 0], [-one, one + two, -two], [0, -two, two]]
+    assert chain == pytest.approx(np.array(wanted), rel=0.01, abs=1e-6)
