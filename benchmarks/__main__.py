@@ -9,16 +9,13 @@ import json
 import sys
 from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figure import Figure, machine
+from benchmarks.figure import RESULTS, Figure, machine
 from cosim.errors import CosimError
-
-RESULTS = Path(__file__).parent / "results"
 
 BENCHMARKS = {
     "engine": "thousands of small simulations, against plain PySpice and ngspice -b",
@@ -66,6 +63,11 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
     if arguments.save:
+        if any(figure.is_stored for figure in figures):
+            sys.stderr.write(
+                f"benchmarks {arguments.name}: some figures were not measured now but stored before; save part by part\n"
+            )
+            sys.exit(2)
         _save(arguments.name, figures, environment)
     if arguments.json:
         json.dump({figure.name: figure.value for figure in figures}, sys.stdout, indent=2)

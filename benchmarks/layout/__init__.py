@@ -8,6 +8,7 @@ PARTS = {
     "checks": "rules, comparison, seeded faults, time, area",
     "extraction": "how long the extraction of a network takes, and what its corners are",
     "spikes": "spikes of the network that was simulated as it was laid out, against a model with and without its places",
+    "rails": "lines that feed the network as resistances, what they do to spikes",
     "gold": "the same layouts by magic and netgen, where these are",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "layout."."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, stored
 
 RUN = "iris_5_5_5_layout"
 BEFORE = "leakage"
@@ -28,10 +28,17 @@ STEPS = {
 }
 
 
-def figures(quick: bool) -> Iterator[Figure]:
-    """Nothing where there is no run."""
+def run_folder() -> Path | None:
+    """Where there is a run that was validated."""
     folder = Path(os.environ.get("COSIM_RUNS", Path(__file__).parents[2] / "runs")) / RUN
-    if not (folder / "validation/causes.parquet").exists():
+    return folder if (folder / "validation/causes.parquet").exists() else None
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Those that are stored where there is no run."""
+    folder = run_folder()
+    if folder is None:
+        yield from stored("layout.spikes")
         return
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     yield from _of_causes(pd.read_parquet(folder / "validation/causes.parquet"), _told(metrics))

@@ -6,10 +6,11 @@ devices.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layouts.devices import GROUND
 from layouts.drawing.network import Drawn
@@ -50,14 +51,27 @@ class Rail:
 
     def drop_ohm(self) -> dict[str, float]:
         """From the source to each row, all others open."""
-        nodes = [self.net, *(node_of(self.net, row) for row in self.rows)]
-        place = {node: k for k, node in enumerate(nodes)}
-        conductance = np.zeros((len(nodes), len(nodes)))
+        return dict(zip(self._nodes, np.diag(self._resistance).tolist(), strict=True))
+
+    def drop_v(self, currents_a: Mapping[str, float]) -> dict[str, float]:
+        """By row, of the currents that rows draw (A)."""
+        drawn = np.array([currents_a.get(node, 0.0) for node in self._nodes])
+        return dict(zip(self._nodes, (self._resistance @ drawn).tolist(), strict=True))
+
+    @property
+    def _nodes(self) -> list[str]:
+        return [node_of(self.net, row) for row in self.rows]
+
+    @property
+    def _resistance(self) -> NDArray[np.float64]:
+        """Voltage of each row by the current of each (ohm), [rows, rows]."""
+        place = {node: k for k, node in enumerate([self.net, *self._nodes])}
+        conductance = np.zeros((len(place), len(place)))
         for one, other, ohm in self.resistances:
             a, b = place[one], place[other]
             conductance[[a, b], [a, b]] += 1 / ohm
             conductance[[a, b], [b, a]] -= 1 / ohm
-        return dict(zip(nodes[1:], np.diag(np.linalg.inv(conductance[1:, 1:])).tolist(), strict=True))
+        return np.asarray(np.linalg.inv(conductance[1:, 1:]))
 
 
 def node_of(net: str, row: Row) -> str:
