@@ -192,7 +192,7 @@ def _keep_model_dies(run: Path, dies: int, way: str) -> None:
     """Rows of dies that the model draws, batch by batch; those that are there stay."""
     known = pd.read_csv(MODEL) if MODEL.exists() else pd.DataFrame(columns=["way", "die"])
     missing = sorted(set(range(1, dies + 1)) - set(known[known.way == way].die))
-    nominal = _nominal(run) if missing else None
+    nominal = nominal_of(run) if missing else None
     section = load_design(run / "design.toml").calibration.model_copy(update={"jitter_s": 0.0})
     for first in range(0, len(missing), BATCH):
         assert nominal is not None
@@ -230,7 +230,8 @@ def _inside(found: Calibrated, truth: list[np.ndarray]) -> np.ndarray:
     return np.asarray(np.concatenate([part.reshape(len(part), -1) for part in parts], 1).mean(1))
 
 
-def _nominal(run: Path) -> Nominal:
+def nominal_of(run: Path) -> Nominal:
+    """The network of a run directory without mismatch."""
     design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
     with Store(run / "points.sqlite") as store:
         discharger = discharger_current(Bench(design, design.process.pdk(), store, jobs=1), hardware)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,12 +25,12 @@ from rich.progress import Progress
 from benchmarks.figure import machine
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
-from cosim.design import load_design
+from cosim.design import Design, load_design
 from cosim.errors import CosimError, InputError
 from cosim.mapping.columns import simulate_columns
 from cosim.mapping.network import MappedNetwork, NetworkRun, mapped_networks
 from cosim.networks.training import in_double, load_networks, spike_data
-from cosim.simulator import WorkerPool
+from cosim.simulator import Row, WorkerPool
 from cosim.validation.metrics import FIRING_BEFORE
 from cosim.validation.samples import chosen
 from cosim.validation.silent import left_out, surely_silent
@@ -53,7 +53,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class _Classifier:
+class Classifier:
     """What is simulated, and what the model does with the same images, the hardest of them first."""
 
     design: str
@@ -85,14 +85,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _simulate(run: Path, images: int, jobs: int, table: GrowingTable, console: Console) -> None:
-    with _bench(run, jobs) as (bench, cells, classifier):
+    with classifier_of(run, jobs) as (bench, cells, classifier):
         done = {row["image"] for row in table.rows() if row["network"] == classifier.digest}
         samples = range(min(images, len(classifier.data.test_rows)))
         asked = [sample for sample in samples if str(classifier.data.test_rows[sample]) not in done]
         revision = dict(machine(()))["revision"]
         with Progress(console=console) as progress:
             for sample in progress.track(asked, description=f"{classifier.design}, image by image"):
-                if (row := _row(bench, cells, classifier, sample)) is None:
+                if (row := image_row(bench, cells, classifier, sample)) is None:
                     console.print(
                         f"image {classifier.data.test_rows[sample]}: {bench.failures[-1].error}; try again", markup=False
                     )
@@ -101,11 +101,15 @@ def _simulate(run: Path, images: int, jobs: int, table: GrowingTable, console: C
 
 
 @contextmanager
-def _bench(run: Path, jobs: int) -> Iterator[tuple[Bench, list[Cells], _Classifier]]:
+def classifier_of(run: Path, jobs: int, design: Design | None = None) -> Iterator[tuple[Bench, list[Cells], Classifier]]:
+    """What simulates the mapped network of a run directory, and its images. Raises `InputError` where it holds none.
+
+    `design`: as it was run, where the command line changed what is in the run directory.
+    """
     for name in ("design.toml", "hardware.json", "mapping.parquet", "network.safetensors"):
         if not (run / name).is_file():
             raise InputError(f"{run}: has no {name}; make one with: cosim map designs/NAME.toml")
-    design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
+    design, hardware = design or load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
     network = unrolled(load_networks(run)["ode"])
     with WorkerPool(jobs=jobs, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), None, jobs, pool=pool)
@@ -120,35 +124,41 @@ def _bench(run: Path, jobs: int) -> Iterator[tuple[Bench, list[Cells], _Classifi
 
 def _classifier(
     design: str, digest: str, mapped: MappedNetwork, data: SpikeData, network: RCSpikeNetwork, phase_s: float
-) -> _Classifier:
+) -> Classifier:
     model = evaluate(network, data.test_t, data.test_labels, data.classes)
-    return _Classifier(design, digest, mapped, data, model, surely_silent(network, data.test_t, model), phase_s)
+    return Classifier(design, digest, mapped, data, model, surely_silent(network, data.test_t, model), phase_s)
 
 
-def _row(bench: Bench, cells: list[Cells], classifier: _Classifier, sample: int) -> dict[str, Any] | None:
+def of_columns(bench: Bench, cells: Sequence[Cells], run: NetworkRun) -> Row | None:
+    """Spikes of every layer, which switch the next; None where a simulation failed."""
+    return simulate_columns(bench, cells, [run])[0]
+
+
+def image_row(
+    bench: Bench, cells: list[Cells], classifier: Classifier, sample: int,
+    circuit: Callable[[Bench, Sequence[Cells], NetworkRun], Row | None] = of_columns,
+) -> dict[str, Any] | None:  # fmt: skip
     """One image in the circuit, beside the model; None where a simulation failed."""
     data, before = classifier.data, bench.cpu_s
     skipped = left_out(classifier.silent, sample)
     asked = NetworkRun(
         classifier.mapped, data.test_t[sample].numpy(), {"image": data.test_rows[sample]}, bench.network, silent=skipped
     )
-    (found,) = simulate_columns(bench, cells, [asked])
+    found = circuit(bench, cells, asked)
     if found is None:
         return None
-    circuit = [found[f"{layer_name(layer)}_spike_s"] for layer in range(1, len(cells) + 1)]
+    sent = [found[f"{layer_name(layer)}_spike_s"] for layer in range(1, len(cells) + 1)]
     model = [output.spike_times[sample].numpy() * classifier.phase_s for output in classifier.model.layers]
-    hidden, output = (
-        _errors(own, other, classifier.phase_s) for own, other in ((circuit[0], model[0]), (circuit[-1], model[-1]))
-    )
+    hidden, output = (_errors(own, other, classifier.phase_s) for own, other in ((sent[0], model[0]), (sent[-1], model[-1])))
     called = np.concatenate([own[sample] for own in classifier.silent])
     checked = called & ~np.concatenate(skipped)
     return {
         "design": classifier.design, "network": classifier.digest, "image": data.test_rows[sample],
-        "label": int(data.test_labels[sample]), "model_label": first_spike(model[-1]), "circuit_label": first_spike(circuit[-1]),
-        "model_margin_s": margin(model[-1]), "circuit_margin_s": margin(circuit[-1]),
+        "label": int(data.test_labels[sample]), "model_label": first_spike(model[-1]), "circuit_label": first_spike(sent[-1]),
+        "model_margin_s": margin(model[-1]), "circuit_margin_s": margin(sent[-1]),
         "hidden_pairs": len(hidden), "hidden_rms_s": rms(hidden), "output_pairs": len(output), "output_rms_s": rms(output),
         "simulated": int((~np.concatenate(skipped)).sum()), "left_out": int(np.concatenate(skipped).sum()),
-        "called_silent": int(checked.sum()), "of_these_fired": int((np.concatenate(circuit)[checked] < classifier.phase_s).sum()),
+        "called_silent": int(checked.sum()), "of_these_fired": int((np.concatenate(sent)[checked] < classifier.phase_s).sum()),
         "cpu_s": round(bench.cpu_s - before, 2),
     }  # fmt: skip
 

@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -25,7 +26,7 @@ from training.data.files import DataFileError
 from training.data.spikes import SpikeData, reduced
 from training.evaluation import accuracy
 from training.hardware import NormalisedModel
-from training.models import fully_connected
+from training.models import convolutional, fully_connected
 from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.storage import save_networks
@@ -33,6 +34,8 @@ from training.structures.code import FLOAT_BITS, Compression, save_code
 from training.structures.network import encode, put_structure, settle
 from training.structures.plan import NAMED, AnyStructure, MasksPlan
 from training.structures.spike_times import with_counters
+from training.structures.spike_vectors import with_vectors
+from training.structures.structure import advance
 from training.study.table import GrowingTable
 from training.trainer import Epoch, train
 
@@ -51,12 +54,33 @@ RECIPE = Recipe(
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A convolutional network: on which pictures, and on how many of them for how long."""
+
+    dataset: str
+    pool: int
+    samples: int
+    epochs: int
+    channels: tuple[tuple[int, ...], ...]
+    hidden: tuple[int, ...]
+
+
+SMALL = Picture("fashion-mnist", 2, 10_000, 6, ((16,), (32,)), (64,))
+"""What a processor trains in minutes."""
+
+CIFAR = Picture("cifar-10", 1, 50_000, 50, ((64, 64), (128, 128), (256, 256)), (512,))
+"""The published 8-layer network: for a GPU."""
+
+
+@dataclass(frozen=True)
 class Row:
-    """A structure of the weights, or so many bits of the spike times, or neither; how it is stored is told by its code."""
+    """A structure of the weights, or so many bits of the spike times, or words of so many bits of so many of them, or nothing."""
 
     plan: AnyStructure | None = None
     spike_bits: int = 0
+    vector: tuple[int, int] | None = None
     trained: bool = True
+    picture: Picture | None = None
 
 
 ROWS = {
@@ -64,9 +88,20 @@ ROWS = {
     "ternary_8_2": Row(NAMED["ternary_8_2"].model_copy(update={"layers": "inner"})),
     "ternary_16_4": Row(NAMED["ternary_16_4"].model_copy(update={"layers": "inner"})),
     "ternary_8_2_all": Row(NAMED["ternary_8_2"]),
-    **{name: Row(plan) for name, plan in NAMED.items() if not name.startswith("ternary")},
+    **{name: Row(plan) for name, plan in NAMED.items() if plan.kind not in ("ternary", "levels", "factors")},
     "fixed_topology": Row(MasksPlan(learn=""), trained=False),
     **{f"spike_{bits}bit": Row(spike_bits=bits) for bits in (4, 6, 8)},
+    "spike_vectors_2bit": Row(vector=(8, 4)),
+    **{
+        f"{prefix}_{name}": Row(NAMED.get(plan), picture=picture)
+        for prefix, picture in (("cnn", SMALL), ("cifar", CIFAR))
+        for name, plan in (
+            ("dense", ""),
+            ("block_toeplitz", "block_toeplitz"),
+            ("commuting_pairs", "commuting_pairs"),
+            ("ternary_8_2", "ternary_8_2"),
+        )
+    },
 }
 
 
@@ -77,13 +112,12 @@ def main(words: Sequence[str] | None = None) -> int:
     console = Console(stderr=True)
     table = GrowingTable(arguments.table, COLUMNS)
     try:
-        data = None
         for name in arguments.rows:
             for seed in arguments.seeds:
                 if any((row["structure"], row["seed"]) == (name, str(seed)) for row in table.rows()):
                     continue
-                data = data or reduced(load("fashion-mnist", arguments.data), SAMPLES)
-                line = perform(name, seed, data, arguments.runs, partial(_say, console, name, seed))
+                say = partial(_say, console, name, seed)
+                line = perform(name, seed, _data(ROWS[name], arguments.data), arguments.runs, say, arguments.device)
                 table.append(line)
                 console.print(f"{name}, seed {seed}: {line['test_accuracy']:.4f}")
     except DataFileError as error:
@@ -98,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="folder of the official files; downloaded where not given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--runs", type=Path, default=RUNS, help="networks, codes and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     return parser
 
@@ -106,33 +141,57 @@ def _say(console: Console, name: str, seed: int, epoch: Epoch) -> None:
     console.print(f"{name}, seed {seed}: epoch {epoch.epoch}, loss {epoch.loss:.4f}, training {epoch.train_accuracy:.4f}")
 
 
+@lru_cache(maxsize=2)
+def _loaded(dataset: str, folder: Path | None) -> SpikeData:
+    return load(dataset, folder)
+
+
+def _data(row: Row, folder: Path | None) -> SpikeData:
+    if row.picture is None:
+        return reduced(_loaded("fashion-mnist", folder), SAMPLES)
+    data = reduced(_loaded(row.picture.dataset, folder), row.picture.samples)
+    return data.pooled(row.picture.pool).as_images()
+
+
 def untrained(row: Row, data: SpikeData) -> RCSpikeNetwork:
     """The network of a row."""
-    network = fully_connected(data.inputs, data.classes, NormalisedModel.constant(REVERSAL, -REVERSAL), hidden=HIDDEN)
+    model, picture = NormalisedModel.constant(REVERSAL, -REVERSAL), row.picture
+    if picture is None:
+        network = fully_connected(data.inputs, data.classes, model, hidden=HIDDEN)
+    else:
+        assert data.image is not None
+        how: dict[str, Any] = {"channels": picture.channels, "hidden": picture.hidden, "solver": "dstd", "steps": 4}
+        network = convolutional(data.image, data.classes, model, **how)
     if row.plan is not None:
         put_structure(network, row.plan)
+    if row.vector is not None:
+        return with_vectors(network, *row.vector)
     return with_counters(network, row.spike_bits) if row.spike_bits else network
 
 
-def perform(name: str, seed: int, data: SpikeData, runs: Path, say: partial[None]) -> dict[str, object]:
+def perform(name: str, seed: int, data: SpikeData, runs: Path, say: partial[None], device: str = "cpu") -> dict[str, object]:
     """Train and evaluate one row with one seed; leaves network and code in the folder `runs`."""
     row, recipe = ROWS[name], RECIPE.but(seed=seed)
-    network, started = untrained(row, data), time.process_time()
+    recipe = recipe if row.picture is None else recipe.but(epochs=row.picture.epochs)
+    network, started = untrained(row, data).to(device), time.process_time()
+    data = data if device == "cpu" else data.to(torch.device(device))
     if row.trained:
         checkpoint = runs / "checkpoints" / f"{name}-{seed}.safetensors"
         work = partial(train, network, data, recipe, say, checkpoint, evaluate_every=recipe.epochs, checkpoint_every=1)
         continued(work, checkpoint)
     else:
         network.reset_parameters(torch.Generator().manual_seed(seed), recipe.initial_spread)
-    spent, codes = time.process_time() - started, encode(network)
-    settle(network)
-    noise = torch.Generator().manual_seed(seed)
+    spent, noise = time.process_time() - started, torch.Generator(device).manual_seed(seed)
+    advance(network, 1.0)
     found = accuracy(network, data.test_t, data.test_labels, data.classes, generator=noise)
+    codes = encode(network.cpu())
+    settle(network)
     save_code(runs / f"{name}-{seed}.code.safetensors", codes)
     save_networks(runs / f"{name}-{seed}.safetensors", {"ode": network}, {})
     weights = sum(layer.weight.numel() for layer in network)
     line: dict[str, object] = {
-        "structure": name, "dataset": "fashion-mnist", "network": "-".join(map(str, network.sizes)),
+        "structure": name, "dataset": row.picture.dataset if row.picture else "fashion-mnist",
+        "network": "-".join(map(str, network.sizes)),
         "train_samples": len(data.train_labels), "epochs": recipe.epochs, "seed": seed, "test_accuracy": found,
         "bits_per_weight": float(FLOAT_BITS), "compression": 1.0, "compression_with_table": 1.0,
         "whole_network_compression": 1.0, "coded_weights": 0, "weights": weights,

@@ -1,7 +1,8 @@
 """Weights that fit the hardware: what a structure costs in accuracy and saves in bits, and how fast codes are made and read.
 
 Accuracies are those of `python -m benchmarks.structure_rows` and `python -m benchmarks.structure_annealed`, labels in the circuit
-those of `python -m benchmarks.structure_circuits`, from the tables in benchmarks/results; what has no row is left out.
+those of `python -m benchmarks.structure_circuits`, converters those of `python -m benchmarks.structure_codes`, from the tables in
+benchmarks/results; what has no row is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks import structure_annealed, structure_circuits, structure_rows
+from benchmarks import structure_annealed, structure_circuits, structure_codes, structure_rows
 from benchmarks.figure import Figure
 from training.structures.code import Field, LayerCode
 from training.structures.masks import Masks, Rule, wired
@@ -30,13 +31,15 @@ PACKAGES = ("torch", "numpy")
 WEIGHTS = (4000, 2500)
 NAMES = (
     "ternary_8_2", "ternary_16_4", "ternary_8_2_all", "reusable_topology", "ticket", "partially_frozen", "supermask",
-    "block_toeplitz",
-    "spike_4bit", "spike_6bit", "spike_8bit",
+    "block_toeplitz", "commuting_pairs", "spike_4bit", "spike_6bit", "spike_8bit", "spike_vectors_2bit",
+    "cnn_block_toeplitz", "cnn_commuting_pairs", "cnn_ternary_8_2", "cifar_block_toeplitz", "cifar_commuting_pairs",
+    "cifar_ternary_8_2",
 )  # fmt: skip
 TARGETS = {
     "ternary_8_2": "at most 0.7 points lost", "ternary_16_4": "at most 0.7 points lost",
     "reusable_topology": "at most 0.7 points lost", "ticket": "at most 1.5 points lost",
     "partially_frozen": "within 0.5 points of the ticket", "supermask": "at most 0.5 points lost",
+    "cnn_block_toeplitz": "at most 1 point lost",
     "spike_4bit": "at most 1 point lost", "spike_6bit": "at most 0.3 points lost", "spike_8bit": "at most 0.1 points lost",
 }  # fmt: skip
 
@@ -44,17 +47,17 @@ TARGETS = {
 def figures(quick: bool) -> Iterator[Figure]:
     """What the tables hold, and the encoder and decoder on ten million weights (a tenth of them if `quick`)."""
     rows = _table(structure_rows.TABLE)
-    circuits = _table(structure_circuits.TABLE)
+    circuits = _table(structure_circuits.IMAGES)
     if len(rows):
         yield from _of_rows({str(name): own for name, own in rows.groupby("structure")})
-    for row in circuits.itertuples():
-        yield Figure(f"{row.structure}.label_agreement", row.label_agreement, "", "1", f"{row.images} images of digits, 64-32-10")
-        yield Figure(
-            f"{row.structure}.circuit_spike_rmse_s", row.output_spike_rmse_s, "s", "", "output spikes, circuit and model"
-        )
+    for name, own in circuits.groupby("structure", sort=False) if len(circuits) else ():
+        yield from _of_circuits(str(name), own)
     annealed = _table(structure_annealed.TABLE)
-    if len(annealed):
-        yield from _of_annealed(annealed)
+    for name, own in annealed.groupby("structure", sort=False) if len(annealed) else ():
+        yield from _of_annealed(str(name), own)
+    codes = _table(structure_codes.TABLE)
+    for _, own in codes.groupby(["die", "step_v"], sort=False) if len(codes) else ():
+        yield from _of_codes(own.set_index("way"))
     yield from _codec(WEIGHTS if not quick else (WEIGHTS[0] // 10, WEIGHTS[1]))
 
 
@@ -63,10 +66,11 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _of_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Figure]:
-    dense = by_name["dense"].set_index("seed").test_accuracy
     for name in NAMES:
-        if name not in by_name:
+        of = "".join(prefix for prefix in ("cnn_", "cifar_") if name.startswith(prefix))
+        if not {name, f"{of}dense"} <= by_name.keys():
             continue
+        dense = by_name[f"{of}dense"].set_index("seed").test_accuracy
         own = by_name[name].set_index("seed")
         first, accuracy = own.iloc[0], own.test_accuracy
         spread = f"{len(own)} seeds, standard deviation {100 * accuracy.std(ddof=1):.2f} points" if len(own) > 1 else "one seed"
@@ -84,17 +88,41 @@ def _of_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Figure]:
         yield Figure("reusable_topology.gain_over_random", 100 * gained, "points", "at least 17", "over random fixed weights")
 
 
-def _of_annealed(rows: pd.DataFrame) -> Iterator[Figure]:
-    name, told = "annealed_2bit", f"{len(rows)} seeds, no fine tuning"
-    yield Figure(f"{name}.accuracy", rows.test_accuracy.mean(), "", "", told)
+def _of_circuits(name: str, rows: pd.DataFrame) -> Iterator[Figure]:
+    """Of the network that was simulated last."""
+    own = rows[rows.network == rows.network.iloc[-1]]
+    told = f"{len(own)} images of digits, pooled, 16-16-10"
+    yield Figure(f"{name}.label_agreement", float((own.circuit_label == own.model_label).mean()), "", "1", told)
+    for layer in ("hidden", "output"):
+        pairs, rms = own[f"{layer}_pairs"], own[f"{layer}_rms_s"]
+        spread = float(((rms.fillna(0.0) ** 2 * pairs).sum() / pairs.sum()) ** 0.5)
+        yield Figure(f"{name}.circuit_{layer}_rmse_s", spread, "s", "", f"circuit and model, {pairs.sum()} pairs of {told}")
+
+
+def _of_annealed(name: str, rows: pd.DataFrame) -> Iterator[Figure]:
+    spread = f", standard deviation {100 * rows.test_accuracy.std(ddof=1):.2f} points" if len(rows) > 1 else ""
+    told = f"{len(rows)} seeds, no fine tuning"
+    yield Figure(f"{name}.accuracy", rows.test_accuracy.mean(), "", "", told + spread)
     yield Figure(f"{name}.accuracy_drop", 100 * (rows.dense_accuracy - rows.test_accuracy).mean(), "points", "", told)
     lost = 100 * (rows.dense_accuracy - rows.rounded_accuracy).mean()
     yield Figure(f"{name}.accuracy_drop_of_rounding", lost, "points", "", "the same levels, every weight at the nearest")
     yield Figure(f"{name}.bits_per_weight", rows.bits_per_weight.iloc[0])
     yield Figure(f"{name}.compression", rows.compression.iloc[0])
-    for other, target in (("rounding", "at least 5"), ("greedy", "at least 1")):
-        gain = rows[f"error_gain_vs_{other}"].mean()
-        yield Figure(f"{name}.error_gain_vs_{other}", gain, "", target, "rms of the membranes, geometric mean over the layers")
+    of = "rms of the membranes for test images, geometric mean over the layers"
+    for other, target in (("rounding", "at least 5"), ("greedy", "at least 1"), ("layer_rounding", "at least 5")):
+        yield Figure(f"{name}.error_gain_vs_{other}", rows[f"error_gain_vs_{other}"].mean(), "", target, of)
+    gain = rows.output_error_gain_vs_rounding.mean()
+    yield Figure(f"{name}.output_error_gain_vs_rounding", gain, "", "", "rms of the outputs' membranes of the whole network")
+
+
+def _of_codes(ways: pd.DataFrame) -> Iterator[Figure]:
+    """How much nearer annealed codes on a coarse converter are than others, in what the outputs send."""
+    die, step, error = ways.die.iloc[0], f"{1e3 * ways.step_v.iloc[0]:g}", ways.rmse_s
+    where = f"{die.replace(', ', '_').replace(' ', '_')}_{step}mv"
+    told = f"{die}, steps of {step} mV: " + ", ".join(f"{way} {1e9 * own:.3g} ns" for way, own in error.items())
+    for other, target in (("nearest", "at least 5"), ("greedy", "at least 1")):
+        if {other, "annealed"} <= set(error.index):
+            yield Figure(f"annealed_codes.{where}.gain_vs_{other}", error[other] / error["annealed"], "", target, told)
 
 
 def _codec(shape: tuple[int, int]) -> Iterator[Figure]:

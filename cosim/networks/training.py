@@ -31,7 +31,7 @@ from training.recipe import Recipe
 from training.shapes import NetworkShape, Window
 from training.storage import load_description, load_weights, save_networks
 from training.structures.code import Compression, save_code
-from training.structures.network import encode, put_structure, settle
+from training.structures.network import assign, encode, put_structure, settle
 from training.trainer import Epoch, History, train
 from training.unrolling import unrolled
 
@@ -146,6 +146,8 @@ def train_networks(
         work = partial(train, networks[name], data, own, partial(progress, name), checkpoint, variation=dies, energy=energy)
         # One that is there may be of the design or the hardware that this run directory held before.
         histories[name] = continued(work, checkpoint)
+    if given is None:
+        assign(networks[ODE], data.train_t, recipe.seed)
     stored = _stored(networks[ODE], run / CODE) if design.structure is not None else {}
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
     return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed) | stored)

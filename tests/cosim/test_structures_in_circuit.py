@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,17 @@ from cosim.errors import InputError
 from cosim.mapping.network import MappedNetwork, map_network
 from netlists.crossbar import Cells
 from netlists.network import network_bench
+from training.data import digits
+from training.data.spikes import SpikeData
+from training.evaluation import accuracy
 from training.hardware import ColumnHardware, HardwareModel, NormalisedModel, normalise
 from training.network import RCSpikeNetwork
+from training.recipe import Recipe
 from training.structures.code import load_code
 from training.structures.network import decode, put_structure, settle
 from training.structures.plan import NAMED, MasksPlan
 from training.structures.wiring import save_wiring
+from training.trainer import train
 from training.unrolling import unrolled
 
 HARDWARE = HardwareModel.reference()
@@ -69,6 +75,36 @@ def test_one_netlist_for_two_tasks_only_biases_differ(cells: Cells) -> None:
     one, other = (network_bench([cells, cells], own.settings, times, own.lines).netlist for own in networks)
     assert one != other and wires(one) == wires(other)
     assert len(re.findall(r"^Xlayer_\d_synapse_", one, flags=re.M | re.I)) == 6 * 4 + 4 * 3
+
+
+def turned(data: SpikeData) -> SpikeData:
+    """The same digits, a quarter of a turn further."""
+    train_t, test_t = (t.view(-1, 4, 4).rot90(1, (1, 2)).flatten(1) for t in (data.train_t, data.test_t))
+    return replace(data, train_t=train_t, test_t=test_t)
+
+
+def test_one_netlist_is_trained_for_digits_and_for_digits_that_are_turned(cells: Cells) -> None:
+    torch.set_num_threads(1)
+    upright = digits().pooled(2)
+    tasks = upright, turned(upright)
+    networks, netlists = list[RCSpikeNetwork](), list[str]()
+    for data in tasks:
+        network = RCSpikeNetwork((16, 20, 10), _model())
+        put_structure(network, MasksPlan(coats=4))
+        recipe = Recipe(epochs=8, batch=100, learning_rate=2e-2, schedule="one_cycle", softmax_temperature=0.12)
+        train(network, data, recipe, lambda epoch: None, evaluate_every=8)
+        settle(network)
+        circuit = unrolled(network.double())
+        mapped = map_network(
+            "ode", circuit.effective_weights(), [HARDWARE, HARDWARE], [layer.lines for layer in circuit]
+        )  # fmt: skip
+        times = data.test_t[0].double().tolist()
+        networks.append(network)
+        netlists.append(network_bench([cells, cells], mapped.settings, times, mapped.lines).netlist)
+    right = [[accuracy(network, own.test_t.double(), own.test_labels, 10) for own in tasks] for network in networks]
+    assert min(right[0][0], right[1][1]) > 0.7 and max(right[0][1], right[1][0]) < 0.4
+    one, other = (re.sub(r"^(\S*input\S* \S+ \S+) .*", r"\1", netlist, flags=re.M) for netlist in netlists)
+    assert one != other and wires(one) == wires(other)
 
 
 def test_the_network_of_the_circuit_has_the_links_alone_and_does_the_same() -> None:

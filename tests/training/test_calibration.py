@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from training.calibration.calibrate import Calibrated, Settings, calibrate
-from training.calibration.chip import ModelDie, NoisyChip, sent
+from training.calibration.chip import ModelDie, NoisyChip, layer_spikes, sent
 from training.calibration.circuit import DischargerCurve, LayerCircuit, Rows
 from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.joint import Whole
@@ -18,7 +18,7 @@ from training.calibration.plan import plan
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom
 from training.calibration.reprogram import ideal, reprogram
-from training.calibration.steps import rounded
+from training.calibration.steps import WAYS, Way, nearest, on_steps, rounded
 from training.hardware import FloatArray, HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch
 
@@ -160,7 +160,7 @@ def test_planned_patterns_tell_more_than_random_ones() -> None:
 
 
 def test_codes_are_rounded_together() -> None:
-    """Against all 3^5 neighbours: never worse than twice the best, and far better than each by itself."""
+    """Against all 3^5 neighbours: as good as the best of them, and far better than each by itself."""
     draw = np.random.default_rng(5)
     apart, together, best = [], [], []
     for _ in range(20):
@@ -178,7 +178,27 @@ def test_codes_are_rounded_together() -> None:
         apart.append(cost(np.rint(x / step) * step))
         together.append(cost(y))
         best.append(min(map(cost, grid)))
-    assert np.sum(together) < 2 * np.sum(best) and np.sum(together) < np.sum(apart) / 2
+    assert np.sum(together) < 1.02 * np.sum(best) and np.sum(together) < np.sum(apart) / 2
+
+
+def test_on_coarse_steps_no_neuron_is_worse_than_by_any_of_the_ways(dies: list[ModelDie]) -> None:
+    """On the dies themselves, and not to first order alone, which does not reach that far."""
+    own, unknown = CIRCUITS[0], np.stack([die.unknown[0] for die in dies])
+    layer, freedom = nominal()[0].of_dies(len(dies)), Freedom(step_v=10e-3)
+    times = np.broadcast_to(SAMPLES[:10], (len(dies), *SAMPLES[:10].shape))
+
+    def sent_by(program: LayerProgram) -> FloatArray:
+        return np.minimum(layer_spikes(own, unknown, program, times), 1.0)
+
+    def misses(ways: tuple[Way, ...]) -> FloatArray:
+        program = on_steps(own, unknown, layer, times, freedom, ways)
+        on = program.sign != 0
+        assert np.allclose(program.code_v[on] / 10e-3, np.rint(program.code_v[on] / 10e-3))
+        return np.asarray(np.square(sent_by(program) - sent_by(layer)).sum(1))
+
+    best = misses(())
+    assert all((best <= misses((way,)) + 1e-12).all() for way in WAYS)
+    assert best.sum() < 0.5 * misses((nearest,)).sum()
 
 
 def test_without_biases_of_their_own_dischargers_share_one(dies: list[ModelDie]) -> None:

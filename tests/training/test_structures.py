@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from math import comb
 from pathlib import Path
 
@@ -23,9 +23,10 @@ from training.network import RCSpikeNetwork
 from training.recipe import Recipe
 from training.structures import wiring
 from training.structures.code import CodeFileError, Compression, Field, LayerCode, load_code, save_code
-from training.structures.network import StructureError, decode, encode, put_structure, settle
+from training.structures.commuting import groups, types_of_rows
+from training.structures.network import StructureError, assign, decode, encode, put_structure, settle
 from training.structures.packing import length, packed, unpacked
-from training.structures.plan import NAMED, AnyStructure, MasksPlan, SupermaskPlan, TernaryPlan, ToeplitzPlan
+from training.structures.plan import NAMED, AnyStructure, CommutingPlan, MasksPlan, SupermaskPlan, TernaryPlan, ToeplitzPlan
 from training.structures.structure import structure_of, structures_of
 from training.structures.ternary import Ternary, TernaryTable, ternary_table
 from training.tensors import read_tensors, write_tensors
@@ -123,7 +124,7 @@ def test_the_code_is_the_weights_in_so_many_bits(name: str, tmp_path: Path) -> N
         assert np.array_equal(weight, layer.weight.detach().numpy()) and weight.dtype == np.float32
         smallest, largest = (max(model().plus.smallest, model().minus.smallest), model().minus.largest)
         on = np.abs(weight[weight != 0])
-        assert code.kind == "toeplitz" or (smallest * (1 - 1e-6) <= on.min() and on.max() <= largest * (1 + 1e-6))
+        assert code.kind in ("toeplitz", "factors") or (smallest * (1 - 1e-6) <= on.min() and on.max() <= largest * (1 + 1e-6))
         assert code.bits == sum(code.parts.values())
     stored, _ = read_tensors(tmp_path / "code.safetensors")
     seeds = sum(32 * code.seeds for code in codes)
@@ -230,6 +231,7 @@ def test_training_lowers_the_loss_and_settled_weights_are_those_of_the_code(name
     made = network(NAMED[name], (5, 40, 3))
     history = train(made, iris(), RECIPE.but(epochs=10), lambda epoch: None)
     assert history[-1].loss < 0.97 * history[0].loss
+    assign(made, iris().train_t)
     code, before = encode(made), weights(made)
     settle(made)
     assert [type(layer) for layer in made] == [RCSpikeLayer, RCSpikeLayer]
@@ -338,6 +340,46 @@ def test_blocks_of_eight_take_more_than_four_times_fewer_parameters() -> None:
     code = encode(network(ToeplitzPlan(), (64, 32)))[0]
     assert code.parts == {"kernel": 32 * (64 // 8) * (32 // 8) * 15}
     assert Compression.of([code]).ratio == pytest.approx(64 / 15)
+
+
+# Commuting pairs
+
+
+def test_a_neuron_has_one_strength_for_the_rows_of_a_type() -> None:
+    """Against every set of links: of each group the best strength of a sign with the best links."""
+    made = network(CommutingPlan(tile=8), (12, 3))
+    layer = next(iter(made))
+    weight, group = layer.weight.detach().numpy(), groups((3, 12), 8)
+    assert group.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7]
+    stored = layer.stored.detach().numpy()
+    for k, number in ((k, number) for k in range(3) for number in range(8)):
+        own, wanted = weight[k, group == number], stored[k, group == number]
+        assert len(np.unique(own[own != 0])) <= 1
+        subsets = [list(one) for n in range(1, len(own) + 1) for one in combinations(range(len(own)), n)]
+        best = min(float(np.square(wanted).sum()) - float(wanted[one].sum()) ** 2 / len(one) for one in subsets)
+        assert float(np.square(wanted - own).sum()) == pytest.approx(best, abs=2e-4)
+    code = encode(made)[0]
+    assert code.parts == {"link": 36, "strength": 10 * 3 * 8, "unit": 32}
+
+
+def test_types_commute_with_the_shifts_of_a_convolution() -> None:
+    """Unrolled, every crossing of a convolution is its neuron's strength for the type that the pixel has for all neurons."""
+    from training.models import convolutional
+
+    made = convolutional((1, 8, 8), 3, model(), channels=[[2]], hidden=[])
+    put_structure(made, CommutingPlan())
+    made.reset_parameters(torch.Generator().manual_seed(0), 0.7)
+    kernel = next(iter(made)).weight.detach().numpy()[:, 0]
+    pixel_type, orders = types_of_rows(8, 8), set()
+    for y, x in product(range(1, 6), range(1, 6)):
+        seen = pixel_type[y : y + 3, x : x + 3]
+        for out in range(2):
+            strengths = [np.unique(kernel[out][(seen == one) & (kernel[out] != 0)]) for one in range(4)]
+            assert all(len(own) <= 1 for own in strengths)
+        orders.add(tuple(seen[:2, :2].reshape(-1).tolist()))
+    assert len(orders) == 4, "the four strengths stand in four orders"
+    with pytest.raises(StructureError, match="tile: 4 rows are fewer than the 9 of a window"):
+        put_structure(convolutional((1, 8, 8), 3, model(), channels=[[2]], hidden=[]), CommutingPlan(tile=4))
 
 
 # Wirings

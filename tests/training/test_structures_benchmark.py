@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_accuracy_benchmark import write_labels
 
-from benchmarks import structure_annealed, structure_circuits, structure_rows, structures
+from benchmarks import structure_annealed, structure_circuits, structure_codes, structure_rows, structures
 
 
 @pytest.fixture
@@ -31,6 +31,13 @@ def rows(command: object, folder: Path, *words: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def _two_images(path: Path) -> Path:
+    """A table of images: one of an older network, two of the last, of which one has another label than the model."""
+    columns = "structure,network,circuit_label,model_label,hidden_pairs,hidden_rms_s,output_pairs,output_rms_s"
+    path.write_text(f"{columns}\nticket,a,1,2,1,1e-6,1,1e-6\nticket,b,1,1,2,1e-9,1,2e-9\nticket,b,1,2,2,1e-9,3,2e-9\n")
+    return path
+
+
 def test_every_kind_of_row_adds_a_line_a_seed_once_and_the_figures_follow(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = rows(
         structure_rows, small, "dense", "ternary_8_2", "fixed_topology", "reusable_topology", "spike_6bit", "--seeds", "0"
@@ -39,16 +46,21 @@ def test_every_kind_of_row_adds_a_line_a_seed_once_and_the_figures_follow(small:
     ternary, wired = found[1], found[3]
     assert float(ternary["bits_per_weight"]) == pytest.approx((12 * 2 * 8 + 32) / 144, rel=1e-4)
     assert int(wired["devices"]) == 12 * 392 + 12 * 6 + 10 * 6
-    (annealed,) = rows(structure_annealed, small, "--seeds", "0")
+    annealed, factors = rows(structure_annealed, small, "--seeds", "0")
     weights = 784 * 12 + 12 * 12 + 12 * 10
-    assert float(annealed["bits_per_weight"]) == pytest.approx(2 + 3 * 4 * 32 / weights, rel=1e-4)
+    assert float(annealed["bits_per_weight"]) == pytest.approx(2 + (10 * 4 * 34 + 3 * 32) / weights, rel=1e-4)
     assert float(annealed["error_gain_vs_greedy"]) > 1.0 and float(annealed["error_gain_vs_rounding"]) > 1.5
+    assert factors["structure"] == "factorised_2bit" and float(factors["bits_per_weight"]) <= 2.0
     monkeypatch.setattr(structure_rows, "TABLE", small / "benchmarks.structure_rows.csv")
     monkeypatch.setattr(structure_annealed, "TABLE", small / "benchmarks.structure_annealed.csv")
-    monkeypatch.setattr(structure_circuits, "TABLE", small / "none.csv")
+    monkeypatch.setattr(structure_circuits, "IMAGES", _two_images(small / "images.csv"))
+    monkeypatch.setattr(structure_codes, "TABLE", small / "none.csv")
     monkeypatch.setattr(structures, "WEIGHTS", (80, 64))
     figures = {one.name: one.value for one in structures.figures(quick=False)}
     assert figures["ternary_8_2.accuracy_drop"] == pytest.approx(
         100 * (float(found[0]["test_accuracy"]) - float(ternary["test_accuracy"]))
     )
-    assert {"annealed_2bit.error_gain_vs_rounding", "reusable_topology.gain_over_random", "encode_s_per_10m"} <= figures.keys()
+    assert figures["ticket.label_agreement"] == 0.5
+    assert figures["ticket.circuit_output_rmse_s"] == pytest.approx(2e-9)
+    wanted = {f"{name}.error_gain_vs_rounding" for name in structure_annealed.NAMES}
+    assert wanted | {"reusable_topology.gain_over_random", "encode_s_per_10m"} <= figures.keys()

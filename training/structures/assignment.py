@@ -9,14 +9,13 @@ above that. Of a die the weight of every code of every device may be another one
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import TrainingError
-from training.structures.code import Field, LayerCode
-from training.structures.packing import bits_for
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.uint8]
@@ -25,9 +24,11 @@ SWEEPS, FIRST_SHARE, LAST_SHARE, PARTNERS = 100, 0.02, 1e-4, 16
 """Of an annealing: sweeps over a neuron's codes, first and last temperature over the mean energy that a single change costs, and
 how many other devices change together with one."""
 
+HELD = 1e-3
+"""How much weights that make up for other inputs are held, over the mean second moment."""
 
-LEVELS = "levels"
-"""The kind of a layer whose weights are some of a few levels."""
+ROUNDS = 4
+"""In how many turns codes and levels are found."""
 
 
 class AssignmentError(TrainingError):
@@ -43,10 +44,26 @@ class Assignment:
     energy: FloatArray
 
 
-def second_moments(t: FloatArray) -> FloatArray:
-    """H of inputs that spike at `t` [samples, in] (phases): a spike moves a membrane for what is left of the phase."""
-    remaining = np.clip(1.0 - t, 0.0, 1.0)
-    return np.asarray(remaining.T @ remaining / len(t))
+def second_moments(t: FloatArray, with_others: FloatArray | None = None) -> FloatArray:
+    """H of inputs that spike at `t` [samples, in] (phases): a spike moves a membrane for what is left of the phase.
+
+    `with_others`: spikes of the same samples, [samples, others], whose products with those of `t` are asked for, [in, others].
+    """
+    remaining, other = (np.clip(1.0 - own, 0.0, 1.0) for own in (t, t if with_others is None else with_others))
+    return np.asarray(remaining.T @ other / len(t))
+
+
+def made_up(weight: FloatArray, moments: FloatArray, crossed: FloatArray) -> FloatArray:
+    """The weights [out, in] that do nearest on inputs as they are what `weight` does on those that were meant.
+
+    Least squares, held at `weight` where the inputs say nothing.
+
+    Args:
+        moments: of the inputs as they are.
+        crossed: of those that were meant with them (`second_moments(meant, seen)`).
+    """
+    held = moments + HELD * np.trace(moments) / len(moments) * np.eye(len(moments))
+    return np.asarray(weight + np.linalg.solve(held, (weight @ (crossed - moments)).T).T)
 
 
 def lloyd_levels(weight: FloatArray, count: int) -> FloatArray:
@@ -75,7 +92,13 @@ def greedy(weight: FloatArray, levels: FloatArray, moments: FloatArray) -> Assig
 
 
 def annealed(
-    weight: FloatArray, levels: FloatArray, moments: FloatArray, seed: int = 0, sweeps: int = SWEEPS, first: float = FIRST_SHARE
+    weight: FloatArray,
+    levels: FloatArray,
+    moments: FloatArray,
+    seed: int = 0,
+    sweeps: int = SWEEPS,
+    first: float = FIRST_SHARE,
+    start: Codes | None = None,
 ) -> Assignment:
     """Simulated annealing from what `greedy` reaches; of each neuron the better of the two.
 
@@ -84,8 +107,89 @@ def annealed(
         levels: what codes give, those of all devices [codes] or of each [out, in, codes].
         moments: of the inputs, [in, in].
         sweeps, first: over the devices of a neuron; the first temperature over what a single change costs.
+        start: codes to start from instead of the nearest levels.
     """
-    return _searched(weight, levels, moments, sweeps, seed, first)
+    return _searched(weight, levels, moments, sweeps, seed, first, start)
+
+
+class SignSearch:
+    """Signs x [K] of low energy x M x - 2 x c, of one M [K, K] and many c.
+
+    Args:
+        moments: M.
+        first: the first temperature over what a change costs.
+    """
+
+    def __init__(self, moments: FloatArray, sweeps: int, draws: np.random.Generator, first: float = FIRST_SHARE) -> None:
+        self.moments, self.sweeps, self.draws = np.ascontiguousarray(moments), sweeps, draws
+        self._table, self._partners = np.tile([-1.0, 1.0], (len(moments), 1)), _partners(moments)
+        self._inverse = np.linalg.pinv(moments, rcond=1e-12, hermitian=True)
+        self._hot = first * _typical_change(self._table, moments)
+        self._factor = (LAST_SHARE / first) ** (1.0 / max(sweeps - 1, 1))
+
+    def annealed(self, signs: NDArray[np.int8], wanted: FloatArray) -> NDArray[np.int8]:
+        """From given signs [rows, K], and never above them.
+
+        Args:
+            wanted: c of each row, [rows, K].
+        """
+        from training.structures.assignment_kernels import descend
+
+        codes, targets = (signs > 0).astype(np.uint8), wanted @ self._inverse
+        for own, target in zip(codes, targets, strict=True):
+            descend(
+                self._table, target, self.moments, self._partners, own, self.sweeps, self._hot, self._factor, self.draws
+            )  # fmt: skip
+        return (2 * codes.astype(np.int8) - 1).astype(np.int8)
+
+
+def own_levels(
+    weight: FloatArray, count: int, moments: FloatArray, possible: Callable[[FloatArray], FloatArray] = lambda levels: levels,
+    seed: int = 0, rounds: int = ROUNDS,
+) -> tuple[Codes, FloatArray]:  # fmt: skip
+    """Codes [out, in] and so many levels of each neuron [out, count], found in turns.
+
+    First those that are nearest to the weights by themselves. Then codes are annealed for the levels, and the levels refitted to
+    the codes, which is linear; of each neuron the turn with the least energy is kept, so that none ends above what single
+    changes reach at its first levels.
+
+    Args:
+        possible: the levels that can be set, nearest to given ones.
+    """
+    levels = possible(np.stack([lloyd_levels(own, count) for own in weight]))
+    kept, kept_levels = greedy(weight, _of_each(levels, weight), moments), levels
+    codes = kept.codes
+    for turn in range(rounds):
+        found = annealed(weight, _of_each(levels, weight), moments, seed + turn, start=codes)
+        better = found.energy < kept.energy
+        kept, kept_levels = _where(better, found, kept), np.where(better[:, None], levels, kept_levels)
+        codes = found.codes
+        fitted = [refitted(row[None], own[None], count, moments) for row, own in zip(weight, codes, strict=True)]
+        levels = possible(np.where(_used(codes, count), np.stack(fitted), levels))
+    return kept.codes, kept_levels
+
+
+def rounded_to(weight: FloatArray, levels: FloatArray) -> Codes:
+    """The nearest level of each neuron [out, count]."""
+    return np.asarray(np.abs(_of_each(levels, weight) - weight[..., None]).argmin(2), dtype=np.uint8)
+
+
+def _of_each(levels: FloatArray, weight: FloatArray) -> FloatArray:
+    """Levels of neurons [out, count] as those of their devices, [out, in, count]."""
+    return np.broadcast_to(levels[:, None], (*weight.shape, levels.shape[1]))
+
+
+def _used(codes: Codes, count: int) -> NDArray[np.bool_]:
+    return np.stack([np.bincount(own, minlength=count) > 0 for own in codes])
+
+
+def _where(better: NDArray[np.bool_], one: Assignment, other: Assignment) -> Assignment:
+    """Of each neuron the one or the other."""
+    rows = better[:, None]
+    return Assignment(
+        np.where(rows, one.codes, other.codes), np.where(rows, one.weights, other.weights),
+        np.where(better, one.energy, other.energy),
+    )  # fmt: skip
 
 
 def refitted(weight: FloatArray, codes: Codes, count: int, moments: FloatArray) -> FloatArray:
@@ -99,17 +203,25 @@ def refitted(weight: FloatArray, codes: Codes, count: int, moments: FloatArray) 
     return np.asarray(np.linalg.lstsq(gram, right, rcond=None)[0])
 
 
-def _searched(weight: FloatArray, levels: FloatArray, moments: FloatArray, sweeps: int, seed: int, first: float) -> Assignment:
+def _searched(
+    weight: FloatArray,
+    levels: FloatArray,
+    moments: FloatArray,
+    sweeps: int,
+    seed: int,
+    first: float,
+    start: Codes | None = None,
+) -> Assignment:
     from training.structures.assignment_kernels import descend
 
     table = _table(weight, levels, moments)
-    codes = rounded(weight, levels, moments).codes.copy()
+    codes = (rounded(weight, levels, moments).codes if start is None else start).copy()
     draws = np.random.default_rng(seed)
     partners = _partners(moments)
     factor = (LAST_SHARE / first) ** (1.0 / max(sweeps - 1, 1)) if first else 1.0
     for neuron, own in enumerate(codes):
-        start = first * _typical_change(table[neuron], moments)
-        descend(table[neuron], weight[neuron], moments, partners, own, sweeps, start, factor, draws)
+        hot = first * _typical_change(table[neuron], moments)
+        descend(np.ascontiguousarray(table[neuron]), weight[neuron], moments, partners, own, sweeps, hot, factor, draws)
     return _assigned(weight, table, codes, moments)
 
 
@@ -118,7 +230,7 @@ def _partners(moments: FloatArray) -> NDArray[np.intp]:
     size = np.sqrt(np.maximum(moments.diagonal(), 1e-300))
     together = np.abs(moments) / np.outer(size, size)
     np.fill_diagonal(together, -1.0)
-    return np.argsort(-together, axis=1)[:, : max(min(PARTNERS, len(moments) - 1), 1)]
+    return np.ascontiguousarray(np.argsort(-together, axis=1)[:, : max(min(PARTNERS, len(moments) - 1), 1)])
 
 
 def _typical_change(table: FloatArray, moments: FloatArray) -> float:
@@ -148,19 +260,3 @@ def _assigned(weight: FloatArray, table: FloatArray, codes: Codes, moments: Floa
 def gain(one: Assignment, other: Assignment) -> float:
     """How many times the rms error that neurons see is smaller with one assignment than with another."""
     return math.sqrt(float(other.energy.sum() / one.energy.sum()))
-
-
-def levels_code(found: Assignment, levels: FloatArray) -> LayerCode:
-    """The code of an assignment to levels of all devices: as few bits a weight as tell them apart, and the levels."""
-    return LayerCode(
-        LEVELS, found.codes.shape, fields={"code": Field(found.codes, bits_for(len(levels)))},
-        reals={"level": levels.astype(np.float32)},
-    )  # fmt: skip
-
-
-def levels_decoded(code: LayerCode) -> NDArray[np.float32]:
-    """The weights of `levels_code`. Raises ValueError for a code that is none of its levels."""
-    codes, levels = code.fields["code"].values, code.reals["level"]
-    if codes.size != code.weights or int(codes.max()) >= len(levels):
-        raise ValueError(f"code: are not {code.weights} numbers below {len(levels)}")
-    return levels[codes.reshape(code.shape)]

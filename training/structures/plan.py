@@ -115,7 +115,40 @@ class ToeplitzPlan(StructurePlan):
     block: int = Field(default=8, ge=2, le=64, description="outputs, and inputs, of a block")
 
 
-AnyStructure = Annotated[TernaryPlan | MasksPlan | SupermaskPlan | ToeplitzPlan, Field(discriminator="kind")]
+class CommutingPlan(StructurePlan):
+    """Four signed strengths of a neuron in each tile, one for each type of row, and a bit a crossing: linked or not.
+
+    Types and strengths commute with the shifts of a convolution, which is a block-Toeplitz matrix of such tiles.
+    """
+
+    kind: Literal["commuting"] = "commuting"
+    tile: int = Field(default=256, ge=4, le=65536, description="rows of a crossbar")
+
+
+class LevelsPlan(StructurePlan):
+    """A few levels of each neuron, assigned after training without fine-tuning: codes and levels are found together.
+
+    What they minimise is what the membranes are off by, for the inputs of the training set.
+    """
+
+    kind: Literal["levels"] = "levels"
+    count: int = Field(default=4, ge=2, le=64, description="levels of a neuron")
+
+
+class FactorsPlan(StructurePlan):
+    """A sum of products of binary vectors, W ~ Y r Z + Y s 1 + 1 t Z + u, assigned after training without fine-tuning.
+
+    As many products as the bits pay for; rows of Y and columns of Z are annealed in turns on what the membranes are off by.
+    """
+
+    kind: Literal["factors"] = "factors"
+    bits: float = Field(default=2.0, gt=0.0, le=8.0, description="a weight, with all that is stored")
+
+
+AnyStructure = Annotated[
+    TernaryPlan | MasksPlan | SupermaskPlan | ToeplitzPlan | CommutingPlan | LevelsPlan | FactorsPlan,
+    Field(discriminator="kind"),
+]
 
 
 def wired(shape: NetworkShape, plan: AnyStructure | None) -> NetworkShape:
@@ -135,5 +168,8 @@ NAMED: dict[str, AnyStructure] = {
     "partially_frozen": MasksPlan(learn="C", coats=1, links=0.35, pruned=0.5, locked=0.2),
     "supermask": SupermaskPlan(),
     "block_toeplitz": ToeplitzPlan(),
+    "commuting_pairs": CommutingPlan(),
+    "annealed_2bit": LevelsPlan(),
+    "factorised_2bit": FactorsPlan(),
 }
 """What `--structure` can name."""

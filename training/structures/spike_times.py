@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -45,11 +45,16 @@ class SpikeCounter(nn.Module):
 
 def with_counters(network: RCSpikeNetwork, bits: int) -> RCSpikeNetwork:
     """The same layers behind counters: what comes in and what every hidden layer sends is counted, the outputs are not."""
+    return behind(network, lambda: SpikeCounter(bits))
 
-    def counted() -> Iterator[nn.Module]:
+
+def behind(network: RCSpikeNetwork, make: Callable[[], nn.Module]) -> RCSpikeNetwork:
+    """The same layers, each behind a module from spike times to spike times."""
+
+    def layers() -> Iterator[nn.Module]:
         for layer in network.layers:
             if isinstance(layer, RCSpikeLayer):
-                yield SpikeCounter(bits)
+                yield make()
             yield layer
 
-    return RCSpikeNetwork.of(network.sizes, counted())
+    return RCSpikeNetwork.of(network.sizes, layers())
