@@ -87,16 +87,21 @@ def run_layout(design_file: Path, out: Path | None, monitor: Monitor) -> LayoutR
 
 
 def _extracted(folder: Path, project: LayoutProject) -> list[Path]:
-    """Each cell and the network as SPICE with its wires, and what differs from place to place as tables."""
+    """Each cell and the network as SPICE with its wires, each cell as a schematic of xschem, and tables of what differs from place to
+    place."""
     import pandas as pd
 
     from layouts.extraction import extract
     from layouts.extraction.netlist import extracted_netlist
     from layouts.extraction.positions import CrossbarNets, couplings, lines, membranes
+    from layouts.xschem import schematic
 
     files = [folder / f"{subject.cell.name}.extracted.spice" for subject in project.subjects]
     for file, subject in zip(files, project.subjects, strict=True):
         write_whole(file, extracted_netlist(subject.cell, subject.pins).encode())
+    for name, devices in project.devices.items():
+        files.append(folder / f"{name}.sch")
+        write_whole(files[-1], schematic(devices).encode())
     wires = extract(project.network.cell)
     layers = [CrossbarNets.of(layer.plan, number) for number, layer in enumerate(project.network.layers, 1)]
     tables = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -82,6 +82,8 @@ class LayoutProject:
     layout: kdb.Layout
     network: Drawn
     subjects: tuple[Subject, ...]
+    devices: Mapping[str, Devices]
+    """Of each cell but the network, by its name."""
 
     def areas_um2(self) -> dict[str, float]:
         """Of a synapse and a neuron in their row, of the lines that carry biases, and of everything."""
@@ -148,7 +150,7 @@ def draw(cells: Cells, sizes: Sequence[int], name: str) -> LayoutProject:
         Subject(layout, alone.cell, str(driver), SUBCIRCUITS[1]),
         Subject(layout, network.cell, bench),
     )
-    return LayoutProject(layout, network, subjects)
+    return LayoutProject(layout, network, subjects, made)
 
 
 def draw_cell(layout: kdb.Layout, cell: Any) -> Subject:
