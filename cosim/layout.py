@@ -87,8 +87,7 @@ def run_layout(design_file: Path, out: Path | None, monitor: Monitor) -> LayoutR
 
 
 def _extracted(folder: Path, project: LayoutProject) -> list[Path]:
-    """Each cell and the network as SPICE with its wires, each cell as a schematic of xschem, and tables of what differs from place to
-    place."""
+    """Each cell and the network as SPICE with its wires, each cell as a schematic of xschem, and, place by place, tables."""
     import pandas as pd
 
     from layouts.extraction import extract
