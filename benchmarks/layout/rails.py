@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, stored
 from benchmarks.layout.checks import REFERENCE, cells
 from benchmarks.layout.spikes import run_folder
 from cosim.bench.bench import Bench
@@ -27,7 +27,6 @@ from layouts.extraction.rails import Rail, node_of, rails
 from layouts.project import draw
 from training.hardware import HardwareModel
 
-LARGE = (64, 32)
 SAMPLES = 2
 NAMES = {"0": "ground"}
 
@@ -35,17 +34,19 @@ FloatArray = NDArray[np.float64]
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """With `quick` without the array of 64 x 32; the circuit only where there is a run."""
-    for sizes in (REFERENCE,) if quick else (REFERENCE, LARGE):
-        project = draw(cells(), sizes, "network")
-        for rail in rails(project.network, FlatCell(project.network.cell)):
-            yield from _of_rail(rail, "_".join(map(str, sizes)))
-    if folder := run_folder():
-        yield from _in_the_circuit(folder)
+    """Those that are stored where there is no run."""
+    folder = run_folder()
+    if folder is None:
+        yield from stored("layout.rails")
+        return
+    drawn = draw(cells(), REFERENCE, "network").network
+    for rail in rails(drawn, FlatCell(drawn.cell)):
+        yield from _of_rail(rail)
+    yield from _in_the_circuit(folder)
 
 
-def _of_rail(rail: Rail, size: str) -> Iterator[Figure]:
-    name = NAMES.get(rail.net, rail.net)
+def _of_rail(rail: Rail) -> Iterator[Figure]:
+    size, name = "_".join(map(str, REFERENCE)), NAMES.get(rail.net, rail.net)
     alone = rail.drop_ohm()
     farthest = max(alone, key=alone.__getitem__)
     yield Figure(f"layout.rail_{size}_{name}_ohm", alone[farthest], "ohm", "", f"from the pins to {farthest}, the farthest row")

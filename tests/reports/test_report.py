@@ -67,6 +67,15 @@ def test_published_values_stand_beside_the_measured(run_dir: Path) -> None:
         assert shown in page, shown
 
 
+def test_a_run_in_its_layout_is_like_the_published_one(run_dir: Path) -> None:
+    _keep_only(run_dir, "characterization/published")
+    assert "not like for like" in _page(run_dir)
+    design = run_dir / "design.toml"
+    design.write_text(f"{design.read_text()}\n[process]\nlayout = true\n")
+    page = _page(run_dir)
+    assert "this run (post-layout)" in page and "of its own drawing" in page and "not like for like" not in page
+
+
 def test_a_changed_table_changes_its_numbers(run_dir: Path) -> None:
     _keep_only(run_dir, "validation/energy")
     before = _page(run_dir)
