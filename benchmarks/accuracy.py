@@ -208,7 +208,7 @@ def _quick(row: Row) -> Row:
 
 
 def _say(console: Console, run: Run, epoch: Epoch) -> None:
-    accuracy = f"training {epoch.train_accuracy:.4f}, test {epoch.test_accuracy:.4f}"
+    accuracy = f"training accuracy {epoch.train_accuracy:.4f}"
     line = f"{run.title}: epoch {epoch.epoch}, loss {epoch.loss:.4f}, {accuracy}, {epoch.seconds:.0f} s"
     console.print(line, highlight=False, soft_wrap=True)
 

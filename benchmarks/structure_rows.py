@@ -177,7 +177,7 @@ def perform(name: str, seed: int, data: SpikeData, runs: Path, say: partial[None
     data = data if device == "cpu" else data.to(torch.device(device))
     if row.trained:
         checkpoint = runs / "checkpoints" / f"{name}-{seed}.safetensors"
-        work = partial(train, network, data, recipe, say, checkpoint, evaluate_every=recipe.epochs, checkpoint_every=1)
+        work = partial(train, network, data, recipe, say, checkpoint, evaluate_every=None, checkpoint_every=1)
         continued(work, checkpoint)
     else:
         network.reset_parameters(torch.Generator().manual_seed(seed), recipe.initial_spread)

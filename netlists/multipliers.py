@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from netlists.errors import NetlistError
-from netlists.spice_text import Statement, statements, words_and_values
+from netlists.spice_text import Statement, statements
 
 _TAKES_M = frozenset("cdgijlmqrzx")
 """Elements whose own `m` all simulators multiply."""
@@ -34,9 +34,9 @@ class _Body:
     @property
     def explains_m(self) -> bool:
         """Whether its header has `m` and its cards or defaults use it: then it says itself what `m` is."""
-        _, defaults = words_and_values(self.header.text)
-        used = [value for name, value in [*defaults, *(pair for card in self.cards for pair in words_and_values(card.text)[1])]]
-        positional = [word for card in self.cards for word in words_and_values(card.text)[0][1:]]
+        _, defaults = self.header.parts
+        used = [value for name, value in [*defaults, *(pair for card in self.cards for pair in card.parts[1])]]
+        positional = [word for card in self.cards for word in card.parts[0][1:]]
         texts = [*used, *positional]
         return "m" in dict(defaults) and any("m" in _IDENTIFIER.findall(text.lower()) for text in texts)
 
@@ -87,7 +87,7 @@ def _bodies(cards: Iterable[Statement]) -> Iterator[tuple[str, _Body]]:
 def _copied(cards: Sequence[Statement], bodies: dict[str, _Body]) -> frozenset[str]:
     """The sub-circuits that are called with a multiplier, and those that these call."""
     found: set[str] = set()
-    pending = [name for card in cards if (name := _called(card)) in bodies and "m" in dict(words_and_values(card.text)[1])]
+    pending = [name for card in cards if (name := _called(card)) in bodies and "m" in dict(card.parts[1])]
     while pending:
         name = pending.pop()
         if name in found or bodies[name].explains_m:
@@ -100,13 +100,13 @@ def _copied(cards: Sequence[Statement], bodies: dict[str, _Body]) -> frozenset[s
 def _called(card: Statement) -> str:
     if card.words[0][0] != "x":
         return ""
-    words, _ = words_and_values(card.text)
+    words, _ = card.parts
     return words[-1].lower()
 
 
 def _written(card: Statement, around: str, copied: frozenset[str], parameter: str) -> str:
     keyword = card.words[0]
-    words, given = words_and_values(card.text)
+    words, given = card.parts
     others = [pair for pair in given if pair[0] != "m"]
     if keyword == ".subckt":
         return _card(words, [*others, (parameter, "1")]) if around in copied else card.text

@@ -46,6 +46,8 @@ def spice_number(text: str) -> float:
 
 def assignments(text: str) -> list[tuple[str, str]]:
     """The `name = value` pairs of a statement in their order, values as written, names in lower case."""
+    if "=" not in text:  # as in the long cards of sources
+        return []
     # Quoted expressions may hold a comparison or spaces: blank them out while looking for the names.
     masked = _QUOTED.sub(lambda match: "#" * len(match.group()), text)
     found = list(_ASSIGNMENT.finditer(masked))
@@ -55,8 +57,7 @@ def assignments(text: str) -> list[tuple[str, str]]:
 
 def words_and_values(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     """The words of an element before its first `name = value`, quoted expressions whole, and these pairs."""
-    masked = _QUOTED.sub(lambda match: "#" * len(match.group()), text)
-    first = _ASSIGNMENT.search(masked)
+    first = _ASSIGNMENT.search(_QUOTED.sub(lambda match: "#" * len(match.group()), text)) if "=" in text else None
     words = _WORD.findall(text[: first.start()] if first else text)
     return [word for word in words if word.lower() != "params:"], assignments(text)
 
@@ -110,6 +111,11 @@ class Statement:
     def words(self) -> list[str]:
         """The first three words in lower case: keyword, name, type."""
         return self.text.lower().split(maxsplit=3)[:3]
+
+    @cached_property
+    def parts(self) -> tuple[list[str], list[tuple[str, str]]]:
+        """Its words and values, as `words_and_values` finds them; to be read alone."""
+        return words_and_values(self.text)
 
     @property
     def names(self) -> frozenset[str]:

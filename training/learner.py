@@ -52,7 +52,7 @@ class Learner:
         network: on the device of the training, in training mode, weights as they shall start.
         variation: how synapses and neurons differ from what was asked for, in training; a frozen die is
             the caller's to put in place.
-        evaluate_every: epochs between two looks at the test set; the last epoch always has one.
+        evaluate_every: epochs between two looks at the test set; the last epoch always has one. None: there is no look.
         energy: what the cells cost, for the recipe's energy penalty.
         recorder: records the step of a full mini-batch, to replay it; None: every step is run operation by operation.
     """
@@ -64,7 +64,7 @@ class Learner:
         recipe: Recipe,
         generator: torch.Generator,
         variation: VariationKind | None = None,
-        evaluate_every: int = 1,
+        evaluate_every: int | None = 1,
         energy: NetworkEnergy | None = None,
         recorder: Recorder | None = None,
     ) -> None:
@@ -109,13 +109,16 @@ class Learner:
                 f"epoch {done}: the loss is {mean_loss}; lower learning_rate ({self.recipe.learning_rate:g}), or look at the "
                 "inputs and the weights that the training started from"
             )
-        looked = done % self.evaluate_every == 0 or done == self.recipe.epochs
-        test_accuracy = self._test_accuracy() if looked else math.nan
+        test_accuracy = self._test_accuracy() if self._looks(done) else math.nan
         before = self.history[-1].seconds if self.history else 0.0
         seconds = before + time.monotonic() - started
         self._turns.logical_not_()
         self.history.append(Epoch(done, mean_loss, float(right) / samples, test_accuracy, seconds))
         return self.history[-1]
+
+    def _looks(self, done: int) -> bool:
+        """Whether the test set is looked at after so many epochs."""
+        return self.evaluate_every is not None and (done % self.evaluate_every == 0 or done == self.recipe.epochs)
 
     def step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """A step of the optimiser on a mini-batch, rows of the training set [batch]: its loss, and how many are right.

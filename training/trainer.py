@@ -34,7 +34,7 @@ def train(
     checkpoint_every: int = 200,
     variation: VariationKind | None = None,
     keep_weights: bool = False,
-    evaluate_every: int = 1,
+    evaluate_every: int | None = 1,
     device: torch.device | str = "cpu",
     energy: NetworkEnergy | None = None,
     capture: bool = True,
@@ -54,7 +54,8 @@ def train(
         progress: hears of every epoch, before its checkpoint is written; without it, and on a terminal, a bar is shown.
         variation: noise of the synapses, or mismatch of synapses and neurons, in training.
         keep_weights: start from the network's own weights (fine tuning).
-        evaluate_every: epochs between two looks at the test set; the last epoch always has one.
+        evaluate_every: epochs between two looks at the test set; the last epoch always has one. None: there is no look, for
+            who evaluates the network afterwards.
         device: "cpu" or "cuda". The network is on the CPU again afterwards.
         energy: what the cells cost, which a recipe with an energy penalty needs.
         capture: on a GPU, record a step as a CUDA graph and replay it; one that cannot be recorded is told by a warning, and
@@ -67,7 +68,8 @@ def train(
     the checkpoint of another one.
     """
     place = _device(device)
-    for name, every in (("checkpoint_every", checkpoint_every), ("evaluate_every", evaluate_every)):
+    wanted = {"checkpoint_every": checkpoint_every} | ({} if evaluate_every is None else {"evaluate_every": evaluate_every})
+    for name, every in wanted.items():
         if not isinstance(every, int) or every < 1:
             raise TrainingError(f"{name}: must be a whole number of epochs, 1 or more, not {every!r}")
     _check_spikes(data)

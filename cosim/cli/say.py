@@ -7,6 +7,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,14 @@ HEADLINE = (
 )
 
 
-def monitor(verbose: bool) -> Monitor:
-    """A live line on a terminal; elsewhere nothing, or a log line now and then."""
-    from cosim.runs.progress import LogMonitor, Monitor, TerminalMonitor
+def monitor(verbose: bool, *, lines: bool = False) -> Monitor:
+    """A live line on a terminal; elsewhere a log line now and then, or what a run does and finds in `lines`, or nothing."""
+    from cosim.runs.progress import LineMonitor, LogMonitor, Monitor, TerminalMonitor
 
     if sys.stderr.isatty():
         return TerminalMonitor()
     if not verbose:
-        return Monitor()
+        return LineMonitor(partial(typer.echo, err=True)) if lines else Monitor()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     # Only our own lines: the libraries that typeset the report log every page.

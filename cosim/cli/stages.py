@@ -136,6 +136,7 @@ def _run_until(stage: str, options: StageOptions) -> NoReturn:
     with clear_errors(GOES_ON):
         from cosim.pipeline.run import run as run_stages
 
-        result = run_stages(**options.keywords, until=stage, monitor=monitor(options.verbose), command=command_line())
+        watching = monitor(options.verbose, lines=not options.as_json)
+        result = run_stages(**options.keywords, until=stage, monitor=watching, command=command_line())
     say_run(result, options.as_json)
     raise typer.Exit(result.exit_code)

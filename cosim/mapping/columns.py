@@ -8,6 +8,7 @@ and a changed weight costs what it touches. What is known to be silent need not 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -285,7 +286,7 @@ def _asked(run: NetworkRun, cells: Cells, templates: Sequence[Row | None] | None
 
 def _driven(bench: Bench, cells: Cells, asked: Sequence[Sequence[_Input]]) -> dict[_Input, Row]:
     """The simulated lines, of each input of its kind one; those that failed are missing."""
-    points = {one: _input_point(bench, cells, one) for own in asked for one in own}
+    points = {one: _input_point(bench, cells, one) for one in dict.fromkeys(itertools.chain(*asked))}
     results = bench.run(points.values())
     return {one: row for one, point in points.items() if (row := results.row(point)) is not None}
 

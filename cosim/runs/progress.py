@@ -130,6 +130,20 @@ class Monitor:
         pass
 
 
+class LineMonitor(Monitor):
+    """Lines about the work as a whole, for a log or a pipe: what will be done, each stage as it ends, what it has found."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def end(self) -> None:
+        self._write(f"{self.summary()} {self.elapsed_s:.1f} s")
+
+    def tell(self, line: str) -> None:
+        self._write(line)
+
+
 class LogMonitor(Monitor):
     """A log line every few seconds, and one for every stage."""
 

@@ -29,7 +29,7 @@ def text(library: Path, section: str, request: str, make: Callable[[], tuple[str
     models = folder() / "models"
     listing = models / f"{_digest(str(library), section)}.files"
     with contextlib.suppress(OSError, ValueError):
-        files = [Path(line) for line in _sound(listing).splitlines()]
+        files = _listed(_sound(listing))
         return _sound(models / f"{_key(files, request)}.spice")
     made, files_read = make()
     with contextlib.suppress(OSError):
@@ -37,6 +37,12 @@ def text(library: Path, section: str, request: str, make: Callable[[], tuple[str
         _replace(models / f"{_key(files_read, request)}.spice", made)
         _replace(listing, "\n".join(map(str, files_read)))
     return made
+
+
+@functools.cache
+def _listed(listing: str) -> tuple[Path, ...]:
+    """The files of a listing: a hundred for each of thousands of decks."""
+    return tuple(map(Path, listing.splitlines()))
 
 
 def _key(files: Sequence[Path], request: str) -> str:

@@ -69,7 +69,7 @@ def _before_parameters(text: str) -> list[str]:
 
 
 def _sized(call: Statement, name: str, um: float, of_any_size: bool) -> DeviceUse:
-    sizes = dict(assignments(call.text))
+    sizes = dict(call.parts[1])
     try:
         width, length, fingers = (spice_number(sizes[key].strip("{}' ")) if key in sizes else None for key in ("w", "l", "nf"))
     except ValueError as error:

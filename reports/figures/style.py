@@ -109,7 +109,16 @@ def _inline(document: str, prefix: str) -> str:
     element = document[document.index("<svg") :]
     element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
     element = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", element, count=1)
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = _drawn_to_a_hundredth(re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL))
     unique = f"{prefix}-{hashlib.sha256(element.encode()).hexdigest()[:8]}"
     element = re.sub(r'\bid="', f'id="{unique}-', element)
     return re.sub(r'(url\(|href=")#', rf"\1#{unique}-", element)
+
+
+def _drawn_to_a_hundredth(element: str) -> str:
+    """The same drawing in fewer characters: coordinates to 0.01 pt, which is 3.5 um on paper, and no line breaks for the eye."""
+
+    def coordinates(attribute: re.Match[str]) -> str:
+        return " ".join(re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0]).split())
+
+    return re.sub(r">\s+<", "><", re.sub(r'\b[dxy]="[^"]*"', coordinates, element))

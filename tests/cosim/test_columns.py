@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from cosim.bench.bench import Bench
+from cosim.bench.results import Results
 from cosim.design import Design
+from cosim.mapping import columns
 from cosim.mapping.codes import to_range
 from cosim.mapping.columns import lumped, simulate_columns, typical_row
 from cosim.mapping.engine import engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
 from cosim.mapping.recorded import can_be_moved, fitted, knots, line_waveform, moved_rise, recorded
-from cosim.simulator import Outcome, Row, Store
+from cosim.simulator import Outcome, Point, Row, Store
 from cosim.simulator.workers import WorkerPool
 from netlists.columns import LineWaveform, Place, column_bench
 from netlists.crossbar import Cells
@@ -91,6 +93,22 @@ def test_rows_are_lumped_by_sign_and_the_typical_row_has_as_many_of_each_as_all_
     assert lumped(cells, []) == ()
     assert typical_row([(n, n, None), (n, p, None), (n, None, p)]) == (n, p, None)
     assert typical_row([(None, None)]) == (None, None)
+
+
+def test_the_deck_of_an_input_is_made_once_for_all_samples_that_it_is_the_same_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Simulator:
+        def run(self, points: Iterable[Point]) -> Results:
+            return Results(Outcome(point, {"cost": 1.0}) for point in points)
+
+    def point(bench: object, cells: object, asked: str) -> Point:
+        made.append(asked)
+        return Point({"input": asked}, asked, len)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(columns, "_input_point", point)
+    found = columns._driven(Simulator(), None, [["early", "late"], ["early"], ["never", "late"]])  # type: ignore[arg-type,list-item]
+    assert made == ["early", "late", "never"] and set(found) == {*made}
 
 
 def test_columns_are_the_choice_where_the_design_leaves_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cosim.pipeline.workspace import Workspace
 from cosim.runs.diff import compare
 from cosim.runs.directory import RunDirectory
 from cosim.runs.limits import judge
-from cosim.runs.progress import Monitor
+from cosim.runs.progress import LineMonitor, Monitor
 
 DESIGN = 'name = "toy"\n[training]\nseed = {seed}\n[validation]\nsamples = 5\n[limits]\n"energy.bias_j" = {{ max = {limit} }}\n'
 DATASHEET = '[datasheet]\nrun = {run}\n[datasheet.limits]\n"fixed.e_dis" = {{ max = {limit} }}\n'
@@ -321,6 +322,13 @@ def test_a_run_tells_what_it_will_do_and_what_it_finds(tmp_path: Path, design: P
     Listener.heard.clear()
     pipeline.run(design, tmp_path / "run", until="train", monitor=Listener())
     assert Listener.heard == [], "all is up to date"
+
+
+def test_where_there_is_no_terminal_it_tells_the_same_in_plain_lines(tmp_path: Path, design: Path, log: Log) -> None:
+    lines: list[str] = []
+    pipeline.run(design, tmp_path / "run", until="train", monitor=LineMonitor(lines.append))
+    assert [line.split()[0] for line in lines] == ["toy:", "characterize", "train", "characterize:", "train:"]
+    assert lines[0].startswith("toy: 2 stages to do") and re.fullmatch(r"characterize: 0\.\d s", lines[3])
 
 
 def test_the_first_numbers_of_a_stage_are_told_in_its_own_words(tmp_path: Path) -> None:

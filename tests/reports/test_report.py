@@ -1,16 +1,20 @@
 """The report says what the tables say, drops what is missing, and escapes what is hostile."""
 
+import io
 import json
 import re
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks.report_pictures import pictures
 from reports import page
 from reports.errors import ReportError
+from reports.figures.style import WIDE, axes, look, svg
 from reports.formatting import metric
 from reports.report import render, report
 from reports.run import read_run
@@ -29,6 +33,26 @@ def _keep_only(run_dir: Path, *tables: str) -> None:
     for path in run_dir.rglob("*.parquet"):
         if str(path.relative_to(run_dir).with_suffix("")) not in tables:
             path.unlink()
+
+
+def test_figures_are_drawn_to_a_hundredth_of_a_point() -> None:
+    at = np.linspace(0, 1, 400)
+
+    def wave() -> Figure:
+        figure, grid = axes(1, 1, WIDE, 2.0)
+        grid[0, 0].plot(at, np.sin(20 * at))
+        return figure
+
+    def coordinates(page: str) -> np.ndarray:
+        lines = [np.array(re.findall(r"-?[0-9.]+", line), dtype=float) for line in re.findall(r'd="(M[^"]*)"', page)]
+        return max(lines, key=len)
+
+    with look():
+        wave().savefig(buffer := io.StringIO(), format="svg")
+    exact, ours = buffer.getvalue(), svg(wave)()
+    assert len(coordinates(exact)) == len(coordinates(ours)) > 600
+    assert np.abs(coordinates(exact) - coordinates(ours)).max() <= 0.005 + 1e-9
+    assert len(ours) < 0.85 * len(exact) and "\n" not in re.sub("<style.*?</style>", "", ours, flags=re.DOTALL)
 
 
 def test_the_headline_is_the_metrics(run_dir: Path) -> None:

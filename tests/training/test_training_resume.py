@@ -201,6 +201,12 @@ def test_the_test_set_is_looked_at_as_often_as_asked() -> None:
     assert some[3] == every[3] and some[5] == every[5]
     assert torch.equal(weights(straight), weights(seldom))
     assert 0 < every[0].seconds < every[5].seconds
+    unseen = network()
+    none = train(unseen, iris(), RECIPE, lambda row: None, evaluate_every=None)
+    assert all(row.test_accuracy != row.test_accuracy for row in none) and [row.loss for row in none] == [
+        row.loss for row in every
+    ]
+    assert torch.equal(weights(straight), weights(unseen))
 
 
 def test_noise_in_inference_is_drawn_apart_from_training() -> None:

@@ -112,7 +112,7 @@ def run_method(
     progress: Progress | None = None,
     checkpoint: Path | None = None,
     *,
-    evaluate_every: int = 1,
+    evaluate_every: int | None = 1,
     device: torch.device | str = "cpu",
     small_checkpoint: bool = False,
 ) -> MethodResult:

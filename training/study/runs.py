@@ -182,7 +182,7 @@ def perform(
         comparison,
         progress,
         checkpoint,
-        evaluate_every=study.recipe.epochs,
+        evaluate_every=None,  # the row has the one look
         device=device,
         small_checkpoint=small_checkpoint,
     )
