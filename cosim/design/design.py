@@ -32,10 +32,11 @@ from netlists.section import Section
 from netlists.synapse import synapse_cell
 from netlists.synapse.from_netlist import NetlistSection
 from netlists.timing import Timing
+from training.data.names import network_shape
 from training.errors import what_is_wrong
 from training.files import read_toml
 from training.shapes import NetworkShape
-from training.structures.plan import AnyStructure, MasksPlan, wired
+from training.structures.plan import AnyStructure, MasksPlan
 
 MOST_STEPS = 20_000
 """Of one phase: a network of two layers then takes hours a sample."""
@@ -124,7 +125,7 @@ class Design(Section):
     @property
     def shape(self) -> NetworkShape:
         """The layers of the network, as they are wired."""
-        return wired(self.network.shape, self.structure)
+        return network_shape(self.network, self.structure)
 
     @property
     def technology(self) -> Process:

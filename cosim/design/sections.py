@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from netlists.section import Second, Section, Volt
 from training.data.names import IMAGES, SetName, network_shape
 from training.recipe import Recipe
-from training.shapes import NetworkShape, Window
+from training.shapes import NetworkShape
 
 
 class Accuracy(Section):
@@ -112,9 +112,7 @@ class Network(Section):
     @property
     def shape(self) -> NetworkShape:
         """Layers on the data, every neuron on every line; as a structure wires them: `cosim.design.design.Design.shape`."""
-        features = self.table.features if self.table else None
-        windows = [Window(own.channels, own.kernel, own.stride) for own in self.convolutions]
-        return network_shape(self.dataset, features, self.bias, self.layers, self.pool, windows)
+        return network_shape(self)
 
     @property
     def inputs(self) -> int:

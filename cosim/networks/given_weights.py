@@ -20,12 +20,9 @@ from cosim.errors import InputError, InputRemark
 from cosim.runs.given import GIVEN_WEIGHTS
 from training.data.names import network_shape
 from training.hardware import HardwareModel
-from training.shapes import NetworkShape, Window
-from training.structures.plan import wired
 from training.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
-    from cosim.design import Design
     from cosim.design.sections import Network
 
 OWN_NETWORK = "ode"
@@ -37,18 +34,6 @@ _KERNEL = re.compile(r"(?:^|[./])kernel$")
 _MOST_BY_SHAPE = 6
 
 Shape = tuple[int, ...]
-
-
-def shape_of(network: Network) -> NetworkShape:
-    """The shape of a design's network, from its fields alone: these decide a training."""
-    features = network.table.features if network.table else None
-    windows = [Window(own.channels, own.kernel, own.stride) for own in network.convolutions]
-    return network_shape(network.dataset, features, network.bias, network.layers, network.pool, windows)
-
-
-def shape_of_design(design: Design) -> NetworkShape:
-    """The same with the links that its structure leaves."""
-    return wired(shape_of(design.network), design.structure)
 
 
 def keep_weights(source: Path, network: Network, run: Path) -> None:
@@ -70,7 +55,7 @@ def read_weights(path: Path, network: Network) -> list[Tensor]:
             "safetensors.torch.save_file(model.state_dict(), ...)"
         )
     tensors = _network_of(path, read_tensors(path)[0])
-    shapes = shape_of(network).weights
+    shapes = network_shape(network).weights
     axes = {len(shape) for shape in shapes}
     if extra := sorted(name for name, tensor in tensors.items() if tensor.dim() not in axes):
         raise InputError(

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from cosim.errors import InputError
-from cosim.networks.given_weights import check_range, read_weights, shape_of, shape_of_design
+from cosim.networks.beside import WORTH_EPOCHS, beside
+from cosim.networks.given_weights import check_range, read_weights
 from cosim.runs.given import GIVEN_WEIGHTS, NO_DIES
 from training.checkpoint import continued
 from training.data.catalogue import load_split, load_table
 from training.data.files import DataFileError
+from training.data.names import network_shape
 from training.data.spikes import SpikeData
 from training.data.table import Table
 from training.energy import NetworkEnergy
@@ -32,7 +34,7 @@ from training.shapes import NetworkShape, Window
 from training.storage import load_description, load_weights, save_networks
 from training.structures.code import Compression, save_code
 from training.structures.network import assign, encode, put_structure, settle
-from training.trainer import Epoch, History, train
+from training.trainer import Epoch, History, Progress, train
 from training.unrolling import unrolled
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def spike_data(network: Network) -> SpikeData:
         data = _split(network)
     except DataFileError as error:
         raise InputError(f"network.{error}" if str(error).startswith("test_samples") else f"network: {error}") from error
-    inputs = shape_of(network).inputs
+    inputs = network_shape(network).inputs
     if data.inputs != inputs:
         raise InputError(f"network.dataset: {network.dataset} here has {data.inputs} inputs instead of {inputs}")
     if data.classes > network.layers[-1]:
@@ -114,10 +116,12 @@ def train_networks(
     run: Path,
     progress: Callable[[str, Epoch], None] = lambda name, epoch: None,
     energy: NetworkEnergy | None = None,
+    jobs: int = 1,
 ) -> TrainedNetworks:
     """Train the networks of a design and write network.safetensors and network.json into the folder `run`.
 
-    `energy` is what the cells cost, for an energy penalty on the hardware-aware network; the conventional one has none.
+    `energy` is what the cells cost, for an energy penalty on the hardware-aware network; the conventional one has none. With
+    more `jobs` than one the two are trained side by side, where there are epochs enough.
     Checkpoints in `run`/checkpoints let an interrupted training go on where it was. `progress` hears of every epoch. Where the
     run was given weights, all networks get those, and nothing is trained. Raises `InputError` where the design trains for
     mismatch and the hardware model holds no Monte Carlo dies.
@@ -125,32 +129,66 @@ def train_networks(
     # Layers of a few neurons are too small for threads.
     torch.set_num_threads(1)
     data, recipe = spike_data(design.network), recipe_of(design.training)
-    shape = shape_of_design(design)
+    shape = network_shape(design.network, design.structure)
     (run / "checkpoints").mkdir(exist_ok=True)
-    networks: dict[str, RCSpikeNetwork] = {}
-    histories: dict[str, History] = {}
-    given = read_weights(run / GIVEN_WEIGHTS, design.network) if (run / GIVEN_WEIGHTS).exists() else None
-    mismatch = mismatch_of(hardware) if design.training.mismatch and given is None else None
-    for name in mappings_of(design):
-        networks[name] = untrained_network(name, shape, hardware, design.training.conventional_reversal)
-        if design.structure is not None:
-            put_structure(networks[name], design.structure)
-        if given is not None:
-            check_range(run, given, columns_of_layers(hardware, shape.crossbars))
-            _take(networks[name], given)
-            histories[name] = []
-            continue
-        checkpoint = run / "checkpoints" / f"{name}.safetensors"
-        dies = DynamicMismatch(mismatch) if mismatch and name == ODE else None
-        own = recipe if name == ODE else recipe.but(energy_penalty=0.0)
-        work = partial(train, networks[name], data, own, partial(progress, name), checkpoint, variation=dies, energy=energy)
-        # One that is there may be of the design or the hardware that this run directory held before.
-        histories[name] = continued(work, checkpoint)
-    if given is None:
+    networks = {
+        name: untrained_network(name, shape, hardware, design.training.conventional_reversal) for name in mappings_of(design)
+    }
+    if design.structure is not None:
+        for network in networks.values():
+            put_structure(network, design.structure)
+    mismatch = None
+    if (run / GIVEN_WEIGHTS).exists():
+        given = read_weights(run / GIVEN_WEIGHTS, design.network)
+        check_range(run, given, columns_of_layers(hardware, shape.crossbars))
+        for network in networks.values():
+            _take(network, given)
+        histories: dict[str, History] = {name: [] for name in networks}
+    else:
+        mismatch = mismatch_of(hardware) if design.training.mismatch else None
+        histories = _trained(networks, data, recipe, run / "checkpoints", progress, mismatch, energy, jobs)
         assign(networks[ODE], data.train_t, recipe.seed)
     stored = _stored(networks[ODE], run / CODE) if design.structure is not None else {}
     save_networks(run / WEIGHTS, networks, _description(design, data, recipe, mismatch, histories))
     return TrainedNetworks(networks, _history_table(histories), _metrics(networks, data, recipe.seed) | stored)
+
+
+def _trained(
+    networks: Mapping[str, RCSpikeNetwork],
+    data: SpikeData,
+    recipe: Recipe,
+    checkpoints: Path,
+    progress: Callable[[str, Epoch], None],
+    mismatch: Mismatch | None,
+    energy: NetworkEnergy | None,
+    jobs: int,
+) -> dict[str, History]:
+    """Train the networks in place; the conventional one knows of no mismatch and no energy."""
+    # A checkpoint that is there may be of the design or the hardware that this run directory held before.
+    files = {name: checkpoints / f"{name}.safetensors" for name in networks}
+    tell = {name: partial(progress, name) for name in networks}
+    plain, dies = recipe.but(energy_penalty=0.0), DynamicMismatch(mismatch) if mismatch else None
+
+    def ode(tell: Progress) -> History:
+        return continued(lambda: train(networks[ODE], data, recipe, tell, files[ODE], variation=dies, energy=energy), files[ODE])
+
+    def conventional() -> History:
+        file = files[CONVENTIONAL]
+        return continued(lambda: train(networks[CONVENTIONAL], data, plain, tell[CONVENTIONAL], file), file)
+
+    if CONVENTIONAL not in networks:
+        return {ODE: ode(tell[ODE])}
+    if jobs == 1 or recipe.epochs < WORTH_EPOCHS:
+        return {ODE: ode(tell[ODE]), CONVENTIONAL: conventional()}
+    with beside(networks[CONVENTIONAL], data, plain, files[CONVENTIONAL], tell[CONVENTIONAL]) as other:
+
+        def tell_of_both(epoch: Epoch) -> None:
+            tell[ODE](epoch)
+            other.hear()
+
+        done = ode(tell_of_both)
+        other.wait()
+    return {ODE: done, CONVENTIONAL: conventional()}
 
 
 def _stored(network: RCSpikeNetwork, path: Path) -> dict[str, float]:
@@ -213,7 +251,7 @@ def mismatch_of(hardware: HardwareModel) -> Mismatch:
 def _description(
     design: Design, data: SpikeData, recipe: Recipe, mismatch: Mismatch | None, histories: Mapping[str, History]
 ) -> dict[str, Any]:
-    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), shape_of_design(design)
+    minimum, maximum, shape = data.minimum.tolist(), data.maximum.tolist(), network_shape(design.network, design.structure)
     convolutions = {"image": shape.image, "convolutions": [window._asdict() for window in shape.windows]}
     return {
         **(convolutions if shape.windows else {}),

@@ -100,7 +100,7 @@ def test_the_deck_of_an_input_is_made_once_for_all_samples_that_it_is_the_same_i
 
     class Simulator:
         def run(self, points: Iterable[Point]) -> Results:
-            return Results(Outcome(point, {"cost": 1.0}) for point in points)
+            return Results(Outcome(point, {"cost": 1.0}, None) for point in points)
 
     def point(bench: object, cells: object, asked: str) -> Point:
         made.append(asked)

@@ -10,6 +10,7 @@ import torch
 from cosim.design import Design
 from cosim.design.sections import Network, Training
 from cosim.errors import InputError
+from cosim.networks import beside, process, training
 from cosim.networks.training import in_double, load_networks, recipe_of, spike_data, train_networks
 from training.hardware import HardwareModel, HardwareModelError
 from training.hardware.columns import resized
@@ -57,6 +58,30 @@ def test_a_network_with_a_convolution_comes_back_as_it_was_trained(tmp_path: Pat
     assert found.sizes == (4, 20, 10) and [tuple(layer.weight.shape) for layer in found] == [(5, 1, 1, 1), (10, 20)]
     for layer, other in zip(found, trained.networks["ode"], strict=True):
         assert torch.equal(layer.weight.float(), other.weight)
+
+
+def _trained(run: Path, epochs: int, jobs: int) -> tuple[bytes, list[str]]:
+    """The weights of both networks of the reference design, and whose epochs were told."""
+    run.mkdir()
+    hardware, told = HardwareModel.reference(), list[str]()
+    design = Design.model_validate({"name": "x", "training": {"epochs": epochs}})
+    trained = train_networks(design, hardware, run, lambda name, _: told.append(name), jobs=jobs)
+    assert len(trained.history) == 2 * epochs
+    return (run / "network.safetensors").read_bytes(), told
+
+
+def test_two_networks_at_a_time_are_the_two_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "WORTH_EPOCHS", 4)
+    one, told = _trained(tmp_path / "one", 4, jobs=1)
+    both, told_of_both = _trained(tmp_path / "both", 4, jobs=2)
+    assert one == both and sorted(told) == sorted(told_of_both) == ["conventional"] * 4 + ["ode"] * 4
+
+
+def test_a_process_that_dies_beside_costs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "WORTH_EPOCHS", 2)
+    monkeypatch.setattr(beside, "start", lambda module: process.start("a_module_that_is_not_there"))
+    _, told = _trained(tmp_path / "run", 2, jobs=2)
+    assert told == ["ode", "ode", "conventional", "conventional"], "trained here, after the other one"
 
 
 def test_an_absent_run_is_one_line(tmp_path: Path) -> None:

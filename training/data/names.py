@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from training.shapes import Image, NetworkShape, Window, pooled_image
+from training.structures.plan import AnyStructure, wired
 
 SetName = Literal["iris", "wine", "digits", "mnist", "fashion-mnist", "cifar-10"]
 SETS: tuple[str, ...] = get_args(SetName)
@@ -18,31 +19,62 @@ FEATURES = {"iris": 4, "wine": 13, **{name: prod(image) for name, image in IMAGE
 """Inputs of a sample, without a bias spike."""
 
 
-def network_shape(
-    dataset: str,
-    features: Sequence[str] | None,
-    bias: bool,
-    layers: Sequence[int],
-    pool: int = 1,
-    windows: Sequence[Window] = (),
-) -> NetworkShape:
-    """The shape of a network on a data set.
+class TableColumns(Protocol):
+    """A table of samples."""
 
-    Args:
-        dataset: one of `SETS`, or any word where `features` says what the inputs are.
-        features: columns of a table.
-        bias: whether there is one more input.
-        layers: neurons of each dense layer, the outputs last.
-        pool: so many by so many pixels of a picture are one input.
-        windows: convolutions before the dense layers.
+    @property
+    def features(self) -> Sequence[str]: ...
 
-    Raises ValueError where the samples are no pictures, or none that `pool` and `windows` fit.
+
+class Convolution(Protocol):
+    """A convolution as a design describes it; see `Window`."""
+
+    @property
+    def channels(self) -> int: ...
+    @property
+    def kernel(self) -> int: ...
+    @property
+    def stride(self) -> int: ...
+
+
+class DescribedNetwork(Protocol):
+    """A network as a design describes it.
+
+    `dataset`: one of `SETS`, or any word where `table` says what the inputs are. `bias`: whether there is one more input.
+    `layers`: neurons of each dense layer, the outputs last. `pool`: so many by so many pixels of a picture are one input.
+    `convolutions`: before the dense layers.
     """
-    if pool == 1 and not windows:
-        return NetworkShape((FEATURES[dataset] if features is None else len(features)) + bias, tuple(layers))
-    if dataset not in IMAGES:
-        raise ValueError(f"{dataset} has no pictures; those that have are {', '.join(IMAGES)}")
-    if windows and bias:
+
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def table(self) -> TableColumns | None: ...
+    @property
+    def bias(self) -> bool: ...
+    @property
+    def layers(self) -> Sequence[int]: ...
+    @property
+    def pool(self) -> int: ...
+    @property
+    def convolutions(self) -> Sequence[Convolution]: ...
+
+
+def network_shape(network: DescribedNetwork, structure: AnyStructure | None = None) -> NetworkShape:
+    """The layers of a network on its data, with the links that a structure leaves.
+
+    Raises ValueError where the samples are no pictures, or none that `pool` and `convolutions` fit.
+    """
+    return wired(_on_every_line(network), structure)
+
+
+def _on_every_line(network: DescribedNetwork) -> NetworkShape:
+    windows = tuple(Window(own.channels, own.kernel, own.stride) for own in network.convolutions)
+    if network.pool == 1 and not windows:
+        inputs = len(network.table.features) if network.table else FEATURES[network.dataset]
+        return NetworkShape(inputs + network.bias, tuple(network.layers))
+    if network.dataset not in IMAGES:
+        raise ValueError(f"{network.dataset} has no pictures; those that have are {', '.join(IMAGES)}")
+    if windows and network.bias:
         raise ValueError("a convolution has no line for a bias spike; set bias = false")
-    image = pooled_image(IMAGES[dataset], pool)
-    return NetworkShape(prod(image) + bias, tuple(layers), image, tuple(windows))
+    image = pooled_image(IMAGES[network.dataset], network.pool)
+    return NetworkShape(prod(image) + network.bias, tuple(network.layers), image, windows)

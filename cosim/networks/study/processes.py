@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from multiprocessing.connection import wait
 
+from cosim.networks.process import start
 from cosim.networks.study.attempt import Failure, Row, Work
 from cosim.networks.study.worker import Refused
 from training.study.plan import StudyError
@@ -23,25 +20,12 @@ Heard = Callable[[Run, Epoch], None]
 _GRACE_S = 2.0
 """A process that has hung up is about to end; its own exit code says more than that of a kill."""
 
-_COMMAND = "from cosim.networks.study.worker import main; main({})"
-
 
 class _Trainer:
     """A process, the socket to it, and the networks that it shall train, the one at hand first."""
 
     def __init__(self, work: Work) -> None:
-        ours, theirs = socket.socketpair()
-        # With -P no folder that lies about where the command is given takes the place of a room.
-        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-        with ours, theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _COMMAND.format(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # where Ctrl-C does not reach it
-                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            )
-            self.connection = Connection(ours.detach())
+        self._process, self.connection = start("cosim.networks.study.worker")
         self.group: deque[Run] = deque()
         self._send(work)
 

@@ -1,8 +1,4 @@
-"""A process that trains the networks that its parent sends it, one at a time.
-
-It is started as a plain command, as the simulator's workers are, which works from a notebook and from a script without a main
-guard.
-"""
+"""A process that trains the networks that its parent sends it, one at a time."""
 
 from __future__ import annotations
 

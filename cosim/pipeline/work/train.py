@@ -28,8 +28,8 @@ def check(space: Workspace) -> None:
 def work(space: Workspace) -> dict[str, float]:
     """Train the networks of the design, or take the weights that the run was given."""
     from cosim.cost.differentiable import energy_of_run
-    from cosim.networks.given_weights import shape_of_design
     from cosim.networks.training import mappings_of, train_networks
+    from training.data.names import network_shape
     from training.hardware import HardwareModel
 
     space.monitor.expect(len(mappings_of(space.design)) * space.design.training.epochs)
@@ -40,8 +40,9 @@ def work(space: Workspace) -> dict[str, float]:
 
     hardware = HardwareModel.load(space.run / "hardware.json")
     wanted = space.design.training.energy_penalty > 0
-    energy = energy_of_run(space.run.path, hardware, shape_of_design(space.design).crossbars) if wanted else None
-    trained = train_networks(space.design, hardware, space.run.path, progress, energy)
+    crossbars = network_shape(space.design.network, space.design.structure).crossbars
+    energy = energy_of_run(space.run.path, hardware, crossbars) if wanted else None
+    trained = train_networks(space.design, hardware, space.run.path, progress, energy, space.jobs)
     if len(trained.history):  # weights from elsewhere have none
         space.run.write_table("training.parquet", trained.history)
     return trained.metrics
