@@ -67,7 +67,7 @@ def prune(options: PruneOptions) -> None:
         _write(out, text)
     told = {"file": str(out), "bytes": len(text), "sections": sections, "devices": sorted({use.subckt for use in uses})}
     lines = [
-        f"{out}: {len(text) / 1e3:.0f} kB, {len(uses)} devices",
+        f"{out}: {len(text) / 1e3:.0f} kB, {len(uses)} {'device' if len(uses) == 1 else 'devices'}",
         f'call it by   .lib "{out.resolve()}" {sections[0]}',
         f"which wants  {'; '.join(process.setup)}   (.spiceinit)" if process.setup else "",
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from reports.figures.style import INK, MUTED, NARROW, WIDE, axes, legend_above, look
+from reports.figures.style import INK, MUTED, NARROW, WIDE, axes, flat_png, legend_above, look
 
 METHOD_NAME = {
     "ideal": "ANN", "scaled": "scaled ANN", "noise": "noise injection", "frozen": "mismatch, one die",
@@ -28,11 +28,10 @@ def write_pictures(folder: Path, name: str, plot: Callable[[pd.DataFrame], Figur
     """Draw a table and write it as name.png and name.svg into a folder; returns both paths."""
     with look():
         figure = plot(table)
-        paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
-        for path in paths:
-            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            figure.savefig(path, dpi=200, metadata=metadata)
-    return paths
+        raster, drawing = folder / f"{name}.png", folder / f"{name}.svg"
+        raster.write_bytes(flat_png(figure, dpi=200))
+        figure.savefig(drawing, metadata={"Date": None})
+    return [raster, drawing]
 
 
 def accuracy_over(column: str, *, logarithmic: bool = True) -> Callable[[pd.DataFrame], Figure]:

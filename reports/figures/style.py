@@ -15,6 +15,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
+from PIL import Image
 
 P = ParamSpec("P")
 
@@ -64,10 +65,17 @@ def svg(plot: Callable[P, Figure]) -> Callable[P, Markup]:
 
 def png(plot: Callable[..., Markup], *args: Any, dpi: int = 135) -> bytes:
     """What a plot of this room (`svg`) draws, as a PNG of its own: for pages that are not ours."""
-    buffer = io.BytesIO()
     with look():
-        inspect.unwrap(plot)(*args).savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+        return flat_png(inspect.unwrap(plot)(*args), dpi)
+
+
+def flat_png(figure: Figure, dpi: int) -> bytes:
+    """A figure as PNG in 64 colours of its own, more than drawings have: a quarter of the size."""
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi)
+    few = Image.open(drawn).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(packed, format="png", optimize=True)
+    return packed.getvalue()
 
 
 def axes(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:

@@ -22,7 +22,7 @@ WITHOUT_IMPORT = {
 }
 BROUGHT_ALONG = {
     "triton": "torch for a GPU", "pydantic_core": "pydantic", "annotated_types": "pydantic", "dask": "distributed",
-    "markupsafe": "jinja2", "_typeshed": "type checkers",
+    "markupsafe": "jinja2", "PIL": "matplotlib", "_typeshed": "type checkers",
 }  # fmt: skip
 
 

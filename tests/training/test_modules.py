@@ -85,6 +85,14 @@ def test_functional_calls_and_gradients_of_torch_func() -> None:
     assert layer.weight.grad is not None and layer.weight.grad.abs().max() > 0
 
 
+@pytest.mark.slow
+def test_an_exported_layer_gives_the_same_spikes_for_any_batch() -> None:
+    layer = RCSpike(5, 3, HARDWARE, seed=1).eval()
+    batch = torch.export.Dim("batch", min=2, max=1024)
+    program = torch.export.export(layer, (spikes(4),), dynamic_shapes=({0: batch},))
+    assert (program.module()(spikes()) - layer(spikes())).abs().max() < 1e-6
+
+
 def test_a_convolution_and_a_pool_in_one_stack() -> None:
     layers = nn.Sequential(
         RCSpikeConv2d(1, 4, SIMPLE, 3, padding=1), EarliestSpikePool(2), nn.Flatten(), RCSpike(64, 3, SIMPLE)

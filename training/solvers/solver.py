@@ -138,16 +138,17 @@ class Solver(Protocol):
 class Exact:
     """The event walk: exact to rounding at any drive. For evaluation always, for training on a CPU.
 
-    Where the capacitance moves, where membranes couple, where every sample has a neuron of its own, and on a GPU where currents
-    are curved, it goes through torch's own autograd: exact too, but for coupled membranes (`autograd_walk`), some ten times
-    slower. Curved or leaking synapses behind a convolution are walked patch by patch, which takes as many times the memory as a
-    window has pixels.
+    Where the capacitance moves, where membranes couple, where every sample has a neuron of its own, in `torch.export`, and on a
+    GPU where currents are curved, it goes through torch's own autograd: exact too, but for coupled membranes (`autograd_walk`),
+    some ten times slower. Curved or leaking synapses behind a convolution are walked patch by patch, which takes as many times
+    the memory as a window has pixels.
     """
 
     def __call__(self, phase: Accumulation, generator: torch.Generator | None = None) -> Tensor:
         if isinstance(phase.connection, Wired):
             return _by_blocks(self, phase, phase.connection)
-        if phase.lift is not None or phase.mixing is not None or isinstance(phase.connection, Each):
+        apart = phase.lift is not None or phase.mixing is not None or isinstance(phase.connection, Each)
+        if apart or torch.compiler.is_exporting():
             return _by_autograd(phase, phase.weight.dtype)
         if phase.is_curved or phase.leakage is not None:
             return _curved(phase) if phase.t.is_cpu else _by_autograd(phase, phase.weight.dtype)
