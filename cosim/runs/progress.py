@@ -131,17 +131,34 @@ class Monitor:
 
 
 class LineMonitor(Monitor):
-    """Lines about the work as a whole, for a log or a pipe: what will be done, each stage as it ends, what it has found."""
+    """Lines about the work as a whole, for a log or a pipe: what will be done, each stage as it ends, what it has found.
+
+    Nothing is said before the first point or epoch is done: what is refused until then is refused in one line.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
         self._write = write
+        self._held: list[str] | None = []
 
     def end(self) -> None:
+        self._release()
         self._write(f"{self.summary()} {self.elapsed_s:.1f} s")
 
     def tell(self, line: str) -> None:
-        self._write(line)
+        if self._held is None:
+            self._write(line)
+        else:
+            self._held.append(line)
+
+    def step(self) -> None:
+        super().step()
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        for line in held or ():
+            self._write(line)
 
 
 class LogMonitor(Monitor):

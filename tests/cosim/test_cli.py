@@ -202,9 +202,7 @@ def test_a_missing_simulator_is_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "NGSPICE_LIBRARY_PATH": "/nowhere/lib.so", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2
-    *does, wrong = done.stderr.strip().splitlines()
-    assert [line.split()[0] for line in does] == ["iris_5_5_5:", "characterize", "datasheet"]
-    assert wrong.startswith("cosim: ") and "NGSPICE_LIBRARY_PATH" in wrong
+    assert len(done.stderr.strip().splitlines()) == 1 and "NGSPICE_LIBRARY_PATH" in done.stderr
 
 
 def test_a_missing_extra_is_named_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -331,6 +331,18 @@ def test_where_there_is_no_terminal_it_tells_the_same_in_plain_lines(tmp_path: P
     assert lines[0].startswith("toy: 2 stages to do") and re.fullmatch(r"characterize: 0\.\d s", lines[3])
 
 
+def test_plain_lines_begin_with_the_first_thing_done() -> None:
+    lines: list[str] = []
+    monitor = LineMonitor(lines.append)
+    monitor.tell("will be done")
+    monitor.begin("characterize")
+    monitor.expect(2)
+    assert lines == [], "what is refused now is refused in one line"
+    monitor.step()
+    monitor.tell("found")
+    assert lines == ["will be done", "found"]
+
+
 def test_the_first_numbers_of_a_stage_are_told_in_its_own_words(tmp_path: Path) -> None:
     rows = [(1, 0.40, 2.1e-9), (1, 0.525, 5.6e-8), (1, 0.65, 8.57e-7), (-1, 1.30, 2.0e-9), (-1, 1.05, 1.32e-7)]
     (tmp_path / "characterization").mkdir()
