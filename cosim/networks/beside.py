@@ -7,6 +7,7 @@ and no result, and what is wrong with a training is told where it is trained las
 from __future__ import annotations
 
 import contextlib
+import pickle
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -52,7 +53,8 @@ def beside(network: RCSpikeNetwork, data: SpikeData, recipe: Recipe, checkpoint:
     process, connection = start(__name__)
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.send((network, data, recipe, checkpoint))
+            # Not by `send`: torch would pass its tensors through shared memory, to a child of this very process alone.
+            connection.send_bytes(pickle.dumps((network, data, recipe, checkpoint)))
         yield Beside(connection, progress)
     finally:
         process.kill()
@@ -66,5 +68,5 @@ def main(socket: int) -> None:
     connection = Connection(socket)
     torch.set_num_threads(1)
     with contextlib.suppress(Exception):  # the parent meets it again, and says it
-        network, data, recipe, checkpoint = connection.recv()
+        network, data, recipe, checkpoint = pickle.loads(connection.recv_bytes())
         continued(partial(train, network, data, recipe, connection.send, checkpoint), checkpoint)

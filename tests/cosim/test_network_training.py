@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from cosim.networks.training import in_double, load_networks, recipe_of, spike_d
 from training.hardware import HardwareModel, HardwareModelError
 from training.hardware.columns import resized
 from training.recipe import Recipe
+from training.trainer import train
 
 
 def test_every_key_of_the_training_section_reaches_the_recipe() -> None:
@@ -72,8 +74,18 @@ def _trained(run: Path, epochs: int, jobs: int) -> tuple[bytes, list[str]]:
 
 def test_two_networks_at_a_time_are_the_two_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "WORTH_EPOCHS", 4)
+    begun: list[tuple[str, bool]] = []
+
+    def spy(network: Any, data: Any, recipe: Any, progress: Any, file: Path, **how: Any) -> Any:
+        begun.append((file.stem, file.exists()))
+        return train(network, data, recipe, progress, file, **how)
+
+    monkeypatch.setattr(training, "train", spy)
     one, told = _trained(tmp_path / "one", 4, jobs=1)
+    assert begun == [("ode", False), ("conventional", False)]
+    begun.clear()
     both, told_of_both = _trained(tmp_path / "both", 4, jobs=2)
+    assert begun == [("ode", False), ("conventional", True)], "trained by the other process"
     assert one == both and sorted(told) == sorted(told_of_both) == ["conventional"] * 4 + ["ode"] * 4
 
 
