@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -22,7 +24,8 @@ def typeset(page: str, name: str) -> bytes:
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "reports.typesetting"],
-            input=page.encode(), capture_output=True, check=False, timeout=TIME_OUT_S, env={**os.environ, "PYTHONPATH": path},
+            input=for_paper(page).encode(), capture_output=True, check=False, timeout=TIME_OUT_S,
+            env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise ReportError(f"{name}: typesetting took more than {TIME_OUT_S:g} s") from None
@@ -34,6 +37,16 @@ def typeset(page: str, name: str) -> bytes:
         )
     said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
     raise ReportError(f"{name}: {said[-1]}")
+
+
+def for_paper(page: str) -> str:
+    """The page without its scripts, each figure an image: its thousands of elements are then no matter of the page's style, which
+    takes a third of the time."""
+
+    def image(figure: re.Match[str]) -> str:
+        return f'<img alt="" src="data:image/svg+xml;base64,{base64.b64encode(figure[0].encode()).decode("ascii")}">'
+
+    return re.sub(r"<svg\b.*?</svg>", image, re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL), flags=re.DOTALL)
 
 
 def main() -> int:

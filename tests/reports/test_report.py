@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from base64 import b64decode
 from html import unescape
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reports.figures.style import WIDE, axes, look, svg
 from reports.formatting import metric
 from reports.report import render, report
 from reports.run import read_run
+from reports.typesetting import for_paper
 
 
 def _text(html: str) -> str:
@@ -53,6 +55,14 @@ def test_figures_are_drawn_to_a_hundredth_of_a_point() -> None:
     assert len(coordinates(exact)) == len(coordinates(ours)) > 300
     assert np.abs(coordinates(exact) - coordinates(ours)).max() <= 0.005 + 1e-9
     assert len(ours) < 0.9 * len(exact) and "> <" not in ours and ">\n" not in ours.rstrip()
+
+
+def test_on_paper_a_figure_is_an_image_of_itself_and_scripts_are_none() -> None:
+    page = '<p>a</p><svg viewBox="0 0 1 1"><path d="M 0 0"/></svg><script>let a = "<svg>";</script><p>b</p><svg><g/></svg>'
+    paper = for_paper(page)
+    drawn = [b64decode(content).decode() for content in re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', paper)]
+    assert drawn == ['<svg viewBox="0 0 1 1"><path d="M 0 0"/></svg>', "<svg><g/></svg>"]
+    assert re.sub("<img[^>]*>", "|", paper) == "<p>a</p>|<p>b</p>|"
 
 
 def test_the_headline_is_the_metrics(run_dir: Path) -> None:
