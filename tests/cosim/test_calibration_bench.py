@@ -272,6 +272,11 @@ def test_a_bench_is_led_round_by_round_to_a_program(tmp_path: Path, monkeypatch:
     before, after = (float(np.sqrt((miss**2).mean())) for miss in off)
     assert before > 0.03 and after < 2e-3
     assert len(pd.read_parquet(tmp_path / "calibration/bench_devices.parquet")) == 2 * 13
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
+    pd.DataFrame(seen, columns=SPIKE_COLUMNS).iloc[:-1].to_csv(spikes, index=False)
+    with pytest.raises(InputError, match="round 4: pattern 15, layer 1, neuron 1 is missing"):
+        calibrate_on_bench(tmp_path, plan, spikes)
+    assert all(file.read_bytes() == content for file, content in before.items() if file != spikes)
 
 
 def _set(file: Path, number: int, like: tuple[LayerProgram, ...]) -> tuple[LayerProgram, ...]:
