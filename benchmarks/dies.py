@@ -66,8 +66,8 @@ OTHERS = {
     f"{OWN}, process drawn": ("process", "at most 2e-9"),
     f"{OWN}, at temperature_c=30, by replicas": ("replica_30c", "at most 5e-9"),
     f"{OWN}, at supply_v=1.818, by replicas": ("replica_supply", "at most 5e-9"),
-    f"{OWN}, loop 2": ("loop", ""),
-    "own biases, not identified, jitter 5e-10, loop 4": ("loop_unidentified", ""),
+    f"{OWN}, loop 1": ("loop", ""),
+    "own biases, not identified, jitter 5e-10, loop 2": ("loop_unidentified", ""),
 }
 TARGETS = {
     "dies.count": "24", "dies.after_rmse_s": "at most 2e-9", "dies.after_worst_die_s": "at most 4e-9",
