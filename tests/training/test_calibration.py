@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from training.calibration.calibrate import Calibrated, Settings, calibrate
@@ -16,7 +17,7 @@ from training.calibration.joint import Whole
 from training.calibration.least_squares import solve
 from training.calibration.plan import plan
 from training.calibration.program import LayerProgram, Program
-from training.calibration.reach import Freedom
+from training.calibration.reach import Freedom, on_devices
 from training.calibration.reprogram import ideal, reprogram
 from training.calibration.steps import WAYS, Way, nearest, on_steps, rounded
 from training.hardware import FloatArray, HardwareModel, normalise
@@ -115,6 +116,24 @@ def test_many_problems_end_where_scipy_ends_with_each() -> None:
             least_squares(residual, start, bounds=(low, high + 1e-12), xtol=1e-12, ftol=1e-12).x for start in clipped * 0.999
         ]
         assert found == pytest.approx(np.array(expected), abs=1e-4)
+
+
+def test_weights_between_devices_go_to_them_a_fifth_at_a_time() -> None:
+    """Forty unknowns with a common sum: as on a grid of 0 and 1 each ends on it, and what is left over is made up for."""
+    goal, asked = np.random.default_rng(2).uniform(0.1, 0.9, (1, 40)), 0
+
+    def residuals(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        slope = np.broadcast_to(np.concatenate([0.1 * np.eye(40), np.ones((1, 40))]), (len(x), 41, 40))
+        return np.concatenate([0.1 * (x - goal), (x - goal).sum(1, keepdims=True)], 1), slope
+
+    def snapped(x: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        nonlocal asked
+        asked += 1
+        return np.rint(x), np.abs(x - np.rint(x)) > 1e-9
+
+    x = on_devices(residuals, goal, np.zeros((1, 40)), np.ones((1, 40)), snapped, (5, 5)).x
+    assert set(np.unique(x)) == {0.0, 1.0} and asked < 20
+    assert abs((x - goal).sum()) <= 0.5 + 1e-9
 
 
 def test_a_silent_neuron_says_that_it_is_not_early_and_no_more() -> None:
