@@ -10,6 +10,7 @@ import numpy as np
 
 from cosim.bench.bench import Bench
 from cosim.calibration.discharger import discharger_current
+from cosim.calibration.held import curves_of, fires_after_a_phase, held
 from cosim.calibration.nominal import Nominal, layer_circuits
 from cosim.characterize.extract import characterize
 from cosim.design import Design
@@ -51,10 +52,11 @@ class Elsewhere:
 
     @classmethod
     def of(cls, bench: Bench, condition: Condition, nominal: Nominal) -> Elsewhere:
-        """Characterise the cells of a bench's design at a condition. Raises what `characterize` raises."""
+        """Characterise the cells of a bench's design at a condition. Raises what `characterize` raises, and `HeldError`."""
         design = with_wider_codes(condition.applied(bench.design), condition.supply_v - bench.design.process.supply_v)
         there = replace(bench, design=design, pdk=design.process.pdk(), failures=[])
-        hardware = characterize(there).hardware
+        biased = replace(there, discharger_bias_v=_resting_bias(bench, there, nominal))
+        hardware = characterize(biased).hardware
         circuits = layer_circuits(design, hardware, discharger_current(there, hardware))
         return cls(there, there.cells_of_layers(hardware), nominal.at(circuits))
 
@@ -63,6 +65,12 @@ class Elsewhere:
         target = ideal(wanted.circuits, wanted.program, wanted.samples)
         found = reprogram(self.nominal.circuits, estimates, self.nominal.program, wanted.samples, target, freedom)
         return tuple(layer.die(0) for layer in found)
+
+
+def _resting_bias(here: Bench, there: Bench, nominal: Nominal) -> float:
+    """The bias (V) of a discharger with which a resting neuron fires after one phase there."""
+    designed_v = nominal.circuits[0].discharger.nominal_v
+    return fires_after_a_phase(there, held(curves_of(here), curves_of(there), "discharger", designed_v))
 
 
 def with_wider_codes(design: Design, supply_shift_v: float) -> Design:
@@ -75,8 +83,6 @@ def with_wider_codes(design: Design, supply_shift_v: float) -> Design:
     codes = content["characterization"]["codes"]
     share = 1 + WIDER_V / min(strongest - weakest, weakest_p - strongest_p)
     content["characterization"]["codes"] = int(np.ceil((codes - 1) * share)) + 1
-    low, high = content["neuron"]["discharger_bias_v"]
-    content["neuron"]["discharger_bias_v"] = (max(low - WIDER_V, 0.01), high + WIDER_V)
     return Design.model_validate(content)
 
 

@@ -94,7 +94,7 @@ def validate_at(
         import pandas as pd
 
         from cosim.calibration.circuit_chip import DieFailedError
-        from cosim.calibration.replica import ReplicaError
+        from cosim.calibration.held import HeldError
         from cosim.characterize.extract import CharacterizationError
         from training.hardware import HardwareModel
 
@@ -106,7 +106,7 @@ def validate_at(
             space.monitor.activity(f"{place.condition}: {choice}")
             try:
                 rows.append(place.row(choice))
-            except (CharacterizationError, DieFailedError, ReplicaError) as error:
+            except (CharacterizationError, DieFailedError, HeldError) as error:
                 failed.append(f"{place.condition}, {choice}: {error}")
                 space.monitor.remark(failed[-1])
                 continue
@@ -165,7 +165,7 @@ class _Place:
         return there.bench, there.cells, program
 
     def row(self, choice: Biases) -> dict[str, Any]:
-        """Raises `CharacterizationError`, `ReplicaError`, `DieFailedError` where the network is not biased, or not simulated."""
+        """Raises `CharacterizationError`, `HeldError`, `DieFailedError` where the network is not biased, or not simulated."""
         from cosim.calibration.circuit_chip import CircuitChip
         from cosim.calibration.dies import Judged
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
+from cosim.calibration import conditions
 from cosim.calibration.circuit_chip import CircuitChip, DieFailedError, mapped_program
 from cosim.calibration.conditions import WIDER_V, Elsewhere, carried_over, with_wider_codes
 from cosim.calibration.dies import Judged, Moved, Yield, loop_table
@@ -111,6 +112,23 @@ def test_codes_follow_the_supply_and_reach_further_in_the_same_steps() -> None:
     assert wider.synapse.pmos_bias_v == pytest.approx((weak + 0.18 + WIDER_V, strong + 0.18))
     step = (high - low) / (design.characterization.codes - 1)
     assert (high - low + WIDER_V) / (wider.characterization.codes - 1) <= step * 1.01
+
+
+def test_elsewhere_a_resting_neuron_is_biased_near_where_its_current_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by a wide search, whose steps of 60 mV are two e-folds of current: at 60 C it had one bias that fires and was slow."""
+    bench, asked = Bench(Design(name="x"), None, None), list[tuple[object, float]]()  # type: ignore[arg-type]
+    there = replace(bench)
+    bias = np.linspace(0.0, 1.8, 37)
+    kept = {id(bench): 0.0, id(there): -0.02}
+    monkeypatch.setattr(
+        conditions, "curves_of", lambda own: {"discharger": (bias, np.exp((bias - kept[id(own)]) / 0.05) * 1e-12)}
+    )
+    monkeypatch.setattr(conditions, "fires_after_a_phase", lambda *given: asked.append(given) or 0.53)
+    curve = DischargerCurve(np.array([0.53, 0.56, 0.59]), np.array([-0.7, 0.0, 0.65]), 0.56)
+    circuit = LayerCircuit(normalise(HardwareModel.reference()), curve, Mismatch(), 3, 0)
+    nominal = Nominal([circuit], (), np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(1, int), [], 1, 1e-6)
+    assert conditions._resting_bias(bench, there, nominal) == 0.53
+    assert asked[0][0] is there and asked[0][1] == pytest.approx(0.54, abs=1e-5)
 
 
 def test_a_die_keeps_its_shifts_and_the_network_its_weights_at_another_condition() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cosim.bench.bench import Bench
-from cosim.calibration.replica import ReplicaError, Replicas, _fires_after_a_phase, held
+from cosim.calibration.held import HeldError, fires_after_a_phase, held
+from cosim.calibration.replica import Replicas
 from cosim.design import Design
 from training.calibration.program import LayerProgram
 
@@ -31,7 +32,7 @@ def test_a_bias_is_held_to_a_current(bias_v: float) -> None:
 
 def test_a_current_that_no_bias_keeps_is_one_line() -> None:
     weak = {"n": (BIAS_V, current(BIAS_V, 2.5, 300.0) + 1e-17)}
-    with pytest.raises(ReplicaError, match=r"replica of n: no bias between 0 and 1\.8 V keeps "):
+    with pytest.raises(HeldError, match=r"replica of n: no bias between 0 and 1\.8 V keeps "):
         held({"n": (BIAS_V, current(BIAS_V, 0.3, 300.0))}, weak, "n", 1.8)
 
 
@@ -49,10 +50,10 @@ def test_the_replica_of_a_neuron_is_set_until_it_fires_after_one_phase(away_v: f
 
         design = Design(name="x")
 
-    monkeypatch.setattr("cosim.calibration.replica.firing_time.points", lambda _bench, _size, biases: list(biases))
-    assert _fires_after_a_phase(Fired(), 0.56) == pytest.approx(wanted, abs=2e-6)  # type: ignore[arg-type]
-    with pytest.raises(ReplicaError, match=r"replica of a neuron: at 0\.360 to 0\.440 V at rest it does not fire after one"):
-        _fires_after_a_phase(Fired(), 0.4)  # type: ignore[arg-type]
+    monkeypatch.setattr("cosim.calibration.held.firing_time.points", lambda _bench, _size, biases: list(biases))
+    assert fires_after_a_phase(Fired(), 0.56) == pytest.approx(wanted, abs=2e-6)  # type: ignore[arg-type]
+    with pytest.raises(HeldError, match=r"replica of a neuron: at 0\.360 to 0\.440 V at rest it does not fire after one"):
+        fires_after_a_phase(Fired(), 0.4)  # type: ignore[arg-type]
 
 
 def test_codes_move_with_the_reference_cell_of_their_sign() -> None:
