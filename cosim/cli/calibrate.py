@@ -33,6 +33,10 @@ class CalibrateOptions:
         str,
         typer.Option("--biases", metavar="HOW", help="With --at: calibrated (characterised there), or replica (by the board)."),
     ] = ""
+    network: Annotated[
+        str,
+        typer.Option("--network", metavar="NAME", help="What the dies shall be: ode, or conventional as it was mapped."),
+    ] = "ode"
     patterns: Annotated[
         str, typer.Option("--patterns", metavar="10+6", help="Test patterns of each round, instead of calibration.patterns.")
     ] = ""
@@ -98,7 +102,8 @@ def calibrate(options: CalibrateOptions) -> None:
             told = calibrate_on_bench(options.design, options.plan, options.observed, **how)
             say(options.as_json, told.as_dict(), told.lines())
             raise typer.Exit(0)
-        result = calibrate_design(options.design, dies_of(options.dies), at=options.at, biases=options.biases, **how)
+        how |= {"at": options.at, "biases": options.biases, "network": options.network}
+        result = calibrate_design(options.design, dies_of(options.dies), **how)
     say(options.as_json, result.figures, _lines(result))
     raise typer.Exit(result.exit_code)
 

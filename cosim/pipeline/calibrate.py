@@ -39,8 +39,11 @@ if TYPE_CHECKING:
     from cosim.design.condition import Condition
     from netlists.crossbar import Cells
     from training.calibration.calibrate import Settings
+    from training.hardware import FloatArray, HardwareModel
 
 SUMMARY = "calibration/summary.json"
+ODE = "ode"
+"""The mapping that is calibrated where none is named."""
 MOST_DIES = 1000
 
 
@@ -108,6 +111,7 @@ def calibrate_design(
     *,
     at: str = "",
     biases: str = "",
+    network: str = ODE,
     asked: Asked | None = None,
     jobs: int | None = None,
     scheduler: str = "",
@@ -121,6 +125,7 @@ def calibrate_design(
     Args:
         at: a condition such as "temperature_c=60", for which the dies are set without being measured there.
         biases: how: `calibrated` (also where empty), by the characterisation of the condition, or `replica`.
+        network: the mapping whose network the dies shall be: `ode`, or `conventional` with the gains that `cosim map` found.
         asked: instead of what the design says of its calibration.
 
     Raises `InputError` with one line.
@@ -129,11 +134,12 @@ def calibrate_design(
     replicas = _by_replicas(at, biases)
     if at:
         condition_at(at, measured)  # what is wrong with it is said before anything runs
-    with prepared(Path(design), out, jobs, scheduler, monitor, command) as (space, bench, nominal):
+    with prepared(Path(design), out, jobs, scheduler, monitor, command, network=network) as (space, bench, nominal):
         from cosim.calibration.circuit_chip import DieFailedError
         from cosim.calibration.dies import calibrated_die
 
         condition, failed = condition_of(measured), list[str]()
+        condition += f", network {network}" if network != ODE else ""
         condition += f", at {at}" + ", by replicas" * replicas if at else ""
         chips = _Chips.of(space, bench, nominal, at, replicas, measured.calibration.process_draws)
         for number in dies:
@@ -250,6 +256,7 @@ def prepared(
     monitor: Monitor | None,
     command: str,
     samples: int | None = None,
+    network: str = ODE,
 ) -> Iterator[tuple[Workspace, MonitoredBench, Nominal]]:
     """The trained network of a design, in its run directory, and a bench."""
     request = Request(design_file, None if out is None else Path(out), StageName.TRAIN, jobs, scheduler, command=command)
@@ -262,22 +269,41 @@ def prepared(
         with one_line_errors(), directory.open(loaded.name, watching.remark):
             watching.begin("calibrate")
             with bench_of(space) as bench:
-                yield space, bench, _nominal(space, bench, samples or design.calibration.samples)
+                yield space, bench, _nominal(space, bench, samples or design.calibration.samples, network)
             watching.end()
 
 
-def _nominal(space: Workspace, bench: MonitoredBench, samples: int) -> Nominal:
-    """The trained network; so many test samples judge it."""
+def _nominal(space: Workspace, bench: MonitoredBench, samples: int, network: str) -> Nominal:
+    """A trained network; so many test samples judge it."""
     from cosim.calibration.discharger import discharger_current
     from cosim.calibration.nominal import Nominal, check_programmable
-    from cosim.networks.training import ODE, in_double, load_networks, spike_data
+    from cosim.networks.training import in_double, spike_data
     from training.hardware import HardwareModel
 
     hardware = HardwareModel.load(space.run / "hardware.json")
     check_programmable(hardware, space.design)
-    weights = load_networks(space.run.path)[ODE].effective_weights()
-    data = in_double(spike_data(space.design.network))
+    weights, data = _weights(space, hardware, network), in_double(spike_data(space.design.network))
     return Nominal.of(space.design, hardware, discharger_current(bench, hardware), weights, data, samples)
+
+
+def _weights(space: Workspace, hardware: HardwareModel, network: str) -> Sequence[FloatArray]:
+    """What the cells are set to. Raises `InputError` for a network that the run does not have, or whose gains it does not."""
+    from cosim.mapping.codes import with_gains
+    from cosim.networks.training import load_networks
+    from training.hardware import columns_of_layers
+
+    networks = load_networks(space.run.path)
+    if network not in networks:
+        raise InputError(f"--network: {network!r} is none of {', '.join(networks)}")
+    weights = networks[network].effective_weights()
+    if network == ODE:
+        return weights
+    metrics = space.run.read_json("metrics.json")
+    plus, minus = (metrics.get(f"mapping.gain_{sign}") for sign in ("plus", "minus"))
+    if plus is None or minus is None:
+        again = f"cosim map {space.design_file} --out {space.run.path}"
+        raise InputError(f"--network: {network}: its gains are not found yet; run: {again}")
+    return with_gains(weights, float(plus), float(minus), columns_of_layers(hardware, space.design.shape.crossbars))
 
 
 def settings_for(design: Design, nominal: Nominal) -> Settings:

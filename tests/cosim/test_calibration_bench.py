@@ -29,7 +29,7 @@ from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline import calibrate_bench
 from cosim.pipeline import validate_at as validating
-from cosim.pipeline.calibrate import Asked, _by_replicas, _Chips, condition_at, condition_of, dies_of
+from cosim.pipeline.calibrate import Asked, _by_replicas, _Chips, _weights, condition_at, condition_of, dies_of
 from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
 from cosim.pipeline.validate_at import TABLE, _Place, biases_of, sensitivity, validate_at
 from cosim.runs.directory import RunDirectory
@@ -160,6 +160,22 @@ def test_dies_elsewhere_are_set_by_their_characterisation_or_by_replicas() -> No
         _by_replicas("", "replica")
     with pytest.raises(InputError, match="--biases: 'fixed' is none of calibrated, replica"):
         _by_replicas("temperature_c=60", "fixed")
+
+
+def test_dies_may_be_calibrated_to_what_the_conventional_mapping_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the gains that the mapping found, which a run that was not mapped does not have."""
+    weights = [np.array([[0.2, -0.1]])]
+    trained = {name: SimpleNamespace(effective_weights=lambda: weights) for name in ("ode", "conventional")}
+    monkeypatch.setattr("cosim.networks.training.load_networks", lambda _: trained)
+    monkeypatch.setattr("training.hardware.columns_of_layers", lambda *_: [HARDWARE])
+    space = SimpleNamespace(design=Design(name="x"), run=RunDirectory(tmp_path), design_file=Path("x.toml"))
+    assert _weights(space, HARDWARE, "ode") is weights  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"--network: conventional: its gains are not found yet; run: cosim map x\.toml --out"):
+        _weights(space, HARDWARE, "conventional")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="--network: 'ideal' is none of ode, conventional"):
+        _weights(space, HARDWARE, "ideal")  # type: ignore[arg-type]
+    (tmp_path / "metrics.json").write_text('{"mapping.gain_plus": 1.5, "mapping.gain_minus": 2.0}')
+    assert _weights(space, HARDWARE, "conventional")[0] == pytest.approx(np.array([[0.3, -0.2]]))  # type: ignore[arg-type]
 
 
 def test_dies_draw_their_process_where_they_are_asked_to() -> None:
