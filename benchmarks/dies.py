@@ -58,7 +58,6 @@ OF_WAYS = {
 
 OWN = "own biases, 10+6 patterns, jitter 5e-10"
 OTHERS = {
-    "own biases, 10+6 patterns": ("no_jitter", ""),
     "own biases, 12+8 patterns, jitter 5e-09": ("jitter5", "at most 5e-9"),
     f"{OWN}, step 0.001": ("dac1mv", "at most 3.5e-9"),
     "codes alone, 10+6 patterns, jitter 5e-10": ("codes_only", "at most 10e-9"),
@@ -111,11 +110,11 @@ def figures(quick: bool) -> Iterator[Figure]:
     own = rows[rows.condition == OWN]
     for name, value in summary(own).items() if len(own) else ():
         unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "s")
-        yield Figure(name, value, unit, TARGETS.get(name, ""), f"{len(own)} dies in ngspice, {_age(own)}")
+        yield Figure(name, value, unit, TARGETS.get(name, ""), _how(own))
     for condition, (name, target) in OTHERS.items():
         some = rows[rows.condition == condition]
         if len(some):
-            how = f"{condition}: {len(some)} dies in ngspice, {_age(some)}"
+            how = f"{condition}: {_how(some)}"
             yield Figure(f"dies.{name}_rmse_s", rms(some.after_rmse_s), "s", target, how)
             yield Figure(f"dies.{name}_labels", float(some.after_labels.mean()), "", "at least 0.98", how)
     yield from _of_the_model()
@@ -146,6 +145,10 @@ def _of_the_board() -> Iterator[Figure]:
             yield Figure(
                 f"environment.{OFF_BY[off]}{name}_s", row.rmse_s, "s", target, f"{row.samples} samples, {how}, {_age(rows)}"
             )
+
+
+def _how(rows: pd.DataFrame) -> str:
+    return f"{len(rows)} dies in ngspice, {rows.samples.min():.0f} flowers each, {_age(rows)}"
 
 
 def _age(rows: pd.DataFrame) -> str:

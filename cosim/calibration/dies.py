@@ -131,6 +131,7 @@ def _row(
         "condition": condition,
         "die": number,
         "patterns": sum(one.shape[1] for one in found.patterns),
+        "samples": len(nominal.tests),
         **{f"before_{name}": value for name, value in vars(before).items()},
         **{f"after_{name}": value for name, value in vars(after).items()},
         "expected_rmse_s": float(found.expected[-1][0, -1, -1]) * nominal.phase_s if found.expected else float("nan"),

@@ -341,6 +341,7 @@ TABLES: Mapping[str, Table] = {
         "one die in one calibration", "calibrate",
         (
             CALIBRATION, DIE_NUMBER, whole("patterns", "test patterns that were applied"),
+            whole("samples", "test samples that it is judged by", "a row of before they were counted"),
             *(
                 column
                 for when, of in (("before", "as manufactured"), ("after", "once calibrated"))
