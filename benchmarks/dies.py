@@ -148,7 +148,8 @@ def _of_the_board() -> Iterator[Figure]:
 
 
 def _how(rows: pd.DataFrame) -> str:
-    return f"{len(rows)} dies in ngspice, {rows.samples.min():.0f} flowers each, {_age(rows)}"
+    """How many dies, on how many flowers each (ten before rows said so), and how old."""
+    return f"{len(rows)} dies in ngspice, {rows.samples.fillna(10).min():.0f} flowers each, {_age(rows)}"
 
 
 def _age(rows: pd.DataFrame) -> str:
