@@ -100,7 +100,7 @@ def finished(folder: Path, interrupted: subprocess.CompletedProcess[str]) -> sub
 
 def test_an_interrupt_ends_with_130_and_one_line(interrupted: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert interrupted.returncode == 130, interrupted.stderr
-    first, *does, last = interrupted.stderr.strip().splitlines()
+    first, *does, last = filter(None, interrupted.stderr.splitlines())
     assert re.match(r"\w+: 5 stages to do, into ", first) and len(does) == 5, "told before anything is simulated"
     assert last == "cosim: interrupted; the same command goes on from here"
     assert not interrupted.stdout
