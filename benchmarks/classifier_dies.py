@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
@@ -23,16 +22,12 @@ from rich.progress import Progress
 from benchmarks.dies import nominal_of
 from benchmarks.figure import Figure, machine
 from cosim.bench.lines import rms
-from cosim.calibration.dies import settings_of
+from cosim.calibration.dies import Judged, settings_of
 from cosim.calibration.nominal import Nominal
 from cosim.design import Design, load_design
 from cosim.errors import CosimError, InputError
-from cosim.networks.training import in_double, spike_data
 from training.calibration.calibrate import calibrate
-from training.calibration.chip import ModelDie, sent
-from training.calibration.program import Program
-from training.data.spikes import SpikeData
-from training.hardware import FloatArray
+from training.calibration.chip import ModelDie
 from training.study.table import GrowingTable
 
 TABLE = Path(__file__).parent / "results" / "classifier_dies.csv"
@@ -85,40 +80,30 @@ def _calibrate(run: Path, dies: int, codes_alone: bool, table: GrowingTable, con
     for name in ("design.toml", "hardware.json", "network.safetensors"):
         if not (run / name).is_file():
             raise InputError(f"{run}: has no {name}; make one with: cosim train designs/NAME.toml")
-    design, nominal = load_design(run / "design.toml"), nominal_of(run)
-    data, revision = in_double(spike_data(design.network)), dict(machine(()))["revision"]
-    biases = SHARED if codes_alone else OWN
+    design, nominal = load_design(run / "design.toml"), nominal_of(run, all_tests=True)
+    biases, revision = SHARED if codes_alone else OWN, dict(machine(()))["revision"]
     done = {int(row["die"]) for row in table.rows() if (row["design"], row["biases"]) == (design.name, biases)}
     with Progress(console=console) as progress:
         asked = [die for die in range(1, dies + 1) if die not in done]
         for die in progress.track(asked, description=f"{design.name}, die by die"):
-            row = {"design": design.name, "biases": biases, **_row(design, nominal, data, die, codes_alone)}
+            row = {"design": design.name, "biases": biases, **_row(design, nominal, die, codes_alone)}
             table.append({**row, "revision": revision, "day": f"{datetime.now(UTC):%Y-%m-%d}"})
 
 
-def _row(design: Design, nominal: Nominal, data: SpikeData, die: int, codes_alone: bool) -> dict[str, Any]:
+def _row(design: Design, nominal: Nominal, die: int, codes_alone: bool) -> dict[str, Any]:
     """A die of the model before and after its calibration, on all test images."""
     chip = ModelDie.drawn(nominal.circuits, [len(layer.bias_v) for layer in nominal.program], die)
     settings = settings_of(design.calibration, not codes_alone, nominal.phase_s)
     before = time.process_time()
     found = calibrate([chip], nominal.circuits, nominal.program, nominal.samples, settings)
     spent = time.process_time() - before
-    as_made = tuple(layer.of_dies(1) for layer in nominal.program)
-    truth, images, labels = list(chip.unknown), data.test_t.numpy(), data.test_labels.numpy()
-
-    def outputs(unknown: Sequence[FloatArray], program: Program) -> FloatArray:
-        found: FloatArray = sent(nominal.circuits, [own[None] for own in unknown], program, images[None])[-1][0]
-        return found
-
-    wanted = outputs([np.zeros_like(own) for own in truth], as_made)
-    made, set_right = outputs(truth, as_made), outputs(truth, found.program)
-    called = [spikes[:, : nominal.classes].argmin(-1) for spikes in (wanted, made, set_right)]
-    accuracy = [float((own == labels).mean()) for own in called]
+    programs = (nominal.program, tuple(layer.die(0) for layer in found.program))
+    made, set_right = (Judged.of(chip.observe(program, nominal.tests), nominal) for program in programs)
     return {
-        "die": die, "patterns": sum(own.shape[1] for own in found.patterns), "images": len(labels),
-        "nominal_accuracy": accuracy[0], "before_accuracy": accuracy[1], "after_accuracy": accuracy[2],
-        "after_labels": float((called[2] == called[0]).mean()), "before_rmse_s": rms(made - wanted) * nominal.phase_s,
-        "after_rmse_s": rms(set_right - wanted) * nominal.phase_s, "cpu_s": round(spent, 1),
+        "die": die, "patterns": sum(own.shape[1] for own in found.patterns), "images": len(nominal.tests),
+        "nominal_accuracy": Judged.of(nominal.wanted, nominal).accuracy, "before_accuracy": made.accuracy,
+        "after_accuracy": set_right.accuracy, "after_labels": set_right.labels, "before_rmse_s": made.rmse_s,
+        "after_rmse_s": set_right.rmse_s, "cpu_s": round(spent, 1),
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 from benchmarks.figure import Figure
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
-from cosim.calibration.dies import settings_of, summary
+from cosim.calibration.dies import Judged, settings_of, summary
 from cosim.calibration.discharger import discharger_current
 from cosim.calibration.nominal import Nominal
 from cosim.design import load_design
@@ -216,13 +216,12 @@ def _model_dies(nominal: Nominal, seeds: Sequence[int], settings: Settings) -> I
     found = calibrate(seen, nominal.circuits, nominal.program, nominal.samples, settings)
     tests = np.broadcast_to(nominal.tests, (len(chips), *nominal.tests.shape))
     truth = [np.stack([chip.unknown[layer] for chip in chips]) for layer in range(len(outputs))]
-    spikes = sent(nominal.circuits, truth, found.program, tests)[-1]
-    errors = np.sqrt(((spikes - nominal.wanted[-1]) ** 2).mean((1, 2))) * nominal.phase_s
-    own, wanted = (x[..., : nominal.classes].argmin(-1) for x in (spikes, nominal.wanted[-1]))
-    patterns = sum(one.shape[1] for one in found.patterns)
-    for seed, error, labels, inside in zip(seeds, errors, (own == wanted).mean(1), _inside(found, truth), strict=True):
+    spikes, patterns = sent(nominal.circuits, truth, found.program, tests), sum(one.shape[1] for one in found.patterns)
+    for k, (seed, inside) in enumerate(zip(seeds, _inside(found, truth), strict=True)):
+        judged = Judged.of([own[k] for own in spikes], nominal)
         yield {
-            "die": seed, "patterns": patterns, "rmse_s": float(error), "labels": float(labels), "within_two_sigma": float(inside),
+            "die": seed, "patterns": patterns, "rmse_s": judged.rmse_s, "labels": judged.labels,
+            "within_two_sigma": float(inside),
         }  # fmt: skip
 
 
@@ -235,13 +234,13 @@ def _inside(found: Calibrated, truth: list[np.ndarray]) -> np.ndarray:
     return np.asarray(np.concatenate([part.reshape(len(part), -1) for part in parts], 1).mean(1))
 
 
-def nominal_of(run: Path) -> Nominal:
-    """The network of a run directory without mismatch."""
+def nominal_of(run: Path, *, all_tests: bool = False) -> Nominal:
+    """The network of a run directory without mismatch; it is judged by `calibration.samples` of the test set, or all of it."""
     design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
     with Store(run / "points.sqlite") as store:
         discharger = discharger_current(Bench(design, design.process.pdk(), store, jobs=1), hardware)
     weights, data = load_networks(run)["ode"].effective_weights(), in_double(spike_data(design.network))
-    return Nominal.of(design, hardware, discharger, weights, data, design.calibration.samples)
+    return Nominal.of(design, hardware, discharger, weights, data, len(data.test_t) if all_tests else design.calibration.samples)
 
 
 if __name__ == "__main__":
