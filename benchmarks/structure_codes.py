@@ -25,11 +25,11 @@ from cosim.calibration.nominal import Nominal
 from cosim.design import load_design
 from cosim.simulator import Store, WorkerPool
 from training.calibration.calibrate import Settings, calibrate
-from training.calibration.chip import ModelDie, layer_spikes, sent
+from training.calibration.chip import ModelDie, ideal, layer_spikes, sent
 from training.calibration.identify import Estimate
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom
-from training.calibration.reprogram import ideal, reprogram
+from training.calibration.reprogram import reprogram
 from training.calibration.steps import Way, by_single_changes, nearest, on_steps
 from training.hardware import FloatArray, HardwareModel
 from training.study.table import GrowingTable

@@ -16,11 +16,12 @@ from cosim.characterize.extract import characterize
 from cosim.design import Design
 from cosim.design.condition import Condition
 from netlists.crossbar import Cells
+from training.calibration.chip import ideal
 from training.calibration.circuit import LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.program import Program
 from training.calibration.reach import Freedom
-from training.calibration.reprogram import ideal, reprogram
+from training.calibration.reprogram import reprogram
 from training.hardware import HardwareModel
 
 WIDER_V = 0.1

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from cosim.calibration.discharger import OFFSETS_V
 from cosim.design import Design
 from cosim.errors import InputError
+from training.calibration.chip import ideal
 from training.calibration.circuit import DischargerCurve, LayerCircuit
 from training.calibration.program import LayerProgram, Program
-from training.calibration.reprogram import ideal
 from training.data.spikes import SpikeData
 from training.hardware import FloatArray, HardwareModel, columns_of_layers, normalise
 from training.hardware_aware.variation import Mismatch

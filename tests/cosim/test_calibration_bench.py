@@ -34,10 +34,9 @@ from cosim.pipeline.calibrate_bench import calibrate_on_bench, check_words
 from cosim.pipeline.validate_at import TABLE, _Place, biases_of, sensitivity, validate_at
 from cosim.runs.directory import RunDirectory
 from cosim.runs.progress import Monitor
-from training.calibration.chip import ModelDie
+from training.calibration.chip import ModelDie, ideal
 from training.calibration.circuit import DischargerCurve, LayerCircuit
 from training.calibration.program import LayerProgram
-from training.calibration.reprogram import ideal
 from training.hardware import HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch
 

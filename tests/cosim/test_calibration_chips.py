@@ -22,12 +22,11 @@ from netlists.crossbar import Cells
 from netlists.network import network_bench
 from netlists.synapse import SynapseSetting
 from training.calibration.calibrate import Calibrated
-from training.calibration.chip import ModelDie
+from training.calibration.chip import ModelDie, ideal
 from training.calibration.circuit import DischargerCurve, LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.program import LayerProgram
 from training.calibration.reach import Freedom
-from training.calibration.reprogram import ideal
 from training.hardware import HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch
 

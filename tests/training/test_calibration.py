@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from training.calibration.calibrate import Calibrated, Settings, calibrate
-from training.calibration.chip import ModelDie, NoisyChip, layer_spikes, sent
+from training.calibration.chip import ModelDie, NoisyChip, ideal, layer_spikes, sent
 from training.calibration.circuit import DischargerCurve, LayerCircuit, Rows
 from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.joint import Whole
@@ -18,7 +18,7 @@ from training.calibration.least_squares import solve
 from training.calibration.plan import plan
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom, on_devices
-from training.calibration.reprogram import ideal, reprogram
+from training.calibration.reprogram import reprogram
 from training.calibration.steps import WAYS, Way, nearest, on_steps, rounded
 from training.hardware import FloatArray, HardwareModel, normalise
 from training.hardware_aware.variation import Mismatch

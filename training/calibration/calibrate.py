@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from training.calibration.chip import Chip
+from training.calibration.chip import Chip, ideal
 from training.calibration.circuit import LayerCircuit
 from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.in_the_loop import Tuned, fine_tuned
@@ -15,7 +15,7 @@ from training.calibration.joint import Whole
 from training.calibration.plan import Plan, plan
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom
-from training.calibration.reprogram import ideal, reprogram
+from training.calibration.reprogram import reprogram
 from training.hardware import FloatArray
 
 

@@ -76,6 +76,12 @@ def sent(
     return found
 
 
+def ideal(circuits: Sequence[LayerCircuit], nominal: Program, samples: FloatArray) -> list[FloatArray]:
+    """What a die without mismatch sends, [samples, out] of every layer."""
+    nothing = [np.zeros((1, *layer.bias_v.shape, c.unknowns)) for c, layer in zip(circuits, nominal, strict=True)]
+    return [spikes[0] for spikes in sent(circuits, nothing, tuple(layer.of_dies(1) for layer in nominal), samples[None])]
+
+
 def layer_spikes(circuit: LayerCircuit, unknown: FloatArray, layer: LayerProgram, times: FloatArray) -> FloatArray:
     """Spikes of a layer of dies, [dies, patterns, out], later than 1 where they come too late."""
     dies, out = unknown.shape[:2]

@@ -7,12 +7,13 @@ others. Where the dischargers of a layer share a line it cannot: then hidden spi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.calibration.chip import ideal
 from training.calibration.circuit import AsMade, LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.least_squares import Residuals
@@ -42,8 +43,7 @@ def jointly(
         samples: inputs that the network will see, [samples, in] in phases.
     """
     whole, inputs = Whole.of(circuits, estimates, nominal, freedom), around(samples)
-    nothing = Whole.of(circuits, [replace(e, unknown=0 * e.unknown[:1]) for e in estimates], nominal, freedom)
-    wanted = nothing.fire(nothing.vector(tuple(layer.of_dies(1) for layer in nominal)), inputs)[0][-1]
+    wanted = ideal(circuits, nominal, inputs)[-1].T[None]
     low, high = whole.ends()
     x = np.clip(whole.vector(start), low, high)
     residuals = partial(_residuals, whole, inputs, wanted, x)

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from training.calibration.chip import layer_spikes, sent
+from training.calibration.chip import layer_spikes
 from training.calibration.circuit import AsMade, LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.joint import jointly
@@ -36,7 +36,7 @@ def reprogram(
         estimates: of every layer.
         nominal: what a die without mismatch is set to.
         samples: inputs that the network will see, [samples, in] in phases.
-        wanted: spikes that every layer shall send then, [samples, out] (`ideal`).
+        wanted: spikes that every layer shall send then, [samples, out] (`training.calibration.chip.ideal`).
     """
     dies = len(estimates[0].unknown)
     times, found = np.broadcast_to(samples, (dies, *samples.shape)), list[LayerProgram]()
@@ -46,12 +46,6 @@ def reprogram(
         times = np.minimum(layer_spikes(circuit, estimate.unknown, own, times), 1.0)
     program = tuple(found)
     return program if freedom.own_biases else jointly(circuits, estimates, nominal, program, samples, freedom)
-
-
-def ideal(circuits: Sequence[LayerCircuit], nominal: Program, samples: FloatArray) -> list[FloatArray]:
-    """What a die without mismatch sends, [samples, out] of every layer."""
-    nothing = [np.zeros((1, *layer.bias_v.shape, c.unknowns)) for c, layer in zip(circuits, nominal, strict=True)]
-    return [spikes[0] for spikes in sent(circuits, nothing, tuple(layer.of_dies(1) for layer in nominal), samples[None])]
 
 
 def _layer(
