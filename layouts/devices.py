@@ -30,7 +30,11 @@ TRANSISTORS: Mapping[str, Implant] = {
 }
 """Transistors that can be drawn, by their models."""
 CAPACITOR = f"{PREFIX}cap_mim_m3_2"
-RESISTOR = f"{PREFIX}res_xhigh_po_0p35"
+RESISTOR = f"{PREFIX}res_xhigh_po"
+RESISTORS: Mapping[str, int] = {
+    f"{RESISTOR}_{name}": nm for name, nm in (("0p35", 350), ("0p69", 690), ("1p41", 1410), ("2p85", 2850), ("5p73", 5730))
+}
+"""Resistors of high-resistance poly, by their models: how wide each is, in nm."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,19 @@ class Capacitor:
 
 @dataclass(frozen=True)
 class Resistor:
-    """A resistor of high-resistance poly, 0.35 um wide; its length in nm."""
+    """A resistor of high-resistance poly; lengths in nm."""
 
     name: str
+    model: str
     a: str
     b: str
     bulk: str
     length: int
+
+    @property
+    def width(self) -> int:
+        """Of the poly."""
+        return RESISTORS[self.model]
 
 
 @dataclass(frozen=True)
@@ -148,10 +158,10 @@ def _with_device(found: Devices, name: str, nodes: Sequence[str], model: str, si
         return replace(
             found, capacitors=(*found.capacitors, Capacitor(name, top, bottom, _nm(name, "w", sizes), _nm(name, "l", sizes)))
         )
-    if model == RESISTOR:
+    if model in RESISTORS:
         a, b, bulk = nodes
-        return replace(found, resistors=(*found.resistors, Resistor(name, a, b, bulk, _nm(name, "l", sizes))))
-    drawn = ", ".join(one.removeprefix(PREFIX) for one in (*TRANSISTORS, CAPACITOR, RESISTOR))
+        return replace(found, resistors=(*found.resistors, Resistor(name, model, a, b, bulk, _nm(name, "l", sizes))))
+    drawn = ", ".join(one.removeprefix(PREFIX) for one in (*TRANSISTORS, CAPACITOR, *RESISTORS))
     raise LayoutError(f"{name}: {model.removeprefix(PREFIX)} cannot be drawn; there are drawings of {drawn}")
 
 

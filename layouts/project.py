@@ -16,10 +16,11 @@ from layouts.drc import Violation, check
 from layouts.errors import LayoutError
 from layouts.gds import new_layout
 from layouts.lvs import Comparison, compare
-from netlists.crossbar import Cells
+from netlists.crossbar import Cells, Settings
 from netlists.errors import NetlistError
 from netlists.network import network_bench
 from netlists.neuron import SUBCIRCUITS
+from netlists.synapse.cell import SIGNS, SynapseCell, SynapseSetting
 
 PROCESS = "SKY130"
 """The process that there are rules and drawings for, by its title."""
@@ -122,6 +123,8 @@ def verdict(subject: Subject) -> Verdict:
 def draw(cells: Cells, sizes: Sequence[int], name: str) -> LayoutProject:
     """Draw the cells of a design and the network of these sizes, inputs first.
 
+    A weight that a device makes is drawn as `_settings` has it.
+
     Raises `LayoutError` for what has no drawing, `GeometryError` for a device that the process does not have.
     """
     process = cells.synapse.process
@@ -130,11 +133,9 @@ def draw(cells: Cells, sizes: Sequence[int], name: str) -> LayoutProject:
     bench = _bench(cells, sizes)
     neuron, driver = cells.neuron.subcircuit(), cells.neuron.driver_subcircuit()
     plan = network_plan(bench)
-    used = {place.cell for layer in plan.layers for row in layer.synapses for place in row}
-    if not used:
-        kind = cells.synapse.dimensions.kind
-        raise LayoutError(f"synapse.kind: {kind}: poly resistors have no drawing yet; take a synapse of transistors alone")
     texts = _subcircuits(bench)
+    plan = plan.with_cells(_alike(texts))
+    used = dict.fromkeys(place.cell for layer in plan.layers for row in layer.synapses for place in row)
     made: dict[str, Devices] = {
         **{one: devices_of(_Text(one, texts[one])) for one in used},
         SUBCIRCUITS[0]: devices_of(neuron, (driver,)),
@@ -159,12 +160,30 @@ def draw_cell(layout: kdb.Layout, cell: Any) -> Subject:
 
 
 def _bench(cells: Cells, sizes: Sequence[int]) -> str:
-    """The netlist of the network. What its synapses are set to is not seen in it where biases set weights."""
-    settings = [[[None] * before for _ in range(after)] for before, after in pairwise(sizes)]
+    """The netlist of the network."""
+    settings = [_settings(cells.synapse, before, after) for before, after in pairwise(sizes)]
     try:
         return network_bench([cells] * len(settings), settings, [0.5] * sizes[0]).netlist
     except NetlistError as error:
         raise LayoutError(str(error)) from error
+
+
+def _settings(synapse: SynapseCell[Any], inputs: int, neurons: int) -> Settings:
+    """What the synapses of a layer are set to. Where biases set weights it is not seen in the drawing; where a device does, the
+    weakest and the strongest of either sign stand side by side."""
+    if not synapse.weight_is_drawn:
+        return [[None] * inputs for _ in range(neurons)]
+    ends = {sign: synapse.codes(sign, 2).tolist() for sign in SIGNS}
+    return [
+        [SynapseSetting(SIGNS[column % 2], ends[SIGNS[column % 2]][(column // 2 + row) % 2]) for column in range(inputs)]
+        for row in range(neurons)
+    ]
+
+
+def _alike(texts: Mapping[str, str]) -> dict[str, str]:
+    """For every sub-circuit the first one that has the same in it."""
+    first = dict[str, str]()
+    return {name: first.setdefault(text.replace(name, ""), name) for name, text in texts.items()}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from layouts.devices import CAPACITOR, GROUND, PREFIX, RESISTOR, Devices, Transistor
+from layouts.devices import CAPACITOR, GROUND, PREFIX, Devices, Transistor
 
 _HEADER = "v {xschem version=3.4.4 file_version=1.2}\nG {}\nK {}\nV {}\nS {}\nE {}\n"
 _ACROSS, _DOWN, _PER_ROW = 260, 160, 6
@@ -51,7 +51,7 @@ def _devices(devices: Devices) -> Iterator[tuple[str, str, dict[str, str], Spots
         yield _model(CAPACITOR), _name("C", plate.name), sizes, _PLATES, _nets(plate, "top", "bottom")
     for body in devices.resistors:
         sizes = {"L": _um(body.length), "mult": "1"}
-        yield _model(RESISTOR), _name("R", body.name), sizes, _ENDS, _nets(body, "a", "b", "bulk")
+        yield _model(body.model), _name("R", body.name), sizes, _ENDS, _nets(body, "a", "b", "bulk")
 
 
 def _spots(fet: Transistor) -> Spots:

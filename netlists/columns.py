@@ -112,7 +112,7 @@ def column_bench(
         if place is None:
             asked = [settings[j] for j in behind]
             own = cells.synapse.while_off(asked) if line.never_rises else asked
-            sources.bias += cells.synapse.attach_behind_one_line(circuit, f"synapse_{number}", crossing, own)
+            sources.bias += cells.attach_behind_one_line(circuit, f"synapse_{number}", crossing, own)
         else:
             for j in behind:
                 sources.bias += cells.synapse.attach(circuit, place.synapse(j), crossing, settings[j])
@@ -161,7 +161,7 @@ def _attach_row(
     for node, volts in ((crossing.membrane, cells.neuron.rest_v), (crossing.supply, cells.supply_v)):
         circuit.V(node, node, 0, volts)
     if place is None:
-        cells.synapse.attach_behind_one_line(circuit, "row", crossing, row)
+        cells.attach_behind_one_line(circuit, "row", crossing, row)
         return
     for number, setting in enumerate(row):
         cells.synapse.attach(circuit, place.driven_synapse(number), crossing, setting)

@@ -24,7 +24,8 @@ Crossings = Sequence[Sequence[int]]
 @dataclass(frozen=True)
 class Cells:
     """The cells of a circuit, their timing, and what characterisation sets: the bias of the dischargers, and how long before a
-    spike an input's ideal edge comes, so that a spike time is that of the spike line. And the board that their network is on."""
+    spike an input's ideal edge comes, so that a spike time is that of the spike line. And the board that their network is on, and
+    whether their drawings take their place, in which a synapse is one piece."""
 
     synapse: SynapseCell[Any]
     neuron: NeuronCell[Any]
@@ -33,6 +34,15 @@ class Cells:
     discharger_bias_v: float
     input_lead_s: float = 0.0
     environment: Environment = IDEAL
+    drawn: bool = False
+
+    def attach_behind_one_line(
+        self, circuit: Circuit, name: str, nodes: SynapseNodes, settings: Sequence[SynapseSetting | None]
+    ) -> list[str]:
+        """Synapses of one membrane that the same spike line switches, as few devices as they can be; returns their sources."""
+        if self.drawn:
+            return SynapseCell.attach_behind_one_line(self.synapse, circuit, name, nodes, settings)
+        return self.synapse.attach_behind_one_line(circuit, name, nodes, settings)
 
     def netlist(self, circuit: Circuit, sources: Sources, outputs: Sequence[SpikeLine]) -> str:
         """The cards of a circuit of these cells, where their network stands; `outputs` are the lines of its neurons."""

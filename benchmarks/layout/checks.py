@@ -7,7 +7,7 @@ from pathlib import Path
 from time import process_time
 
 from benchmarks.figure import Figure
-from benchmarks.layout.faults import FAULTS, found
+from benchmarks.layout.faults import FAULTS, found, patients
 from cosim.design import load_design
 from layouts.extraction import extract
 from layouts.project import draw
@@ -17,8 +17,8 @@ from netlists.synapse import SYNAPSES, synapse_cell
 
 DESIGN = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 REFERENCE, ARRAYS = (5, 5, 5), ((8, 8), (64, 32))
-OTHER_CELLS = ("cascode", "binary_weighted")
-"""Synapses of transistors alone, beside that of the reference design."""
+OTHER_CELLS = ("cascode", "binary_weighted", "resistive", "transmission_gate")
+"""Beside that of the reference design."""
 
 
 def cells(synapse: str = "") -> Cells:
@@ -56,7 +56,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     mismatches = sum(not verdict.comparison.matches for verdict in verdicts)
     yield Figure("layout.drc_violations", violations, "", "0", names)
     yield Figure("layout.lvs_mismatches", mismatches, "", "0", names)
-    named = [bool(found(fault, project)) for fault in FAULTS]
+    spoilt = patients(project, cells("resistive").synapse)
+    named = [bool(found(fault, spoilt)) for fault in FAULTS]
     yield Figure("layout.faults_found_fraction", sum(named) / len(named), "", "1", f"{len(named)} seeded faults")
     areas = project.areas_um2()
     yield Figure("layout.area_synapse_m2", areas["synapse"] * 1e-12, "m^2", "", "in its row of the 5-5-5, with its bias lines")

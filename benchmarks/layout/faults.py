@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import klayout.db as kdb
 
 from layouts.drc import check
+from layouts.gds import new_layout
 from layouts.lvs import compare
-from layouts.project import LayoutProject, Subject
+from layouts.project import LayoutProject, Subject, draw_cell
 from layouts.technology import LABELS, LAYERS
+from netlists.synapse.cell import SynapseCell, SynapseSetting
+from netlists.synapse.resistive import ResistorSynapse
 
-SYNAPSE, NEURON = "synapse_current_source", "neuron"
+SYNAPSE, NEURON, RESISTIVE = "synapse_current_source", "neuron", "synapse_resistive"
 
 
 class Patient:
@@ -82,10 +86,10 @@ class Fault:
     spoil: Callable[[Patient], object]
 
 
-def _beside(patient: Patient, layer: str, index: int, space: int, size: int) -> None:
-    """A square next to a shape."""
+def _beside(patient: Patient, layer: str, index: int, space: int, size: int, added: str = "") -> None:
+    """A square next to a shape, of the same layer or another."""
     box = patient.boxes(layer)[index]
-    patient.add(layer, box.right + space, box.bottom, box.right + space + size, box.bottom + size)
+    patient.add(added or layer, box.right + space, box.bottom, box.right + space + size, box.bottom + size)
 
 
 def _spice(old: str, new: str) -> Callable[[Patient], None]:
@@ -112,6 +116,12 @@ def _two(layer: str, size: int, space: int, height: int = 0) -> Callable[[Patien
             patient.add(layer, left, 0, left + size, height or size)
 
     return spoil
+
+
+def _bridge(patient: Patient) -> None:
+    """From the lower head of the first bar of a resistor to its upper one."""
+    box = patient.boxes("poly_res")[0]
+    patient.add("li1", box.left, box.bottom - 500, box.right, box.top + 500)
 
 
 _EXTRA = "Xextra membrane 0 0 0 sky130_fd_pr__nfet_01v8 w=1 l=0.25\n"
@@ -159,6 +169,14 @@ RULES = (
     Fault("no low threshold around its gate", NEURON, "drc", "lvtn.4b", lambda p: p.resize("lvtn", 0, bottom=-50)),
     Fault("high threshold too small", NEURON, "drc", "hvtp.3", lambda p: p.resize("hvtp", 0, bottom=-50)),
     Fault("an antenna", SYNAPSE, "drc", "ar_met2", lambda p: p.add("met2", -300_000, 1330, 600, 1470)),
+    Fault("a slot too short", RESISTIVE, "drc", "licon.1bc", lambda p: p.resize("licon1", len(p.boxes("licon1")) - 1, top=-500)),
+    Fault("marker too near around a resistor", RESISTIVE, "drc", "urpm.3", lambda p: p.resize("urpm", 0, right=-50)),
+    Fault("implant too near around a resistor", RESISTIVE, "drc", "urpm.4", lambda p: p.resize("psdm", 1, right=-50)),
+    Fault("nitride cut too near around a resistor", RESISTIVE, "drc", "urpm.5", lambda p: p.resize("npc", 1, right=-50)),
+    Fault("n implant near a resistor", RESISTIVE, "drc", "urpm.6", lambda p: _beside(p, "urpm", 0, 100, 1000, "nsdm")),
+    Fault("poly near a resistor's marker", RESISTIVE, "drc", "urpm.7", lambda p: _beside(p, "urpm", 0, 100, 1000, "poly")),
+    Fault("diffusion near a resistor", RESISTIVE, "drc", "poly.9", lambda p: _beside(p, "urpm", 0, 220, 1000, "diff")),
+    Fault("poly near a resistor", RESISTIVE, "drc", "poly.9b", lambda p: _beside(p, "urpm", 0, 220, 1000, "poly")),
     Fault("off the grid", SYNAPSE, "drc", "x.1a", _lone("met1", 502, 1000)),
 )  # fmt: skip
 
@@ -178,15 +196,26 @@ NETS = (
     Fault("low threshold missing", NEURON, "lvs", "sensing_n", lambda p: p.drop("lvtn")),
     Fault("a plate too small", NEURON, "lvs", "membrane", lambda p: p.resize("cap2m", 0, right=-500)),
     Fault("a plate upside down", NEURON, "lvs", "membrane", _spice("Xmembrane membrane 0", "Xmembrane 0 membrane")),
+    Fault("a bar too short", RESISTIVE, "lvs", "weight", lambda p: p.resize("poly_res", 0, top=-200)),
+    Fault("a bar bridged", RESISTIVE, "lvs", "weight", _bridge),
+    Fault("a wider resistor in the netlist", RESISTIVE, "lvs", "weight", _spice("0p35", "0p69")),
     Fault("a p implant missing", SYNAPSE, "lvs", "p_memory", lambda p: p.drop("psdm")),
 )  # fmt: skip
 
 FAULTS = (*RULES, *NETS)
 
 
-def found(fault: Fault, project: LayoutProject) -> str:
+def patients(project: LayoutProject, resistive: SynapseCell[Any]) -> list[Subject]:
+    """The cells that there are faults for: those of a project, and a synapse with a resistor, drawn here."""
+    if not isinstance(resistive, ResistorSynapse):
+        raise TypeError(f"{resistive}: is no synapse with a resistor")
+    resistor = resistive.subcircuit(RESISTIVE, SynapseSetting(1, 40.0))
+    return [*project.subjects, draw_cell(new_layout(), resistor)]
+
+
+def found(fault: Fault, subjects: Iterable[Subject]) -> str:
     """What the check says of the fault where that names it; empty where it does not."""
-    subject = next(one for one in project.subjects if one.cell.name == fault.cell)
+    subject = next(one for one in subjects if one.cell.name == fault.cell)
     patient = Patient(subject)
     fault.spoil(patient)
     if fault.found_by == "drc":

@@ -18,6 +18,7 @@ from layouts.errors import LayoutError, ToolNotFound
 from netlists.multipliers import written_out
 from netlists.network import layer_name
 from netlists.neuron import SUBCIRCUITS
+from netlists.synapse import SYNAPSES
 from training.hardware import LayerPlaces
 
 if TYPE_CHECKING:
@@ -117,12 +118,14 @@ class PostLayout:
     places: tuple[PlacedLayer, ...]
 
     def in_cells(self, netlist: str) -> str:
-        """A netlist with every sub-circuit that was drawn as it was drawn."""
+        """A netlist with every sub-circuit as it was drawn. Raises `LayoutError` for one that was not."""
         for name, drawn in self.cells.items():
             body = re.compile(rf"^\.subckt {re.escape(name)} ([^\n]*)\n.*?^\.ends {re.escape(name)}\n", _LINES)
             if found := body.search(netlist):
                 counted = "=" in found[1]
                 netlist = netlist[: found.start()] + (_counted(drawn) if counted else drawn) + netlist[found.end() :]
+        if other := next((one for one in re.findall(r"^\.subckt (\S+)", netlist, re.MULTILINE) if one not in self.cells), ""):
+            raise LayoutError(f"process.layout: {other} was not drawn, and would be simulated as its schematic")
         return netlist
 
     def in_network(self, netlist: str, rails: bool = False) -> str:
@@ -183,6 +186,11 @@ _KNOWN: dict[str, PostLayout] = {}
 def _drawn(design: Design) -> PostLayout:
     if design.synapse.kind == "netlist":
         raise LayoutError("process.layout: a cell of your own is not drawn here; leave it out, and give the cell extracted")
+    if SYNAPSES[design.synapse.kind].weight_is_drawn:
+        raise LayoutError(
+            f"process.layout: each weight of {design.synapse.kind} is a drawing of its own, and what layouts add is known of one "
+            "cell for all; leave it out, or take a synapse whose weight a bias sets"
+        )
     if importlib.util.find_spec("klayout") is None:
         raise ToolNotFound("process.layout: klayout is not installed: pip install 'cosim[layout]'")
     from layouts.extraction.conductors import FlatCell

@@ -8,7 +8,7 @@ its driver by itself, with a spike and without.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.bench.bench import Bench
+from cosim.bench.post_layout import post_layout
 from cosim.bench.results import Results
 from cosim.characterize.held_membrane import integral
+from cosim.characterize.switching import more_on_lines
 from cosim.cost.cells import CellEnergies, LayerEnergy, SynapseEnergy
 from cosim.errors import CosimError
 from cosim.mapping.circuit import (
@@ -31,7 +33,7 @@ from cosim.mapping.circuit import (
 from cosim.mapping.columns import Frame, input_response, lumped
 from cosim.mapping.recorded import line_waveform
 from cosim.simulator import Point, Row, Transient, Waveforms
-from netlists.columns import INPUT_LINE, MEMBRANE, ColumnBench, LineWaveform, column_bench, input_bench
+from netlists.columns import COLUMN, INPUT_LINE, MEMBRANE, ColumnBench, LineWaveform, column_bench, input_bench
 from netlists.crossbar import Cells
 from netlists.stimulus import PhaseWindow
 from netlists.synapse import SIGNS, SynapseSetting
@@ -52,6 +54,9 @@ INJECTED_PHASES = 0.1, 0.8
 ON_PHASES, OFF_PHASES = 0.3, 0.5
 """When the line of a synapse rises and falls, in the accumulation phase."""
 
+SPIKE_LINES = (f"{COLUMN}_spike", f"{COLUMN}_spike_bar")
+"""Of the neuron of a column."""
+
 FIRED_PHASES = 0.5
 """When an input spikes."""
 
@@ -68,14 +73,16 @@ class CostError(CosimError):
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """A layer: its cells as characterised, synapses on a membrane, on each of its input lines, and on each output line."""
+class ColumnCost:
+    """A layer: its cells as characterised, synapses on a membrane, on each of its input lines, and on each output line; and what
+    lines of outputs have beyond those of hidden neurons in a layout, either to ground and the two between them (F): less."""
 
     cells: Cells
     hardware: HardwareModel
     synapses: int
     neurons: int
     fan_out: int
+    unsent_f: tuple[float, float]
 
     @property
     def column(self) -> tuple[int, int]:
@@ -109,12 +116,9 @@ def cell_energies(bench: Bench, hardware: HardwareModel, shape: NetworkShape) ->
 
     Raises `CostError` where a simulation fails.
     """
-    layers = [
-        _Layer(bench.cells(own), own, layer.synapses, layer.rows, fan_out)
-        for own, layer, fan_out in zip(columns_of_layers(hardware, shape.crossbars), shape.crossbars, shape.fan_outs, strict=True)
-    ]
+    layers = columns_of_cost(bench, hardware, shape)
     first = layers[0]
-    neurons = {layer.size: list(_neuron_points(bench, layer)) for layer in layers}
+    neurons = {layer.size: list(neuron_points(bench, layer)) for layer in layers}
     lines = {layer.column: _line_point(bench, layer, (ON_PHASES, OFF_PHASES)) for layer in layers}
     fired, silent = _line_point(bench, first, (FIRED_PHASES, 1.0)), _line_point(bench, first, None)
     results = bench.run([*(point for own in neurons.values() for point in own), *lines.values(), fired, silent])
@@ -137,6 +141,15 @@ def cell_energies(bench: Bench, hardware: HardwareModel, shape: NetworkShape) ->
     )
 
 
+def columns_of_cost(bench: Bench, hardware: HardwareModel, shape: NetworkShape) -> list[ColumnCost]:
+    """The layers of a network as their columns are loaded."""
+    unsent_f = post_layout(bench.design).places[-1].lines if bench.design.process.layout else (0.0, 0.0)
+    return [
+        ColumnCost(bench.cells(own), own, layer.synapses, layer.rows, fan_out, (0.0, 0.0) if fan_out else unsent_f)
+        for own, layer, fan_out in zip(columns_of_layers(hardware, shape.crossbars), shape.crossbars, shape.fan_outs, strict=True)
+    ]
+
+
 def _row(results: Results, point: Point) -> Row:
     row = results.row(point)
     if row is None:
@@ -146,7 +159,7 @@ def _row(results: Results, point: Point) -> Row:
 
 
 def _point(
-    bench: Bench, layer: _Layer, condition: Mapping[str, Any], circuit: ColumnBench, nodes: Sequence[str], extract: Any
+    bench: Bench, layer: ColumnCost, condition: Mapping[str, Any], circuit: ColumnBench, nodes: Sequence[str], extract: Any
 ) -> Point:
     condition = {"measurement": "energy", "synapses": layer.synapses, "fan_out": layer.fan_out, **condition}
     title = ", ".join(f"{name} {value}" for name, value in condition.items())
@@ -155,11 +168,11 @@ def _point(
     return Point(condition, bench.deck(title, circuit.netlist, analysis, list(dict.fromkeys(saved)), bench.working), extract)
 
 
-def _low(layer: _Layer) -> LineWaveform:
+def _low(layer: ColumnCost) -> LineWaveform:
     return LineWaveform(((0.0, 0.0),), ((0.0, layer.cells.supply_v),))
 
 
-def _neuron_points(bench: Bench, layer: _Layer) -> Iterator[Point]:
+def neuron_points(bench: Bench, layer: ColumnCost) -> Iterator[Point]:
     """A neuron with idle synapses, fired from several membranes."""
     neuron, (start, end) = layer.hardware.neuron, map(layer.at, INJECTED_PHASES)
     for displacement in DISPLACEMENTS:
@@ -168,6 +181,8 @@ def _neuron_points(bench: Bench, layer: _Layer) -> Iterator[Point]:
             layer.cells, [None] * layer.synapses, [_low(layer)] * layer.synapses, layer.row(layer.fan_out), layer.window,
             layer.stop_s, injection=injection,
         )  # fmt: skip
+        if any(layer.unsent_f):
+            column = replace(column, netlist=column.netlist + more_on_lines(SPIKE_LINES, *layer.unsent_f))
         extract = partial(
             neuron_response, window=layer.window, guard_s=2 * layer.cells.timing.edge_s, sources=source_groups(column.sources)
         )
@@ -180,7 +195,7 @@ def neuron_response(waveforms: Waveforms, window: PhaseWindow, guard_s: float, s
     return {"membrane_v": membrane_v, **drawn_energy(waveforms, sources)}
 
 
-def _line_point(bench: Bench, layer: _Layer, high: tuple[float, float] | None) -> Point:
+def _line_point(bench: Bench, layer: ColumnCost, high: tuple[float, float] | None) -> Point:
     """A line as an input of the layer drives it, loaded as the lines of the layer are, high between two times (phases)."""
     spikes = [] if high is None else [(layer.at(high[0]), layer.at(high[1]))]
     circuit = input_bench(layer.cells, spikes, layer.row(layer.neurons))
@@ -191,7 +206,7 @@ def _line_point(bench: Bench, layer: _Layer, high: tuple[float, float] | None) -
     )
 
 
-def _synapse_points(bench: Bench, layer: _Layer, line: LineWaveform) -> Iterator[Point]:
+def _synapse_points(bench: Bench, layer: ColumnCost, line: LineWaveform) -> Iterator[Point]:
     """One synapse behind a line that rises and falls, the others idle behind lines that stay low: first with its line low as
     well, then switched while its weight is 0, then those of `_codes`."""
     extract = partial(
@@ -209,7 +224,7 @@ def _synapse_points(bench: Bench, layer: _Layer, line: LineWaveform) -> Iterator
         yield _point(bench, layer, {"cell": "synapse", **condition}, column, [MEMBRANE], extract)
 
 
-def _codes(layer: _Layer) -> list[SynapseSetting]:
+def _codes(layer: ColumnCost) -> list[SynapseSetting]:
     """The middle and the strongest code of each sign: of weaker ones the charge drowns in the tolerance of the simulator."""
     codes = {sign: layer.cells.synapse.codes(sign, 3) for sign in SIGNS}
     return [SynapseSetting(sign, float(own[at])) for sign, own in codes.items() for at in (len(own) // 2, -1)]
@@ -230,7 +245,7 @@ def synapse_response(waveforms: Waveforms, start_s: float, on_s: float, off_s: f
     }
 
 
-def _layer_energy(layer: _Layer, neurons: Sequence[Row], synapses: Sequence[Row]) -> LayerEnergy:
+def _layer_energy(layer: ColumnCost, neurons: Sequence[Row], synapses: Sequence[Row]) -> LayerEnergy:
     """`synapses` in the order of `_synapse_points`."""
     fired = sorted(neurons, key=lambda row: float(row["membrane_v"]))
     reference, idle, *switched = synapses
@@ -256,7 +271,7 @@ def _layer_energy(layer: _Layer, neurons: Sequence[Row], synapses: Sequence[Row]
     )  # fmt: skip
 
 
-def _synapse_energy(layer: _Layer, reference: Row, rows: Sequence[tuple[SynapseSetting, Row]]) -> SynapseEnergy:
+def _synapse_energy(layer: ColumnCost, reference: Row, rows: Sequence[tuple[SynapseSetting, Row]]) -> SynapseEnergy:
     """What the supply gives beyond what it gives a column that stays as it is, `reference`; the strongest code comes last."""
     strongest, row = rows[-1]
     settled_c = _charge(layer, strongest, row["settled_v"], row["settled_s"])
@@ -280,7 +295,7 @@ def _at_rest_a(hardware: HardwareModel, setting: SynapseSetting) -> float:
     return float(curve(np.clip(setting.code, curve.x[0], curve.x[-1])))
 
 
-def _charge(layer: _Layer, setting: SynapseSetting, membrane_v: FloatArray, seconds: float) -> float:
+def _charge(layer: ColumnCost, setting: SynapseSetting, membrane_v: FloatArray, seconds: float) -> float:
     """What a synapse that is on moves while its membrane goes through these voltages, at equal steps (C)."""
     hardware, at_rest_a = layer.hardware, _at_rest_a(layer.hardware, setting)
     curve = hardware.neuron.membrane.inverse()

@@ -20,7 +20,8 @@ def cells_of(design: Design, discharger_bias_v: float | None = None, input_lead_
     neuron = neuron_cell(design.neuron, design.technology)
     middle_v = sum(design.neuron.discharger_bias_v) / 2
     bias_v = middle_v if discharger_bias_v is None else discharger_bias_v
-    return Cells(synapse, neuron, design.timing, design.process.supply_v, bias_v, input_lead_s)
+    process = design.process
+    return Cells(synapse, neuron, design.timing, process.supply_v, bias_v, input_lead_s, drawn=process.layout)
 
 
 @contextlib.contextmanager

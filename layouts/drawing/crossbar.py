@@ -8,7 +8,7 @@ from layouts.devices import GROUND
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.frame import BIAS_PITCH, POWER, Frame, Parts, line, stack, wire
 from layouts.drawing.neuron import FIRST_LINE, LINE
-from layouts.drawing.plan import LayerPlan, Place
+from layouts.drawing.plan import SPIKES, LayerPlan, Place
 from layouts.drawing.row import GROUND_STRAP, SUPPLY_STRAP, TRACK_WIDTH, Row
 
 GUARD = FIRST_LINE - LINE - 300
@@ -72,9 +72,21 @@ class Layer:
         for column, place in enumerate(synapses):
             row, x = self.parts.synapses[place.cell], column * self.parts.column
             self.canvas.place(row.cell, x, y)
-            for net in ("spike", "spike_bar"):
-                stack(self.canvas, x + row.columns[net][0], y + row.wires[net].y)
+            self._through(row, x, y)
+            for net, line_x in zip(SPIKES, self.parts.spike_columns, strict=True):
+                if net in row.wires:
+                    stack(self.canvas, x + line_x, y + row.wires[net].y)
         self.canvas.place(self.parts.neuron.row.cell, self.neuron_x, y)
+
+    def _through(self, row: Row, x: int, y: int) -> None:
+        """What runs through a cell, on to the next column, where the cell is narrower than that."""
+        left, right = x + row.width, x + self.parts.column
+        if left == right:
+            return
+        for net in (GROUND, "membrane", "supply"):
+            wire(self.canvas, "met2", left, right, y + row.wires[net].y, TRACK_WIDTH)
+        for low, high in (GROUND_STRAP, SUPPLY_STRAP):
+            self.canvas.box("met3", left, y + low, right, y + high)
 
     def _rails(self, y: int) -> None:
         """Straps of both rails from the cells to the verticals at either side."""

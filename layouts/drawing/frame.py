@@ -19,22 +19,17 @@ BIAS_PITCH = 360
 
 @dataclass(frozen=True)
 class Parts:
-    """The cells of a network."""
+    """The cells of a network, and where the spike lines run in a column, true and complement."""
 
     synapses: Mapping[str, Row]
     neuron: Neuron
     driver: Row
+    spike_columns: tuple[int, int]
 
     @property
     def column(self) -> int:
         """Distance of two columns of synapses."""
         return max(row.width for row in self.synapses.values())
-
-    @property
-    def spike_columns(self) -> tuple[int, int]:
-        """Where the spike lines run in a column, true and complement."""
-        row = next(iter(self.synapses.values()))
-        return row.columns["spike"][0], row.columns["spike_bar"][0]
 
 
 @dataclass(frozen=True)

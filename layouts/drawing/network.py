@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import klayout.db as kdb
@@ -13,7 +13,7 @@ from layouts.drawing.canvas import Canvas
 from layouts.drawing.crossbar import Layer, own_nets, power_via
 from layouts.drawing.frame import BIAS_PITCH, CHANNEL_PITCH, POWER, Frame, Parts, line, stack, turn, wire
 from layouts.drawing.neuron import LINE, LINE_PITCH, draw_neuron
-from layouts.drawing.plan import NetworkPlan
+from layouts.drawing.plan import SPIKES, NetworkPlan
 from layouts.drawing.row import (
     GROUND_STRAP,
     GROUND_TRACK,
@@ -23,6 +23,7 @@ from layouts.drawing.row import (
     Row,
     draw_row,
 )
+from layouts.gds import new_layout
 
 BIAS_COLUMNS = 660
 """Distance of two gate contacts in a synapse: each has a strap of met3 above it."""
@@ -39,9 +40,17 @@ class Drawn:
     frame: Frame
 
 
-def draw_synapse(layout: kdb.Layout, name: str, devices: Devices) -> Row:
-    """Draw a synapse by itself."""
-    return draw_row(layout, name, devices, gate_pitch=BIAS_COLUMNS)
+def draw_synapse(layout: kdb.Layout, name: str, devices: Devices, reach: Mapping[str, Sequence[int]] | None = None) -> Row:
+    """Draw a synapse by itself; `reach`: how far its spikes' wires go to meet their lines."""
+    return draw_row(layout, name, devices, gate_pitch=BIAS_COLUMNS, reach=reach)
+
+
+def _spike_columns(synapses: Mapping[str, Devices]) -> tuple[int, int]:
+    """Where the lines of a spike run in a column: above the gates of the cell that has them farthest to the right, with room for
+    the line of a driver's input between them."""
+    rows = [draw_synapse(new_layout(), cell, devices) for cell, devices in synapses.items()]
+    true, bar = (max((row.columns[net][0] for row in rows if net in row.columns), default=0) for net in SPIKES)
+    return true, max(bar, true + 2 * LINE_PITCH)
 
 
 def draw_driver(layout: kdb.Layout, name: str, devices: Devices, reach: Mapping[str, tuple[int, ...]] | None = None) -> Row:
@@ -52,17 +61,19 @@ def draw_driver(layout: kdb.Layout, name: str, devices: Devices, reach: Mapping[
 def draw_network(layout: kdb.Layout, name: str, plan: NetworkPlan, cells: Mapping[str, Devices]) -> Drawn:
     """Draw a network of the cells by their names: synapses, `neuron` and `spike_driver`."""
     used = dict.fromkeys(place.cell for layer in plan.layers for row in layer.synapses for place in row)
-    synapses = {cell: draw_synapse(layout, cell, cells[cell]) for cell in used}
+    true, bar = columns = _spike_columns({cell: cells[cell] for cell in used})
+    reach = {"spike": (true,), "spike_bar": (bar,)}
+    synapses = {cell: draw_synapse(layout, cell, cells[cell], reach) for cell in used}
     biases = max(len(own_nets(row)) for layer in plan.layers for row in layer.synapses)
     own = cells["neuron"]
     tallest = max(one.width for cell in cells.values() for one in cell.transistors)
-    highest = max([biases * BIAS_PITCH + 8000, *(plate.length + 2000 for plate in own.capacitors)]) + tallest
+    rows = [*(plate.length + 2000 for plate in own.capacitors), *(row.top - row.bottom for row in synapses.values())]
+    highest = max(biases * BIAS_PITCH + 8000, *rows) + tallest
     neuron = draw_neuron(layout, "neuron", own, highest)
-    true, bar = (next(iter(synapses.values())).columns[net][0] for net in ("spike", "spike_bar"))
-    reach = {"spike": (true,), "spike_bar": (bar,), "trigger": ((true + bar) // 2 // 5 * 5,)}
+    reach["trigger"] = ((true + bar) // 2 // 5 * 5,)
     # An input's driver is always enabled.
     driver = draw_driver(layout, "input_driver", with_nets(cells["spike_driver"], {"enable": "supply"}), reach)
-    drawer = _Drawer(Canvas(layout, name), Parts(synapses, neuron, driver), plan)
+    drawer = _Drawer(Canvas(layout, name), Parts(synapses, neuron, driver, columns), plan)
     drawer.draw()
     return Drawn(drawer.canvas.cell, drawer.parts, tuple(drawer.layers), tuple(drawer.bottoms), drawer.frame)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from layouts.errors import LayoutError
 from netlists.spice_text import words_and_values
@@ -12,6 +12,9 @@ from netlists.spice_text import words_and_values
 _NEURON = re.compile(r"layer_(\d+)_neuron_(\d+)")
 _SYNAPSE = re.compile(r"layer_(\d+)_synapse_(\d+)_(\d+)")
 _INPUT = re.compile(r"input_(\d+)_driver")
+
+SPIKES = ("spike", "spike_bar")
+"""The pins of a synapse that the lines of its spike are joined to, true and complement."""
 
 Nets = Mapping[str, str]
 """What the pins of a cell are joined to."""
@@ -39,6 +42,14 @@ class NetworkPlan:
 
     inputs: tuple[Place, ...]
     layers: tuple[LayerPlan, ...]
+
+    def with_cells(self, names: Mapping[str, str]) -> NetworkPlan:
+        """The same with other cells in the place of some, by name."""
+
+        def row(places: tuple[Place, ...]) -> tuple[Place, ...]:
+            return tuple(replace(place, cell=names.get(place.cell, place.cell)) for place in places)
+
+        return replace(self, layers=tuple(replace(one, synapses=tuple(map(row, one.synapses))) for one in self.layers))
 
 
 def network_plan(spice: str) -> NetworkPlan:

@@ -15,10 +15,12 @@ from itertools import pairwise
 
 import klayout.db as kdb
 
-from layouts.devices import GROUND, Devices
+from layouts.devices import GROUND, Devices, Resistor
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.chains import Chain, chains, uses
+from layouts.drawing.resistor import AWAY, BEYOND, CUT, MARGIN, MARKER, draw_resistor
 from layouts.errors import LayoutError
+from layouts.technology import LAYERS
 
 TRACK_PITCH, TRACK_WIDTH, FIRST_TRACK = 420, 140, -700
 COLUMN_PITCH = 420
@@ -80,15 +82,6 @@ class Row:
     def cell(self) -> kdb.Cell:
         return self.canvas.cell
 
-    def reach(self, net: str, x: int) -> Wire:
-        """Make the wire of a net as long as to x."""
-        wire = self.wires[net]
-        left, right = min(wire.left, x - 185), max(wire.right, x + 185)
-        if (left, right) != (wire.left, wire.right):
-            self.canvas.box("met2", left, wire.y - TRACK_WIDTH // 2, right, wire.y + TRACK_WIDTH // 2)
-            wire.left, wire.right = left, right
-        return wire
-
 
 def draw_row(
     layout: kdb.Layout,
@@ -102,7 +95,7 @@ def draw_row(
     gaps: Sequence[tuple[int, int]] = (),
     diodes: Sequence[str] = (),
 ) -> Row:
-    """Draw the transistors of a cell as a row.
+    """Draw the transistors of a cell as a row, its resistors to the right of them.
 
     Args:
         supply: the net of the nwell.
@@ -115,8 +108,6 @@ def draw_row(
 
     Raises `LayoutError` for devices that a row cannot hold.
     """
-    if devices.resistors:
-        raise LayoutError(f"{name}: {devices.resistors[0].name}: poly resistors have no drawing yet, transistors have")
     through = {GROUND: GROUND_TRACK, "membrane": MEMBRANE_TRACK, supply: SUPPLY_TRACK} if through is None else through
     drawer = _Drawer(Row(Canvas(layout, name), devices.pins), devices, supply, gate_pitch)
     drawer.strips(diodes)
@@ -142,19 +133,23 @@ class _Drawer:
         }
         self.supply = supply
         self.next_column, self.next_diffusion, self.last_gate, self.last_tap = -10_000, 0, -10_000, 0
+        self.resistors = devices.resistors
+        self.after_tap = False
         self.npc = kdb.Region()
         self.straps: dict[int, tuple[str, int, int]] = {}
 
     def strips(self, diodes: Sequence[str]) -> None:
-        """Diffusions, gates, contacts and wells."""
+        """Diffusions, gates, contacts and wells, and resistors."""
         tallest = max((chain.first.width for group in self.groups.values() for chain in group), default=420)
         height = min(max(tallest, 420), 1000)
         row = self.row
+        row.bottom = -tallest - 130 - IMPLANT
         self.next_diffusion = BOUNDARY[0]
         self._tap("psdm", GROUND, height)
         self._group("n", "nsdm", height, diodes)
         right = self.next_diffusion
         if self.groups["p"]:
+            self.after_tap = right == self.last_tap + TAP_SPACE
             self.next_diffusion = max(right, right - TAP_SPACE + WELL_AWAY + WELL_REACH)
             box = self._group("p", "psdm", height)
             tap = self._tap("nsdm", self.supply, height)
@@ -163,17 +158,21 @@ class _Drawer:
             right = tap.right + BOUNDARY[1]
         else:
             right = max(right - TAP_SPACE, self.next_column - COLUMN_PITCH + 130) + BOUNDARY[1]
+        for resistor in self.resistors:
+            right = self._resistor(resistor, right)
         closed = self.npc.sized(135).sized(-135).merged()
-        self.canvas.cell.shapes(self.canvas.layout.layer(95, 20)).insert(closed)
-        row.width, row.bottom = right, -tallest - 130 - IMPLANT
+        self.canvas.cell.shapes(self.canvas.layout.layer(*LAYERS["npc"])).insert(closed)
+        row.width = right
 
     def _group(self, channel: str, implant: str, height: int, diodes: Sequence[str] = ()) -> kdb.Box:
         """The strips of one kind, with a tap wherever the last one is too far away; returns the box around them."""
         whole, strips = kdb.Box(), kdb.Box()
         wanted = [(_length(chain), partial(self._chain, chain)) for chain in self.groups[channel]]
         wanted += [(2 * COLUMN_PITCH, partial(self._diode, net)) for net in diodes]
-        if channel == "p" and sum(map(_length, self.groups["p"])) > TAP_EVERY:
-            self.next_diffusion += 110  # the tap's implant from that of the n-diffusions (nsd.2)
+        begins_with_tap = channel == "p" and sum(map(_length, self.groups["p"])) > TAP_EVERY
+        if begins_with_tap or (channel == "p" and self.after_tap):
+            self.next_diffusion += 110  # implants of a kind: a tap's from that of diffusions beside it (nsd.2, psd.2)
+        if begins_with_tap:
             whole += self._tap("nsdm", self.supply, height)
         for length, draw in wanted:
             since = self.next_diffusion - self.last_tap
@@ -202,6 +201,15 @@ class _Drawer:
         self.next_diffusion = box.right + TAP_SPACE
         return box
 
+    def _resistor(self, resistor: Resistor, right: int) -> int:
+        """A resistor beyond `right`, a column at either end; returns where what comes next may begin."""
+        drawn = draw_resistor(self.canvas, resistor, right + AWAY, self.row.bottom + MARKER + MARGIN)
+        for net, head in zip((resistor.a, resistor.b), drawn.ends, strict=True):
+            self._straps_of(head.center().x, head.bottom, head.top, net)
+        self.npc.insert(drawn.box.enlarged(CUT, CUT))
+        self.row.top = max(self.row.top, drawn.box.top + MARKER + MARGIN)
+        return int(drawn.box.right) + BEYOND
+
     def _tap(self, implant: str, net: str, height: int) -> kdb.Box:
         x = max(self.next_column, self.next_diffusion + CONTACTED // 2)
         box = kdb.Box(x - CONTACTED // 2, -height, x - CONTACTED // 2 + CONTACTED, 0)
@@ -224,6 +232,10 @@ class _Drawer:
             self.canvas.box("licon1", x - 85, bottom + 340 * k, x + 85, bottom + 340 * k + 170)
         low, high = bottom - 80, bottom + 340 * (rows - 1) + 250
         self.canvas.box("li1", x - 85, low, x + 85, high)
+        self._straps_of(x, low, high, net)
+
+    def _straps_of(self, x: int, low: int, high: int, net: str) -> None:
+        """From a strip of li1 up to the foot of a strap."""
         cuts = (high - low - 170) // 360 + 1
         start = low + snapped((high - low - 360 * (cuts - 1) - 170) // 2)
         for k in range(cuts):
@@ -321,7 +333,7 @@ class _Drawer:
             y = row.wires[net].y
             self.canvas.box("met1", x - 115, min(bottom, y - 160), x + 115, max(top, y + 160))
             self.canvas.via("via", x, y)
-        row.top = track_y(max(taken)) + TRACK_PITCH // 2
+        row.top = max(row.top, track_y(max(taken)) + TRACK_PITCH // 2)
 
     def _close_notches(self, wire: Wire, columns: Sequence[int], reach: Sequence[int], half: int) -> None:
         """Where pads of vias on the same wire come too near to each other they become one."""

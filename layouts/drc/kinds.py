@@ -190,6 +190,25 @@ class Square(Rule):
 
 
 @dataclass(frozen=True)
+class Slots(Rule):
+    """Cuts are rectangles of one size, either way round."""
+
+    layer: str
+    um: float
+    long_um: float
+
+    @property
+    def what(self) -> str:
+        return f"{self.layer} a slot of {self.um:g} x {self.long_um:g} um"
+
+    def broken(self, shapes: Shapes) -> Iterable[kdb.Box]:
+        sides = [dbu(self.um), dbu(self.long_um)]
+        for one in shapes[self.layer].each():
+            if not one.is_box() or sorted((one.bbox().width(), one.bbox().height())) != sides:
+                yield one.bbox()
+
+
+@dataclass(frozen=True)
 class Area(Rule):
     """Smallest area of a shape."""
 

@@ -30,6 +30,9 @@ _DERIVED: Mapping[str, Callable[[Mapping[str, kdb.Region]], kdb.Region]] = {
     "licon on poly": lambda s: s["licon1"] & s["poly"],
     "licon on nothing": lambda s: s["licon1"].not_inside(s["diff"] | s["tap"] | s["poly"]),
     "licon on a gate": lambda s: s["licon1"] & s["gate"],
+    "slot": lambda s: s["licon1"] & s["resistor and heads"],
+    "square licon": lambda s: s["licon1"] - s["resistor and heads"],
+    "licon on plain poly": lambda s: s["square licon"] & s["poly"],
     "wide channel pfet": lambda s: s["pfet"] - s["hvtp"],
     "hvt pfet": lambda s: s["pfet"] & s["hvtp"],
     "lvt nfet": lambda s: s["nfet"] & s["lvtn"],
@@ -38,7 +41,8 @@ _DERIVED: Mapping[str, Callable[[Mapping[str, kdb.Region]], kdb.Region]] = {
     "via4 beside cap2m": lambda s: s["via4"] - s["cap2m"],
     "cap2m plate": lambda s: s["met4"].interacting(s["cap2m"]),
     "resistor": lambda s: s["poly"] & s["poly_res"],
-    "resistor outside urpm": lambda s: s["resistor"] - s["urpm"] if not s["urpm"].is_empty() else s["resistor"],
+    "resistor and heads": lambda s: s["poly"].interacting(s["resistor"]),
+    "plain poly": lambda s: s["poly"] - s["resistor and heads"],
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from layouts.drc.kinds import (
     OnGrid,
     Rectangles,
     Rule,
+    Slots,
     Space,
     Square,
     WideSpace,
@@ -91,14 +92,16 @@ _CONTACTS = (
     Apart("npc.4", "npc", "gate", 0.09),
     Empty("licon.0", "licon on nothing", "every licon on diff, tap or poly"),
     Empty("licon.17", "licon on a gate", "no licon on a gate"),
-    Square("licon.1", "licon1", 0.17),
+    Square("licon.1", "square licon", 0.17),
+    Slots("licon.1bc", "slot", 0.19, 2.0),
     Space("licon.2", "licon1", 0.17),
+    Space("licon.2b", "slot", 0.35),
     Around("licon.5a", "diff", "licon on diff", 0.04),
     AroundOneWay("licon.5c", "diff", "licon on diff", 0.06),
     AroundOneWay("licon.7", "tap", "licon on tap", 0.12),
     Around("licon.8", "poly", "licon on poly", 0.05),
     AroundOneWay("licon.8a", "poly", "licon on poly", 0.08),
-    Apart("licon.9", "licon on poly", "psdm", 0.11),
+    Apart("licon.9", "licon on plain poly", "psdm", 0.11),
     Apart("licon.11", "licon on diff", "gate", 0.055),
     Apart("licon.13", "licon on diff", "npc", 0.09),
     Apart("licon.14", "licon on poly", "diff or tap", 0.19),
@@ -173,8 +176,13 @@ _CAPACITORS = (
 _RESISTORS = (
     Width("urpm.1a", "urpm", 1.27),
     Space("urpm.2", "urpm", 0.84),
-    Around("urpm.3", "urpm", "resistor", 0.20),
-    Apart("urpm.6", "urpm", "diff", 0.38),
+    Around("urpm.3", "urpm", "resistor and heads", 0.20),
+    Around("urpm.4", "psdm", "resistor and heads", 0.11),
+    Around("urpm.5", "npc", "resistor and heads", 0.095),
+    Apart("urpm.6", "urpm", "nsdm", 0.20),
+    Apart("urpm.7", "urpm", "plain poly", 0.20),
+    Apart("poly.9", "resistor and heads", "diff or tap", 0.48),
+    Apart("poly.9b", "resistor and heads", "plain poly", 0.48),
 )
 _ANTENNAS = (
     Antenna("ar_poly", "poly", 50.0),
@@ -185,7 +193,7 @@ _GRID = tuple(
     OnGrid("x.1a", layer, GRID_UM)
     for layer in (
         "nwell", "diff", "tap", "poly", "licon1", "li1", "mcon", "met1", "via", "met2", "via2", "met3", "via3", "met4", "via4",
-        "met5", "nsdm", "psdm", "npc", "hvtp", "lvtn", "cap2m",
+        "met5", "nsdm", "psdm", "npc", "hvtp", "lvtn", "cap2m", "urpm", "poly_res",
     )
 )  # fmt: skip
 

@@ -53,6 +53,8 @@ class FlatCell:
         self.circuit: kdb.Circuit = self._drawn.circuit
         self._gates = kdb.Shapes()
         self._gates.insert(self._drawn.layers["gate"])
+        self._heads = kdb.Shapes()
+        self._heads.insert(self._drawn.layers["poly"].interacting(self._drawn.layers["body"]))
 
     def name_of(self, net: kdb.Net | None) -> str:
         """How a net is called in SPICE."""
@@ -105,13 +107,15 @@ class FlatCell:
         return found
 
     def _parts(self, layer: str, region: kdb.Region) -> Iterator[tuple[str, kdb.Region]]:
-        """What a region of a layer is. Poly over a diffusion is a gate."""
+        """What a region of a layer is. Poly over a diffusion is a gate; beside a resistor it is its head."""
         if layer != "wire":
             yield _KINDS[layer], region
             return
-        near = kdb.Region([shape.polygon for shape in self._gates.each_touching(region.bbox())])
-        yield "gate", region & near
-        yield "poly", region - near
+        for kind, shapes in (("gate", self._gates), ("head", self._heads)):
+            near = kdb.Region([shape.polygon for shape in shapes.each_touching(region.bbox())])
+            yield kind, region & near
+            region = region - near
+        yield "poly", region
 
 
 def conductors(cell: kdb.Cell) -> Conductors:

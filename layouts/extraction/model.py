@@ -12,8 +12,8 @@ For one column of the layout (a point seen from above):
   `HALO_UM` apart. The whole of c belongs to the *pair* of edges: half of it to each.
 
 What device models have is left out: a diffusion and its junction, poly over its channel (it catches what comes from above and
-nothing else), the body of a resistor, the plates of a MIM capacitor (its upper plate is a conductor between the two metals that
-meets only what lies above it).
+nothing else), the body of a resistor, all that its heads have below them (they have what lies above and beside), the plates of a
+MIM capacitor (its upper plate is a conductor between the two metals that meets only what lies above it).
 
 Formulas and numbers are those of magic 8.3 with the fringe distributed over a halo and open_pdks' sky130.tech; the oldest magic
 that has them is 8.3.411. Distances are whole nanometres.
@@ -45,19 +45,20 @@ class Corner(StrEnum):
 
 
 KINDS = (
-    "field", "well", "diff", "gate", "poly", "resistor", "li1", "met1", "met2", "met3", "capm", "met4", "cap2m", "met5",
+    "field", "well", "diff", "gate", "poly", "resistor", "li1", "met1", "met2", "met3", "capm", "met4", "cap2m", "met5", "head",
 )  # fmt: skip
 """What a rectangle can be; the field lies under all. `well` is an nwell, `diff` a diffusion or tap outside gates, `gate` poly
-over one, `poly` and `met*` are wires; `capm` and `cap2m` are upper plates of MIM capacitors over met3 and met4."""
+over one, `head` poly that ends a `resistor`, `poly` and `met*` are wires; `capm` and `cap2m` are upper plates of MIM capacitors
+over met3 and met4."""
 
 PLANES: Mapping[str, int] = {
     "field": 0, "well": 0, "diff": 1, "gate": 1, "poly": 1, "resistor": 1, "li1": 2, "met1": 3, "met2": 4, "met3": 5, "capm": 6,
-    "met4": 7, "cap2m": 8, "met5": 9,
+    "met4": 7, "cap2m": 8, "met5": 9, "head": 1,
 }  # fmt: skip
 """In which plane each kind lies, from below; rectangles of one plane do not overlap."""
 
 _WIRES = ("poly", "li1", "met1", "met2", "met3", "met4", "met5")
-_CATCHES_AS = {"well": "field", "gate": "poly", "capm": "met3", "cap2m": "met4"}
+_CATCHES_AS = {"well": "field", "gate": "poly", "head": "poly", "capm": "met3", "cap2m": "met4"}
 """Kinds that catch from above what another kind would; a well has its junction below it, the others nothing."""
 
 
@@ -94,7 +95,7 @@ def tables(corner: Corner = Corner.NOMINAL, halo_um: float = HALO_UM) -> Tables:
     x_um = np.arange(halo + 1) / 1000
     return Tables(
         plane=np.array([PLANES[kind] for kind in KINDS]),
-        sends=np.array([kind in _WIRES for kind in KINDS]),
+        sends=np.array([kind in (*_WIRES, "head") for kind in KINDS]),
         plate=plate,
         fringe=fringe,
         row=row.reshape(count, count).astype(np.int64),
@@ -106,7 +107,9 @@ def tables(corner: Corner = Corner.NOMINAL, halo_um: float = HALO_UM) -> Tables:
 
 
 def _by_kind(corner: Corner, name: str) -> NDArray[np.float64]:
-    return np.array([_numbers(corner).get((name, kind, kind), 0.0) for kind in KINDS])
+    """Between two edges of a kind; heads are poly."""
+    layers = ["poly" if kind == "head" else kind for kind in KINDS]
+    return np.array([_numbers(corner).get((name, layer, layer), 0.0) for layer in layers])
 
 
 @cache

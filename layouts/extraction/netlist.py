@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import klayout.db as kdb
 
-from layouts.devices import CAPACITOR, GROUND, RESISTOR
+from layouts.devices import CAPACITOR, GROUND, RESISTOR, RESISTORS
 from layouts.extraction.capacitances import Capacitances
 from layouts.extraction.conductors import FlatCell
 from layouts.extraction.extract import extract_conductors
@@ -37,12 +37,21 @@ def device_cards(flat: FlatCell, rails: Sequence[Rail] = ()) -> Iterator[str]:
     """A call of its model for each device, with the diffusions that the layout has; where it hangs on a rail, in its row."""
     lines = {rail.net: rail for rail in rails}
     for number, device in enumerate(flat.circuit.each_device(), start=1):
-        model = device.device_class().name
-        ends, sizes = _ENDS_AND_SIZES.get(model, _TRANSISTOR)
+        kind = device.device_class().name
+        ends, sizes = _ENDS_AND_SIZES.get(kind, _TRANSISTOR)
         names = [flat.name_of(device.net_for_terminal(end)) for end in ends]
         nets = " ".join(lines[name].node_at(device.trans.disp.y) if name in lines else name for name in names)
         given = " ".join(f"{name}={device.parameter(size):.6g}" for name, size in sizes)
-        yield f"X{number} {nets} {model} {given}"
+        yield f"X{number} {nets} {_model(device)} {given}"
+
+
+def _model(device: kdb.Device) -> str:
+    """Resistors of each width have a model of their own."""
+    kind: str = device.device_class().name
+    if kind != RESISTOR:
+        return kind
+    width = round(1000 * device.parameter("W"))
+    return next(model for model, nm in RESISTORS.items() if nm == width)
 
 
 _TRANSISTOR = (
@@ -51,7 +60,7 @@ _TRANSISTOR = (
 )
 _ENDS_AND_SIZES = {
     CAPACITOR: (("top", "bottom"), (("w", "SHORT"), ("l", "LONG"))),
-    RESISTOR: (("A", "B", "bulk"), (("l", "L"),)),
+    RESISTOR: (("A", "B", "W"), (("l", "L"),)),
 }
 
 

@@ -13,7 +13,7 @@ import klayout.db as kdb
 from layouts.errors import LayoutError
 from layouts.gold.flat import plain_name
 from layouts.gold.magic import devices
-from layouts.gold.reference import ground_named, pins_of, reference_netlist
+from layouts.gold.reference import ground_named, pins_of, reference_netlist, unjoined_pins
 from layouts.gold.tools import GoldTools, run
 
 
@@ -45,10 +45,10 @@ def compare(tools: GoldTools, cell: kdb.Cell, netlist: str, subcircuit: str = ""
             raise LayoutError(f"{cell.name}: netgen {tools.netgen_version} gave up: {last[0][:200]}; look at the netlist")
         found = json.loads((folder / "comp.json").read_text(encoding="utf-8"))
         verdict = (folder / "comp.out").read_text(encoding="utf-8", errors="replace")
-    return _judged(found, verdict)
+    return _judged(found, verdict, unjoined_pins(wanted, subcircuit or top))
 
 
-def _judged(found: list[dict[str, Any]], verdict: str) -> GoldComparison:
+def _judged(found: list[dict[str, Any]], verdict: str, unjoined: set[str]) -> GoldComparison:
     top = found[-1]
     differences = [
         f"{what} without a counterpart: {_names(layout) or 'none'} of the layout, {_names(netlist) or 'none'} of the netlist"
@@ -59,10 +59,13 @@ def _judged(found: list[dict[str, Any]], verdict: str) -> GoldComparison:
     differences += [
         f"pin {one} of the layout is pin {other} of the netlist"
         for one, other in zip(layout, netlist, strict=False)
-        if one.lower() != other.lower()
+        if one.lower() != other.lower() and (one, other.lower()) not in {(_NO_PIN, pin) for pin in unjoined}
     ]
     differences += [line.strip() for line in verdict.splitlines() if " circuit1:" in line and "circuit2:" in line]
     return GoldComparison("Circuits match uniquely." in verdict and not differences, tuple(differences))
+
+
+_NO_PIN = "(no pin)"
 
 
 def _names(side: list[list[Any]]) -> str:

@@ -35,6 +35,13 @@ def pins_of(netlist: str, subcircuit: str) -> list[str]:
     return header.split()[2:]
 
 
+def unjoined_pins(netlist: str, subcircuit: str) -> set[str]:
+    """The pins of a sub-circuit of a SPICE text that nothing in it is joined to, in lower case."""
+    pins = {pin.lower() for pin in pins_of(netlist, subcircuit)}
+    body = _parts(_joined(netlist))[0][subcircuit][1:]
+    return pins - {word.lower() for line in body for word in line.split()[1:]}
+
+
 def _joined(netlist: str) -> list[str]:
     """Lines without comments, continued ones as one."""
     return [line for line in re.sub(r"\n\+", " ", netlist).splitlines() if line.strip() and not line.startswith("*")]

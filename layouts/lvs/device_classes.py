@@ -25,9 +25,10 @@ def plate_capacitor() -> kdb.DeviceClass:
 
 
 def poly_resistor() -> kdb.DeviceClass:
-    """A resistor, whose ends may be exchanged, above the substrate."""
-    found = _generic(("A", "B", "bulk"), ("W", "L"))
-    found.equivalent_terminal_id(1, 0)
+    """A resistor above the substrate (W), whose ends may be exchanged; several in a row are one of their whole length."""
+    found = kdb.DeviceClassResistorWithBulk()
+    for size, told in (("R", False), ("W", True), ("L", True)):
+        found.enable_parameter(size, told)
     return found
 
 

@@ -60,8 +60,8 @@ class ResistorExtractor(_BodyExtractor):
                 continue
             width = boxes[0].length()
             device = self.create_device()
-            device.set_parameter(0, width * self.dbu())
-            device.set_parameter(1, strip.area() / width * self.dbu())
+            device.set_parameter("W", width * self.dbu())
+            device.set_parameter("L", strip.area() / width * self.dbu())
             for terminal, end in enumerate(boxes):
                 self.define_terminal(device, terminal, 1, end.bbox().enlarged(1, 1))
             self.define_terminal(device, 2, 2, strip)

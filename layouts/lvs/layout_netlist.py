@@ -20,15 +20,31 @@ class LayoutNetlist:
     """Devices and nets of a cell and what lies below it, by the labels in it, taken apart into one circuit."""
 
     def __init__(self, layout: kdb.Layout, cell: kdb.Cell) -> None:
+        self._extract(layout, cell, taps_join=False)
+        if self._taps_alone():
+            self._extract(layout, cell, taps_join=True)
+
+    def _extract(self, layout: kdb.Layout, cell: kdb.Cell, taps_join: bool) -> None:
+        """`taps_join`: a tap joins what is wired to it and its well or the substrate, which otherwise is no way to join wires."""
         self.extractor = kdb.LayoutToNetlist(kdb.RecursiveShapeIterator(layout, cell, []))
         self.layers = {name: self.extractor.make_layer(layout.layer(*LAYERS[name]), name) for name in _DRAWN}
         self._derive()
         self._find_devices()
-        self._connect(layout)
+        self._connect(layout, taps_join)
         self.extractor.extract_netlist()
         self.netlist = self.extractor.netlist()
         self.netlist.flatten()
         self.circuit = self.netlist.circuit_by_name(cell.name)
+
+    def _taps_alone(self) -> bool:
+        """Whether wells or substrate have devices in them and wires on their taps that no device is wired to: klayout then takes
+        the two for two nets."""
+        nets = list(self.circuit.each_net()) if self.circuit else []
+        idle = {net.name for net in nets if net.name and net.terminal_count() == 0}
+        return bool(idle) and any(
+            (not net.name or net.name in idle) and net.terminal_count() and all(map(_is_bulk, net.each_terminal()))
+            for net in nets
+        )
 
     def problems(self) -> list[str]:
         """Nets with two names, names on two nets, and wells or substrate that joins what no wire joins."""
@@ -43,7 +59,7 @@ class LayoutNetlist:
         found += [
             f"net joined by a well or the substrate alone: {entry.message}"
             for entry in self.extractor.each_log_entry()
-            if entry.severity >= kdb.Severity.Warning
+            if entry.severity in (kdb.Severity.Warning, kdb.Severity.Error)
         ]
         return found
 
@@ -85,7 +101,7 @@ class LayoutNetlist:
         self.extractor.extract_devices(PlateExtractor(CAPACITOR), {"top": s["plate"], "bottom": s["under plate"]})
         self.extractor.extract_devices(ResistorExtractor(RESISTOR), {"body": s["body"], "head": s["wire"], "bulk": s["bulk"]})
 
-    def _connect(self, layout: kdb.Layout) -> None:
+    def _connect(self, layout: kdb.Layout, taps_join: bool) -> None:
         s, extractor = self.layers, self.extractor
         for name in ("n-end", "p-end", "n-tap", "p-tap", "nwell", "wire", "licon1", "plate", "under plate", *WIRES[1:]):
             extractor.connect(s[name])
@@ -100,9 +116,20 @@ class LayoutNetlist:
         extractor.connect(s["via4 on plate"], s["plate"])
         extractor.connect(s["via4 on plate"], s["met5"])
         extractor.connect(s["under plate"], s["met4"])
-        extractor.soft_connect(s["n-tap"], s["nwell"])
-        extractor.soft_connect_global(s["p-tap"], GROUND)
+        to_well, to_substrate = (
+            (extractor.connect, extractor.connect_global)
+            if taps_join
+            else (extractor.soft_connect, extractor.soft_connect_global)
+        )
+        to_well(s["n-tap"], s["nwell"])
+        to_substrate(s["p-tap"], GROUND)
         extractor.connect_global(s["bulk"], GROUND)
         for wire in WIRES[1:]:
             texts = extractor.make_text_layer(layout.layer(*LABELS[wire]), f"{wire} label")
             extractor.connect(s[wire], texts)
+
+
+def _is_bulk(terminal: kdb.NetTerminalRef) -> bool:
+    """Whether a device has this net under it."""
+    name: str = terminal.terminal_def().name
+    return name == ("W" if terminal.device_class().name == RESISTOR else "B")

@@ -8,7 +8,7 @@ from typing import Any
 
 import klayout.db as kdb
 
-from layouts.devices import CAPACITOR, GROUND, RESISTOR, TRANSISTORS
+from layouts.devices import CAPACITOR, GROUND, RESISTOR, RESISTORS, TRANSISTORS
 from layouts.errors import LayoutError
 from layouts.lvs.device_classes import device_class
 
@@ -17,7 +17,7 @@ class _Reader(kdb.NetlistSpiceReaderDelegate):  # type: ignore[misc]
     """Makes devices of calls of models. Sources and capacitors of no model are not of the silicon."""
 
     def wants_subcircuit(self, name: str) -> bool:
-        return name.lower() in (*TRANSISTORS, CAPACITOR, RESISTOR)
+        return name.lower() in (*TRANSISTORS, CAPACITOR, *RESISTORS)
 
     def element(
         self, circuit: kdb.Circuit, kind: str, name: str, model: str, value: float, nets: Any, parameters: dict[str, Any]
@@ -25,7 +25,8 @@ class _Reader(kdb.NetlistSpiceReaderDelegate):  # type: ignore[misc]
         if kind != "X":
             return True
         model = model.lower()
-        device = circuit.create_device(self._device_class(circuit.netlist(), model), name)
+        kind = RESISTOR if model in RESISTORS else model
+        device = circuit.create_device(self._device_class(circuit.netlist(), kind), name)
         for terminal, net in enumerate(_terminals(model, nets)):
             device.connect_terminal(terminal, net)
         for parameter, size in _sizes(model, parameters).items():
@@ -51,8 +52,8 @@ def _sizes(model: str, parameters: dict[str, Any]) -> dict[str, float]:
     given = {key.upper(): value for key, value in parameters.items()}
     if model in TRANSISTORS:
         return {"W": given["W"] * given.get("M", 1.0), "L": given["L"]}
-    if model == RESISTOR:
-        return {"W": 0.35, "L": given["L"]}
+    if model in RESISTORS:
+        return {"W": RESISTORS[model] / 1000, "L": given["L"]}
     short, long = sorted((given["W"], given["L"]))
     return {"SHORT": short, "LONG": long}
 

@@ -67,6 +67,9 @@ class SynapseCell(ABC, Generic[D]):
     logarithmic_code: bool = False
     """Whether the code goes with a power of the current (and not with its logarithm): how to interpolate between codes."""
 
+    weight_is_drawn: bool = False
+    """Whether a device that is drawn makes the weight, so that each weight is a drawing of its own."""
+
     loads_by_code: bool = False
     """Whether the code says how much capacitance hangs on the membrane, and whether that moves as the cell switches."""
 

@@ -43,6 +43,7 @@ class ResistorSynapse(SynapseCell[R]):
     code_name = "resistor_length"
     code_unit = "um"
     logarithmic_code = True
+    weight_is_drawn = True
 
     @abstractmethod
     def subcircuit(self, name: str, setting: SynapseSetting) -> SubCircuit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,16 +13,21 @@ import pytest
 
 from cosim.bench.bench import Bench
 from cosim.bench.post_layout import LineEffects, PostLayout, post_layout
+from cosim.cost.measure import columns_of_cost, neuron_points
 from cosim.design import Design, load_design
 from cosim.design.cells import cells_of
 from cosim.errors import InputError
 from cosim.mapping.circuit import sample_point
+from cosim.mapping.columns import Frame
 from cosim.mapping.engine import engine_of
 from cosim.mapping.network import MappedNetwork, NetworkRun
 from cosim.pipeline.packages import one_line_errors
+from layouts.errors import LayoutError
+from netlists.columns import LineWaveform, column_bench
 from netlists.multipliers import written_out
 from netlists.network import network_bench
 from netlists.synapse import SynapseSetting
+from training.hardware import HardwareModel
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 
@@ -190,6 +196,41 @@ def test_a_cell_that_is_not_ours_is_refused_in_a_line(small: Design) -> None:
     cell = load_design(REFERENCE.parent / "cells" / "own_cell.toml")
     with pytest.raises(InputError, match=r"process\.layout: a cell of your own is not drawn here"), one_line_errors():
         post_layout(cell.model_copy(update={"network": small.network}))
+
+
+def test_resistors_are_refused_in_a_line(small: Design) -> None:
+    cell = load_design(REFERENCE.parent / "iris_5_5_5_resistive.toml")
+    with pytest.raises(InputError, match=r"process\.layout: each weight of resistive is a drawing of its own"), one_line_errors():
+        post_layout(cell.model_copy(update={"network": small.network}))
+
+
+def test_columns_are_made_of_drawn_cells(small: Design, drawn: PostLayout) -> None:
+    """Of a schematic a column takes synapses apart. A drawn one is one piece, with its wires and what the array adds."""
+    cells, line = cells_of(small), LineWaveform(((0.0, 0.0),), ((0.0, 1.8),))
+    settings = [None, SynapseSetting(1, 0.5)]
+    frame = Frame.of(cells)
+    whole, apart = (
+        column_bench(own, settings, [line] * 2, settings, frame.window, frame.stop_s).netlist
+        for own in (cells, replace(cells, drawn=False))
+    )
+    assert "Cplace_spike_spike_bar" in drawn.in_cells(whole)
+    with pytest.raises(LayoutError, match="synapse_current_source_n was not drawn"):
+        drawn.in_cells(apart)
+
+
+def test_what_an_output_costs_is_measured_on_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go to no next layer: in a layout they have less than the lines of hidden neurons, whose mean stands in the cell."""
+    design, hardware = design_of((1, 1)), HardwareModel.reference()
+    bench = Bench(design, design.process.pdk(), None)
+    # a model of five synapses stands for columns of one: where neurons are fired from is no matter here
+    monkeypatch.setattr("cosim.cost.measure.columns_of_layers", lambda model, crossbars: [model] * len(crossbars))
+    hidden, output = columns_of_cost(bench, hardware, design.shape)
+    decks = [next(neuron_points(bench, one)).deck.netlist for one in (hidden, output)]
+    cards = [re.findall(r"^Cmore_\d .*$", deck, re.MULTILINE) for deck in decks]
+    assert cards[0] == []
+    unsent = post_layout(design).places[-1].lines
+    assert unsent[0] < 0
+    assert [float(card.split()[-1]) for card in cards[1]] == [unsent[0], unsent[0], unsent[1]]
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.layout.checks import cells
-from benchmarks.layout.faults import FAULTS, Fault, Patient, found
+from benchmarks.layout.faults import FAULTS, Fault, Patient, found, patients
 from cosim.cli.main import app
 from cosim.errors import InputError
 from cosim.layout import run_layout
@@ -21,14 +21,15 @@ from cosim.runs.progress import Monitor
 from layouts.devices import devices_of
 from layouts.drc import RULES, check
 from layouts.errors import LayoutError
+from layouts.extraction.netlist import extracted_netlist
 from layouts.gds import new_layout
 from layouts.lvs import compare
-from layouts.project import LayoutProject, draw, draw_cell, verdict
+from layouts.project import LayoutProject, Subject, draw, draw_cell, verdict
 from layouts.technology import LAYERS
-from netlists.crossbar import Cells
 from netlists.neuron import neuron_cell
 from netlists.section import FetSize, Section, fet
 from netlists.synapse import synapse_cell
+from netlists.synapse.cell import Sign, SynapseSetting
 
 DESIGN = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
 WIDTH = "nmos = { width_um = 1.0,"
@@ -39,7 +40,15 @@ def small() -> LayoutProject:
     return draw(cells(), (2, 2), "small")
 
 
-@pytest.mark.parametrize(("synapse", "sizes"), [("cascode", (2, 2, 1)), ("binary_weighted", (2, 1)), ("", (8, 8))])
+@pytest.fixture(scope="module")
+def subjects(small: LayoutProject) -> list[Subject]:
+    return patients(small, cells("resistive").synapse)
+
+
+@pytest.mark.parametrize(
+    ("synapse", "sizes"),
+    [("cascode", (2, 2, 1)), ("binary_weighted", (2, 1)), ("resistive", (2, 2)), ("transmission_gate", (2, 2)), ("", (8, 8))],
+)
 def test_other_cells_and_sizes_too(synapse: str, sizes: tuple[int, ...]) -> None:
     for one in draw(cells(synapse), sizes, "array").verdicts():
         assert [violation.line() for violation in one.violations] == []
@@ -69,14 +78,14 @@ def test_dimensions_are_those_of_the_netlist() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
-def test_every_fault_is_found_and_named(small: LayoutProject, fault: Fault) -> None:
-    assert found(fault, small)
+def test_every_fault_is_found_and_named(subjects: list[Subject], fault: Fault) -> None:
+    assert found(fault, subjects)
 
 
-def test_faults_are_of_many_kinds_and_without_them_nothing_is_found(small: LayoutProject) -> None:
+def test_faults_are_of_many_kinds_and_without_them_nothing_is_found(subjects: list[Subject]) -> None:
     assert len({fault.says for fault in FAULTS if fault.found_by == "drc"}) >= 40
     assert len([fault for fault in FAULTS if fault.found_by == "lvs"]) >= 15
-    for subject in small.subjects:
+    for subject in subjects:
         patient = Patient(subject)
         assert check(patient.cell) == []
         assert compare(patient.layout, patient.cell, patient.spice, patient.circuit).matches
@@ -98,6 +107,38 @@ def test_in_a_network_the_cell_is_named_that_the_violation_is_in(small: LayoutPr
     assert cells_named == {"neuron"}
 
 
+def _resistor(kind: str, sign: Sign, length_um: float, width_um: float = 0.35) -> Subject:
+    made = cells(kind)
+    dimensions = made.synapse.dimensions.model_copy(update={"resistor_width_um": width_um})
+    synapse = synapse_cell(dimensions, made.synapse.process, made.supply_v)
+    return draw_cell(new_layout(), synapse.subcircuit("one", SynapseSetting(sign, length_um)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign", "length_um", "width_um"),
+    [("resistive", 1, 40.0, 0.69), ("resistive", -1, 1.0, 0.35), ("transmission_gate", 1, 163.725, 0.35),
+     ("transmission_gate", -1, 300.0, 5.73)],
+)  # fmt: skip
+def test_resistors_of_any_width_and_length_are_bars_in_a_row(kind: str, sign: Sign, length_um: float, width_um: float) -> None:
+    subject = _resistor(kind, sign, length_um, width_um)
+    found = verdict(subject)
+    assert [violation.line() for violation in found.violations] == []
+    assert found.comparison.differences == ()
+    drawn = extracted_netlist(subject.cell, subject.pins)
+    of_bars = [float(line.split("l=")[1]) for line in drawn.splitlines() if "res_xhigh_po_" in line]
+    assert len(of_bars) >= 2
+    assert sum(of_bars) == pytest.approx(length_um)
+    assert f"res_xhigh_po_{width_um:.2f}".replace(".", "p") in drawn
+
+
+def test_a_well_whose_rail_feeds_nothing_else_is_on_that_rail() -> None:
+    """The PMOS of a transmission gate to ground has the supply under it and nothing at it."""
+    subject = _resistor("transmission_gate", 1, 40.0)
+    apart = subject.spice.replace("spike_bar switch supply", "spike_bar switch 0")
+    assert compare(subject.layout, subject.cell, subject.spice, "one").matches
+    assert not compare(subject.layout, subject.cell, apart, "one").matches
+
+
 def test_nothing_is_not_clean() -> None:
     layout = new_layout()
     with pytest.raises(LayoutError, match="nothing to check"):
@@ -109,13 +150,8 @@ def test_what_cannot_be_drawn_is_one_line() -> None:
     off_grid = reference.synapse.dimensions.model_copy(update={"nmos": fet(1.003, 0.25)})
     with pytest.raises(LayoutError, match=r"n_memory: W = 1\.003 um is off the manufacturing grid .*1\.005 um would be on it"):
         devices_of(synapse_cell(off_grid, reference.synapse.process, 1.8).subcircuit())
-    with pytest.raises(LayoutError, match="poly resistors have no drawing yet"):
-        _draw("resistive")
-
-
-def _draw(synapse: str) -> LayoutProject:
-    made: Cells = cells(synapse)
-    return draw(made, (2, 2), "network")
+    with pytest.raises(LayoutError, match=r"weight: L = 0\.8 um is too short to be drawn; at least 1"):
+        _resistor("resistive", 1, 0.8)
 
 
 @pytest.mark.parametrize(
