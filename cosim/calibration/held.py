@@ -14,7 +14,7 @@ from cosim.errors import CosimError, InputError
 from training.hardware import FloatArray
 
 AROUND_V = (40e-3 * np.linspace(-1.0, 1.0, 5), 3e-3 * np.linspace(-1.0, 1.0, 3))
-"""Biases at which the replica of a neuron is fired: about the one that keeps its current, then about what these say. Where its
+"""Biases at which a resting neuron is fired: about the one that keeps its current, then about what these say. Where its
 threshold moves too, they are 20 mV apart (ff, 85 C)."""
 
 TINY_A = 1e-18
@@ -39,7 +39,7 @@ def held(here: Mapping[str, Curve], there: Mapping[str, Curve], device: str, bia
     wanted, ends = float(own(bias_v)), (float(other.x[0]), float(other.x[-1]))
     miss = [float(other(end)) - wanted for end in ends]
     if miss[0] * miss[1] > 0:
-        raise HeldError(f"replica of {device}: no bias between {ends[0]:g} and {ends[1]:g} V keeps {np.exp(wanted):.3g} A")
+        raise HeldError(f"{device}: no gate bias between {ends[0]:g} and {ends[1]:g} V keeps {np.exp(wanted):.3g} A")
     return float(brentq(lambda bias: float(other(bias)) - wanted, *ends, xtol=1e-7))
 
 
@@ -55,12 +55,12 @@ def curves_of(bench: Bench) -> dict[str, Curve]:
     results = bench.run(points)
     rows = {str(point.condition["device"]): results.row(point) for point in points}
     if lost := [device for device, row in rows.items() if row is None]:
-        raise HeldError(f"replica of {lost[0]}: could not be simulated")
+        raise HeldError(f"{lost[0]}: its current over its gate bias could not be simulated")
     return {device: (np.asarray(row["bias_v"]), np.asarray(row["current_a"])) for device, row in rows.items() if row}
 
 
 def fires_after_a_phase(bench: Bench, about_v: float) -> float:
-    """The bias of a replica of the first layer's neuron. Raises `HeldError` where none near it fires so."""
+    """The discharger's bias of the first layer's neuron at rest. Raises `HeldError` where none near fires it so."""
     for around in AROUND_V:
         biases = about_v + around
         points = list(firing_time.points(bench, ColumnSize.in_use(bench.design.shape)[0], biases))
@@ -71,6 +71,6 @@ def fires_after_a_phase(bench: Bench, about_v: float) -> float:
             about_v = bias_for_phase(biases, spikes, bench.design.timing.phase_s)
         except InputError:
             raise HeldError(
-                f"replica of a neuron: at {biases[0]:.3f} to {biases[-1]:.3f} V at rest it does not fire after one phase"
+                f"discharger: with {biases[0]:.3f} to {biases[-1]:.3f} V a resting neuron does not fire after one phase"
             ) from None
     return about_v

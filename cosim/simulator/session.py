@@ -10,6 +10,7 @@ import ctypes
 import logging
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +60,15 @@ _NOT_FOUND = (
 )
 
 
+_TRANSIENT_DONE = re.compile(r"tran: +(\d+(?:\.\d+)?) ?%")
+
+
 class _Shared(NgSpiceShared):  # type: ignore[misc]
     """PySpice's shared library; what ngspice writes is kept in `lines` without the stream's name, of a long log both ends."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.on_progress: Callable[[float], None] = lambda share: None
         super().__init__()
 
     def send_char(self, message: str, ngspice_id: int) -> int:
@@ -71,6 +76,12 @@ class _Shared(NgSpiceShared):  # type: ignore[misc]
         self.lines.append(content if stream in ("stdout", "stderr") else str(message))
         if len(self.lines) > 4 * LOG_END_LINES:
             del self.lines[LOG_END_LINES:-LOG_END_LINES]
+        return 0
+
+    def send_stat(self, message: str, ngspice_id: int) -> int:
+        """`tran: 12.3%`, some times a second."""
+        if match := _TRANSIENT_DONE.match(str(message)):
+            self.on_progress(float(match[1]) / 100)
         return 0
 
 
@@ -107,6 +118,10 @@ class NgspiceSession:
     @property
     def version(self) -> str:
         return str(self._shared.ngspice_version)
+
+    def on_progress(self, hear: Callable[[float], None]) -> None:
+        """Have the share of a transient that is done told while it runs."""
+        self._shared.on_progress = hear
 
     @property
     def fallbacks(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import mmap
 import os
 import signal
@@ -27,8 +28,8 @@ _PR_SET_PDEATHSIG = 1
 SEND_AFTER_S = 0.05
 """Replies to short simulations travel together."""
 
-PROGRESS = struct.Struct("q")
-"""The index of the task at hand, in memory that outlives the process."""
+PROGRESS = struct.Struct("qd")
+"""The index of the task at hand and the share of its transient that is done, in memory that outlives the process."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,12 @@ def _work(connection: Connection, progress: mmap.mmap) -> None:
         return
     connection.send(Ready(ngspice_version=session.version))
     inbox = _inbox(connection)
+    session.on_progress(lambda share: PROGRESS.pack_into(progress, 0, PROGRESS.unpack_from(progress)[0], share))
     served, replies, last_sent = 0, list[Reply](), time.monotonic()
     while True:
         tasks = inbox.get()
         for task in tasks:
-            PROGRESS.pack_into(progress, 0, task.index)
+            PROGRESS.pack_into(progress, 0, task.index, math.nan)
             replies.append(serve(session, task))
             served += 1
             if ends := _has_had_enough(replies[-1], served, order):

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 
+from cosim.simulator.deck import Transient
 from cosim.simulator.errors import Reason, SimulationError
 from cosim.simulator.points import Outcome, Point
 from cosim.simulator.tasks import Reply, Task, outcome_of
@@ -66,7 +67,7 @@ class _Worker:
     def __init__(self, recycle_after: int, memory_limit_mb: float) -> None:
         ours, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as progress, ours, theirs:
-            progress.write(PROGRESS.pack(-1))
+            progress.write(PROGRESS.pack(-1, math.nan))
             progress.flush()
             self._progress = mmap.mmap(progress.fileno(), PROGRESS.size)
             files = (theirs.fileno(), progress.fileno())
@@ -119,6 +120,11 @@ class _Worker:
         """The point that it was simulating when it was last heard of, or when it died."""
         index = PROGRESS.unpack_from(self._progress)[0]
         return (index, self.given[index]) if index in self.given else next(iter(self.given.items()), None)
+
+    @property
+    def done(self) -> float:
+        """The share of its transient that the point at hand had done; NaN below a thousandth, and where it is none."""
+        return float(PROGRESS.unpack_from(self._progress)[1])
 
     def end(self, grace_s: float = 0.0) -> int:
         """Wait so long for the process to end by itself, then kill it; its exit code."""
@@ -256,7 +262,8 @@ class WorkerPool:
         if not worker.given:
             self._bear_false_start(None)
             return
-        yield from self._lose(worker, Reason.TIMEOUT, f"took longer than {self._timeout_s:g} s and was stopped")
+        _, point = worker.at_hand() or next(iter(worker.given.items()))
+        yield from self._lose(worker, Reason.TIMEOUT, _stopped(point, self._timeout_s, worker.done))
 
     def _bear_false_start(self, code: int | None) -> None:
         """One that takes the place of another may fail to start, on a machine that is short of memory; not again and again."""
@@ -283,6 +290,15 @@ class _Waiting(Iterator[tuple[int, Point]]):
 
     def __next__(self) -> tuple[int, Point]:
         return self._returned.popleft() if self._returned else next(self._fresh)
+
+
+def _stopped(point: Point, timeout_s: float, done: float) -> str:
+    """What happened to a simulation that took too long; one that oscillates is told by how little of it was done."""
+    what = f"took longer than {timeout_s:g} s and was stopped"
+    if not isinstance(point.deck.analysis, Transient):
+        return what
+    share = "less than 0.1" if math.isnan(done) else f"{100 * done:.3g}"
+    return f"{what} with {share} % of its transient done; a circuit that oscillates takes ever smaller steps"
 
 
 def _start_failure(code: int | None) -> SimulationError:

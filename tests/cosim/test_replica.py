@@ -32,7 +32,7 @@ def test_a_bias_is_held_to_a_current(bias_v: float) -> None:
 
 def test_a_current_that_no_bias_keeps_is_one_line() -> None:
     weak = {"n": (BIAS_V, current(BIAS_V, 2.5, 300.0) + 1e-17)}
-    with pytest.raises(HeldError, match=r"replica of n: no bias between 0 and 1\.8 V keeps "):
+    with pytest.raises(HeldError, match=r"^n: no gate bias between 0 and 1\.8 V keeps "):
         held({"n": (BIAS_V, current(BIAS_V, 0.3, 300.0))}, weak, "n", 1.8)
 
 
@@ -52,7 +52,7 @@ def test_the_replica_of_a_neuron_is_set_until_it_fires_after_one_phase(away_v: f
 
     monkeypatch.setattr("cosim.calibration.held.firing_time.points", lambda _bench, _size, biases: list(biases))
     assert fires_after_a_phase(Fired(), 0.56) == pytest.approx(wanted, abs=2e-6)  # type: ignore[arg-type]
-    with pytest.raises(HeldError, match=r"replica of a neuron: at 0\.360 to 0\.440 V at rest it does not fire after one"):
+    with pytest.raises(HeldError, match=r"^discharger: with 0\.360 to 0\.440 V a resting neuron does not fire after one"):
         fires_after_a_phase(Fired(), 0.4)  # type: ignore[arg-type]
 
 

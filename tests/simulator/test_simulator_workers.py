@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -40,8 +41,17 @@ def test_time_out_costs_one_point() -> None:
     outcomes = simulate([GOOD, Point({"deck": "endless"}, endless(), everything), GOOD, GOOD], jobs=1, timeout_s=10.0)
     assert reasons(outcomes) == [None, Reason.TIMEOUT, None, None]
     assert outcomes[1].wall_s > 10.0 and "took longer than 10 s" in str(outcomes[1].error)
+    assert "with less than 0.1 % of its transient done" in str(outcomes[1].error)
     assert max(outcome.cpu_s for outcome in outcomes if outcome.row) < 10.0
     assert len(set(waveform_bits(outcomes))) == 1
+
+
+def test_a_time_out_says_how_much_was_done() -> None:
+    """A transient of 3 10^6 steps, of which two seconds do some per cent."""
+    long = Point({"deck": "long"}, rc(stop_s=0.3, max_step_s=1e-7, title="long"), everything)
+    (outcome,) = simulate([long], jobs=1, timeout_s=2.0)
+    done = re.search(r"stopped with (\S+) % of its transient done; a circuit that oscillates takes ever ", str(outcome.error))
+    assert done and 0.0 < float(done[1]) < 100.0
 
 
 def test_killed_worker_costs_one_point() -> None:
