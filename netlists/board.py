@@ -30,6 +30,15 @@ class Environment(Section):
         """Whether neurons meet on the board: the phase of a ripple, the impedance of a line that several are on."""
         return bool(self.ripple_v or self.source_resistance_ohm)
 
+    @property
+    def delays(self) -> bool:
+        """Whether it delays every spike: impedances before the biases, loads on the spike lines."""
+        return bool(self.source_resistance_ohm or self.line_load_f)
+
+    def on_step(self, bias_v: float) -> float:
+        """What a converter makes of a bias (V) that is not at its rail."""
+        return float(f"{round(bias_v / self.bias_step_v) * self.bias_step_v:.12g}") if self.bias_step_v else bias_v
+
     def around(self, netlist: str, sources: Sources, outputs: Sequence[SpikeLine], supply_v: float) -> str:
         """A circuit on the board.
 
@@ -62,8 +71,8 @@ class Environment(Section):
         """A bias on its step, behind its impedance; what stands for several lines that are alike is all of them in parallel."""
         name, line = card.split()[:2]
         level = _level(card)
-        if self.bias_step_v and level not in (0.0, supply_v):
-            level = float(f"{round(level / self.bias_step_v) * self.bias_step_v:.12g}")
+        if level not in (0.0, supply_v):
+            level = self.on_step(level)
         count = copies.get(line, 1)
         if self.source_resistance_ohm:
             yield f"{name} {line}_source 0 {level!r}"

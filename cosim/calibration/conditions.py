@@ -45,11 +45,13 @@ class Biases(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Elsewhere:
-    """A condition that was characterised: a bench there, its cells layer by layer, and the network in its codes."""
+    """A condition that was characterised: a bench there, its cells layer by layer, the network in its codes, and how far below
+    rest its neurons' threshold is (V)."""
 
     bench: Bench
     cells: Sequence[Cells]
     nominal: Nominal
+    threshold_v: float
 
     @classmethod
     def of(cls, bench: Bench, condition: Condition, nominal: Nominal) -> Elsewhere:
@@ -59,7 +61,7 @@ class Elsewhere:
         biased = replace(there, discharger_bias_v=_resting_bias(bench, there, nominal))
         hardware = characterize(biased).hardware
         circuits = layer_circuits(design, hardware, discharger_current(there, hardware))
-        return cls(there, there.cells_of_layers(hardware), nominal.at(circuits))
+        return cls(there, there.cells_of_layers(hardware), nominal.at(circuits), hardware.neuron.v_th_v)
 
     def program(self, estimates: Sequence[Estimate], wanted: Nominal, freedom: Freedom) -> Program:
         """For one die whose devices are known, to do here what the network does as designed; no die where all is nominal."""

@@ -108,7 +108,13 @@ def carry_out(request: Request, monitor: Monitor) -> RunResult:
 def _bring_up_to_date(space: Workspace, asked: Sequence[Stage]) -> tuple[StageName, ...]:
     """Delete what is out of date, and make anew what is asked for; the stages that were."""
     old = outdated(space, STAGES, asked)
+    followed = [folder for stage in old for folder in stage.followed_by if (space.run / folder).exists()]
     forget(space.run, old)
+    if followed:
+        space.monitor.remark(
+            f"what {' and '.join(followed)} held was of the network before, and is gone; its simulations are kept: the same "
+            "commands again make what is still so of the new one"
+        )
     for stage in asked:
         if stage not in old:
             space.monitor.skip(stage.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
     from netlists.crossbar import Cells
     from training.calibration.program import Program
     from training.calibration.reach import Freedom
-    from training.hardware import HardwareModel
+    from training.hardware import FloatArray, HardwareModel
 
 TABLE = "conditions/errors.parquet"
-COLUMNS = ("condition", "biases", "samples", "rmse_s", "hidden_rmse_s", "labels", "accuracy")
+COLUMNS = (
+    "condition", "biases", "samples", "rmse_s", "hidden_rmse_s", "labels", "accuracy", "model_rmse_s", "unexpected_rmse_s",
+)  # fmt: skip
+_CHARACTERISED = ("rebiased", "calibrated")
+"""Biases that follow from the characterisation of a condition."""
 FAILED = 3
 """The exit code of a simulation that failed; the other conditions are simulated all the same."""
 
@@ -59,10 +64,11 @@ class ConditionsResult:
         return FAILED if self.failed else 0
 
     def lines(self) -> Iterator[str]:
-        yield f"{'condition':<44} {'biases':<11} {'output rms':>10} {'labels':>7} {'accuracy':>8}"
+        yield f"{'condition':<44} {'biases':<11} {'output rms':>10} {'model':>10} {'labels':>7} {'accuracy':>8}"
         for row in self.rows.itertuples():
             shares = f"{100 * row.labels:>5.0f} % {100 * row.accuracy:>6.0f} %"
-            yield f"{row.condition:<44} {row.biases:<11} {row.rmse_s * 1e9:>7.3g} ns {shares}"
+            model = f"{'':>10}" if math.isnan(row.model_rmse_s) else f"{row.model_rmse_s * 1e9:>7.3g} ns"
+            yield f"{row.condition:<44} {row.biases:<11} {row.rmse_s * 1e9:>7.3g} ns {model} {shares}"
         yield from self.failed
 
 
@@ -78,7 +84,11 @@ def validate_at(
     monitor: Monitor | None = None,
     command: str = "",
 ) -> ConditionsResult:
-    """Simulate the trained network of a design at other conditions, without mismatch.
+    """Simulate the trained network of a design at other conditions, without mismatch, and ask the model what it expects there.
+
+    The model of another corner, temperature or supply is that of its characterisation, which takes a minute or two. It is made
+    for `sensitivity` and where biases ask for it; without it, on a supply that ripples and with replicas elsewhere the model
+    says nothing.
 
     Args:
         conditions: such as "corner=ff,temperature_c=85,supply_v=1.98"; what is left out is as in the design. `sensitivity` where
@@ -95,18 +105,20 @@ def validate_at(
 
         from cosim.calibration.circuit_chip import DieFailedError
         from cosim.calibration.held import HeldError
+        from cosim.calibration.on_board import BoardError
         from cosim.characterize.extract import CharacterizationError
         from training.hardware import HardwareModel
 
         hardware = HardwareModel.load(space.run / "hardware.json")
         freedom = replace(settings_for(space.design, nominal).freedom, own_biases=True)
-        places = [_Place(bench, nominal, hardware, condition, freedom) for condition in parsed]
+        characterised = not conditions or any(choice in _CHARACTERISED for choice in wanted)
+        places = [_Place(bench, nominal, hardware, condition, freedom, characterised) for condition in parsed]
         rows, failed = list[dict[str, Any]](), list[str]()
         for place, choice in product(places, wanted):
             space.monitor.activity(f"{place.condition}: {choice}")
             try:
                 rows.append(place.row(choice))
-            except (CharacterizationError, DieFailedError, HeldError) as error:
+            except (BoardError, CharacterizationError, DieFailedError, HeldError) as error:
                 failed.append(f"{place.condition}, {choice}: {error}")
                 space.monitor.remark(failed[-1])
                 continue
@@ -133,19 +145,29 @@ def biases_of(words: str) -> list[Biases]:
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """A condition, and the network in the circuit there. It is characterised once, where biases ask for it."""
+    """A condition, and the network in the circuit there. It is characterised once, where biases ask for it, or `characterised`
+    so that there is a model of it."""
 
     bench: MonitoredBench
     nominal: Nominal
     hardware: HardwareModel
     condition: Condition
     freedom: Freedom
+    characterised: bool = False
 
     @cached_property
     def elsewhere(self) -> Elsewhere:
         from cosim.calibration.conditions import Elsewhere
 
         return Elsewhere.of(self.bench, self.condition, self.nominal)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the cells are at the design's own condition, on another board at most."""
+        from cosim.design.condition import of_design
+
+        on_board = all(path.startswith("environment.") for path, _ in self.condition.parameters)
+        return on_board and replace(self.condition, parameters=()) == of_design(self.bench.design)
 
     def biased(self, choice: Biases) -> tuple[Bench, Sequence[Cells], Program]:
         """A bench, the cells of every layer, and what the network is set to."""
@@ -164,15 +186,41 @@ class _Place:
             program = there.program(nothing_known(there.nominal), self.nominal, self.freedom)
         return there.bench, there.cells, program
 
+    def expected(self, choice: Biases, bench: Bench, program: Program) -> list[FloatArray] | None:
+        """What the model says of the network there, in phases; None where there is none of its cells, or of its board."""
+        from cosim.calibration.on_board import spikes_on_board
+
+        if choice in _CHARACTERISED or (choice == "fixed" and self.characterised and not self.is_here):
+            circuits, threshold_v = self.elsewhere.nominal.circuits, self.elsewhere.threshold_v
+        elif self.is_here:
+            circuits, threshold_v = self.nominal.circuits, self.hardware.neuron.v_th_v
+        else:
+            return None
+        return spikes_on_board(bench, circuits, program, self.nominal.tests, threshold_v)
+
     def row(self, choice: Biases) -> dict[str, Any]:
-        """Raises `CharacterizationError`, `HeldError`, `DieFailedError` where the network is not biased, or not simulated."""
+        """Raises `CharacterizationError`, `HeldError`, `DieFailedError`, `BoardError` where the network is not biased, or not
+        simulated."""
         from cosim.calibration.circuit_chip import CircuitChip
         from cosim.calibration.dies import Judged
 
         bench, cells, program = self.biased(choice)
         tests = self.nominal.tests
-        judged = Judged.of(CircuitChip(bench, cells, None, bench.network).observe(program, tests), self.nominal)
-        return {"condition": str(self.condition), "biases": str(choice), "samples": len(tests), **vars(judged)}
+        spikes = CircuitChip(bench, cells, None, bench.network).observe(program, tests)
+        told = {"condition": str(self.condition), "biases": str(choice), "samples": len(tests)}
+        return told | vars(Judged.of(spikes, self.nominal)) | self._beside(spikes, self.expected(choice, bench, program))
+
+    def _beside(self, spikes: Sequence[FloatArray], expected: Sequence[FloatArray] | None) -> dict[str, float]:
+        """How far off the model expects the outputs, and how far off that they are."""
+        from cosim.bench.lines import rms
+
+        phase, wanted = self.nominal.phase_s, self.nominal.wanted
+        if expected is None:
+            return {"model_rmse_s": math.nan, "unexpected_rmse_s": math.nan}
+        return {
+            "model_rmse_s": rms(expected[-1] - wanted[-1]) * phase,
+            "unexpected_rmse_s": rms(spikes[-1] - expected[-1]) * phase,
+        }
 
 
 def _keep(run: RunDirectory, row: dict[str, Any]) -> None:

@@ -84,6 +84,7 @@ WHAT = text("what", "the parameter in words")
 UNIT = text("unit", "SI unit of the values; empty for none")
 GROUP = text("group", "synapse, neuron, ...: what it is a parameter of")
 MODE = text("mode", "`fixed` or `rebiased`: how biases follow the condition")
+NO_MODEL = "the condition was not characterised so, or its supply ripples"
 CALIBRATION = text("condition", "what tells this calibration from others of the same dies")
 DIE_NUMBER = whole("die", "seed that drew its mismatch; 0 is a chip on a bench")
 DEVICES = (
@@ -385,6 +386,8 @@ TABLES: Mapping[str, Table] = {
             number("hidden_rmse_s", "s", "the same of the layers before"),
             number("labels", "", "share of the samples with the trained model's label"),
             number("accuracy", "", "share of the samples with the right label"),
+            number("model_rmse_s", "s", "rms of the output spikes that the model expects there, off the same", NO_MODEL),
+            number("unexpected_rmse_s", "s", "rms of the output spikes off those that the model expects there", NO_MODEL),
         ),
     ),
     "calibration/bench_devices": Table(

@@ -83,11 +83,15 @@ def conditions(run: Run) -> list[Block]:
         return []
     rows = [
         [
-            str(row.condition), str(row.biases), number(row.samples), engineering(row.rmse_s, "s"), percent(row.labels),
-            percent(row.accuracy),
+            str(row.condition), str(row.biases), number(row.samples), engineering(row.rmse_s, "s"),
+            engineering(row.model_rmse_s, "s"), engineering(row.unexpected_rmse_s, "s"), percent(row.labels), percent(row.accuracy),
         ]
         for row in table.itertuples()
     ]  # fmt: skip
-    header = ("condition", "biases", "samples", "output spikes", "labels", "accuracy")
-    caption = "The finished weights at other conditions, without mismatch: off the trained model, and labels as it gives them."
+    header = ("condition", "biases", "samples", "circuit", "model", "between them", "labels", "accuracy")
+    caption = (
+        "The finished weights at other conditions and on other boards, without mismatch: output spikes of the circuit off the "
+        "trained model, those that the model expects there, and how far apart the two are (–: there is no model of it); labels "
+        "as the trained model gives them."
+    )
     return [Table(header, rows, caption, words=("condition", "biases"))]

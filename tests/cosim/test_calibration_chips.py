@@ -168,7 +168,7 @@ def test_a_die_that_moved_is_set_by_replicas_or_for_its_own_devices() -> None:
     chip = ModelDie([circuit], [estimate.unknown[0]])
     held = Moved(Replicas(bench, [], 0.002, -0.003, 0.001), chip, chip).program(own, found, nominal, Freedom())
     assert held[0].code_v - own[0].code_v == pytest.approx(np.array([[0.002, 0.002, -0.003]]))
-    set_anew = Moved(Elsewhere(bench, [], nominal), chip, chip).program(own, found, nominal, Freedom())
+    set_anew = Moved(Elsewhere(bench, [], nominal, 0.87), chip, chip).program(own, found, nominal, Freedom())
     assert np.abs(chip.observe(set_anew, samples)[0] - nominal.wanted[0]).max() < 2e-3
 
 

@@ -120,6 +120,21 @@ def test_no_later_result_survives_a_rerun_of_an_earlier_stage(tmp_path: Path, de
     assert not (tmp_path / "run" / "limits.json").exists()
 
 
+def test_what_was_made_of_a_network_goes_with_it_and_that_is_said(tmp_path: Path, design: Path, log: Log) -> None:
+    """Rows of dies say nothing of the network that they are of; another limit leaves them."""
+    monitor = Monitor()
+    pipeline.run(design, tmp_path / "run", monitor=monitor)
+    (tmp_path / "run/calibration").mkdir()
+    (tmp_path / "run/calibration/dies.parquet").touch()
+    design.write_text(DESIGN.format(seed=1, limit=4.0))
+    pipeline.run(design, tmp_path / "run", monitor=monitor)
+    assert (tmp_path / "run/calibration/dies.parquet").exists() and not monitor.remarks
+    design.write_text(DESIGN.format(seed=2, limit=4.0))
+    pipeline.run(design, tmp_path / "run", monitor=monitor)
+    assert not (tmp_path / "run/calibration").exists()
+    assert [line.partition(",")[0] for line in monitor.remarks] == ["what calibration held was of the network before"]
+
+
 def test_a_page_that_could_not_be_typeset_is_tried_again(
     tmp_path: Path, design: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.characterize.catalogue import NAN, measurement
 from cosim.simulator import Point, Transient, Waveforms
+from netlists.board import IDEAL, Environment
 from netlists.stimulus import PhaseWindow
 from netlists.testbenches import MEMBRANE, SPIKE, column
 
@@ -22,13 +24,13 @@ def firing_time(bench: Bench) -> Iterator[Point]:
     yield from points(bench, ColumnSize.in_use(bench.design.shape)[0], [bench.cells().discharger_bias_v])
 
 
-def points(bench: Bench, size: ColumnSize, biases_v: Iterable[float]) -> Iterator[Point]:
-    """A resting column fired at several discharger biases, in a phase that lasts until it fires."""
+def points(bench: Bench, size: ColumnSize, biases_v: Iterable[float], board: Environment = IDEAL) -> Iterator[Point]:
+    """A resting column fired at several discharger biases, in a phase that lasts until it fires; by itself, or on a board."""
     phase = bench.design.timing.phase_s
     window = PhaseWindow(0.1 * phase, 1.1 * phase, (1.1 + LONGEST_PHASES) * phase)
     stop = window.end_s - 0.02 * phase
     for bias in biases_v:
-        cells = with_bias(bench.cells(), float(bias))
+        cells = replace(with_bias(bench.cells(), float(bias)), environment=board)
         deck = bench.deck(
             f"resting column fired with a discharger bias of {bias:.6f} V",
             column(cells, *size.standing(cells), window, stop, fan_out=size.fan_out, merged=bench.nominal),
