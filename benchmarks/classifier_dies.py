@@ -86,11 +86,11 @@ def _calibrate(run: Path, dies: int, codes_alone: bool, table: GrowingTable, con
     with Progress(console=console) as progress:
         asked = [die for die in range(1, dies + 1) if die not in done]
         for die in progress.track(asked, description=f"{design.name}, die by die"):
-            row = {"design": design.name, "biases": biases, **_row(design, nominal, die, codes_alone)}
+            row = {"design": design.name, "biases": biases, **row_of_die(design, nominal, die, codes_alone=codes_alone)}
             table.append({**row, "revision": revision, "day": f"{datetime.now(UTC):%Y-%m-%d}"})
 
 
-def _row(design: Design, nominal: Nominal, die: int, codes_alone: bool) -> dict[str, Any]:
+def row_of_die(design: Design, nominal: Nominal, die: int, *, codes_alone: bool) -> dict[str, Any]:
     """A die of the model before and after its calibration, on all test images."""
     chip = ModelDie.drawn(nominal.circuits, [len(layer.bias_v) for layer in nominal.program], die)
     settings = settings_of(design.calibration, not codes_alone, nominal.phase_s)

@@ -33,7 +33,7 @@ from cosim.simulator import Store
 from training.calibration.calibrate import Calibrated, Settings, calibrate
 from training.calibration.chip import ModelDie, NoisyChip, sent
 from training.calibration.reach import Freedom
-from training.hardware import HardwareModel
+from training.hardware import FloatArray, HardwareModel
 
 PACKAGES = ("PySpice", "torch")
 
@@ -104,6 +104,8 @@ def figures(quick: bool) -> Iterator[Figure]:
 
     Raises `InputError` where there is none.
     """
+    from benchmarks import dies_trained  # which asks this module for its networks
+
     if not DIES.exists():
         raise InputError(f"{DIES}: is not there; make it with: python -m benchmarks.dies RUN")
     rows = pd.read_csv(DIES)
@@ -118,6 +120,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(f"dies.{name}_rmse_s", rms(some.after_rmse_s), "s", most, how)
             yield Figure(f"dies.{name}_labels", float(some.after_labels.mean()), "", labels, how)
     yield from _of_the_model()
+    yield from dies_trained.figures()
     yield from _of_the_board()
 
 
@@ -234,12 +237,13 @@ def _inside(found: Calibrated, truth: list[np.ndarray]) -> np.ndarray:
     return np.asarray(np.concatenate([part.reshape(len(part), -1) for part in parts], 1).mean(1))
 
 
-def nominal_of(run: Path, *, all_tests: bool = False) -> Nominal:
-    """The network of a run directory without mismatch; it is judged by `calibration.samples` of the test set, or all of it."""
+def nominal_of(run: Path, *, all_tests: bool = False, weights: Sequence[FloatArray] | None = None) -> Nominal:
+    """The network of a run directory, or one with other weights on its hardware, without mismatch; it is judged by
+    `calibration.samples` of the test set, or all of it."""
     design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
     with Store(run / "points.sqlite") as store:
         discharger = discharger_current(Bench(design, design.process.pdk(), store, jobs=1), hardware)
-    weights, data = load_networks(run)["ode"].effective_weights(), in_double(spike_data(design.network))
+    weights, data = weights or load_networks(run)["ode"].effective_weights(), in_double(spike_data(design.network))
     return Nominal.of(design, hardware, discharger, weights, data, len(data.test_t) if all_tests else design.calibration.samples)
 
 

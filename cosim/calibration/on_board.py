@@ -48,10 +48,9 @@ def spikes_on_board(
     found = []
     for circuit, layer in zip(circuits, program, strict=True):
         late = lateness(bench, circuit.discharger.nominal_v, board, 1 if own else len(layer.bias_v))
-        model = circuit.model
-        moved = {"v_reset": model.v_reset - board.rest_shift_v / threshold_v, "firing_t": model.firing_t + late}
-        found.append(replace(circuit, model=replace(model, **moved)))
-    return ideal(found, [_stepped(layer, board) for layer in program], patterns)
+        start, model = -board.rest_shift_v / threshold_v, circuit.model
+        found.append(replace(circuit, model=replace(model, v_reset=model.v_reset + start, firing_t=model.firing_t + late)))
+    return ideal(found, tuple(_stepped(layer, board) for layer in program), patterns)
 
 
 def lateness(bench: Bench, bias_v: float, board: Environment, neurons: int) -> float:

@@ -215,7 +215,14 @@ def test_what_cannot_be_simulated_costs_its_row_alone(tmp_path: Path, monkeypatc
         if choice == "replica":
             raise DieFailedError("1 of 2 patterns could not be simulated")
         found = {"condition": str(place.condition), "biases": str(choice), "samples": 2, "rmse_s": rmse_s[0]}
-        return {**found, "hidden_rmse_s": 0.0, "labels": 1.0, "accuracy": 1.0}
+        return {
+            **found,
+            "hidden_rmse_s": 0.0,
+            "labels": 1.0,
+            "accuracy": 1.0,
+            "model_rmse_s": np.nan,
+            "unexpected_rmse_s": np.nan,
+        }
 
     space = SimpleNamespace(design=design, run=RunDirectory(tmp_path), monitor=Monitor())
     nominal = Nominal([], (), np.zeros(0), np.zeros((2, 1)), np.zeros(2, int), [], 2, PHASE)
