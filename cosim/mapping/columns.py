@@ -31,7 +31,7 @@ from cosim.mapping.circuit import (
     spike_time,
 )
 from cosim.mapping.network import NetworkRun
-from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, recorded
+from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, on_common_knots, recorded
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.columns import INPUT_LINE, MEMBRANE, OUTPUT_LINE, ColumnBench, LineWaveform, Place, column_bench, input_bench
 from netlists.crossbar import Cells
@@ -53,11 +53,13 @@ class Frame:
 
     window: PhaseWindow
     stop_s: float
+    fall_s: float
+    """Of the lines of inputs, when it is still far from beginning."""
 
     @classmethod
     def of(cls, cells: Cells) -> Frame:
         window = PhaseWindow.regular(SETTLE_PHASES * cells.timing.phase_s, cells.timing)
-        return cls(window, window.end_s + SETTLE_PHASES * cells.timing.phase_s)
+        return cls(window, window.end_s + SETTLE_PHASES * cells.timing.phase_s, window.fire_s - 2 * cells.timing.edge_s)
 
     @property
     def after_template_s(self) -> float:
@@ -296,7 +298,7 @@ def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mappin
     if any(one not in known for one in asked):
         return None
     phase, between = cells.timing.phase_s, Frame.of(cells).after_template_s
-    rows = [known[one] for one in asked]
+    rows = _together(asked, [known[one] for one in asked], Frame.of(cells).fall_s)
     lines = [
         line_waveform(row) if one.time is None else moved_rise(row, (max(float(time), 0.0) - one.time) * phase, between)
         for one, row, time in zip(asked, rows, run.times, strict=True)
@@ -304,12 +306,22 @@ def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mappin
     return _Sent(rows, lines)
 
 
+def _together(asked: Sequence[_Input], rows: Sequence[Row], fall_s: float) -> list[Row]:
+    """The rows, those of inputs that were simulated as firing at one time on common knots: on a die no two are alike."""
+    found = list(rows)
+    for time in {one.time for one in asked if one.time is not None}:
+        alike = [j for j, one in enumerate(asked) if one.time == time]
+        if len({asked[j] for j in alike}) > 1:
+            for j, row in zip(alike, on_common_knots([rows[j] for j in alike], fall_s), strict=True):
+                found[j] = row
+    return found
+
+
 def _input_point(bench: Bench, cells: Cells, asked: _Input) -> Point:
     frame, phase = Frame.of(cells), cells.timing.phase_s
     high = [] if asked.time is None else [(frame.window.accumulate_s + asked.time * phase, frame.window.fire_s)]
     circuit = input_bench(cells, high, asked.row, asked.place)
     start = frame.window.accumulate_s - 10 * cells.timing.edge_s
-    fall = frame.window.fire_s - 2 * cells.timing.edge_s
-    extract = partial(input_response, from_s=start, fall_s=fall, sources=source_groups(circuit.sources))
+    extract = partial(input_response, from_s=start, fall_s=frame.fall_s, sources=source_groups(circuit.sources))
     condition = {"measurement": "input_line", "time": asked.time, "input": asked.place and asked.place.number, "die": asked.die}
     return _point(bench, cells, asked.accuracy, circuit, condition, (INPUT_LINE.true, INPUT_LINE.bar), extract, asked.die)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,15 +38,29 @@ def recorded(times_s: FloatArray, true_v: FloatArray, bar_v: FloatArray, from_s:
     `fall_s`: when the control edge that ends the phase begins.
     """
     after = times_s >= from_s
-    times, volts = times_s[after], np.stack([true_v[after], bar_v[after]])
-    swing = np.maximum(np.ptp(volts, axis=1, keepdims=True), LEVEL_V)
-    switching = np.abs(volts - volts[:, :1]) < SWITCHED_SHARE * swing
+    return _in_few_points(times_s[after], np.stack([[true_v[after], bar_v[after]]]), fall_s)[0]
+
+
+def on_common_knots(rows: Sequence[Row], fall_s: float) -> list[Row]:
+    """Recorded lines that switch at about the same time, with knots at the same times: a simulator stops at every knot of every
+    line, and the drivers of a die, none of them like another, would make it stop as often as there are inputs."""
+    times = np.unique(np.concatenate([row["line_s"] for row in rows]))
+    volts = [[np.interp(times, row["line_s"], row[f"{name}_v"]) for name in NAMES] for row in rows]
+    return [{**row, **few} for row, few in zip(rows, _in_few_points(times, np.array(volts), fall_s), strict=True)]
+
+
+def _in_few_points(times: FloatArray, volts: FloatArray, fall_s: float) -> list[Row]:
+    """Knots of lines [lines, true and complement, points], the same of all, and each one's own levels there."""
+    swing = np.maximum(np.ptp(volts, axis=2, keepdims=True), LEVEL_V)
+    switching = np.abs(volts - volts[..., :1]) < SWITCHED_SHARE * swing
     within = np.where(times < fall_s, np.where(switching, SWITCHING_WITHIN_V, ON_WITHIN_V), FALL_WITHIN_V)
-    kept = times[knots(times, volts, within.min(0))]
+    kept = times[knots(times, volts.reshape(-1, len(times)), within.min((0, 1)))]
     on_grid = np.unique(np.rint(kept / GRID_S)) * GRID_S
     line_s = np.clip(on_grid, times[0], times[-1])
-    levels = {f"{name}_v": fitted(line_s, times, *own) for name, *own in zip(NAMES, volts, within, strict=True)}
-    return {"line_s": line_s, **levels}
+    return [
+        {"line_s": line_s, **{f"{name}_v": fitted(line_s, times, *own) for name, *own in zip(NAMES, *line, strict=True)}}
+        for line in zip(volts, within, strict=True)
+    ]
 
 
 def fitted(knots_s: FloatArray, times_s: FloatArray, volts: FloatArray, within_v: FloatArray) -> FloatArray:

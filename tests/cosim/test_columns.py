@@ -20,7 +20,7 @@ from cosim.mapping.codes import to_range
 from cosim.mapping.columns import lumped, simulate_columns, typical_row
 from cosim.mapping.engine import engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
-from cosim.mapping.recorded import can_be_moved, fitted, knots, line_waveform, moved_rise, recorded
+from cosim.mapping.recorded import can_be_moved, fitted, knots, line_waveform, moved_rise, on_common_knots, recorded
 from cosim.simulator import Outcome, Point, Row, Store
 from cosim.simulator.workers import WorkerPool
 from netlists.columns import LineWaveform, Place, column_bench
@@ -60,12 +60,18 @@ def _edge(times: np.ndarray, at_s: float, width_s: float) -> np.ndarray:
     return 1.8 * expit((times - at_s) / width_s)
 
 
-def _line(rise_s: float) -> Row:
-    times = np.unique(
-        np.concatenate([np.linspace(0, 2e-6, 400), rise_s + np.linspace(-5e-9, 5e-9, 200), 1e-6 + np.linspace(-5e-9, 5e-9, 200)])
-    )
-    true = _edge(times, rise_s, 3e-10) - _edge(times, 1e-6, 2e-10)
+def _line(rise_s: float, fall_s: float = 1e-6) -> Row:
+    edges = [edge_s + np.linspace(-5e-9, 5e-9, 200) for edge_s in (rise_s, fall_s)]
+    times = np.unique(np.concatenate([np.linspace(0, 2e-6, 400), *edges]))
+    true = _edge(times, rise_s, 3e-10) - _edge(times, fall_s, 2e-10)
     return recorded(times, true, 1.8 - true, 0.0, 0.99e-6)
+
+
+def _edges(times: np.ndarray, volts: np.ndarray) -> list[np.ndarray]:
+    """The two points around each zero of a line, the lower one first."""
+    found = np.nonzero(np.diff(np.sign(volts)))[0]
+    assert len(found) == 2
+    return [np.array([k, k + 1])[np.argsort(volts[k : k + 2])] for k in found]
 
 
 def test_the_line_of_a_later_spike_is_that_of_an_earlier_one_moved() -> None:
@@ -78,6 +84,20 @@ def test_the_line_of_a_later_spike_is_that_of_an_earlier_one_moved() -> None:
         a, b = (np.interp(times, *np.array(one).T) for one in (mine, theirs))
         assert np.abs(a - b).max() < 0.35, "both are straight lines close to the same curve"
     assert [one for one in moved.true if one[0] > between] == [one for one in line_waveform(template).true if one[0] > between]
+
+
+def test_lines_of_a_die_that_switch_together_share_their_knots_and_each_keeps_its_own_edges() -> None:
+    late = 13e-12 * np.arange(6)
+    apart = [_line(0.5e-6 + each, 1e-6 - 2 * each) for each in late]
+    together = on_common_knots([{**row, "energy_j": 1.0} for row in apart], 0.99e-6)
+    assert {tuple(row["line_s"]) for row in together} == {tuple(together[0]["line_s"])}
+    assert len(together[0]["line_s"]) < 2 * len(apart[0]["line_s"]), "and not six times as many as one has by itself"
+    assert len(np.unique(np.concatenate([row["line_s"] for row in apart]))) > 2 * len(together[0]["line_s"])
+    for row, each in zip(together, late, strict=True):
+        own = row["true_v"] - 0.9
+        crossings = [np.interp(0.0, own[part], row["line_s"][part]) for part in _edges(row["line_s"], own)]
+        assert np.abs(np.array(crossings) - [0.5e-6 + each, 1e-6 - 2 * each]).max() < 20e-12, "50 mV of the rise are 37 ps"
+        assert row["energy_j"] == 1.0
 
 
 def test_a_line_that_hardly_moves_is_a_level_and_all_such_lines_are_one() -> None:
