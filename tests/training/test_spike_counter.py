@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -46,6 +49,26 @@ def test_a_network_behind_counters_trains_and_sends_ticks_alone() -> None:
     network.eval()(iris().test_t)
     ticks = heard[0] * 15
     assert torch.allclose(ticks, ticks.round(), atol=1e-5)
+
+
+def test_a_counted_neuron_drives_no_synapses_and_drivers_switch_what_comes_after() -> None:
+    published = NormalisedModel.constant(3.0, -3.0)
+    lead = np.full_like(published.plus.magnitude, 0.02)
+    driven = replace(published, fan_out=3, load_delay=2e-3, idle_kick_on=0.01)  # a layer on lines of inputs
+    behind_neurons = replace(
+        driven, idle_kick_on=0.04, idle_kick_line=0.03,
+        **{side: replace(getattr(driven, side), kick_on=lead, kick_line=lead) for side in ("plus", "minus")},
+    )  # fmt: skip
+    counted = with_counters(RCSpikeNetwork((5, 8, 3), [driven, behind_neurons]), 4).eval()
+    counted.reset_parameters(torch.Generator().manual_seed(0))
+    t = SpikeCounter(4)(iris().test_t)
+    for layer, output in zip(counted, counted(t), strict=True):
+        alone = RCSpikeNetwork((layer.weight.shape[1], len(layer.weight)), driven).eval()  # nothing on its line
+        next(iter(alone)).set_weight(layer.weight.detach())
+        (expected,) = alone(t)
+        assert bool((expected.spike_times < 1.0).any())
+        torch.testing.assert_close(output.spike_times, expected.spike_times, rtol=0.0, atol=1e-6)
+        t = SpikeCounter(4)(output.spike_times.detach())
 
 
 def test_a_counter_of_no_bits_is_refused() -> None:
