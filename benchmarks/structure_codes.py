@@ -2,8 +2,9 @@
 
 RUN is a run directory as `python -m benchmarks.dies` takes it. Codes and biases of the nominal circuit, of dies that are
 identified from their spikes in ngspice, and of dies of the model go onto steps in three ways: each to the nearest, by single
-changes, and annealed, the last two on the errors of every neuron's spikes. Each adds a line to
-benchmarks/results/structures.codes.csv, with the errors that are then seen; the same command goes on where it was stopped.
+changes on the errors of every neuron's spikes, and annealed as `cosim calibrate` does, layer by layer and then all codes together
+on what the outputs are off by. Each adds a line to benchmarks/results/structures.codes.csv, with the errors that are then seen;
+the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cosim.calibration.nominal import Nominal
 from cosim.design import load_design
 from cosim.simulator import Store, WorkerPool
 from training.calibration.calibrate import Settings, calibrate
-from training.calibration.chip import ModelDie, ideal, layer_spikes, sent
+from training.calibration.chip import ModelDie, NoisyChip, ideal, layer_spikes, sent
 from training.calibration.identify import Estimate
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom
@@ -39,8 +40,8 @@ COLUMNS = ("die", "way", "step_v", "judged", "rmse_s", "hidden_rmse_s", "labels"
 MODEL_DIES = 10
 
 
-WAYS: dict[str, tuple[Way, ...]] = {"nearest": (nearest,), "greedy": (by_single_changes,), "annealed": ()}
-"""The last are those of `on_steps`."""
+WAYS: dict[str, Way | None] = {"nearest": nearest, "greedy": by_single_changes, "annealed": None}
+"""The last as dies are programmed (`reprogram`)."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -49,17 +50,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="run directory of a design with own_discharger_bias = true")
     parser.add_argument("--dies", type=int, nargs="*", default=[1], help="in ngspice, beside the nominal circuit")
     parser.add_argument("--step", type=float, default=3e-3, help="of the converters (V)")
-    parser.add_argument("--flowers", type=int, default=6, help="simulated of each")
+    parser.add_argument("--flowers", type=int, default=6, help="simulated of each; 0: dies of the model alone")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
     study = Study(nominal_of(arguments.run), arguments.step, GrowingTable(arguments.table, COLUMNS))
     study.of_the_model()
+    if not arguments.flowers:
+        return 0
     design, hardware = load_design(arguments.run / "design.toml"), HardwareModel.load(arguments.run / "hardware.json")
     with Store(arguments.run / "points.sqlite") as store, WorkerPool(jobs=1, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), store, jobs=1, pool=pool)
         settings = settings_of(design.calibration, True, study.nominal.phase_s)
         for die in (None, *arguments.dies):
-            chip = CircuitChip(bench, bench.cells_of_layers(hardware), die, bench.working)
+            accuracy = bench.working._replace(reltol=design.calibration.reltol, max_step_s=2 * design.accuracy.max_step_s)
+            chip = CircuitChip(bench, bench.cells_of_layers(hardware), die, accuracy)
             study.of_the_circuit(chip, f"ngspice, die {die}" if die else "ngspice, nominal", settings, arguments.flowers)
     return 0
 
@@ -91,7 +95,8 @@ class Study:
         circuits, program = self.nominal.circuits, self.nominal.program
         unknown = [np.zeros((1, len(layer.bias_v), own.unknowns)) for own, layer in zip(circuits, program, strict=True)]
         if chip.die is not None:
-            found = calibrate([chip], circuits, program, self.nominal.samples, settings)
+            seen = NoisyChip(chip, settings.jitter, chip.die) if settings.jitter else chip
+            found = calibrate([seen], circuits, program, self.nominal.samples, settings)
             unknown = [estimate.unknown for estimate in found.estimates]
         few = replace(
             self.nominal, tests=self.nominal.tests[:flowers], labels=self.nominal.labels[:flowers],
@@ -110,13 +115,17 @@ class Study:
         dies, known = len(unknown[0]), [Estimate(own, np.zeros((*own.shape, own.shape[-1]))) for own in unknown]
         circuits, samples = self.nominal.circuits, self.nominal.samples
         wanted = ideal(circuits, self.nominal.program, samples)
-        free = reprogram(circuits, known, self.nominal.program, samples, wanted, Freedom(own_biases=True))
-        for way in ways:
+        asked, freedom = (circuits, known, self.nominal.program, samples, wanted), Freedom(True, self.step_v)
+        free = reprogram(*asked, Freedom(own_biases=True))
+        for name in ways:
+            if (way := WAYS[name]) is None:
+                yield name, reprogram(*asked, freedom)
+                continue
             times, found = np.broadcast_to(samples, (dies, *samples.shape)), list[LayerProgram]()
             for circuit, own, layer in zip(circuits, unknown, free, strict=True):
-                found.append(on_steps(circuit, own, layer, times, Freedom(True, self.step_v), WAYS[way]))
+                found.append(on_steps(circuit, own, layer, times, freedom, (way,)))
                 times = np.minimum(layer_spikes(circuit, own, found[-1], times), 1.0)
-            yield way, tuple(found)
+            yield name, tuple(found)
 
     def _add(self, name: str, way: str, judged: Sequence[Judged], count: int) -> None:
         self.table.append(

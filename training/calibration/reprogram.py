@@ -1,8 +1,9 @@
 """Codes and biases with which the neurons of identified dies do what the nominal ones do, on the inputs that they will get.
 
 Layer by layer: the inputs of a layer are what the die's own layer before it sends at its new codes. Each neuron by itself: least
-squares over its codes and, where it has one, the bias of its discharger, within the range of the cells. Where dischargers share a
-line, from there all layers together, for the outputs (`training.calibration.joint`).
+squares over its codes and, where it has one, the bias of its discharger, within the range of the cells. From there all layers
+together, for the outputs: where dischargers share a line (`training.calibration.joint`), and on the steps of converters
+(`training.calibration.outputs`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from training.calibration.chip import layer_spikes
 from training.calibration.circuit import AsMade, LayerCircuit
 from training.calibration.identify import Estimate
 from training.calibration.joint import jointly
+from training.calibration.outputs import annealed_for_outputs
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import HOLD, Freedom, on_devices, reach
-from training.calibration.steps import on_steps
+from training.calibration.steps import Way, on_steps
 from training.hardware import FloatArray
 
 
@@ -29,6 +31,7 @@ def reprogram(
     samples: FloatArray,
     wanted: Sequence[FloatArray],
     freedom: Freedom,
+    ways: Sequence[Way] = (),
 ) -> Program:
     """Of dies, one program each.
 
@@ -37,20 +40,27 @@ def reprogram(
         nominal: what a die without mismatch is set to.
         samples: inputs that the network will see, [samples, in] in phases.
         wanted: spikes that every layer shall send then, [samples, out] (`training.calibration.chip.ideal`).
+        ways: onto the steps of converters, neuron by neuron and no further (`training.calibration.steps.on_steps`), where
+            dischargers have biases of their own; for comparisons.
     """
     dies = len(estimates[0].unknown)
     times, found = np.broadcast_to(samples, (dies, *samples.shape)), list[LayerProgram]()
     for circuit, estimate, layer, target in zip(circuits, estimates, nominal, wanted, strict=True):
-        own = _layer(circuit, estimate.unknown, layer, times, target[None], freedom)
+        own = _layer(circuit, estimate.unknown, layer, times, target[None], freedom, ways)
         found.append(own)
         times = np.minimum(layer_spikes(circuit, estimate.unknown, own, times), 1.0)
     program = tuple(found)
-    return program if freedom.own_biases else jointly(circuits, estimates, nominal, program, samples, freedom)
+    if not freedom.own_biases:
+        return jointly(circuits, estimates, nominal, program, samples, freedom)
+    if not freedom.step_v or ways:
+        return program
+    return annealed_for_outputs(circuits, estimates, nominal, program, samples, freedom)
 
 
 def _layer(
-    circuit: LayerCircuit, unknown: FloatArray, nominal: LayerProgram, times: FloatArray, target: FloatArray, freedom: Freedom
-) -> LayerProgram:
+    circuit: LayerCircuit, unknown: FloatArray, nominal: LayerProgram, times: FloatArray, target: FloatArray, freedom: Freedom,
+    ways: Sequence[Way],
+) -> LayerProgram:  # fmt: skip
     """A layer of dies, from weights and currents that scale with its thresholds."""
     made, dies = circuit.as_made(unknown), len(unknown)
     within = reach(circuit, made, nominal, freedom)
@@ -58,7 +68,7 @@ def _layer(
     residuals = partial(_residuals, circuit, made, times, goal, within.start)
     found = on_devices(residuals, within.start, within.low, within.high, within.snapped, (15, 8))
     program = within.program(circuit, made, found.x, nominal, freedom)
-    return on_steps(circuit, unknown, program, times, freedom) if freedom.step_v and freedom.own_biases else program
+    return on_steps(circuit, unknown, program, times, freedom, ways) if freedom.step_v and freedom.own_biases else program
 
 
 def _residuals(

@@ -48,13 +48,7 @@ def on_steps(
     slope = slope.reshape(dies * out, -1, inputs + 1)
     normal = np.einsum("kti,ktj->kij", slope, slope) + 1e-6 * np.eye(inputs + 1)
     x = np.concatenate([program.code_v, program.bias_v[..., None]], 2).reshape(dies * out, -1)
-    ends = [[circuit.code_range(sign)[k] + by for sign in (1, -1)] for k, by in ((0, -freedom.margin_v), (1, freedom.margin_v))]
-    codes = [np.where(program.sign == 0, program.code_v, np.where(program.sign > 0, *end)) for end in ends]
-    reach = BIAS_REACH_V if freedom.own_biases else 0.0
-    low, high = (
-        np.concatenate([own, program.bias_v[..., None] + by], 2).reshape(dies * out, -1)
-        for own, by in zip(codes, (-reach, reach), strict=True)
-    )
+    low, high = (end.reshape(dies * out, -1) for end in code_ends(circuit, program, freedom))
     found, misses = list[FloatArray](), list[FloatArray]()
     for way in ways or WAYS:
         y = np.stack([way(*one, freedom.step_v) for one in zip(x, normal, low, high, strict=True)])
@@ -63,6 +57,15 @@ def on_steps(
         found.append(y)
         misses.append(np.square(off).reshape(dies * out, -1).sum(1))
     return _set_to(program, np.choose(np.argmin(misses, 0)[:, None], found))
+
+
+def code_ends(circuit: LayerCircuit, program: LayerProgram, freedom: Freedom) -> tuple[FloatArray, FloatArray]:
+    """The least and the most that the codes and the bias of each neuron can be set to (V), [dies, out, in + 1]."""
+    ends = [[circuit.code_range(sign)[k] + by for sign in (1, -1)] for k, by in ((0, -freedom.margin_v), (1, freedom.margin_v))]
+    codes = [np.where(program.sign == 0, program.code_v, np.where(program.sign > 0, *end)) for end in ends]
+    reach = BIAS_REACH_V if freedom.own_biases else 0.0
+    low, high = (np.concatenate([own, program.bias_v[..., None] + by], 2) for own, by in zip(codes, (-reach, reach), strict=True))
+    return low, high
 
 
 def _set_to(program: LayerProgram, y: FloatArray) -> LayerProgram:
