@@ -104,9 +104,9 @@ def _simulate(name: str, runs: Path, count: int, jobs: int, tables: tuple[Growin
             network = _with_counters(design, run, runs / name, bits)
             classifier, circuit = _counted(of_run, design, run, network), partial(_behind_counters, bits)
             metrics = {METRICS["test_accuracy"]: classifier.model.accuracy}
-        if not any(row["structure"] == name for row in networks.rows()):
-            networks.append(_line(name, run, design, cells, classifier, network, metrics))
         done = {row["image"] for row in own.rows() if (row["structure"], row["network"]) == (name, classifier.digest)}
+        if not done:  # another network than before has a line of its own, the last of its name
+            networks.append(_line(name, run, design, cells, classifier, network, metrics))
         for sample in range(count):
             if str(classifier.data.test_rows[sample]) not in done:
                 _image(name, bench, cells, classifier, sample, circuit, own, console)
