@@ -58,12 +58,12 @@ def _learnt(space: Sequence[Dimension], objectives: Sequence[str], trials: Seque
     distributions = {one.path: _distribution(one) for one in space}
     sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=2, warn_independent_sampling=False)
     study = optuna.create_study(directions=["minimize"] * len(objectives), sampler=sampler)
-    for trial in trials:
+    for trial, scores in zip(trials, told_scores(trials, objectives), strict=True):
         study.add_trial(
             optuna.trial.create_trial(
                 params={one.path: _told(one, trial.values[one.path]) for one in space},
                 distributions=distributions,
-                values=_scores(trial, objectives),
+                values=scores,
                 constraints=trial.violated or None,
             )
         )
@@ -73,8 +73,20 @@ def _learnt(space: Sequence[Dimension], objectives: Sequence[str], trials: Seque
     return {one.path: _heard(one, found[one.path]) for one in space}
 
 
+def told_scores(trials: Sequence[Trial], objectives: Sequence[str]) -> list[list[float]]:
+    """What the processes learn of each trial: logarithms, but for shares, for what matters of an energy is its ratio.
+
+    A trial that misses a limit counts as at most as good, and as bad, as those that hold them: a network that never fires has no
+    energy and no error at all, and thirty decades of difference leave no process anything to learn from the others.
+    """
+    scores = np.array([_scores(trial, objectives) for trial in trials])
+    holding = np.array([trial.is_feasible for trial in trials])
+    if holding.any():
+        scores = np.clip(scores, scores[holding].min(0), scores[holding].max(0))
+    return [list(map(float, row)) for row in scores]
+
+
 def _scores(trial: Trial, objectives: Sequence[str]) -> list[float]:
-    """Logarithms, but for shares: what matters of an energy is its ratio."""
     costs = zip(objectives, trial.costs(objectives), strict=True)
     return [cost if name == "accuracy" else float(np.log10(max(cost, SMALLEST))) for name, cost in costs]
 

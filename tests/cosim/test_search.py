@@ -35,6 +35,7 @@ from cosim.search.evaluation import Place, TrialFailedError
 from cosim.search.fidelity import expected_spike_error
 from cosim.search.pareto import hypervolume, on_front
 from cosim.search.run import SearchResult, search_design
+from cosim.search.sampling import told_scores
 from cosim.search.space import dimensions, trial_design
 from cosim.search.trials import DONE, FAILED, REFUSED, Trial, violations
 from training.files import read_toml
@@ -168,6 +169,21 @@ def test_limits_are_held_and_one_that_no_trial_has_is_one_line(tmp_path: Path) -
     file = design_file(tmp_path, '[search.limits]\n"cost.aria_m2" = { max = 1 }\n')
     said = CliRunner().invoke(app, ["search", str(file), "--out", str(tmp_path / "other"), "--trials", "2"])
     assert said.exit_code == 2 and "search.limits: 'cost.aria_m2' is no metric of a trial" in said.stderr
+
+
+def test_a_dead_network_does_not_hide_what_others_differ_by() -> None:
+    """It has no energy and no error; as logarithms those would be all that a process sees."""
+
+    def trial(energy: float, error: float, missed: float) -> Trial:
+        metrics = {"energy.per_inference_j": energy, "fidelity.spike_error": error}
+        return Trial(0, {}, metrics=metrics, violated={"training.test_accuracy below 0.9": missed})
+
+    held, dead = [trial(2e-12, 1e-4, -0.1), trial(5e-12, 1e-6, -0.1), trial(3e-12, 1e-5, 0.0)], trial(1e-13, 0.0, 1.0)
+    names = ("energy", "fidelity")
+    alone, told = told_scores(held, names), told_scores([*held, dead], names)
+    assert told[:3] == alone and alone[0] == pytest.approx([math.log10(2e-12), -4.0])
+    assert told[3] == pytest.approx([math.log10(2e-12), -6.0])
+    assert told_scores([dead], names)[0] == pytest.approx([-13.0, -30.0]), "of nothing else there is nothing to compare with"
 
 
 @pytest.mark.usefixtures("formula")
