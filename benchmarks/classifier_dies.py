@@ -19,13 +19,14 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.command import exit_code
 from benchmarks.dies import nominal_of
 from benchmarks.figure import Figure, machine
 from cosim.bench.lines import rms
 from cosim.calibration.dies import Judged, settings_of
 from cosim.calibration.nominal import Nominal
 from cosim.design import Design, load_design
-from cosim.errors import CosimError, InputError
+from cosim.errors import InputError
 from training.calibration.calibrate import calibrate
 from training.calibration.chip import ModelDie
 from training.study.table import GrowingTable
@@ -67,13 +68,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--codes-alone", action="store_true", help="dischargers share a line, as they do in the design")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
-    console = Console(stderr=True)
-    try:
-        _calibrate(arguments.run, arguments.dies, arguments.codes_alone, GrowingTable(arguments.table, COLUMNS), console)
-    except CosimError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return error.exit_code
-    return 0
+    table, console = GrowingTable(arguments.table, COLUMNS), Console(stderr=True)
+    return exit_code(lambda: _calibrate(arguments.run, arguments.dies, arguments.codes_alone, table, console))
 
 
 def _calibrate(run: Path, dies: int, codes_alone: bool, table: GrowingTable, console: Console) -> None:

@@ -21,9 +21,10 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.command import exit_code
 from benchmarks.figure import Figure, machine
 from cosim.design import Design, load_design
-from cosim.errors import CosimError, InputError
+from cosim.errors import InputError
 from cosim.networks.training import ODE, recipe_of, spike_data, untrained_network
 from training.checkpoint import continued
 from training.data.names import network_shape
@@ -68,15 +69,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoints", type=Path, help="an interrupted training goes on from there (RUN/seeds)")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
+    folder, table = arguments.checkpoints or arguments.run / "seeds", GrowingTable(arguments.table, COLUMNS)
     console = Console(stderr=True)
-    try:
-        folder = arguments.checkpoints or arguments.run / "seeds"
-        table = GrowingTable(arguments.table, COLUMNS)
-        _train_seeds(arguments.run, arguments.seeds, arguments.held_out, folder, table, console)
-    except CosimError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return error.exit_code
-    return 0
+    return exit_code(lambda: _train_seeds(arguments.run, arguments.seeds, arguments.held_out, folder, table, console))
 
 
 def _train_seeds(run: Path, seeds: int, is_held_out: bool, folder: Path, table: GrowingTable, console: Console) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.command import exit_code
 from benchmarks.figure import Figure
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
@@ -27,7 +28,7 @@ from cosim.calibration.dies import Judged, settings_of, summary
 from cosim.calibration.discharger import discharger_current
 from cosim.calibration.nominal import Nominal
 from cosim.design import load_design
-from cosim.errors import CosimError, InputError
+from cosim.errors import InputError
 from cosim.networks.training import in_double, load_networks, spike_data
 from cosim.simulator import Store
 from training.calibration.calibrate import Calibrated, Settings, calibrate
@@ -170,15 +171,14 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=int, default=0, metavar="DIES", help="also so many dies that its model draws")
     parser.add_argument("--way", choices=WAYS, default="own biases", help="how those are calibrated")
     arguments = parser.parse_args(words)
-    try:
+
+    def keep_all() -> None:
         _keep(arguments.run / "calibration/dies.parquet", DIES, ["condition", "die"])
         _keep(arguments.run / "conditions/errors.parquet", BOARD, ["condition", "biases"])
         if arguments.model:
             _keep_model_dies(arguments.run, arguments.model, arguments.way)
-    except CosimError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
+
+    return exit_code(keep_all)
 
 
 def _keep(table: Path, file: Path, keys: list[str]) -> None:

@@ -22,11 +22,12 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.command import exit_code
 from benchmarks.figure import machine
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
 from cosim.design import Design, load_design
-from cosim.errors import CosimError, InputError
+from cosim.errors import InputError
 from cosim.mapping.columns import simulate_columns
 from cosim.mapping.network import MappedNetwork, NetworkRun, mapped_networks
 from cosim.networks.training import in_double, load_networks, spike_data
@@ -75,13 +76,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
-    console = Console(stderr=True)
-    try:
-        _simulate(arguments.run, arguments.images, arguments.jobs, GrowingTable(arguments.table, COLUMNS), console)
-    except CosimError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return error.exit_code
-    return 0
+    table, console = GrowingTable(arguments.table, COLUMNS), Console(stderr=True)
+    return exit_code(lambda: _simulate(arguments.run, arguments.images, arguments.jobs, table, console))
 
 
 def _simulate(run: Path, images: int, jobs: int, table: GrowingTable, console: Console) -> None:

@@ -23,13 +23,13 @@ import torch
 from rich.console import Console
 
 from benchmarks import images
+from benchmarks.command import exit_code
 from benchmarks.figure import machine
 from cosim.bench.bench import Bench
 from cosim.cost.cells import CELL_ENERGIES, CellEnergies
 from cosim.cost.figures import areas
 from cosim.cost.predict import predicted_energies
 from cosim.design import Design, load_design
-from cosim.errors import CosimError
 from cosim.mapping.columns import simulate_columns
 from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
 from cosim.networks.training import ODE, load_networks, recipe_of, spike_data, untrained_network
@@ -80,13 +80,12 @@ def main(words: Sequence[str] | None = None) -> int:
     named = ((NETWORKS, COLUMNS), (IMAGES, IMAGE_COLUMNS))
     networks, own = (GrowingTable(arguments.results / path.name, columns) for path, columns in named)
     console = Console(stderr=True)
-    try:
+
+    def simulate_all() -> None:
         for name in arguments.structures:
             _simulate(name, arguments.runs, arguments.images, arguments.jobs, (networks, own), console)
-    except CosimError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return error.exit_code
-    return 0
+
+    return exit_code(simulate_all)
 
 
 def _simulate(name: str, runs: Path, count: int, jobs: int, tables: tuple[GrowingTable, GrowingTable], console: Console) -> None:
