@@ -10,6 +10,7 @@ told apart by what they were made with, such as "own biases, 10+6 patterns, jitt
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -147,9 +148,10 @@ def _of_the_board() -> Iterator[Figure]:
         if off in OFF_BY:
             name, how, target = BIASES[row.biases]
             target = target if off.startswith(("supply_v=", "temperature_c=")) else ""
-            yield Figure(
-                f"environment.{OFF_BY[off]}{name}_s", row.rmse_s, "s", target, f"{row.samples} samples, {how}, {_age(rows)}"
-            )
+            how, figure = f"{row.samples} samples, {how}, {_age(rows)}", f"environment.{OFF_BY[off]}{name}"
+            yield Figure(f"{figure}_s", row.rmse_s, "s", target, how)
+            if not math.isnan(row.model_rmse_s):
+                yield Figure(f"{figure}_model_s", row.model_rmse_s, "s", "", f"as the model expects it: {how}")
 
 
 def _how(rows: pd.DataFrame) -> str:
