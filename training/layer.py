@@ -15,6 +15,7 @@ from training import elementwise
 from training.capacitance import Capacitance
 from training.coupling import Places
 from training.drive_normalisation import DriveNormalisation, start_scale
+from training.drop import Drop
 from training.firing import FiringCurve, NeuronVariation
 from training.gain_and_bias import BiasSpike, NeuronGain
 from training.gates import GateShift
@@ -140,6 +141,7 @@ class RCSpikeLayer(nn.Module):
         self.weight_range = weight_range or WeightRange.of(model)
         self.cells = SynapseCells(model).to(self.weight)
         self.places = Places(model, self.weight.shape).to(self.weight)
+        self.drop = Drop(model).to(self.weight)
         self.firing = FiringCurve(model, self.fan_out, self.leak, open_ended=self.open_ended).to(self.weight)
 
     def reset_parameters(self, generator: torch.Generator, spread: float | None = None) -> None:
@@ -341,6 +343,8 @@ class RCSpikeLayer(nn.Module):
             moved = moved + self._of_arrived(t, synapses.kick_off, bias and bias.kick_off)
         if self.places.has_falling:
             moved = moved + self._of_falling(t, synapses, self.places.off, capacitance)
+        if self.drop.is_there:
+            moved = moved + self._dropped(t, membrane, synapses, capacitance)
         membrane = membrane + mixed(moved, self.places.mixing(capacitance and capacitance.accumulating))
         return membrane * self.connection.per_output(capacitance.accumulating / capacitance.off) if capacitance else membrane
 
@@ -410,6 +414,13 @@ class RCSpikeLayer(nn.Module):
         if self.solver == "exact":
             return Exact()
         return DSTD(self.steps, self.random_offset, self.late, self.moment, self.interpolated_adjoint)
+
+    def _dropped(self, t: Tensor, membrane: Tensor, synapses: Synapses, capacitance: Capacitance | None) -> Tensor:
+        """What lines that feed the rows take off."""
+        of_neuron = capacitance and capacitance.accumulating
+        weight = synapses.weight if of_neuron is None else synapses.weight * of_neuron[:, None]
+        moved: Tensor = self.drop(t, weight, beta_of(synapses.beta, weight), membrane, of_neuron)
+        return moved
 
     def _of_falling(self, t: Tensor, synapses: Synapses, each: Tensor, capacitance: Capacitance | None) -> Tensor:
         """What lines of another length than the column's leave as they fall."""

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from training.drop import POWERS, UNDER_WAY
 from training.hardware import FloatArray, NormalisedModel, NormalisedPlaces, SynapseTable
 
 
@@ -34,7 +35,7 @@ def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatAr
     end = accumulation(model, weights, spike_times, np.ones(1))[0]
     falling = np.select([weights > 0, weights < 0], list(places.off), 0.0) @ places.fallen(on.astype(float))
     moved = ((kick_off - places.kick)[:, on].sum(1) + falling - end * lift[:, on].sum(1)) / capacitance
-    end = end + places.mixing(capacitance) @ moved
+    end = end + places.mixing(capacitance) @ (moved + dropped(model, weights, spike_times, end, capacitance) / capacitance)
     firing = times >= 1.0
     v = np.empty((len(times), len(weights)))
     v[~firing] = accumulation(model, weights, spike_times, times[~firing])
@@ -64,6 +65,27 @@ def accumulation(model: NormalisedModel, weights: FloatArray, spike_times: Float
         v[inside] = _mixed_step(now, drive, conductance, bend, (times[inside, None] - start) / capacitance, mixing)
         now = _mixed_step(now, drive, conductance, bend, (np.minimum(end, 1.0) - start) / capacitance, mixing)
     return v
+
+
+def dropped(
+    model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, end: FloatArray, capacitance: FloatArray
+) -> FloatArray:
+    """What the lines that feed the rows take off the charge of each membrane, [out]: `training.drop`, neuron by neuron.
+
+    `end` are membranes at the end of accumulation, `capacitance` of the neurons over that of the column, [out].
+    """
+    lost, drop = np.zeros(len(weights)), places_of(model, weights).drop
+    if not drop.any():
+        return lost
+    beta, on = SynapseTable.of(model)(weights)[0], np.maximum(1.0 - spike_times, 0.0)
+    currents, together = weights * (1.0 - UNDER_WAY * beta * end[:, None]), np.minimum.outer(on, on)
+    for k, flowing in enumerate((beta * weights)[:, on > 0.0].sum(1) / capacitance):
+        powers = [(-flowing) ** n / math.factorial(n + 1) * together ** (n + 1) for n in range(POWERS)]
+        for lines, sign, side in zip(drop, (1.0, -1.0), (model.plus, model.minus), strict=True):
+            drawn = np.maximum(sign * currents, 0.0)
+            weaker = drawn[k] * np.interp(np.abs(weights[k]), side.magnitude, side.per_volt)
+            lost[k] -= sign * weaker @ sum(powers) @ (lines[k] @ drawn)
+    return lost
 
 
 def places_of(model: NormalisedModel, weights: FloatArray) -> NormalisedPlaces:

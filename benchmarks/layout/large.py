@@ -1,8 +1,8 @@
 """What wires do at 64 x 32: coupling, and the drop on the lines that feed the array, as drawn, in the model of a classifier.
 
 The classifier is that of `cosim map designs/digits_64_32_10.toml`, a run in the folder `runs` of the checkout or in the one that
-COSIM_RUNS names; its circuit is a schematic. No circuit of the layout of 2048 synapses is simulated: what is told is how far the
-spikes of a model that knows move from those of one that does not.
+COSIM_RUNS names; its circuit is a schematic. What is told is how far the spikes of a model that knows move from those of one that
+does not, and, of some columns, how far those of the circuit move on the lines that were extracted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.figure import Figure, stored
+from benchmarks.layout.columns_on_rails import columns_on_rails
+from benchmarks.layout.rails import NAMES
 from benchmarks.probes import process_cpu_s
 from cosim.design import Design, load_design
 from cosim.design.cells import cells_of
 from cosim.networks.training import in_double, load_networks, spike_data
+from layouts.drawing.network import Drawn
 from layouts.extraction import extract
 from layouts.extraction.conductors import FlatCell
-from layouts.extraction.rails import node_of, rails
+from layouts.extraction.rails import node_of, rails, spike_lines
 from layouts.project import draw
 from training.hardware import HardwareModel, LayerPlaces, columns_of_layers, normalise
 from training.network import RCSpikeNetwork
@@ -48,11 +51,12 @@ def figures(quick: bool) -> Iterator[Figure]:
     images = in_double(spike_data(design.network)).test_t[:IMAGES]
     crossbars = design.shape.crossbars
     between = [_between_rows(design, layer.synapses) for layer in crossbars]
-    coupled = _coupled(network, hardware, crossbars, between)
+    places = [_places(layer.neurons, layer.synapses, farads) for layer, farads in zip(crossbars, between, strict=True)]
+    coupled = _on_places(network, hardware, crossbars, places)
     yield Figure("layout.coupling_64_32_f", between[0], "F", "", f"between membranes of neighbouring rows, tile 64 x {TILE_ROWS}")
     yield from _moved("coupling_64_32", _spikes(coupled, images), _spikes(network, images), hardware.phase_s)
     if not quick:
-        yield from _dropped(design, hardware, network, images)
+        yield from _dropped(design, hardware, network, images, folder)
 
 
 def _between_rows(design: Design, inputs: int) -> float:
@@ -61,13 +65,12 @@ def _between_rows(design: Design, inputs: int) -> float:
     return extract(project.network.cell).between("layer_1_membrane_1", "layer_1_membrane_2")
 
 
-def _coupled(
-    network: RCSpikeNetwork, hardware: HardwareModel, crossbars: Sequence[Crossbar], between: Sequence[float]
+def _on_places(
+    network: RCSpikeNetwork, hardware: HardwareModel, crossbars: Sequence[Crossbar], places: Sequence[LayerPlaces]
 ) -> RCSpikeNetwork:
-    """The same network, the membranes of neighbours coupled and everything else alike."""
-    places = tuple(_places(layer.neurons, layer.synapses, farads) for layer, farads in zip(crossbars, between, strict=True))
+    """The same network in other places."""
     known = copy.deepcopy(network)
-    models = columns_of_layers(hardware.model_copy(update={"places": places}), crossbars)
+    models = columns_of_layers(hardware.model_copy(update={"places": tuple(places)}), crossbars)
     known.bind([normalise(model) for model in models])
     return known.double().eval()
 
@@ -87,40 +90,47 @@ def _places(neurons: int, inputs: int, farads: float) -> LayerPlaces:
     )
 
 
-def _dropped(design: Design, hardware: HardwareModel, network: RCSpikeNetwork, images: torch.Tensor) -> Iterator[Figure]:
-    """The array's lines, what its synapses drop on them as the mean over images and accumulation, and weights so much weaker."""
+def _dropped(
+    design: Design, hardware: HardwareModel, network: RCSpikeNetwork, images: torch.Tensor, folder: Path
+) -> Iterator[Figure]:
+    """The array's lines, what its synapses drop on them, in the model and in the circuit of some of its columns."""
     before = process_cpu_s()
-    drawn = draw(cells_of(design), (design.network.sizes[0], design.network.sizes[1]), "array").network
-    lines = {rail.net: rail for rail in rails(drawn, FlatCell(drawn.cell))}
+    project = draw(cells_of(design), (design.network.sizes[0], design.network.sizes[1]), "array")
+    flat = FlatCell(project.network.cell)
+    lines = {rail.net: rail for rail in rails(project.network, flat)}
     took = process_cpu_s() - before
-    model = columns_of_layers(hardware, design.shape.crossbars)[0]
-    first = next(iter(network))
+    crossbars = design.shape.crossbars
+    drops = np.stack([lines[net].resistance() for net in ("0", "supply")])
+    plain = [_places(layer.neurons, layer.synapses, 0.0) for layer in crossbars]
+    of_lines = tuple(tuple(map(tuple, own.tolist())) for own in drops)
+    on_rails = [plain[0].model_copy(update={"drop_ohm": of_lines}), *plain[1:]]
     weight = torch.as_tensor(network.effective_weights()[0])
-    unit_a = model.neuron.capacitance_f * model.neuron.v_th_v / hardware.phase_s
     on = (1.0 - images.clamp_max(1.0)).mean(0)  # how much of accumulation an input is on, as the mean
-    weaker = torch.zeros_like(weight)
-    for sign, net, synapse in ((1, "0", model.plus), (-1, "supply", model.minus)):
-        own = (sign * weight).clamp_min(0.0)
-        rail = lines[net]
-        currents = (own @ on * unit_a).tolist()
-        drop = rail.drop_v({node_of(rail.net, row): current for row, current in zip(rail.rows, currents, strict=True)})
-        volts = torch.tensor(list(drop.values()), dtype=weight.dtype)[:, None]
-        weaker += own * volts * torch.as_tensor(_per_volt(synapse.code.x, synapse.code.y, own.numpy() * unit_a))
-        name = {"0": "ground"}.get(net, net)
-        told = f"highest of {len(rail.rows)} rows, {sum(currents):.3g} A in all; lines extracted in {took:.0f} s of CPU time"
-        yield Figure(f"layout.rail_64_32_{name}_drop_v", float(volts.max()), "V", "", told)
+    unit_a = columns_of_layers(hardware, crossbars)[0].unit_current_a
+    for sign, net in ((1, "0"), (-1, "supply")):
+        currents = ((sign * weight).clamp_min(0.0) @ on).numpy() * unit_a
+        rail, name = lines[net], NAMES.get(net, net)
+        drop = rail.drop_v({node_of(net, row): current for row, current in zip(rail.rows, currents.tolist(), strict=True)})
+        told = f"highest of {len(rail.rows)} rows, {currents.sum():.3g} A in all; lines extracted in {took:.0f} s of CPU time"
+        yield Figure(f"layout.rail_64_32_{name}_drop_v", max(drop.values()), "V", "", told)
         alone = max(rail.drop_ohm().values())
         yield Figure(f"layout.rail_64_32_{name}_ohm", alone, "ohm", "", "from the pins to the farthest row")
-    known = copy.deepcopy(network)
-    next(iter(known)).set_weight(first.weight - weaker * weight.sign())
-    yield from _moved("rails_64_32", _spikes(known, images), _spikes(network, images), hardware.phase_s)
+    yield from _of_spike_lines(project.network, flat, design)
+    known, ideal = (_spikes(_on_places(network, hardware, crossbars, own), images) for own in (on_rails, plain))
+    yield from _moved("rails_64_32", known, ideal, hardware.phase_s)
+    yield from columns_on_rails(design, hardware, network, images, drops, (known[0] - ideal[0]) * hardware.phase_s, folder)
 
 
-def _per_volt(current_a: Sequence[float], code_v: Sequence[float], own_a: FloatArray) -> FloatArray:
-    """Share of a current by which it changes per volt of its bias (1/V), of currents [...] along a synapse's curve."""
-    slope = np.abs(np.gradient(np.log(np.array(current_a)), np.array(code_v)))
-    order = np.argsort(current_a)
-    return np.asarray(np.interp(own_a, np.array(current_a)[order], slope[order]))
+def _of_spike_lines(drawn: Drawn, flat: FlatCell, design: Design) -> Iterator[Figure]:
+    """Of an input in the middle; capacitance from a tile of some rows, which is as much in every row."""
+    inputs, neurons = design.network.sizes[0], design.network.sizes[1]
+    tile = draw(cells_of(design), (inputs, TILE_ROWS), "tile")
+    total = extract(tile.network.cell).total()
+    line, _ = spike_lines(drawn, flat, 1, [inputs // 2])
+    farads = total[line.net] * neurons / TILE_ROWS
+    told = f"{line.net}, from its driver to the farthest row, {farads:.3g} F"
+    yield Figure("layout.spike_line_64_32_ohm", max(line.drop_ohm().values()), "ohm", "", told)
+    yield Figure("layout.spike_line_64_32_delay_s", line.delay_s(farads), "s", "", f"Elmore, {told}")
 
 
 def _spikes(network: RCSpikeNetwork, images: torch.Tensor) -> list[FloatArray]:

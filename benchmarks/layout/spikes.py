@@ -25,6 +25,7 @@ STEPS = {
     "kick_off_by_place": "with the charges that lines of their length leave as they fall",
     "delay_by_place": "with the load of each line",
     "coupling": "with what lies between membranes",
+    "drop": "with the drop on the lines that feed the rows",
 }
 
 
@@ -77,6 +78,12 @@ def _of_metrics(metrics: dict[str, float]) -> Iterator[Figure]:
             "s",
             "a fifth of the error",
             "against a tenth of the tolerance",
+        ),
+        "layout.energy_prediction_error": (
+            "energy.prediction_error",
+            "",
+            "at most 0.07",
+            "rms of what the model predicts of an inference over what the circuit draws",
         ),
         "layout.label_agreement": ("validation.label_agreement", "", "1", "of circuit and model"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from training.hardware import LayerPlaces
 
 if TYPE_CHECKING:
     from layouts.extraction import Capacitances
+    from layouts.extraction.rails import Rail
 
 
 FloatArray = NDArray[np.float64]
@@ -62,6 +63,7 @@ class PlacedLayer:
         crosstalk: from the lines of each input to those of the others that move the other way where these fall too, as the mean
             of its lines, [inputs, inputs].
         sent: whether its outputs have lines to a next layer.
+        drops: of ground and supply, voltage of each row by the current of each (ohm), [2, neurons, neurons].
     """
 
     membranes: FloatArray
@@ -72,14 +74,16 @@ class PlacedLayer:
     falling: FloatArray
     crosstalk: FloatArray
     sent: bool = True
+    drops: FloatArray = field(default_factory=lambda: np.zeros((2, 0, 0)))
 
     @property
     def lines(self) -> tuple[float, float]:
         """What its output lines have beyond what cells have, as the mean: either to ground, and the two between them."""
         return float(self.outputs.mean()), float(self.output_pairs.mean())
 
-    def placed(self, supply_v: float, effects: LineEffects) -> LayerPlaces:
-        """The same as a hardware model has it; a line that rises pulls a membrane away from its threshold."""
+    def placed(self, supply_v: float, effects: LineEffects, on_rails: bool = False) -> LayerPlaces:
+        """The same as a hardware model has it; a line that rises pulls a membrane away from its threshold. `on_rails`: lines that
+        feed it have resistance."""
         ground, pair = (0.0, 0.0) if self.sent else self.lines  # what those of outputs lack is simulated as it is
         delays = effects.delay_per_f * (self.outputs - ground) + effects.delay_per_pair_f * (self.output_pairs - pair)
         return LayerPlaces(
@@ -91,6 +95,7 @@ class PlacedLayer:
             crosstalk_f=tuple(map(_row, self.crosstalk)),
             off_per_f=effects.off_per_f,
             off_tail_per_f=effects.off_tail_per_f,
+            drop_ohm=tuple(tuple(map(_row, lines)) for lines in self.drops) if on_rails else (),
         )
 
 
@@ -223,12 +228,20 @@ def _drawn(design: Design) -> PostLayout:
         )
         for flat, subject in zip(parts, project.subjects, strict=False)
     }
-    places = tuple(layer.beyond(added, after) for layer, after in zip_longest(layers, layers[1:]))
     lines = rails(project.network, whole)
+    places = tuple(
+        replace(layer.beyond(added, after), drops=_drops(lines, layer.number)) for layer, after in zip_longest(layers, layers[1:])
+    )
     resistors = [card for rail in lines for card in rail.cards()]
     network = "\n".join([*device_cards(whole), *capacitor_cards(wires)])
     railed = "\n".join([*device_cards(whole, lines), *resistors, *capacitor_cards(wires)])
     return PostLayout(texts, network, railed, places)
+
+
+def _drops(lines: Sequence[Rail], layer: int) -> FloatArray:
+    """Of ground and supply in the rows of a layer."""
+    by_net = {line.net: line for line in lines}
+    return np.stack([by_net[net].resistance(f"{layer_name(layer)}_") for net in ("0", "supply")])
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ AT = np.array([0.25, 0.75])
 
 def layer_places(bench: Bench, effects: LineEffects) -> tuple[LayerPlaces, ...]:
     """The places of each layer of a design that is laid out. Raises `LayoutError` for a cell that cannot be drawn."""
-    return tuple(layer.placed(bench.design.process.supply_v, effects) for layer in post_layout(bench.design).places)
+    process = bench.design.process
+    return tuple(layer.placed(process.supply_v, effects, process.rails) for layer in post_layout(bench.design).places)
 
 
 def falling_f(bench: Bench) -> float:

@@ -36,7 +36,7 @@ IDEAL = "ideal"
 TERM_ORDER = (
     "reversal", "reversal_by_weight", "kick_off", "tail", "firing_curve", "load_delay", "kick_on", "line", "curvature", "reset",
     "capacitance_by_weight", "leakage", "capacitance_by_place", "kick_by_place",
-    "kick_off_by_place", "delay_by_place", "coupling",
+    "kick_off_by_place", "delay_by_place", "coupling", "drop",
 )  # fmt: skip
 """In which the terms of `training.hardware.TERMS` are added. Up to the first it is the published model, equations (1) to (3)."""
 

@@ -31,13 +31,14 @@ BIAS_COLUMNS = 660
 
 @dataclass(frozen=True)
 class Drawn:
-    """A drawn network, the cells that it is made of, and where its layers and the lines beside them lie."""
+    """A drawn network, the cells that it is made of, and where its drivers, its layers and the lines beside them lie."""
 
     cell: kdb.Cell
     parts: Parts
     layers: tuple[Layer, ...]
     bottoms: tuple[int, ...]
     frame: Frame
+    drivers: tuple[tuple[int, int], ...]
 
 
 def draw_synapse(layout: kdb.Layout, name: str, devices: Devices, reach: Mapping[str, Sequence[int]] | None = None) -> Row:
@@ -75,7 +76,8 @@ def draw_network(layout: kdb.Layout, name: str, plan: NetworkPlan, cells: Mappin
     driver = draw_driver(layout, "input_driver", with_nets(cells["spike_driver"], {"enable": "supply"}), reach)
     drawer = _Drawer(Canvas(layout, name), Parts(synapses, neuron, driver, columns), plan)
     drawer.draw()
-    return Drawn(drawer.canvas.cell, drawer.parts, tuple(drawer.layers), tuple(drawer.bottoms), drawer.frame)
+    places = tuple(drawer.drivers)
+    return Drawn(drawer.canvas.cell, drawer.parts, tuple(drawer.layers), tuple(drawer.bottoms), drawer.frame, places)
 
 
 class _Drawer:
@@ -87,6 +89,7 @@ class _Drawer:
         self.layers = [Layer(canvas, parts, layer, self.frame) for layer in plan.layers]
         self.controls = list(parts.neuron.lines)
         self.bottoms = self._bottoms()
+        self.drivers = list[tuple[int, int]]()
 
     def _frame(self) -> Frame:
         """Verticals left and right; nets that several rows or layers share have one."""
@@ -190,6 +193,7 @@ class _Drawer:
         for k, place in enumerate(self.plan.inputs):
             x, y = k * column, base + (k % rows) * pitch
             self.canvas.place(driver.cell, x, y)
+            self.drivers.append((x, y))
             for pin, at in zip(("spike", "spike_bar"), self.parts.spike_columns, strict=True):
                 stack(self.canvas, x + at, y + driver.wires[pin].y)
                 line(self.canvas, x + at, self.bottoms[0], y + driver.wires[pin].y + 190, place.nets[pin])

@@ -1,4 +1,4 @@
-"""Lines that feed the rows of a network, as the resistance between their source and each row.
+"""Lines that feed the rows of a network, and those of its spikes, as the resistance between their source and each row.
 
 A line has a place in each row where its devices hang on it; within a row it is taken to be one node. Contacts belong to the
 devices.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from layouts.devices import GROUND
 from layouts.drawing.network import Drawn
+from layouts.drawing.plan import SPIKES
 from layouts.drawing.row import GROUND_STRAP, SUPPLY_STRAP
 from layouts.extraction.conductors import FlatCell
 from layouts.extraction.resistance import Place, port_conductances
@@ -49,6 +50,11 @@ class Rail:
         for number, (one, other, ohm) in enumerate(self.resistances, 1):
             yield f"Rrail_{_word(self.net)}_{number} {one} {other} {ohm:.6g}"
 
+    def delay_s(self, farads: float) -> float:
+        """Elmore delay at its last row, of a capacitance that is spread evenly over its rows."""
+        share = farads / len(self.rows)
+        return max(self.drop_v(dict.fromkeys(self._nodes, share)).values())
+
     def drop_ohm(self) -> dict[str, float]:
         """From the source to each row, all others open."""
         return dict(zip(self._nodes, np.diag(self._resistance).tolist(), strict=True))
@@ -57,6 +63,11 @@ class Rail:
         """By row, of the currents that rows draw (A)."""
         drawn = np.array([currents_a.get(node, 0.0) for node in self._nodes])
         return dict(zip(self._nodes, (self._resistance @ drawn).tolist(), strict=True))
+
+    def resistance(self, rows: str = "") -> NDArray[np.float64]:
+        """Voltage of each row by the current of each (ohm), [rows, rows], of the rows whose names begin so."""
+        kept = [k for k, row in enumerate(self.rows) if row.name.startswith(rows)]
+        return np.asarray(self._resistance[np.ix_(kept, kept)])
 
     @property
     def _nodes(self) -> list[str]:
@@ -87,6 +98,27 @@ def rails(drawn: Drawn, flat: FlatCell) -> tuple[Rail, ...]:
     """Supply, ground and rest of a drawn network. Each is fed at the lower end of its verticals, where its pins are."""
     rows = list(_rows(drawn))
     return tuple(_rail(flat, net, rows, pins, places) for net, pins, places in _lines(drawn, rows))
+
+
+def spike_lines(drawn: Drawn, flat: FlatCell, layer: int, inputs: Sequence[int]) -> Iterator[Rail]:
+    """Lines of some inputs of a layer, counted from 1, true and complement by turns. Each is fed where its driver's wire ends."""
+    own, bottom, columns = drawn.layers[layer - 1], drawn.bottoms[layer - 1], drawn.parts.spike_columns
+    rows = [row for row in _rows(drawn) if row.name.startswith(f"layer_{layer}_")]
+    for number in inputs:
+        for pin, at in zip(SPIKES, columns, strict=True):
+            x = number * drawn.parts.column + at
+            places: list[Place] = [("met4", x * DBU_UM, own.row_y(bottom, row) * DBU_UM) for row in range(len(own.plan.neurons))]
+            net = own.plan.synapses[0][number].nets[pin]
+            yield _rail(flat, net, rows, [_sender(drawn, layer, number, pin, x)], places)
+
+
+def _sender(drawn: Drawn, layer: int, number: int, pin: str, x: int) -> Place:
+    """Where the wire of what drives a line ends: an input's driver, under the line, or a neuron of the layer before."""
+    if layer == 1:
+        return "met2", x * DBU_UM, (drawn.drivers[number][1] + drawn.parts.driver.wires[pin].y) * DBU_UM
+    before, wires = drawn.layers[layer - 2], drawn.parts.neuron.row.wires
+    y = before.row_y(drawn.bottoms[layer - 2], number) + wires[pin].y
+    return "met2", (before.neuron_x + wires[pin].right - 100) * DBU_UM, y * DBU_UM
 
 
 def _rows(drawn: Drawn) -> Iterator[Row]:

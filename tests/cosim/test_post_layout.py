@@ -187,6 +187,19 @@ def test_a_hardware_model_has_places_in_its_units(pair: PostLayout) -> None:
     assert placed.shape == (2, 5)
 
 
+def test_on_rails_a_model_knows_what_their_rows_drop(pair: PostLayout) -> None:
+    """Of both lines, symmetric, most in the row itself; and nothing of it on ideal lines."""
+    effects = LineEffects(0.0, 0.0, (0.0, 0.0), (0.0, 0.0))
+    for layer in pair.places:
+        railed, ideal = (layer.placed(1.8, effects, on_rails) for on_rails in (True, False))
+        assert ideal.drop_ohm == ()
+        assert not ideal.drops.any()
+        for lines in railed.drops:
+            np.testing.assert_allclose(lines, lines.T)
+            assert np.all(np.diag(lines) >= lines.max(1))
+            assert 0.1 < lines.min() < lines.max() < 50
+
+
 def test_a_network_with_a_layout_is_one_circuit(small: Design) -> None:
     assert engine_of(small) == "flat"
     assert engine_of(design_of((1, 1), layout=False)) == "columns"

@@ -55,6 +55,15 @@ def test_other_cells_and_sizes_too(synapse: str, sizes: tuple[int, ...]) -> None
         assert one.comparison.differences == ()
 
 
+@pytest.mark.slow
+def test_a_whole_array_of_64_x_32_is_clean_and_matches() -> None:
+    found = verdict(draw(cells(), (64, 32), "array").subjects[-1])
+    assert [violation.line() for violation in found.violations] == []
+    assert found.comparison.differences == ()
+    # 2048 synapses of 4, 32 neurons of 16, 64 drivers of 6 devices.
+    assert found.comparison.devices == 2048 * 4 + 32 * 16 + 64 * 6
+
+
 def test_rows_are_as_high_as_their_bias_lines_need_and_their_gates_have_a_way_out_for_charge() -> None:
     # Of 64 inputs a row is 50 um high: lines of met4 along it would be antennas.
     tall, low = draw(cells(), (64, 2), "tall"), draw(cells(), (5, 2), "low")

@@ -162,14 +162,29 @@ def places() -> NormalisedPlaces:
     neurons, inputs = WEIGHTS.shape
     some, square = np.linspace(0.01, 0.02, neurons), np.full((inputs, inputs), 0.01)
     between = np.array([[0.0, 0.01], [0.01, 0.0]])
+    drop = np.full((2, neurons, neurons), 1e-3)
     return NormalisedPlaces(
-        some, between, np.full((neurons, inputs), 1e-3), some / 10, np.full(inputs, 0.1), square, np.array([-0.2, 0.1]), some
+        some,
+        between,
+        np.full((neurons, inputs), 1e-3),
+        some / 10,
+        np.full(inputs, 0.1),
+        square,
+        np.array([-0.2, 0.1]),
+        some,
+        drop,
     )
+
+
+def gated(synapse: NormalisedSynapse) -> NormalisedSynapse:
+    """A weight that rises e-fold in a tenth of a volt."""
+    return replace(synapse, gate_v=0.5 + 0.1 * np.log(synapse.magnitude + 1e-3))
 
 
 @pytest.mark.parametrize("term", TERMS)
 def test_every_term_can_be_left_out(term: str) -> None:
     of = with_loads(replace(hardware(), load_delay=1e-3, fan_out=5, places=places()), 0.01, 0.0)
+    of = replace(of, plus=gated(of.plus), minus=gated(of.minus))
     of = replace(of, firing_t=of.firing_t + 0.01)
     without = of.without(term)
     whole, part = (layer_with(WEIGHTS, one)(SPIKES).spike_times.detach().numpy() for one in (of, without))

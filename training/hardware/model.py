@@ -18,7 +18,7 @@ from training.hardware.expected import Expected, curve, quantity
 from training.hardware.places import LayerPlaces
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
 whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,6 +37,13 @@ class NormalisedSynapse:
     gate_v: FloatArray | None = None
 
     @property
+    def per_volt(self) -> FloatArray:
+        """Share of its current by which a volt less between gate and source changes it (1/V), [G]; 0 where no gate makes it."""
+        if self.gate_v is None:
+            return np.zeros_like(self.magnitude)
+        return np.abs(np.gradient(np.log(self.magnitude), self.gate_v))
+
+    @property
     def smallest(self) -> float:
         return float(self.magnitude[0])
 
@@ -58,7 +65,8 @@ class NormalisedPlaces:
     `capacitance` [out] of each membrane beyond the column's and `between` [out, out] from membrane to membrane, both over the
     column's; `kick` [out, in] of an arriving spike, which the falling line takes back; `delay` [out] of an output spike.
     With the capacitance of its falling lines, `falling` [in] and `crosstalk` [in, in] for each other input that has arrived, the
-    synapse of an input leaves `off` more as it switches off, and `tail` per e-fold of time, each by sign, plus first.
+    synapse of an input leaves `off` more as it switches off, and `tail` per e-fold of time, each by sign, plus first. `drop` [2,
+    out, out]: of ground and supply, voltage (V) of each row's line by the current of each row, over the unit current.
     """
 
     capacitance: FloatArray
@@ -69,6 +77,7 @@ class NormalisedPlaces:
     crosstalk: FloatArray
     off: FloatArray
     tail: FloatArray
+    drop: FloatArray = field(default_factory=lambda: np.zeros((2, 0, 0)))
 
     def fallen(self, on: FloatArray) -> FloatArray:
         """Capacitance of the lines of each input, [in], of those that are on (1, else 0)."""
@@ -95,7 +104,8 @@ class NormalisedModel:
     measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`. Its synapses were
     idle, so that a membrane that fires is driven by leakage(w_j) - idle_leakage of every synapse.
     Places: m of a neuron has its place's capacitance too, kicks have its place's, and what lies between membranes mixes them
-    (`training.coupling`). A discharger takes its membrane no farther than `v_discharged`.
+    (`training.coupling`), and what lines that feed the rows drop makes currents weaker (`training.drop`). A discharger takes its
+    membrane no farther than `v_discharged`.
     """
 
     plus: NormalisedSynapse
@@ -256,6 +266,7 @@ def _places(model: HardwareModel, charge_c: float) -> NormalisedPlaces | None:
         crosstalk=np.array(layer.crosstalk_f) / model.neuron.capacitance_f,
         off=np.array(layer.off_per_f) * model.neuron.capacitance_f / charge_c,
         tail=np.array(layer.off_tail_per_f) * model.neuron.capacitance_f / charge_c,
+        drop=layer.drops * model.unit_current_a,
     )
 
 

@@ -12,7 +12,7 @@ from training.hardware.curve import FloatArray, HardwareModelError, Record
 if TYPE_CHECKING:
     from training.shapes import Crossbar
 
-LARGEST_F, LARGEST_C, LARGEST_S = 1e-11, 1e-11, 1e-3
+LARGEST_F, LARGEST_C, LARGEST_S, LARGEST_OHM = 1e-11, 1e-11, 1e-3, 1e6
 
 Row = tuple[float, ...]
 SignPair = tuple[float, float]
@@ -36,6 +36,11 @@ class LayerPlaces(Record):
     )
     off_tail_per_f: SignPair = Field(description="the same of its tail, per e-fold of time (C/F)")
     delay_s: Row = Field(description="by neuron: of its spikes, beyond that of its column and of the synapses on its line (s)")
+    drop_ohm: tuple[tuple[Row, ...], ...] = Field(
+        default=(),
+        description="of ground and of the supply, by neuron and neuron: voltage that a row's line drops by the current of each "
+        "row of the layer (ohm); nothing where lines are ideal",
+    )
 
     @model_validator(mode="after")
     def _of_one_layer(self) -> LayerPlaces:
@@ -50,8 +55,10 @@ class LayerPlaces(Record):
         inputs = charge.shape[1]
         if len(self.falling_f) != inputs or [len(row) for row in self.crosstalk_f] != [inputs] * inputs:
             raise ValueError(f"falling_f, crosstalk_f: must be {inputs}, and {inputs} x {inputs}, as many as there are inputs")
+        if self.drop_ohm and self.drops.shape != (2, neurons, neurons):
+            raise ValueError(f"drop_ohm: must be {neurons} x {neurons} for ground, and for the supply")
         names = ("capacitance_f", "between_f", "falling_f", "crosstalk_f")
-        limits = dict.fromkeys(names, LARGEST_F) | {"charge_on_c": LARGEST_C, "delay_s": LARGEST_S}
+        limits = dict.fromkeys(names, LARGEST_F) | {"charge_on_c": LARGEST_C, "delay_s": LARGEST_S, "drop_ohm": LARGEST_OHM}
         for name, largest in limits.items():
             if np.abs(np.array(getattr(self, name), dtype=float)).max(initial=0.0) > largest:
                 raise ValueError(f"{name}: no circuit has more than {largest:g}; is it in another unit?")
@@ -62,6 +69,15 @@ class LayerPlaces(Record):
         """`between_f`, [out, out]."""
         try:
             return np.array(self.between_f, dtype=float)
+        except ValueError:
+            return np.empty(0)
+
+    @property
+    def drops(self) -> FloatArray:
+        """`drop_ohm`, [2, out, out]; 0 where there is none."""
+        neurons = len(self.capacitance_f)
+        try:
+            return np.array(self.drop_ohm, dtype=float) if self.drop_ohm else np.zeros((2, neurons, neurons))
         except ValueError:
             return np.empty(0)
 

@@ -79,6 +79,7 @@ TERMS: dict[str, Change] = {
     "kick_off_by_place": _alike("falling", "crosstalk"),
     "delay_by_place": _alike("delay"),
     "coupling": _alike("between"),
+    "drop": _alike("drop"),
     "reset": lambda model: dataclasses.replace(model, v_reset=0.0),
     "load_delay": lambda model: dataclasses.replace(model, load_delay=0.0),
     "firing_curve": _closed_law,
@@ -88,7 +89,8 @@ TERMS: dict[str, Change] = {
 reversal: currents do not fall with the membrane. reversal_by_weight: all weights of a sign have the slope and curvature of the
 middle one. curvature: currents are straight lines. line: charges of switching on are those behind an input's line. load_delay:
 every neuron fires as with the load that the curve was measured with. firing_curve: the discharger's closed law, without start-up
-and delay. coupling: membranes of a layer do not mix. Of the others charge, current or capacitance is zero.
+and delay. coupling: membranes of a layer do not mix. drop: lines that feed the rows are ideal. Of the others charge, current or
+capacitance is zero.
 """
 
 
