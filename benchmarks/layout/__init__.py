@@ -9,7 +9,8 @@ PARTS = {
     "extraction": "how long the extraction of a network takes, and what its corners are",
     "spikes": "spikes of the network that was simulated as it was laid out, against a model with and without its places",
     "rails": "lines that feed the network as resistances, what they do to spikes",
-    "large": "coupling and the drop on those lines at 64 x 32, in the model of a classifier",
+    "lines": "lines of spikes as resistances, and their delay",
+    "large": "coupling and the drop on the lines that feed an array of 64 x 32, in the model of a classifier and in its circuit",
     "gold": "the same layouts by magic and netgen, where these are",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "layout."."""

@@ -107,7 +107,7 @@ def _point(
     dropped: Sequence[tuple[float, FloatArray]],
 ) -> Point:
     frame, supply = Frame.of(cells), cells.supply_v
-    lines = [_line(time, frame.window, cells) for time in times]
+    lines = [_line(time, frame.window, cells) for time in times.tolist()]
     netlist = column_bench(cells, settings, lines, [], frame.window, frame.stop_s).netlist
     netlist = _on_lines_of_their_own(netlist) + _sources(dropped, frame.window, supply)
     analysis = Transient(frame.stop_s, cells.timing.phase_s / 200, bench.fine.max_step_s)

@@ -1,4 +1,4 @@
-"""Lines that feed a network, and those of its spikes, as the wires that they are: their resistance, and what it does to spikes.
+"""Lines that feed a network as the wires that they are: their resistance, and what it does to spikes.
 
 The circuit is that of the first samples of the run that `layout.spikes` reads, on ideal lines, where it is known, and on rails:
 some 15 s of CPU time a sample.
@@ -22,10 +22,8 @@ from cosim.mapping.circuit import sample_point
 from cosim.mapping.network import NetworkRun, mapped_networks
 from cosim.networks.training import in_double, spike_data
 from cosim.simulator import Row, Store
-from layouts.drawing.network import Drawn
 from layouts.extraction.conductors import FlatCell
-from layouts.extraction.extract import extract_conductors
-from layouts.extraction.rails import Rail, node_of, rails, spike_lines
+from layouts.extraction.rails import Rail, node_of, rails
 from layouts.project import draw
 from training.hardware import HardwareModel
 
@@ -36,16 +34,14 @@ FloatArray = NDArray[np.float64]
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """What is told of the circuit is stored where there is no run, and with `quick`."""
-    project = draw(cells(), REFERENCE, "network")  # its layout lives as long as it is held
-    drawn, flat = project.network, FlatCell(project.network.cell)
-    for rail in rails(drawn, flat):
-        yield from _of_rail(rail)
-    yield from _of_spike_lines(drawn, flat)
+    """Those that are stored where there is no run."""
     folder = run_folder()
-    if folder is None or quick:
-        yield from (figure for figure in stored("layout.rails") if figure.name.startswith("layout.rails_moved"))
+    if folder is None:
+        yield from stored("layout.rails")
         return
+    drawn = draw(cells(), REFERENCE, "network").network
+    for rail in rails(drawn, FlatCell(drawn.cell)):
+        yield from _of_rail(rail)
     yield from _in_the_circuit(folder)
 
 
@@ -56,17 +52,6 @@ def _of_rail(rail: Rail) -> Iterator[Figure]:
     yield Figure(f"layout.rail_{size}_{name}_ohm", alone[farthest], "ohm", "", f"from the pins to {farthest}, the farthest row")
     together = rail.drop_v({node_of(rail.net, row): 1.0 for row in rail.rows})[farthest]
     yield Figure(f"layout.rail_{size}_{name}_all_ohm", together, "V/A", "", f"at {farthest}, of the same current in every row")
-
-
-def _of_spike_lines(drawn: Drawn, flat: FlatCell) -> Iterator[Figure]:
-    """The farthest of each layer's."""
-    total = extract_conductors(flat.conductors()).total()
-    for layer, name in ((1, "input"), (2, "hidden")):
-        lines = list(spike_lines(drawn, flat, layer, range(REFERENCE[layer - 1])))
-        line = max(lines, key=lambda line: line.delay_s(total[line.net]))
-        told = f"{line.net}, from what drives it to the farthest row, {total[line.net]:.3g} F; the slowest of {len(lines)} lines"
-        yield Figure(f"layout.spike_line_{name}_ohm", max(line.drop_ohm().values()), "ohm", "", told)
-        yield Figure(f"layout.spike_line_{name}_delay_s", line.delay_s(total[line.net]), "s", "", f"Elmore, {told}")
 
 
 def _in_the_circuit(folder: Path) -> Iterator[Figure]:
