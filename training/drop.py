@@ -43,15 +43,14 @@ class Drop(nn.Module):
 
     def __init__(self, model: NormalisedModel) -> None:
         super().__init__()
-        signs = (model.plus, model.minus)
-        values = {
-            "volts": np.zeros((2, 0, 0)) if model.places is None else model.places.drop,
-            "magnitude": np.stack([one.magnitude for one in signs]),
-            "per_volt": np.stack([one.per_volt for one in signs]),
-        }
+        self.is_there = model.places is not None and bool(model.places.drop.any())
+        values = dict.fromkeys(("volts", "magnitude", "per_volt"), np.zeros(0))
+        if model.places is not None and self.is_there:
+            signs = (model.plus, model.minus)
+            of_synapses = {name: np.stack([getattr(one, name) for one in signs]) for name in ("magnitude", "per_volt")}
+            values = {"volts": model.places.drop, **of_synapses}
         for name, value in values.items():
             self.register_buffer(name, torch.as_tensor(value.copy()), persistent=False)
-        self.is_there = bool(self.volts.any())
 
     def forward(self, t: Tensor, weight: Tensor, beta: Tensor, membrane: Tensor, capacitance: Tensor | None) -> Tensor:
         """What membranes are moved by for it, [batch, out].

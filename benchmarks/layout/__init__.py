@@ -12,5 +12,6 @@ PARTS = {
     "lines": "lines of spikes as resistances, and their delay",
     "large": "coupling and the drop on the lines that feed an array of 64 x 32, in the model of a classifier and in its circuit",
     "gold": "the same layouts by magic and netgen, where these are",
+    "gold_cells": "the cells of other synapses by magic and netgen",
 }
 """In the order in which they are measured, and what each is about; the names of their figures begin with "layout."."""

@@ -35,7 +35,7 @@ def figures(quick: bool) -> Iterator[Figure]:
         pairs.append(own_pairs)
         name = subject.cell.name
         yield from _capacitances(name, own_nets, own_pairs, f"{by}; both in {took:.1f} s")
-        yield from _verdicts(tools, name, subject, by)
+        yield from verdicts(tools, name, subject, by)
     every_net, every_pair = pd.concat(nets), pd.concat(pairs)
     yield Figure(
         "layout.c_net_error",
@@ -61,7 +61,8 @@ def _capacitances(name: str, nets: pd.DataFrame, pairs: pd.DataFrame, by: str) -
     yield Figure(f"layout.gold.{name}.c_pair_error_median", away.median(), "", "at most 0.05", detail)
 
 
-def _verdicts(tools: GoldTools, name: str, subject: Subject, by: str) -> Iterator[Figure]:
+def verdicts(tools: GoldTools, name: str, subject: Subject, by: str) -> Iterator[Figure]:
+    """By the rules of magic, and by netgen against its netlist."""
     found = violations(tools, subject.cell)
     rules = ", ".join(sorted({violation.rule for violation in found})) or "none"
     yield Figure(f"layout.gold.{name}.drc_violations", len(found), "", "0", f"{rules}; {by}")

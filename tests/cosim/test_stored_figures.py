@@ -17,6 +17,6 @@ def test_what_is_stored_has_its_age_and_no_run_is_needed(monkeypatch: pytest.Mon
     assert "stored " in best.detail and "revision " in best.detail
 
 
-@pytest.mark.parametrize("name", ["layout.gold", "layout.rails", "layout.large"])
+@pytest.mark.parametrize("name", ["layout.gold", "layout.gold_cells", "layout.rails", "layout.large"])
 def test_every_part_that_needs_more_than_this_machine_has_is_stored(name: str) -> None:
     assert all(figure.name.startswith("layout.") and figure.is_stored for figure in stored(name))
