@@ -41,7 +41,7 @@ class NormalisedSynapse:
         """Share of its current by which a volt less between gate and source changes it (1/V), [G]; 0 where no gate makes it."""
         if self.gate_v is None:
             return np.zeros_like(self.magnitude)
-        return np.abs(np.gradient(np.log(self.magnitude), self.gate_v))
+        return np.asarray(np.abs(np.gradient(np.log(self.magnitude), self.gate_v)))
 
     @property
     def smallest(self) -> float:
