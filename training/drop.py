@@ -21,11 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from training.hardware import NormalisedModel
-
-UNDER_WAY = 2 / 3
-"""Of the membranes at the end: where they are while currents flow."""
-POWERS = 4
-"""Of the time for which two currents flow."""
+from training.hardware.normalised import POWERS, UNDER_WAY
 
 
 class Drop(nn.Module):

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from training.drop import POWERS, UNDER_WAY
 from training.hardware import FloatArray, NormalisedModel, NormalisedPlaces, SynapseTable
+from training.hardware.normalised import POWERS, UNDER_WAY
 
 
 def trajectory(model: NormalisedModel, weights: FloatArray, spike_times: FloatArray, times: FloatArray) -> FloatArray:

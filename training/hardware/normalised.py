@@ -11,6 +11,11 @@ from training.hardware.curve import Curve, FloatArray, HardwareModelError, Quant
 from training.hardware.model import HardwareModel, NeuronHardware, Sign
 from training.hardware.terms import without
 
+UNDER_WAY = 2 / 3
+"""Of the membranes at the end of accumulation: where they are while rows drop voltage on their lines (`training.drop`)."""
+POWERS = 4
+"""Of the time for which two currents drop voltage together, in what of it flows off again."""
+
 
 @dataclass(frozen=True)
 class NormalisedSynapse:
