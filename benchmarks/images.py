@@ -1,8 +1,9 @@
-"""Test images of a classifier at transistor level: `python -m benchmarks.images RUN [--images 360] [--jobs 2]`.
+"""Test images of a classifier at transistor level: `python -m benchmarks.images RUN [--images 360] [--jobs 2] [--die 1]`.
 
 RUN holds a mapped network (`cosim map designs/digits_64_32_10.toml`). Each image, simulated column by column, adds a line to
 benchmarks/results/images.csv, and the same command goes on where it was stopped. Lines of another network (other weights, or the
-same on another hardware model) stay in the table and are not counted.
+same on another hardware model) stay in the table and are not counted. With --die it is a mismatch die as it is made, all of its
+columns, beside the model of the nominal network; lines go to benchmarks/results/images.dies.csv.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from training.study.table import GrowingTable
 from training.unrolling import unrolled
 
 TABLE = Path(__file__).parent / "results" / "images.csv"
+DIES = TABLE.with_name("images.dies.csv")
 COLUMNS = (
     "design", "network", "image", "label", "model_label", "circuit_label", "model_margin_s", "circuit_margin_s", "hidden_pairs",
     "hidden_rms_s", "output_pairs", "output_rms_s", "simulated", "left_out", "called_silent", "of_these_fired", "cpu_s",
@@ -64,6 +66,12 @@ class Classifier:
     model: Evaluation
     silent: list[np.ndarray]
     phase_s: float
+    die: int | None = None
+
+    def made(self, die: int) -> Classifier:
+        """As a mismatch die. What its neurons are silent in, the model of the nominal network cannot say."""
+        loud = [np.zeros_like(own) for own in self.silent]
+        return replace(self, digest=f"{self.digest}, die {die}", silent=loud, die=die)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -74,14 +82,17 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="run directory of a mapped network")
     parser.add_argument("--images", type=int, default=360, help="so many in all, those that are in the table included")
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
-    parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
+    parser.add_argument("--die", type=int, help="seed of a mismatch die")
+    parser.add_argument("--table", type=Path, help="where lines are added")
     arguments = parser.parse_args(words)
-    table, console = GrowingTable(arguments.table, COLUMNS), Console(stderr=True)
-    return exit_code(lambda: _simulate(arguments.run, arguments.images, arguments.jobs, table, console))
+    where = arguments.table or (TABLE if arguments.die is None else DIES)
+    table, console = GrowingTable(where, COLUMNS), Console(stderr=True)
+    return exit_code(lambda: _simulate(arguments.run, arguments.images, arguments.jobs, arguments.die, table, console))
 
 
-def _simulate(run: Path, images: int, jobs: int, table: GrowingTable, console: Console) -> None:
-    with classifier_of(run, jobs) as (bench, cells, classifier):
+def _simulate(run: Path, images: int, jobs: int, die: int | None, table: GrowingTable, console: Console) -> None:
+    with classifier_of(run, jobs) as (bench, cells, nominal):
+        classifier = nominal if die is None else nominal.made(die)
         done = {row["image"] for row in table.rows() if row["network"] == classifier.digest}
         samples = range(min(images, len(classifier.data.test_rows)))
         asked = [sample for sample in samples if str(classifier.data.test_rows[sample]) not in done]
@@ -138,8 +149,9 @@ def image_row(
     data, before = classifier.data, bench.cpu_s
     skipped = left_out(classifier.silent, sample)
     asked = NetworkRun(
-        classifier.mapped, data.test_t[sample].numpy(), {"image": data.test_rows[sample]}, bench.network, silent=skipped
-    )
+        classifier.mapped, data.test_t[sample].numpy(), {"image": data.test_rows[sample], "die": classifier.die}, bench.network,
+        classifier.die, skipped,
+    )  # fmt: skip
     found = circuit(bench, cells, asked)
     if found is None:
         return None
