@@ -136,7 +136,7 @@ class Store:
     def _commit_in_time(self) -> None:
         while not self._closing.wait(COMMIT_WITHIN_S):
             # What goes wrong here goes wrong again, and is told, at the next put.
-            with contextlib.suppress(CosimError):
+            with contextlib.suppress(CosimError, _Damaged):
                 self.flush()
 
     def _open(self) -> None:
@@ -239,21 +239,22 @@ class Store:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        try:
-            with self._lock:
+        # What an error leaves is put in order before the other thread has its turn: two on one connection are misuse of SQLite.
+        with self._lock:
+            try:
                 yield
-        except sqlite3.OperationalError as error:
-            if is_damage(error):
+            except sqlite3.OperationalError as error:
+                if is_damage(error):
+                    raise _Damaged(str(error)) from error
+                if not self._lacks_room(error):
+                    raise self._unusable(error) from error
+                self._save_what_there_is()
+                remedy = "the results up to here are kept: make room and run the same command again"
+                raise StoreFullError(f"{self.path}: the disk is full; {remedy}") from error
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says may quote what was damaged
+                if not is_ours(self.path):
+                    raise self._unusable(error) from error
                 raise _Damaged(str(error)) from error
-            if not self._lacks_room(error):
-                raise self._unusable(error) from error
-            self._save_what_there_is()
-            message = f"{self.path}: the disk is full; the results up to here are kept: make room and run the same command again"
-            raise StoreFullError(message) from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says may quote what was damaged
-            if not is_ours(self.path):
-                raise self._unusable(error) from error
-            raise _Damaged(str(error)) from error
 
     def _save_what_there_is(self) -> None:
         """After a row that found no room: SQLite gives up the whole transaction, so write the rows before it one by one."""

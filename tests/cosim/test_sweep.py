@@ -275,6 +275,17 @@ def _outcomes(count: int) -> Iterator[Outcome]:
         yield Outcome(_divider(index), {"value": [float(index)] * 2000}, None)
 
 
+def test_what_a_full_disk_leaves_is_put_in_order_before_the_thread_that_commits_has_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    with Store(tmp_path / "points.sqlite") as store:
+        monkeypatch.setattr(store, "_save_what_there_is", lambda: held.append(store._lock.locked()))
+        with pytest.raises(StoreFullError), store._explained():
+            raise sqlite3.OperationalError("database or disk is full")
+        assert held == [True] and not store._lock.locked()
+
+
 def test_a_full_disk_keeps_what_was_written_and_says_so(tmp_path: Path) -> None:
     path, kept = tmp_path / "points.sqlite", 0
     store = Store(path)

@@ -76,6 +76,8 @@ def a_full_run(run: Path) -> Path:
         "rmse_s": 7e-7,
         "labels": 0.3,
         "accuracy": 0.3,
+        "model_rmse_s": 6.9e-7,
+        "unexpected_rmse_s": 2e-8,
     }
     pd.DataFrame([condition]).to_parquet(run / "conditions" / "errors.parquet")
     die = {

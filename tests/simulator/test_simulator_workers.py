@@ -41,7 +41,7 @@ def test_time_out_costs_one_point() -> None:
     outcomes = simulate([GOOD, Point({"deck": "endless"}, endless(), everything), GOOD, GOOD], jobs=1, timeout_s=10.0)
     assert reasons(outcomes) == [None, Reason.TIMEOUT, None, None]
     assert outcomes[1].wall_s > 10.0 and "took longer than 10 s" in str(outcomes[1].error)
-    assert "with less than 0.1 % of its transient done" in str(outcomes[1].error)
+    assert re.search(r"with (less than )?0\.\d % of its transient done", str(outcomes[1].error))
     assert max(outcome.cpu_s for outcome in outcomes if outcome.row) < 10.0
     assert len(set(waveform_bits(outcomes))) == 1
 
