@@ -19,14 +19,13 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.command import exit_code
+from benchmarks.command import check_has, exit_code
 from benchmarks.dies import nominal_of
 from benchmarks.figure import Figure, machine
 from cosim.bench.lines import rms
 from cosim.calibration.dies import Judged, settings_of
 from cosim.calibration.nominal import Nominal
 from cosim.design import Design, load_design
-from cosim.errors import InputError
 from training.calibration.calibrate import calibrate
 from training.calibration.chip import ModelDie
 from training.study.table import GrowingTable
@@ -73,9 +72,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _calibrate(run: Path, dies: int, codes_alone: bool, table: GrowingTable, console: Console) -> None:
-    for name in ("design.toml", "hardware.json", "network.safetensors"):
-        if not (run / name).is_file():
-            raise InputError(f"{run}: has no {name}; make one with: cosim train designs/NAME.toml")
+    check_has(run, "design.toml", "hardware.json", "network.safetensors", made_by="cosim train designs/NAME.toml")
     design, nominal = load_design(run / "design.toml"), nominal_of(run, all_tests=True)
     biases, revision = SHARED if codes_alone else OWN, dict(machine(()))["revision"]
     done = {int(row["die"]) for row in table.rows() if (row["design"], row["biases"]) == (design.name, biases)}

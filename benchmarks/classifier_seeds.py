@@ -21,10 +21,9 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.command import exit_code
+from benchmarks.command import check_has, exit_code
 from benchmarks.figure import Figure, machine
 from cosim.design import Design, load_design
-from cosim.errors import InputError
 from cosim.networks.training import ODE, recipe_of, spike_data, untrained_network
 from training.checkpoint import continued
 from training.data.names import network_shape
@@ -75,9 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _train_seeds(run: Path, seeds: int, is_held_out: bool, folder: Path, table: GrowingTable, console: Console) -> None:
-    for name in ("design.toml", "hardware.json"):
-        if not (run / name).is_file():
-            raise InputError(f"{run}: has no {name}; make one with: cosim characterize designs/NAME.toml")
+    check_has(run, "design.toml", "hardware.json", made_by="cosim characterize designs/NAME.toml")
     design, hardware = load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
     known = {
         "design": design.name, "recipe": recipe_digest(design, run / "hardware.json"),

@@ -1,11 +1,12 @@
-"""How the commands of benchmarks end."""
+"""What the commands of benchmarks have in common: what they ask of a run directory, and how they end."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from cosim.errors import CosimError
+from cosim.errors import CosimError, InputError
 from cosim.pipeline.packages import one_line_errors
 
 
@@ -18,3 +19,10 @@ def exit_code(work: Callable[[], None]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
+
+
+def check_has(run: Path, *names: str, made_by: str) -> None:
+    """Raises `InputError` where a run directory lacks one of these files; `made_by`: the command that makes them."""
+    for name in names:
+        if not (run / name).is_file():
+            raise InputError(f"{run}: has no {name}; make one with: {made_by}")

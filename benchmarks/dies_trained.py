@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.classifier_dies import COLUMNS, row_of_die
+from benchmarks.command import check_has, exit_code
 from benchmarks.dies import nominal_of
 from benchmarks.figure import Figure, machine
 from cosim.bench.lines import rms
 from cosim.design import Design, load_design
-from cosim.errors import CosimError, InputError
+from cosim.errors import InputError
 from cosim.mapping.codes import with_gains
 from cosim.networks.training import CONVENTIONAL, ODE, load_networks, recipe_of, spike_data, untrained_network
 from training.checkpoint import continued
@@ -77,19 +78,14 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--dies", type=int, default=40, help="so many of each network, those that are in the table included")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
-    console = Console(stderr=True)
-    try:
-        _calibrate(arguments.run, arguments.dies, GrowingTable(arguments.table, OWN_COLUMNS), console)
-    except CosimError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return error.exit_code
-    return 0
+    table, console = GrowingTable(arguments.table, OWN_COLUMNS), Console(stderr=True)
+    return exit_code(lambda: _calibrate(arguments.run, arguments.dies, table, console))
 
 
 def _calibrate(run: Path, dies: int, table: GrowingTable, console: Console) -> None:
-    for name in ("design.toml", "hardware.json", "network.safetensors", "metrics.json"):
-        if not (run / name).is_file():
-            raise InputError(f"{run}: has no {name}; make one with: cosim map designs/iris_5_5_5.toml")
+    check_has(
+        run, "design.toml", "hardware.json", "network.safetensors", "metrics.json", made_by="cosim map designs/iris_5_5_5.toml"
+    )
     design, revision = load_design(run / "design.toml"), dict(machine(()))["revision"]
     done = {(row["network"], int(row["die"])) for row in table.rows()}
     asked = [(network, die) for network in NETWORKS for die in range(1, dies + 1) if (network, die) not in done]

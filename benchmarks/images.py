@@ -23,12 +23,11 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.command import exit_code
+from benchmarks.command import check_has, exit_code
 from benchmarks.figure import machine
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
 from cosim.design import Design, load_design
-from cosim.errors import InputError
 from cosim.mapping.columns import simulate_columns
 from cosim.mapping.network import MappedNetwork, NetworkRun, mapped_networks
 from cosim.networks.training import in_double, load_networks, spike_data
@@ -113,9 +112,9 @@ def classifier_of(run: Path, jobs: int, design: Design | None = None) -> Iterato
 
     `design`: as it was run, where the command line changed what is in the run directory.
     """
-    for name in ("design.toml", "hardware.json", "mapping.parquet", "network.safetensors"):
-        if not (run / name).is_file():
-            raise InputError(f"{run}: has no {name}; make one with: cosim map designs/NAME.toml")
+    check_has(
+        run, "design.toml", "hardware.json", "mapping.parquet", "network.safetensors", made_by="cosim map designs/NAME.toml"
+    )
     design, hardware = design or load_design(run / "design.toml"), HardwareModel.load(run / "hardware.json")
     network = unrolled(load_networks(run)["ode"])
     with WorkerPool(jobs=jobs, timeout_s=design.accuracy.timeout_s) as pool:

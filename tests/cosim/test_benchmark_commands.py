@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.classifier_seeds import COLUMNS
-from benchmarks.command import exit_code
+from benchmarks.command import check_has, exit_code
+from cosim.errors import InputError
 from cosim.search.evaluation import TrialFailedError
 from training.study.table import GrowingTable
 
@@ -29,6 +30,13 @@ def test_what_a_user_can_set_right_is_one_line(tmp_path: Path, capsys: pytest.Ca
     assert lines[0] == "no operating point" and len(lines) == 3
     assert lines[1].startswith(f"{tmp_path / 'seeds.csv'}: has other columns than design, recipe")
     assert lines[2] == f"{tmp_path / 'nowhere'}: No such file or directory"
+
+
+def test_a_run_directory_without_a_file_is_told_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    (tmp_path / "design.toml").touch()
+    check_has(tmp_path, "design.toml", made_by="cosim train DESIGN")
+    with pytest.raises(InputError, match=r"has no hardware\.json; make one with: cosim train DESIGN"):
+        check_has(tmp_path, "design.toml", "hardware.json", made_by="cosim train DESIGN")
 
 
 def test_a_bug_stays_one() -> None:
