@@ -62,9 +62,9 @@ def test_the_line_of_a_neuron_switches_every_layer_but_the_first() -> None:
 
 def test_what_only_one_of_two_columns_has_is_that_of_the_nearest() -> None:
     idle = ONE.neuron.idle_charge_on.model_copy(update={"value": 3e-18})
-    large = column(16)
-    sent = large.model_copy(update={"neuron": large.neuron.model_copy(update={"idle_line_charge": idle})})
-    model = with_columns(sent)
+    own, large = (one.neuron.model_copy(update={"idle_line_charge": None}) for one in (ONE, column(16)))
+    sent = column(16).model_copy(update={"neuron": large.model_copy(update={"idle_line_charge": idle})})
+    model = with_columns(sent).model_copy(update={"neuron": own})
     assert model.at(14).neuron.idle_line_charge == idle and model.at(SYNAPSES + 1).neuron.idle_line_charge is None
 
 

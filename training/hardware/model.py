@@ -25,7 +25,8 @@ whose input lines are loaded as its output line is. Version 5 adds the digest of
 6 adds `capacitance_off` and `capacitance_on`; in older versions the capacitance of a synapse is the same whatever its code.
 Version 7 adds `slope`, `curvature` and the leakages: in older versions a current is the straight line from its value at rest to
 `reversal`, and nothing leaks. Version 8 adds the drifts of the charges of switching off, and what the line of a neuron
-brings beyond that of an input; older versions have neither. Version 9 adds `places`, which older versions leave empty."""
+brings beyond that of an input; older versions have neither. Version 9 adds `places`, which older versions leave empty. Version
+10 adds what the supply lines of a layout drop, to `places`; older versions drop nothing."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
