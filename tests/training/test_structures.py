@@ -208,7 +208,7 @@ def test_a_code_that_decodes_to_nothing_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("solver", ["exact", "dstd"])
-@pytest.mark.parametrize("name", [name for name in PLANS if name != "block_toeplitz"])
+@pytest.mark.parametrize("name", [name for name in PLANS if name not in ("block_toeplitz", "partially_frozen")])
 def test_a_layer_with_a_structure_is_one_of_its_weights_with_the_same_gradient(name: str, solver: SolverName) -> None:
     """Forward and backward against a plain layer of the weights that the structure holds: the gradient goes straight through."""
     held, plain = network(PLANS[name], solver=solver), network(None, solver=solver)
@@ -300,6 +300,47 @@ def test_pruned_links_never_are_and_locked_ones_always() -> None:
         assert int(there[-1].sum()) == 300
     share = torch.stack(there).float().mean(0)
     assert int((share == 0).sum()) >= 180 and int((share == 1).sum()) >= 240
+
+
+def test_the_unit_follows_the_links_that_are_searched_alone() -> None:
+    layer = next(iter(network(MasksPlan(learn="C", coats=1, links=0.5, pruned=0.3, locked=0.4), (20, 30))))
+    structure, before = structure_of(layer), layer.weight.detach().clone()
+    assert structure is not None
+    locked, searched = structure.get_buffer("_locked"), structure.get_buffer("_searched")
+    with torch.no_grad():
+        layer.stored[locked] = 3.0  # as far as a score can go that moves nothing
+        assert torch.equal(layer.weight, before)
+        layer.stored[searched] *= 1.5
+        torch.testing.assert_close(layer.weight, 1.5 * before)
+
+
+def test_what_no_score_decides_has_the_gradient_of_the_unit() -> None:
+    """Against finite differences of the weights that are locked; to the other scores the gradient goes straight through."""
+    layer = next(iter(network(NAMED["partially_frozen"])))
+    structure, draw = structure_of(layer), torch.Generator().manual_seed(5)
+    assert structure is not None
+    locked, stored = structure.get_buffer("_locked"), layer.stored.detach().double()
+    upstream = torch.randn(stored.shape, generator=draw, dtype=torch.float64)
+    scores = stored.clone().requires_grad_()
+    structure(scores).backward(upstream)
+    assert scores.grad is not None
+    wanted = upstream * ~locked
+    for at in (~locked).nonzero():
+        step = torch.zeros_like(stored)
+        step[tuple(at)] = 1e-6
+        moved = (structure.held(stored + step) - structure.held(stored - step)) / 2e-6
+        wanted[tuple(at)] += (moved * upstream)[locked].sum()
+    torch.testing.assert_close(scores.grad, wanted, rtol=1e-5, atol=1e-7)
+    assert (wanted - upstream * ~locked).abs().max() > 0.1
+
+
+def test_a_locked_link_whose_sign_is_learnt_is_one_of_those_that_the_unit_follows() -> None:
+    layer = next(iter(network(MasksPlan(learn="CS", coats=1, links=0.5, pruned=0.3, locked=0.4), (20, 30))))
+    structure, before = structure_of(layer), layer.weight.detach().clone()
+    assert structure is not None
+    with torch.no_grad():
+        layer.stored[structure.get_buffer("_locked")] *= -1.5
+    assert layer.weight.detach().abs().max() > 1.2 * before.abs().max()
 
 
 def test_a_supermask_of_seven_coats_has_fifteen_words() -> None:

@@ -81,6 +81,8 @@ class Masks(Structure):
     _coats: Tensor | None
     _searched: Tensor | None
     _locked: Tensor | None
+    _settled: Tensor | None
+    """Links whose score decides nothing: locked ones, where sign and magnitude are drawn. None: there are none."""
 
     def __init__(self, shape: tuple[int, ...], span: Span, rule: Rule, links: Links | None = None) -> None:
         super().__init__(shape, span, None if links is None else torch.from_numpy(links))
@@ -88,7 +90,18 @@ class Masks(Structure):
         drawn = _drawn(rule, self.shape)
         for name in ("sign", "coats", "searched", "locked"):
             self.register_buffer(f"_{name}", drawn.get(name), persistent=False)
+        settled = drawn["locked"] if rule.learn == "C" and rule.locked else None
+        self.register_buffer("_settled", settled, persistent=False)
         self.thresholds_per_rms = best_unit(rule.coats)
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """The weights; one that its score does not decide has its true gradient, that of the unit."""
+        if self._settled is None:
+            return super().forward(stored)
+        there, sign, coats, unit = self._masks(stored)
+        masks = there * sign * coats
+        through = (masks * unit).detach() + (stored - stored.detach())
+        return torch.where(self._settled, masks * unit, through)
 
     def held(self, stored: Tensor) -> Tensor:
         there, sign, coats, unit = self._masks(stored)
@@ -99,7 +112,8 @@ class Masks(Structure):
         sign = _sign_of(stored) if self._sign is None else self._sign.to(stored)
         along = stored * sign
         there = self._linked(along)
-        within = there if bool(there.any()) else torch.ones_like(there)
+        followed = there if self._settled is None else there & ~self._settled
+        within = followed if bool(followed.any()) else torch.ones_like(there)
         rms = stored[within].square().mean().sqrt()
         if self._coats is not None:
             drawn = self._coats.to(stored)
