@@ -159,7 +159,10 @@ class RCSpikeLayer(nn.Module):
             half = (spread or 1.0) * math.sqrt(3.0 / inputs)
             low, high = middle - half, middle + half
         with torch.no_grad():
-            self.set_weight(torch.empty_like(self.weight).uniform_(low, high, generator=generator))
+            drawn = torch.empty_like(self.weight).uniform_(low, high, generator=generator)
+            if parametrize.is_parametrized(self, "weight"):
+                drawn = self.parametrizations.weight[0].drawn(drawn)  # type: ignore[union-attr, index]
+            self.set_weight(drawn)
             for module in (self.gain, self.bias):
                 if module is not None:
                     module.reset_parameters()

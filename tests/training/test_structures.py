@@ -377,6 +377,13 @@ def test_a_diagonal_of_a_block_shares_its_kernel_and_its_gradient() -> None:
     assert torch.allclose(got, shared[..., None].expand_as(got), atol=1e-6)
 
 
+def test_first_weights_of_toeplitz_blocks_spread_as_others_do() -> None:
+    made, plain = network(ToeplitzPlan(), (64, 64)), network(None, (64, 64))
+    own, other = (weights(one)[0] for one in (made, plain))
+    assert float(own.std()) == pytest.approx(float(other.std()), rel=0.05)
+    assert float(own.mean()) == pytest.approx(float(other.mean()), abs=0.01)
+
+
 def test_blocks_of_eight_take_more_than_four_times_fewer_parameters() -> None:
     code = encode(network(ToeplitzPlan(), (64, 32)))[0]
     assert code.parts == {"kernel": 32 * (64 // 8) * (32 // 8) * 15}

@@ -58,6 +58,10 @@ class Structure(nn.Module, ABC):
         """What to train from given weights on: these."""
         return weight
 
+    def drawn(self, weight: Tensor) -> Tensor:
+        """What to train from where each of these weights was drawn by itself; first weights keep their spread in it."""
+        return weight
+
     @abstractmethod
     def held(self, stored: Tensor) -> Tensor:
         """The weights that the structure can hold, nearest to those stored; without a gradient."""

@@ -35,6 +35,11 @@ class Toeplitz(Structure):
     def forward(self, stored: Tensor) -> Tensor:
         return self._kernels(stored)[self._diagonal].view(self.shape)
 
+    def drawn(self, weight: Tensor) -> Tensor:
+        """Of each diagonal the first: the mean of n that are drawn has a root of n less spread."""
+        first = np.unique(self._diagonal.cpu().numpy(), return_index=True)[1]
+        return weight.reshape(len(self._diagonal), -1)[first][self._diagonal].view(self.shape)
+
     def held(self, stored: Tensor) -> Tensor:
         with torch.no_grad():
             weight: Tensor = self(stored)
