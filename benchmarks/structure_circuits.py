@@ -1,8 +1,9 @@
 """Digits networks with a structure in their circuits: `python -m benchmarks.structure_circuits NAME... [--images 20]`.
 
-designs/digits_16_16_10.toml. A network adds a line to benchmarks/results/structures.circuits.csv, and each of its images,
-simulated column by column, one to benchmarks/results/structures.images.csv; the same command goes on where it was stopped. All
-structures share one file of simulated points, so that what they have in common is characterised once.
+designs/digits_16_16_10.toml, or another with --design, as designs/digits_64_32_10_structures.toml. A network adds a line to
+benchmarks/results/structures.circuits.csv, and each of its images, simulated column by column, one to
+benchmarks/results/structures.images.csv; the same command goes on where it was stopped. All structures share one file of
+simulated points, so that what they have in common is characterised once.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ DESIGN = Path(__file__).parents[1] / "designs" / "digits_16_16_10.toml"
 RESULTS = Path(__file__).parent / "results"
 NETWORKS, IMAGES = RESULTS / "structures.circuits.csv", RESULTS / "structures.images.csv"
 ACCURACY = {"reltol": 5e-5, "max_step_s": 20e-9}
-"""Of the images: half of the CPU time of the design's, and spikes that differ by 0.03 ns."""
+"""Of the images, where a design says nothing of it: half of the CPU time of the design's, and spikes that differ by 0.03 ns."""
 
 METRICS = {
     "test_accuracy": "training.test_accuracy", "devices": "training.devices", "bits_per_weight": "training.bits_per_weight",
@@ -72,6 +73,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command; returns the exit code, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.structure_circuits", description=__doc__)
     parser.add_argument("structures", nargs="+", metavar="NAME", help="as --structure names them; dense; spike_6bit")
+    parser.add_argument("--design", type=Path, default=DESIGN, help="of digits, fully connected")
     parser.add_argument("--images", type=int, default=20, help="of each, those that are in the table included")
     parser.add_argument("--runs", type=Path, default=Path("runs/structures"), help="run directories")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
@@ -83,32 +85,39 @@ def main(words: Sequence[str] | None = None) -> int:
 
     def simulate_all() -> None:
         for name in arguments.structures:
-            _simulate(name, arguments.runs, arguments.images, arguments.jobs, (networks, own), console)
+            _simulate(name, arguments, (networks, own), console)
 
     return exit_code(simulate_all)
 
 
-def _simulate(name: str, runs: Path, count: int, jobs: int, tables: tuple[GrowingTable, GrowingTable], console: Console) -> None:
+def _simulate(name: str, asked: argparse.Namespace, tables: tuple[GrowingTable, GrowingTable], console: Console) -> None:
     """Train and map one network, and simulate its images that are in no table."""
-    networks, own = tables
-    bits = COUNTED.get(name)
-    run = runs / f"digits_{DENSE if bits else name}"
+    (networks, own), runs = tables, asked.runs
+    bits, design = COUNTED.get(name), load_design(asked.design)
+    run = runs / f"{design.name}_{DENSE if bits else name}"
     runs.mkdir(parents=True, exist_ok=True)
-    request = Request(DESIGN, run, StageName.MAP, jobs, structure=DENSE if bits else name, points=runs / "points.sqlite")
-    metrics, design = carry_out(request, Monitor()).metrics, request.effective(load_design(DESIGN))
-    quicker = design.model_copy(update={"accuracy": design.accuracy.model_copy(update=ACCURACY)})
-    with images.classifier_of(run, jobs, quicker) as (bench, cells, of_run):
+    points = runs / "points.sqlite"
+    request = Request(asked.design, run, StageName.MAP, asked.jobs, structure=DENSE if bits else name, points=points)
+    metrics, design = carry_out(request, Monitor()).metrics, request.effective(design)
+    with images.classifier_of(run, asked.jobs, _quicker(design)) as (bench, cells, of_run):
         network, classifier, circuit = unrolled(load_networks(run)["ode"]), of_run, images.of_columns
         if bits:
-            network = _with_counters(design, run, runs / name, bits)
+            network = _with_counters(design, run, runs / f"{design.name}_{name}", bits)
             classifier, circuit = _counted(of_run, design, run, network), partial(_behind_counters, bits)
             metrics = {METRICS["test_accuracy"]: classifier.model.accuracy}
         done = {row["image"] for row in own.rows() if (row["structure"], row["network"]) == (name, classifier.digest)}
-        if not done:  # another network than before has a line of its own, the last of its name
-            networks.append(_line(name, run, design, cells, classifier, network, metrics))
-        for sample in range(count):
+        if not done:  # another network than before has a line of its own, the last of its name and size
+            networks.append(_line(name, run, asked.design, design, cells, classifier, network, metrics))
+        for sample in range(asked.images):
             if str(classifier.data.test_rows[sample]) not in done:
                 _image(name, bench, cells, classifier, sample, circuit, own, console)
+
+
+def _quicker(design: Design) -> Design:
+    """The design as its images are simulated."""
+    if design.validation.reltol is not None:
+        return design
+    return design.model_copy(update={"accuracy": design.accuracy.model_copy(update=ACCURACY)})
 
 
 def _with_counters(design: Design, run: Path, folder: Path, bits: int) -> RCSpikeNetwork:
@@ -164,19 +173,21 @@ def _image(
 
 
 def _line(
-    name: str, run: Path, design: Design, cells: list[Cells], classifier: images.Classifier, network: RCSpikeNetwork,
-    metrics: Mapping[str, float],
+    name: str, run: Path, design_file: Path, design: Design, cells: list[Cells], classifier: images.Classifier,
+    network: RCSpikeNetwork, metrics: Mapping[str, float],
 ) -> dict[str, object]:  # fmt: skip
     """What a network is and costs, its energy as the cells predict it for all test images."""
     columns = columns_of_layers(HardwareModel.load(run / "hardware.json"), design.shape.crossbars)
     energies = predicted_energies(
         CellEnergies.load(run / CELL_ENERGIES), columns, network, classifier.model, classifier.data.test_t.numpy()
     )
+    command = ["python", "-m", "benchmarks.structure_circuits", name]
     return {
-        "structure": name, "network": "16-16-10", **{column: metrics.get(metric, "") for column, metric in METRICS.items()},
+        "structure": name, "network": "-".join(map(str, network.sizes)),
+        **{column: metrics.get(metric, "") for column, metric in METRICS.items()},
         "area_m2": areas(cells, classifier.mapped)["cost.area_m2"],
         "energy_per_inference_j": float(np.sum([own.mean() for own in energies.values()])),
-        "command": shlex.join(["python", "-m", "benchmarks.structure_circuits", name]),
+        "command": shlex.join([*command, *(["--design", f"designs/{design_file.name}"] if design_file != DESIGN else [])]),
     }  # fmt: skip
 
 

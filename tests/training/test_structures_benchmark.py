@@ -31,10 +31,11 @@ def rows(command: object, folder: Path, *words: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _two_images(path: Path) -> Path:
-    """A table of images: one of an older network, two of the last, of which one has another label than the model."""
-    columns = "structure,network,circuit_label,model_label,hidden_pairs,hidden_rms_s,output_pairs,output_rms_s"
-    path.write_text(f"{columns}\nticket,a,1,2,1,1e-6,1,1e-6\nticket,b,1,1,2,1e-9,1,2e-9\nticket,b,1,2,2,1e-9,3,2e-9\n")
+def _images(path: Path) -> Path:
+    """Of one design an older network and two images of the last, one with another label than the model; one of another design."""
+    columns = "structure,design,network,circuit_label,model_label,hidden_pairs,hidden_rms_s,output_pairs,output_rms_s"
+    small = "ticket,digits_16_16_10,a,1,2,1,1e-6,1,1e-6\nticket,digits_16_16_10,b,1,1,2,1e-9,1,2e-9\n"
+    path.write_text(f"{columns}\n{small}ticket,wide,c,3,3,1,1e-9,1,3e-9\nticket,digits_16_16_10,b,1,2,2,1e-9,3,2e-9\n")
     return path
 
 
@@ -53,14 +54,15 @@ def test_every_kind_of_row_adds_a_line_a_seed_once_and_the_figures_follow(small:
     assert factors["structure"] == "factorised_2bit" and float(factors["bits_per_weight"]) <= 2.0
     monkeypatch.setattr(structure_rows, "TABLE", small / "benchmarks.structure_rows.csv")
     monkeypatch.setattr(structure_annealed, "TABLE", small / "benchmarks.structure_annealed.csv")
-    monkeypatch.setattr(structure_circuits, "IMAGES", _two_images(small / "images.csv"))
+    monkeypatch.setattr(structure_circuits, "IMAGES", _images(small / "images.csv"))
     monkeypatch.setattr(structure_codes, "TABLE", small / "none.csv")
     monkeypatch.setattr(structures, "WEIGHTS", (80, 64))
     figures = {one.name: one.value for one in structures.figures(quick=False)}
     assert figures["ternary_8_2.accuracy_drop"] == pytest.approx(
         100 * (float(found[0]["test_accuracy"]) - float(ternary["test_accuracy"]))
     )
-    assert figures["ticket.label_agreement"] == 0.5
+    assert figures["ticket.label_agreement"] == pytest.approx(2 / 3)
     assert figures["ticket.circuit_output_rmse_s"] == pytest.approx(2e-9)
+    assert figures["ticket.wide.circuit_output_rmse_s"] == pytest.approx(3e-9)
     wanted = {f"{name}.error_gain_vs_rounding" for name in structure_annealed.NAMES}
     assert wanted | {"reusable_topology.gain_over_random", "encode_s_per_10m"} <= figures.keys()
