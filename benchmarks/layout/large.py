@@ -7,7 +7,6 @@ does not, and, of some columns, how far those of the circuit move on the lines t
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.figure import Figure, stored
 from benchmarks.layout.columns_on_rails import columns_on_rails
+from benchmarks.layout.placed import on_places, spikes
 from benchmarks.layout.rails import NAMES
 from benchmarks.probes import process_cpu_s
 from cosim.design import Design, load_design
@@ -28,9 +28,8 @@ from layouts.extraction import extract
 from layouts.extraction.conductors import FlatCell
 from layouts.extraction.rails import node_of, rails, spike_lines
 from layouts.project import draw
-from training.hardware import HardwareModel, LayerPlaces, columns_of_layers, normalise
+from training.hardware import HardwareModel, LayerPlaces, columns_of_layers
 from training.network import RCSpikeNetwork
-from training.shapes import Crossbar
 
 RUN = "digits_64_32_10"
 TILE_ROWS, IMAGES = 4, 40
@@ -52,9 +51,9 @@ def figures(quick: bool) -> Iterator[Figure]:
     crossbars = design.shape.crossbars
     between = [_between_rows(design, layer.synapses) for layer in crossbars]
     places = [_places(layer.neurons, layer.synapses, farads) for layer, farads in zip(crossbars, between, strict=True)]
-    coupled = _on_places(network, hardware, crossbars, places)
+    coupled = on_places(network, hardware, crossbars, places)
     yield Figure("layout.coupling_64_32_f", between[0], "F", "", f"between membranes of neighbouring rows, tile 64 x {TILE_ROWS}")
-    yield from _moved("coupling_64_32", _spikes(coupled, images), _spikes(network, images), hardware.phase_s)
+    yield from _moved("coupling_64_32", spikes(coupled, images), spikes(network, images), hardware.phase_s)
     if not quick:
         yield from _dropped(design, hardware, network, images, folder)
 
@@ -63,16 +62,6 @@ def _between_rows(design: Design, inputs: int) -> float:
     """Between the membranes of two rows that have neighbours on both sides (F)."""
     project = draw(cells_of(design), (inputs, TILE_ROWS), "tile")
     return extract(project.network.cell).between("layer_1_membrane_1", "layer_1_membrane_2")
-
-
-def _on_places(
-    network: RCSpikeNetwork, hardware: HardwareModel, crossbars: Sequence[Crossbar], places: Sequence[LayerPlaces]
-) -> RCSpikeNetwork:
-    """The same network in other places."""
-    known = copy.deepcopy(network)
-    models = columns_of_layers(hardware.model_copy(update={"places": tuple(places)}), crossbars)
-    known.bind([normalise(model) for model in models])
-    return known.double().eval()
 
 
 def _places(neurons: int, inputs: int, farads: float) -> LayerPlaces:
@@ -116,7 +105,7 @@ def _dropped(
         alone = max(rail.drop_ohm().values())
         yield Figure(f"layout.rail_64_32_{name}_ohm", alone, "ohm", "", "from the pins to the farthest row")
     yield from _of_spike_lines(project.network, flat, design)
-    known, ideal = (_spikes(_on_places(network, hardware, crossbars, own), images) for own in (on_rails, plain))
+    known, ideal = (spikes(on_places(network, hardware, crossbars, own), images) for own in (on_rails, plain))
     yield from _moved("rails_64_32", known, ideal, hardware.phase_s)
     yield from columns_on_rails(design, hardware, network, images, drops, (known[0] - ideal[0]) * hardware.phase_s, folder)
 
@@ -131,11 +120,6 @@ def _of_spike_lines(drawn: Drawn, flat: FlatCell, design: Design) -> Iterator[Fi
     told = f"{line.net}, from its driver to the farthest row, {farads:.3g} F"
     yield Figure("layout.spike_line_64_32_ohm", max(line.drop_ohm().values()), "ohm", "", told)
     yield Figure("layout.spike_line_64_32_delay_s", line.delay_s(farads), "s", "", f"Elmore, {told}")
-
-
-def _spikes(network: RCSpikeNetwork, images: torch.Tensor) -> list[FloatArray]:
-    with torch.no_grad():
-        return [layer.spike_times.numpy() for layer in network(images)]
 
 
 def _moved(what: str, known: Sequence[FloatArray], plain: Sequence[FloatArray], phase_s: float) -> Iterator[Figure]:
