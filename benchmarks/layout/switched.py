@@ -1,8 +1,8 @@
 """Coupling and the drop on lines, each switched on and off in the circuit of a network in its layout, and in its model.
 
 Coupling is off where each capacitor between two nets lies from both of them to ground instead: nets keep what they have to
-charge, and none moves another. The circuit is that of the first samples of the run that `layout.spikes` reads, as it was drawn, which is
-known, and otherwise some 30 s of CPU time a sample.
+charge, and none moves another. The circuit is that of the first samples of the run that `layout.spikes` reads. As it was drawn it
+is known; what is switched takes some 30 s of CPU time a sample.
 """
 
 from __future__ import annotations
