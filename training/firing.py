@@ -48,9 +48,9 @@ def seen_by_design(v: Tensor, threshold: Tensor, e_dis: float) -> tuple[Tensor, 
 class FiringCurve(nn.Module):
     """The firing curve of a hardware model, held in buffers that are not saved.
 
-    A neuron whose discharger carries d times the current gets to its threshold in 1/d of the time. A membrane that is past it
-    when the phase starts fires after `t_min` whatever the discharger does: start-up and delay of the logic, which do not scale
-    (docs/physics.md, equation 4).
+    A neuron whose discharger carries d times the current, or whose membrane has c times the capacitance, gets to its threshold
+    in c/d of the time. A membrane that is past it when the phase starts fires after `t_min` whatever the discharger does:
+    start-up and delay of the logic, which do not scale (docs/physics.md, equation 4).
 
     Args:
         fan_out: synapses on the output line; each moves the spike by the model's load delay.
@@ -78,14 +78,17 @@ class FiringCurve(nn.Module):
 
         Args:
             made: neurons as made, whose parts broadcast against `v`; as designed where None.
-            capacitance: of the neurons over that of the curve's, which takes so many times as long; broadcasts against `v`.
+            capacitance: of the neurons over that of the curve's; broadcasts against `v`.
         """
         if made is None and capacitance is None and not v.is_cpu:
             fired: Tensor = elementwise.fire(v, self.v, self.t, self.slope, self._t_min, self._t_max, self.leak)
             return fired
         with torch.no_grad():
             seen, per_v, slower = self._as_designed(v, made)
-            value, slope = self._slower(*elementwise.on_curve(seen, self.v, self.t, self.slope), made, slower, capacitance)
+            value, slope = elementwise.on_curve(seen, self.v, self.t, self.slope)
+            if made is not None or capacitance is not None:
+                slower = slower if capacitance is None else slower * capacitance
+                value, slope = self._t_min + (value - self._t_min) * slower, slope * slower
             inside = (value > self._t_min) & (value < self._t_max)
             value = value.clamp_(self._t_min, self._t_max)
             by_v = torch.where(inside, slope * per_v, 0.0).clamp_max_(-self.leak)
@@ -94,15 +97,8 @@ class FiringCurve(nn.Module):
             fired = fired + self._to_neurons(v.detach(), value, torch.where(inside, slope, 0.0), inside, made)
         if capacitance is None:
             return fired
-        return fired + torch.where(inside, value / capacitance.detach(), 0.0) * (capacitance - capacitance.detach())
-
-    def _slower(
-        self, value: Tensor, slope: Tensor, made: NeuronVariation | None, slower: Tensor | float, capacitance: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Spike and slope of a discharger that takes `slower` times as long to the threshold, on a capacitance of its own."""
-        if made is not None:
-            value, slope = self._t_min + (value - self._t_min) * slower, slope * slower
-        return (value, slope) if capacitance is None else (value * capacitance, slope * capacitance)
+        scaled = (value - self._t_min) / capacitance.detach()
+        return fired + torch.where(inside, scaled, 0.0) * (capacitance - capacitance.detach())
 
     def _to_neurons(self, v: Tensor, value: Tensor, slope: Tensor, inside: Tensor, made: NeuronVariation) -> Tensor:
         """Zero, with the gradient of the spikes to the neurons as made."""

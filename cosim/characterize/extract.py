@@ -251,9 +251,8 @@ class _Switched:
             return None
         current, capacitance = self._current(pulse), self._capacitance(pulse)
         reference_s = switching.TAIL_REFERENCE_PHASES * self.cells.timing.phase_s
-        found = switching.switching_charges(
-            fired, self._displacement, firing.inverse(self.firing_curve), current, capacitance, reference_s, pulse.count
-        )
+        fired_from = firing.inverse(self.firing_curve, capacitance.off_f / capacitance.column_f)
+        found = switching.switching_charges(fired, self._displacement, fired_from, current, capacitance, reference_s, pulse.count)
         each = capacitance.off_f / pulse.count
         line = [each * switching.switched_on_v(row, self._displacement, current, capacitance) - found.on_c for row in sent]
         return found, line[0] if line else None, float(fired[0]["rise_s"])

@@ -82,10 +82,15 @@ def firing_curve(fired: pd.DataFrame, membrane: Membrane) -> Curve:
     )  # fmt: skip
 
 
-def inverse(curve: Curve) -> Callable[[float], float]:
-    """Output spike -> displacement it was fired from; read off the curve itself, so that both directions agree."""
+def inverse(curve: Curve, slower: float = 1.0) -> Callable[[float], float]:
+    """Output spike -> displacement it was fired from; read off the curve itself, so that both directions agree.
+
+    `slower`: how many times as long the discharger takes, on a membrane of so many times the capacitance. The neuron's own delay,
+    the earliest spike, is as it was.
+    """
     u = np.linspace(curve.x[0], curve.x[-1], 20001)
-    spikes = curve(u)
+    earliest = min(curve.y)
+    spikes = earliest + slower * (curve(u) - earliest)
     return lambda spike_s: float(np.interp(-spike_s, -spikes, u))
 
 

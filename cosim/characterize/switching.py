@@ -222,7 +222,7 @@ def switching_charges(
     Args:
         responses: what `pulse_response` returned for output spikes from early to late, at least three.
         displacement: membrane voltage (V) to displacement (V).
-        fired_from: output spike time (s) to the displacement that fires then without any synapse (V).
+        fired_from: output spike time (s) to the displacement from which this membrane fires then without any charge (V).
         current: displacement (V) to current (A, positive towards the threshold) of all of them.
         capacitance: of this membrane. What leaves it as the synapse switches on comes back empty: the charge of switching off is
             that of a membrane at rest.
@@ -232,8 +232,7 @@ def switching_charges(
     off = []
     for response, kick in zip(responses, on, strict=True):
         whole = charged(displacement(response["before_v"]), current, capacitance.on_f, response["on_s"]) + kick
-        fired = fired_from(response["spike_s"] * (capacitance.column_f / capacitance.off_f))
-        off.append(fired - whole * (capacitance.on_f / capacitance.off_f))
+        off.append(fired_from(response["spike_s"]) - whole * (capacitance.on_f / capacitance.off_f))
     after = np.array([response["spike_s"] / reference_s for response in responses])
     terms = np.stack([np.ones_like(after), np.log(after), after - 1.0], axis=1)
     off_v, tail_v, drift_v = (float(value) for value in np.linalg.lstsq(terms, np.array(off), rcond=None)[0])

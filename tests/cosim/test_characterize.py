@@ -13,7 +13,7 @@ from benchmarks import history
 from benchmarks.columns import compared
 from cosim.bench.bench import Bench, ColumnSize, with_bias
 from cosim.bench.lines import PARABOLA_THRESHOLDS, Window, dwelling, lambda_line, line_fit, parabola_within
-from cosim.characterize import discharger, membrane, switching
+from cosim.characterize import discharger, firing, membrane, switching
 from cosim.characterize.extract import Characterization, CharacterizationError, characterize, check_switched
 from cosim.characterize.measurements import firing_time, membrane_ramp
 from cosim.characterize.measurements.resting_neuron import resting_neuron
@@ -31,7 +31,7 @@ from netlists.stimulus import PhaseWindow
 from netlists.synapse import SynapseSetting
 from netlists.testbenches import MEMBRANE, column
 from sky130_models.pdk import find_pdk
-from training.hardware import HardwareModel, normalise
+from training.hardware import Curve, HardwareModel, normalise
 from training.trajectory import accumulation
 
 REFERENCE = Path(__file__).parents[2] / "designs" / "iris_5_5_5.toml"
@@ -136,7 +136,7 @@ def test_switching_charges_are_recovered() -> None:
     for before, spike in ((0.6, 0.2e-6), (0.3, 0.45e-6), (0.1, 0.8e-6)):
         at_end, at_off = pulled(before, 0.4e-6), pulled(before, 0.404e-6)
         charge = count * (off + tail * np.log(spike / reference) + drift * (spike / reference - 1))
-        # What had left comes back empty, and a larger membrane takes as much longer to fire.
+        # What had left comes back empty.
         kick = charge / membranes.off_f - at_off * (1 - membranes.on_f / membranes.off_f)
         responses.append(
             {
@@ -148,17 +148,28 @@ def test_switching_charges_are_recovered() -> None:
                 "fired": at_off + kick,
             }
         )
-    fired = {round(response["spike_s"] / 1.05, 12): response["fired"] for response in responses}
+    fired = {response["spike_s"]: response["fired"] for response in responses}
     found = switching.switching_charges(
         responses,
         lambda v: v,
-        lambda spike: fired[round(spike, 12)],
+        fired.__getitem__,
         lambda u: current * (1 - u / reversal),
         membranes,
         reference,
         count,
     )
     assert astuple(found) == pytest.approx((on, off, tail, drift), rel=1e-6)
+
+
+def test_a_larger_membrane_takes_longer_to_its_threshold_and_the_logic_behind_it_does_not() -> None:
+    """90 ns of logic, and a discharger that is a current source: 1 us in all from rest, on 1.2 times the capacitance 1.182."""
+    u = np.linspace(-0.1, 1.2, 27)
+    spikes = 90e-9 + 910e-9 * np.clip(1 - u, 0.0, None)
+    curve = Curve(x=tuple(u), y=tuple(spikes), x_name="displacement", x_unit="V", y_name="spike", y_unit="s")
+    for slower in (1.0, 1.2):
+        fired_from = firing.inverse(curve, slower)
+        for displacement in (0.0, 0.4, 0.9):
+            assert fired_from(90e-9 + slower * 910e-9 * (1 - displacement)) == pytest.approx(displacement, abs=1e-4)
 
 
 def test_as_many_synapses_are_switched_together_as_their_membrane_bears() -> None:

@@ -102,10 +102,10 @@ class NormalisedModel:
     v(0) = `v_reset`; v jumps by kick_on(w_j) at t_j, and by kick_off(w_j) at t = 1 for every input that arrived before 1. A
     synapse of weight 0 (off) jumps by `idle_kick_on/off` and leaks `idle_leakage`.
     Capacitance: all of this is divided by m - sum_j lift(w_j) step(t - t_j), with m = 1 + sum_j load(w_j) of the neuron; at t = 1
-    what had left returns empty, v becomes (v (m - sum of lift) + sum of kick_off)/m, and the firing phase takes m times as long.
-    Firing: t_out = firing curve at v (linear between points, clipped to [t_min, 1] outside them); the tail adds
-    kick_off_tail * ln(t_out / tail_reference) + kick_off_drift * (t_out / tail_reference - 1) to v for each synapse that was on
-    (one fixed-point step is enough). The curve was
+    what had left returns empty, and v becomes (v (m - sum of lift) + sum of kick_off)/m.
+    Firing: t_out = t_min + m (t - t_min), with t the firing curve at v (linear between points, clipped to [t_min, 1] outside
+    them); the tail adds kick_off_tail * ln(t_out / tail_reference) + kick_off_drift * (t_out / tail_reference - 1) to v for each
+    synapse that was on (one fixed-point step is enough). The curve was
     measured with `fan_out` synapses on the output line; each one more or less moves the spike by `load_delay`. Its synapses were
     idle, so that a membrane that fires is driven by leakage(w_j) - idle_leakage of every synapse.
     Places: m of a neuron has its place's capacitance too, kicks have its place's, and what lies between membranes mixes them
