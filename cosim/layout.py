@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.design import Design, load_design
 from cosim.errors import InputError
 from cosim.runs.progress import Monitor
-from layouts.errors import LayoutError
+from layouts.errors import LayoutError, ToolNotFound
+from layouts.gold import GoldTools, found_tools
 from netlists.crossbar import Cells
 from netlists.errors import NetlistError
 from netlists.neuron import neuron_cell
@@ -19,6 +21,9 @@ from netlists.synapse import synapse_cell
 from training.files import write_whole
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from layouts.gold.verdict import GoldVerdict
     from layouts.project import LayoutProject, Verdict
 
 DRAWN_VIOLATIONS = 20
@@ -27,16 +32,41 @@ FAILED = 1
 
 
 @dataclass(frozen=True)
+class WireCapacitance:
+    """What wires of a kind have in a layer (F), and what the schematic has in their place"""
+
+    what: str
+    layer: int
+    schematic_f: float
+    least_f: float
+    mean_f: float
+    most_f: float
+
+    def line(self) -> str:
+        """For people, in fF."""
+        least, mean, most, schematic = (1e15 * farads for farads in (self.least_f, self.mean_f, self.most_f, self.schematic_f))
+        name = f"{self.what}, layer {self.layer}"
+        return f"{name:<28} {mean:10.1f} fF of wires, {least:.1f} to {most:.1f}; schematic {schematic:.1f}"
+
+
+@dataclass(frozen=True)
 class LayoutResult:
-    """What `cosim layout` has to say: what the checks found, areas, and the files it wrote."""
+    """What `cosim layout` has to say: what the checks found, areas, wires, and the files it wrote.
+
+    `gold` is what magic and netgen say, `gold_tools` which they are; nothing where they were not asked, and `not_asked` says why.
+    """
 
     verdicts: tuple[Verdict, ...]
     areas_um2: dict[str, float]
+    wires: tuple[WireCapacitance, ...]
     files: tuple[Path, ...]
+    gold: tuple[GoldVerdict, ...] = ()
+    gold_tools: str = ""
+    not_asked: str = ""
 
     @property
     def exit_code(self) -> int:
-        return 0 if all(verdict.clean for verdict in self.verdicts) else FAILED
+        return 0 if all(one.clean for one in self.verdicts) and all(one.clean for one in self.gold) else FAILED
 
     def as_dict(self) -> dict[str, Any]:
         """By name."""
@@ -44,6 +74,8 @@ class LayoutResult:
             "cells": [verdict.as_dict() for verdict in self.verdicts],
             "areas_um2": {name: area for name, area in self.areas_um2.items() if not name.startswith("bias")},
             "bias_share_of_crossbars": self.areas_um2["bias_share_of_crossbars"],
+            "wires": [asdict(wire) for wire in self.wires],
+            "gold": {"tools": self.gold_tools, "not_asked": self.not_asked, "cells": [one.as_dict() for one in self.gold]},
             "files": [str(file) for file in self.files],
         }
 
@@ -56,21 +88,38 @@ class LayoutResult:
             yield f"{verdict.name:<28} {size:>20}  {verdict.comparison.devices:>6} devices  {rules}, {match}"
             yield from (f"  {violation.line()}" for violation in verdict.violations)
             yield from (f"  {difference}" for difference in verdict.comparison.differences)
+        yield from self._gold_lines()
         for name in ("synapse", "neuron", "network"):
             yield f"area of a {name:<18} {self.areas_um2[name]:10.1f} um^2"
         yield f"of the crossbars bias lines  {100 * self.areas_um2['bias_share_of_crossbars']:10.1f} %"
+        yield from (wire.line() for wire in self.wires)
         yield from (f"  {file}" for file in self.files if file.suffix in (".gds", ".json"))
 
+    def _gold_lines(self) -> Iterator[str]:
+        if self.gold:
+            yield self.gold_tools
+        elif os.environ.get("PDK_ROOT") and self.not_asked:
+            yield f"not asked: {self.not_asked}"
+        for found in self.gold:
+            yield found.line()
+            yield from (f"  {violation.line()}" for violation in found.violations)
+            yield from (f"  {difference}" for difference in found.comparison.differences)
 
-def run_layout(design_file: Path, out: Path | None, monitor: Monitor) -> LayoutResult:
-    """Draw a design and check it; writes `layout/` of the run directory, or `out`. Raises `InputError` and what rooms raise."""
+
+def run_layout(design_file: Path, out: Path | None, monitor: Monitor, gold: bool | None = None) -> LayoutResult:
+    """Draw a design and check it; writes `layout/` of the run directory, or `out`. Raises `InputError` and what rooms raise.
+
+    `gold`: whether magic and netgen are asked too; where they and their PDK are found unless given. Raises `ToolNotFound` where
+    they have to be and are not.
+    """
     design = load_design(design_file)
+    tools, not_asked = _gold_tools(gold)
     monitor.begin("layout")
     try:
         project = _drawn(design)
     except (LayoutError, NetlistError) as error:
         raise InputError(f"{design_file}: {error}") from error
-    monitor.expect(len(project.subjects))
+    monitor.expect(len(project.subjects) * (2 if tools else 1))
     folder = out or Path("runs") / design.name / "layout"
     folder.mkdir(parents=True, exist_ok=True)
     gds = folder / f"{design.name}.gds"
@@ -80,19 +129,66 @@ def run_layout(design_file: Path, out: Path | None, monitor: Monitor) -> LayoutR
         monitor.step()
         verdicts.append(verdict)
         files += _pictures(folder, project, subject.cell, verdict)
-    files += _extracted(folder, project)
-    result = LayoutResult(tuple(verdicts), project.areas_um2(), (*files, folder / "layout.json"))
+    tables = _capacitances(project)
+    files += _extracted(folder, project, tables)
+    result = LayoutResult(
+        tuple(verdicts),
+        project.areas_um2(),
+        tuple(_wires(design, tables)),
+        (*files, folder / "layout.json"),
+        tuple(_gold(tools, project, monitor)) if tools else (),
+        str(tools or ""),
+        not_asked,
+    )
     write_whole(folder / "layout.json", json.dumps(result.as_dict(), indent=1).encode())
     return result
 
 
-def _extracted(folder: Path, project: LayoutProject) -> list[Path]:
-    """Each cell and the network as SPICE with its wires, each cell as a schematic of xschem, and, place by place, tables."""
+def _gold_tools(gold: bool | None) -> tuple[GoldTools | None, str]:
+    """magic and netgen, or why they are not asked."""
+    if gold is False:
+        return None, ""
+    try:
+        return found_tools(), ""
+    except ToolNotFound as error:
+        if gold:
+            raise
+        return None, str(error)
+
+
+def _gold(tools: GoldTools, project: LayoutProject, monitor: Monitor) -> Iterator[GoldVerdict]:
+    from layouts.gold.verdict import gold_verdict
+
+    for subject in project.subjects:
+        monitor.step()
+        yield gold_verdict(tools, subject)
+
+
+def _capacitances(project: LayoutProject) -> dict[str, pd.DataFrame]:
+    """Of the network's wires: pair by pair, and place by place."""
     import pandas as pd
 
     from layouts.extraction import extract
-    from layouts.extraction.netlist import extracted_netlist
     from layouts.extraction.positions import CrossbarNets, couplings, lines, membranes
+
+    wires = extract(project.network.cell)
+    layers = [CrossbarNets.of(layer.plan, number) for number, layer in enumerate(project.network.layers, 1)]
+    places = {one.__name__: pd.concat([one(wires, layer) for layer in layers]) for one in (membranes, couplings, lines)}
+    return {"capacitances": wires.table(), **{f"capacitances_{name}": table for name, table in places.items()}}
+
+
+def _wires(design: Design, tables: Mapping[str, pd.DataFrame]) -> Iterator[WireCapacitance]:
+    """Membranes and spike lines of each layer, as extracted and in the schematic, whose wires are a lump on the membrane."""
+    lump: float = getattr(design.neuron, "wire_capacitance_f", 0.0)
+    for name, what, schematic in (("membranes", "membrane", lump), ("lines", "spike line", 0.0)):
+        for layer, own in tables[f"capacitances_{name}"].groupby("layer"):
+            farads = own.capacitance_f
+            yield WireCapacitance(what, int(layer), schematic, float(farads.min()), float(farads.mean()), float(farads.max()))
+
+
+def _extracted(folder: Path, project: LayoutProject, tables: Mapping[str, pd.DataFrame]) -> list[Path]:
+    """Each cell and the network as SPICE with its wires, each cell as a schematic of xschem, and the tables."""
+    from layouts.extraction.netlist import extracted_netlist
     from layouts.xschem import schematic
 
     files = [folder / f"{subject.cell.name}.extracted.spice" for subject in project.subjects]
@@ -101,15 +197,6 @@ def _extracted(folder: Path, project: LayoutProject) -> list[Path]:
     for name, devices in project.devices.items():
         files.append(folder / f"{name}.sch")
         write_whole(files[-1], schematic(devices).encode())
-    wires = extract(project.network.cell)
-    layers = [CrossbarNets.of(layer.plan, number) for number, layer in enumerate(project.network.layers, 1)]
-    tables = {
-        "capacitances": wires.table(),
-        **{
-            f"capacitances_{measure.__name__}": pd.concat([measure(wires, layer) for layer in layers])
-            for measure in (membranes, couplings, lines)
-        },
-    }
     for name, table in tables.items():
         files.append(folder / f"{name}.parquet")
         write_whole(files[-1], table.to_parquet(index=False))

@@ -11,10 +11,8 @@ from benchmarks.figure import Figure, stored
 from benchmarks.layout.checks import REFERENCE, cells
 from layouts.errors import ToolNotFound
 from layouts.gold import GoldTools, found_tools
-from layouts.gold.magic import violations
-from layouts.gold.netgen import compare
-from layouts.gold.side_by_side import side_by_side
-from layouts.project import Subject, draw
+from layouts.gold.verdict import GoldVerdict, gold_verdict
+from layouts.project import draw
 
 
 def figures(quick: bool) -> Iterator[Figure]:
@@ -25,47 +23,32 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield from stored("layout.gold")
         return
     project = draw(cells(), REFERENCE, "network_5_5_5")
-    by = f"magic {tools.magic_version}, netgen {tools.netgen_version}, open_pdks {tools.tech_version}"
-    nets, pairs = list[pd.DataFrame](), list[pd.DataFrame]()
+    found = list[GoldVerdict]()
     for subject in project.subjects[:1] if quick else project.subjects:
         before = perf_counter()
-        own_nets, own_pairs = side_by_side(tools, subject.cell)
-        took = perf_counter() - before
-        nets.append(own_nets)
-        pairs.append(own_pairs)
-        name = subject.cell.name
-        yield from _capacitances(name, own_nets, own_pairs, f"{by}; both in {took:.1f} s")
-        yield from verdicts(tools, name, subject, by)
-    every_net, every_pair = pd.concat(nets), pd.concat(pairs)
-    yield Figure(
-        "layout.c_net_error",
-        every_net.relative.abs().max(),
-        "",
-        "at most 0.03",
-        f"worst of {len(every_net)} nets above 1 fF; {by}",
-    )
-    median = every_pair.relative.abs().median()
-    yield Figure("layout.c_pair_error_median", median, "", "at most 0.05", f"{len(every_pair)} pairs above 0.1 fF; {by}")
+        verdict = gold_verdict(tools, subject)
+        found.append(verdict)
+        yield from capacitances(verdict, f"{tools}; in {perf_counter() - before:.1f} s")
+        yield from verdicts(verdict, tools)
+    every_net, every_pair = (pd.concat([getattr(verdict, kind) for verdict in found]) for kind in ("nets", "pairs"))
+    worst, median = every_net.relative.abs().max(), every_pair.relative.abs().median()
+    yield Figure("layout.c_net_error", worst, "", "at most 0.03", f"worst of {len(every_net)} nets above 1 fF; {tools}")
+    yield Figure("layout.c_pair_error_median", median, "", "at most 0.05", f"{len(every_pair)} pairs above 0.1 fF; {tools}")
 
 
-def _capacitances(name: str, nets: pd.DataFrame, pairs: pd.DataFrame, by: str) -> Iterator[Figure]:
-    yield Figure(
-        f"layout.gold.{name}.c_net_error",
-        nets.relative.abs().max(),
-        "",
-        "at most 0.03",
-        f"worst of {len(nets)} nets above 1 fF; {by}",
-    )
-    away = pairs.relative.abs()
-    detail = f"{len(pairs)} pairs above 0.1 fF, 95 % of them within {away.quantile(0.95):.2g}, the worst {away.max():.2g}; {by}"
-    yield Figure(f"layout.gold.{name}.c_pair_error_median", away.median(), "", "at most 0.05", detail)
+def capacitances(found: GoldVerdict, by: str) -> Iterator[Figure]:
+    """Ours beside magic's."""
+    told = f"worst of {len(found.nets)} nets above 1 fF; {by}"
+    yield Figure(f"layout.gold.{found.name}.c_net_error", found.worst_net, "", "at most 0.03", told)
+    away = found.pairs.relative.abs()
+    told = f"{len(away)} pairs above 0.1 fF, 95 % of them within {away.quantile(0.95):.2g}, the worst {away.max():.2g}; {by}"
+    yield Figure(f"layout.gold.{found.name}.c_pair_error_median", found.median_pair, "", "at most 0.05", told)
 
 
-def verdicts(tools: GoldTools, name: str, subject: Subject, by: str) -> Iterator[Figure]:
+def verdicts(found: GoldVerdict, tools: GoldTools) -> Iterator[Figure]:
     """By the rules of magic, and by netgen against its netlist."""
-    found = violations(tools, subject.cell)
-    rules = ", ".join(sorted({violation.rule for violation in found})) or "none"
-    yield Figure(f"layout.gold.{name}.drc_violations", len(found), "", "0", f"{rules}; {by}")
-    verdict = compare(tools, subject.cell, subject.spice, subject.circuit)
-    said = "; ".join(verdict.differences[:3]) or "match, pins by name"
-    yield Figure(f"layout.gold.{name}.lvs_differences", len(verdict.differences), "", "0", f"{said}; {by}")
+    rules = ", ".join(sorted({violation.rule for violation in found.violations})) or "none"
+    yield Figure(f"layout.gold.{found.name}.drc_violations", len(found.violations), "", "0", f"{rules}; {tools}")
+    differences = found.comparison.differences
+    said = "; ".join(differences[:3]) or "match, pins by name"
+    yield Figure(f"layout.gold.{found.name}.lvs_differences", len(differences), "", "0", f"{said}; {tools}")

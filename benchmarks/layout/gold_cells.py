@@ -9,6 +9,7 @@ from benchmarks.layout.checks import OTHER_CELLS, cells
 from benchmarks.layout.gold import verdicts
 from layouts.errors import ToolNotFound
 from layouts.gold import found_tools
+from layouts.gold.verdict import gold_verdict
 from layouts.project import draw
 
 SIZES = (2, 2)
@@ -21,9 +22,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     except ToolNotFound:
         yield from stored("layout.gold_cells")
         return
-    by = f"magic {tools.magic_version}, netgen {tools.netgen_version}, open_pdks {tools.tech_version}"
     for name in OTHER_CELLS[-1:] if quick else OTHER_CELLS:
         project = draw(cells(name), SIZES, f"{name}_2_2")
         for subject in project.subjects:
             if subject.cell.name.startswith((name, f"synapse_{name}")):
-                yield from verdicts(tools, subject.cell.name, subject, by)
+                yield from verdicts(gold_verdict(tools, subject), tools)

@@ -20,6 +20,10 @@ class LayoutOptions:
         Path | None,
         path_option("--out", metavar="DIR", help="Folder of the result; layout/ of the design's run unless given."),
     ] = None
+    gold: Annotated[
+        bool | None,
+        typer.Option("--gold/--no-gold", help="Ask magic and netgen too; where they and PDK_ROOT are found unless given."),
+    ] = None
     as_json: AsJson = False
 
 
@@ -28,7 +32,7 @@ def layout(options: LayoutOptions) -> None:
     """Draw the cells and the network of a design, check them, and compare them with the netlists that are simulated.
 
     Writes a GDS file, a picture of each cell and of the network, and layout.json. Exit code 1 where a rule is broken or a
-    netlist does not match (docs/layout.md).
+    netlist does not match (docs/layout.md), by what comes along or by magic and netgen where PDK_ROOT and both are there.
 
     Example: cosim layout designs/iris_5_5_5.toml
     """
@@ -36,6 +40,6 @@ def layout(options: LayoutOptions) -> None:
         from cosim.layout import run_layout
 
         with monitor(verbose=False) as watching:
-            result = run_layout(options.design, options.out, watching)
+            result = run_layout(options.design, options.out, watching, options.gold)
     say(options.as_json, result.as_dict(), result.lines())
     raise typer.Exit(result.exit_code)

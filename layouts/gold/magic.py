@@ -84,6 +84,11 @@ class RuleViolation:
     rule: str
     box_um: tuple[float, float, float, float]
 
+    def line(self) -> str:
+        """In one line."""
+        x1, y1, x2, y2 = self.box_um
+        return f"{self.rule} at {(x1 + x2) / 2:.3f}, {(y1 + y2) / 2:.3f}"
+
 
 def violations(tools: GoldTools, cell: kdb.Cell) -> list[RuleViolation]:
     """Where magic's full rules do not hold in a cell."""

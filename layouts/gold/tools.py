@@ -31,6 +31,9 @@ class GoldTools:
     netgen_setup: Path
     tech_version: str
 
+    def __str__(self) -> str:
+        return f"magic {self.magic_version}, netgen {self.netgen_version}, open_pdks {self.tech_version}"
+
 
 def found_tools() -> GoldTools:
     """All that the gold path needs. Raises `ToolNotFound` with one line for the first thing that is missing or too old."""

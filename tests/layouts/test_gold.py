@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from drawn import Drawn
 
+from cosim.layout import LayoutResult, run_layout
+from cosim.runs.progress import Monitor
 from layouts.errors import LayoutError, ToolNotFound
 from layouts.gds import read_gds
 from layouts.gold import found_tools
 from layouts.gold.flat import flat_gds
-from layouts.gold.magic import capacitances, read_ext, violations
-from layouts.gold.netgen import compare
+from layouts.gold.magic import RuleViolation, capacitances, read_ext, violations
+from layouts.gold.netgen import GoldComparison, compare
 from layouts.gold.reference import pins_of, reference_netlist
 from layouts.gold.tools import GoldTools
+from layouts.gold.verdict import GoldVerdict
 
 NETGEN = 'echo "Netgen 1.5.133 compiled on a Monday"'
 NETLIST = """* a netlist
@@ -71,6 +75,30 @@ def test_what_is_missing_or_too_old_is_one_line(bench: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", str(bench / "nowhere"))
     with pytest.raises(ToolNotFound, match="magic: not on the PATH"):
         found_tools()
+
+
+def test_a_layout_asks_magic_where_it_is_told_to_and_says_once_what_is_missing(
+    bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = tmp_path / "small.toml"
+    design.write_text('name = "small"\n[network]\nlayers = [1]\n')
+    (bench / "pdk/sky130A/libs.tech/magic/sky130A.tech").unlink()
+    with pytest.raises(ToolNotFound, match=r"PDK_ROOT: .*sky130A\.tech is not there"):
+        run_layout(design, tmp_path / "out", Monitor(), gold=True)
+    assert not (tmp_path / "out").exists()
+    told = list(run_layout(design, tmp_path / "out", Monitor()).lines())
+    assert len([line for line in told if line.startswith("not asked: PDK_ROOT: ")]) == 1
+
+
+def test_what_magic_finds_fails_a_layout_that_is_clean_here() -> None:
+    nets = pd.DataFrame({"relative": [0.01, -0.02]})
+    broken = GoldVerdict("cell", (RuleViolation("met1.1", (0, 0, 1, 2)),), GoldComparison(True, ()), nets, nets[:0])
+    assert broken.as_dict() | {"c_net_error": 0.02, "c_pair_error_median": None} == broken.as_dict()
+    assert broken.line().endswith("1 violations by magic, match by netgen; 2 nets within 2 % of magic's")
+    areas = dict.fromkeys(("synapse", "neuron", "network", "bias_share_of_crossbars"), 1.0)
+    result = LayoutResult((), areas, (), (), (broken,), "magic 8.3.677")
+    assert result.exit_code == 1
+    assert "  met1.1 at 0.500, 1.000" in list(result.lines())
 
 
 def test_a_magic_that_does_nothing_is_no_clean_layout(bench: Path) -> None:

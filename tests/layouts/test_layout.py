@@ -47,7 +47,7 @@ def subjects(small: LayoutProject) -> list[Subject]:
 
 @pytest.mark.parametrize(
     ("synapse", "sizes"),
-    [("cascode", (2, 2, 1)), ("binary_weighted", (2, 1)), ("resistive", (2, 2)), ("transmission_gate", (2, 2)), ("", (8, 8))],
+    [("cascode", (2, 2, 1)), ("binary_weighted", (2, 1)), ("resistive", (8, 8)), ("transmission_gate", (8, 8)), ("", (8, 8))],
 )
 def test_other_cells_and_sizes_too(synapse: str, sizes: tuple[int, ...]) -> None:
     for one in draw(cells(synapse), sizes, "array").verdicts():
@@ -231,6 +231,10 @@ def test_reference_design_is_clean_and_matches_and_the_command_writes_it(tmp_pat
     extracted = (out / "synapse_current_source.extracted.spice").read_text()
     assert extracted.startswith(".subckt synapse_current_source membrane spike spike_bar n_bias p_bias supply\n")
     assert layout.cell("iris_5_5_5").dbbox().width() == pytest.approx(said["cells"][-1]["width_um"])
+    by_kind = {(wire["what"], wire["layer"]): wire for wire in said["wires"]}
+    assert list(by_kind) == [("membrane", 1), ("membrane", 2), ("spike line", 1), ("spike line", 2)]
+    assert by_kind["membrane", 1]["schematic_f"] == 28.5e-15
+    assert by_kind["membrane", 2]["mean_f"] == pytest.approx(wires[wires.layer == 2].capacitance_f.mean())
     for name in ("neuron", "iris_5_5_5"):
         picture = (out / f"{name}.png").read_bytes()
         assert picture.startswith(b"\x89PNG")

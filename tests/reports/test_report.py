@@ -326,11 +326,24 @@ def test_a_layout_that_was_drawn_is_shown_with_its_verdicts(run_dir: Path) -> No
         {"cell": "top", "width_um": 67.5, "height_um": 113.0, "devices": 390, "drc_violations": ["m1.1 ..."], "lvs_match": False},
     ]
     areas = {"synapse": 45.5, "neuron": 162.3, "network": 7604.2}
-    (folder / "layout.json").write_text(json.dumps({"cells": cells, "areas_um2": areas, "bias_share_of_crossbars": 0.457}))
+    wires = [{"what": "membrane", "layer": 2, "schematic_f": 28.5e-15, "least_f": 17.6e-15, "mean_f": 17.8e-15, "most_f": 18e-15}]
+    by_magic = [{"cell": "top", "drc_violations": [], "lvs_match": True, "nets": 190, "c_net_error": 0.0087, "pairs": 0}]
+    record = {"cells": cells, "areas_um2": areas, "bias_share_of_crossbars": 0.457, "wires": wires}
+    record["gold"] = {"tools": "magic 8.3.677, netgen 1.5.323", "cells": by_magic}
+    (folder / "layout.json").write_text(json.dumps(record))
     (folder / "neuron.png").write_bytes(b"\x89PNG of a neuron")
     html = render(read_run(run_dir))
     shown = _text(html)
-    for said in ("neuron 20.7 7.28 16 0 match", "top 67.5 113 390 1 mismatch", "a synapse in its row", "45.5", "45.7 %"):
+    for said in (
+        "neuron 20.7 7.28 16 0 match",
+        "top 67.5 113 390 1 mismatch",
+        "a synapse in its row",
+        "45.5",
+        "45.7 %",
+        "membrane 2 28.5 17.8 17.6 18",
+        "The same by magic 8.3.677, netgen 1.5.323",
+        "top 0 match 190 0.9 % 0 –",
+    ):
         assert said in shown, said
     assert html.count("data:image/png") == 1
     (folder / "neuron.png").write_bytes(b"no picture")
