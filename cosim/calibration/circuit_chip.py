@@ -31,19 +31,21 @@ class CircuitChip:
     Attributes:
         cells: of each layer.
         die: the seed of its mismatch; None is the nominal circuit.
+        loosely: `cosim.mapping.network.NetworkRun`.
     """
 
     bench: Bench
     cells: Sequence[Cells]
     die: int | None
     accuracy: Accuracy
+    loosely: float = 1.0
 
     def observe(self, program: Program, patterns: FloatArray) -> list[FloatArray]:
         """Raises `DieFailedError` where a simulation failed."""
         mapped = mapped_program(program)
         condition = {"die": self.die, "corner": str(self.bench.design.process.corner), "reltol": self.accuracy.reltol}
         runs = [
-            NetworkRun(mapped, times, {"pattern": number, **condition}, self.accuracy, self.die)
+            NetworkRun(mapped, times, {"pattern": number, **condition}, self.accuracy, self.die, loosely=self.loosely)
             for number, times in enumerate(patterns)
         ]
         rows = simulate_networks(self.bench, self.cells, runs, engine_of(self.bench.design))

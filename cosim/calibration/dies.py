@@ -29,6 +29,7 @@ def settings_of(section: Calibration, own_biases: bool, phase_s: float) -> Setti
         boost_v=section.boost_v,
         jitter=section.jitter_s / phase_s,
         model_error=section.model_error_s / phase_s,
+        pattern_step=section.pattern_step,
         freedom=Freedom(own_biases, section.code_step_v, section.code_margin_v),
         loop=section.loop_steps,
         identified=section.identify,

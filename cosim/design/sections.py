@@ -219,6 +219,11 @@ class Calibration(Section):
     boost_v: float = Field(default=14e-3, ge=0.0, le=0.2, description="by which dischargers are raised in the first round")
     jitter_s: float = Field(default=0.0, ge=0.0, le=1e-3, description="rms noise with which spikes are seen")
     model_error_s: float = Field(default=0.5e-9, gt=0.0, le=1e-3, description="rms of what the neuron model is off")
+    pattern_step: float = Field(
+        default=1e-3, ge=1e-6, le=0.25,
+        description="share of a phase to which the spikes of test patterns are rounded; the fewer different times, the fewer steps "
+        "ngspice takes for a column of a die",
+    )  # fmt: skip
     code_step_v: float = Field(default=0.0, ge=0.0, le=0.1, description="steps of codes and biases; 0 where any number will do")
     code_margin_v: float = Field(
         default=0.0, ge=0.0, le=0.2, description="by which a code may leave the range that was characterised"
@@ -234,6 +239,11 @@ class Calibration(Section):
         default=10, description="test samples on which a die is judged before and after"
     )
     reltol: float = Field(default=1e-4, gt=0.0, le=1e-2, description="relative tolerance of a die's simulations")
+    line_tolerance: float = Field(
+        default=1.0, ge=1.0, le=20.0,
+        description="so many times as far as usual may spike lines of a die be from those that were recorded: with many inputs "
+        "ngspice takes fewer steps",
+    )  # fmt: skip
     limit_rmse_s: float | None = Field(
         default=None, gt=0.0, description="rms error of the output spikes that a die may have: `cosim calibrate` tells the yield"
     )

@@ -31,7 +31,7 @@ from cosim.mapping.circuit import (
     spike_time,
 )
 from cosim.mapping.network import NetworkRun
-from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, on_common_knots, recorded
+from cosim.mapping.recorded import can_be_moved, line_waveform, moved_rise, on_common_falls, on_common_knots, recorded
 from cosim.simulator import Point, Row, Transient, Waveforms
 from netlists.columns import INPUT_LINE, MEMBRANE, OUTPUT_LINE, ColumnBench, LineWaveform, Place, column_bench, input_bench
 from netlists.crossbar import Cells
@@ -112,13 +112,17 @@ def _layer(
         [] if found is None else _columns(bench, cells, number, run, found.lines) for run, found in zip(runs, inputs, strict=True)
     ]
     results = bench.run([point for own in points for point in own if point is not None])
-    return [_sent(cells, results, own) if own else None for own in points]
+    return [_sent(cells, results, own, run) if own else None for own, run in zip(points, runs, strict=True)]
 
 
-def _sent(cells: Cells, results: Results, points: Sequence[Point | None]) -> _Sent | None:
+def _sent(cells: Cells, results: Results, points: Sequence[Point | None], run: NetworkRun) -> _Sent | None:
     rows = [results.row(point) if point else _silent_row(cells) for point in points]
     done = [row for row in rows if row is not None]
-    return _Sent(done, [line_waveform(row, -cells.timing.phase_s) for row in done]) if len(done) == len(rows) else None
+    if len(done) < len(rows):
+        return None
+    fall_s = Frame.of(cells).window.end_s - 2 * cells.timing.edge_s
+    lines = done if run.loosely == 1.0 else on_common_falls(done, fall_s, run.loosely)
+    return _Sent(done, [line_waveform(row, -cells.timing.phase_s) for row in lines])
 
 
 def _silent_row(cells: Cells) -> Row:
@@ -298,7 +302,7 @@ def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mappin
     if any(one not in known for one in asked):
         return None
     phase, between = cells.timing.phase_s, Frame.of(cells).after_template_s
-    rows = _together(asked, [known[one] for one in asked], Frame.of(cells).fall_s)
+    rows = _together(asked, [known[one] for one in asked], Frame.of(cells).fall_s, run.loosely)
     lines = [
         line_waveform(row) if one.time is None else moved_rise(row, (max(float(time), 0.0) - one.time) * phase, between)
         for one, row, time in zip(asked, rows, run.times, strict=True)
@@ -306,13 +310,13 @@ def _moved(run: NetworkRun, cells: Cells, asked: Sequence[_Input], known: Mappin
     return _Sent(rows, lines)
 
 
-def _together(asked: Sequence[_Input], rows: Sequence[Row], fall_s: float) -> list[Row]:
+def _together(asked: Sequence[_Input], rows: Sequence[Row], fall_s: float, loosely: float) -> list[Row]:
     """The rows, those of inputs that were simulated as firing at one time on common knots: on a die no two are alike."""
     found = list(rows)
     for time in {one.time for one in asked if one.time is not None}:
         alike = [j for j, one in enumerate(asked) if one.time == time]
         if len({asked[j] for j in alike}) > 1:
-            for j, row in zip(alike, on_common_knots([rows[j] for j in alike], fall_s), strict=True):
+            for j, row in zip(alike, on_common_knots([rows[j] for j in alike], fall_s, loosely), strict=True):
                 found[j] = row
     return found
 

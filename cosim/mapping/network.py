@@ -57,6 +57,7 @@ class NetworkRun:
         condition: what identifies it for people.
         die: the seed of its mismatch; None is the nominal circuit.
         silent: the neurons of each layer that are known to be silent and are not simulated, column by column; none where None.
+        loosely: column by column, of a die: so many times as far as usual may its lines be from those that were recorded.
         keep_start: where the whole network is one circuit, also keep what its nodes start from, for a deck that shall run by
             itself.
     """
@@ -67,6 +68,7 @@ class NetworkRun:
     accuracy: Accuracy
     die: int | None = None
     silent: Sequence[BoolArray] | None = None
+    loosely: float = 1.0
     keep_start: bool = False
 
     def simulates(self, layer: int, neuron: int) -> bool:

@@ -41,19 +41,40 @@ def recorded(times_s: FloatArray, true_v: FloatArray, bar_v: FloatArray, from_s:
     return _in_few_points(times_s[after], np.stack([[true_v[after], bar_v[after]]]), fall_s)[0]
 
 
-def on_common_knots(rows: Sequence[Row], fall_s: float) -> list[Row]:
+def on_common_knots(rows: Sequence[Row], fall_s: float, loosely: float = 1.0) -> list[Row]:
     """Recorded lines that switch at about the same time, with knots at the same times: a simulator stops at every knot of every
-    line, and the drivers of a die, none of them like another, would make it stop as often as there are inputs."""
+    line, and the drivers of a die, none of them like another, would make it stop as often as there are inputs.
+
+    `loosely`: so many times as far as usual may straight lines be from what was recorded.
+    """
     times = np.unique(np.concatenate([row["line_s"] for row in rows]))
     volts = [[np.interp(times, row["line_s"], row[f"{name}_v"]) for name in NAMES] for row in rows]
-    return [{**row, **few} for row, few in zip(rows, _in_few_points(times, np.array(volts), fall_s), strict=True)]
+    return [{**row, **few} for row, few in zip(rows, _in_few_points(times, np.array(volts), fall_s, loosely), strict=True)]
 
 
-def _in_few_points(times: FloatArray, volts: FloatArray, fall_s: float) -> list[Row]:
+def on_common_falls(rows: Sequence[Row], fall_s: float, loosely: float = 1.0) -> list[Row]:
+    """Recorded lines that rise each at its time and fall together, with knots at the same times from the fall on."""
+    falls = on_common_knots([_part(row, fall_s, np.inf) for row in rows], fall_s, loosely)
+    return [
+        {**row, **{name: np.concatenate([before[name], fall[name]]) for name in fall}}
+        for row, fall in zip(rows, falls, strict=True)
+        for before in [_part(row, -np.inf, fall_s)]
+    ]
+
+
+def _part(row: Row, from_s: float, to_s: float) -> Row:
+    """The knots of a line from a time on, where it gets one, to before another."""
+    times = row["line_s"]
+    own = times[(times > from_s) & (times < to_s)]
+    own = np.concatenate([[from_s], own]) if np.isfinite(from_s) else own
+    return {"line_s": own, **{f"{name}_v": np.interp(own, times, row[f"{name}_v"]) for name in NAMES}}
+
+
+def _in_few_points(times: FloatArray, volts: FloatArray, fall_s: float, loosely: float = 1.0) -> list[Row]:
     """Knots of lines [lines, true and complement, points], the same of all, and each one's own levels there."""
     swing = np.maximum(np.ptp(volts, axis=2, keepdims=True), LEVEL_V)
     switching = np.abs(volts - volts[..., :1]) < SWITCHED_SHARE * swing
-    within = np.where(times < fall_s, np.where(switching, SWITCHING_WITHIN_V, ON_WITHIN_V), FALL_WITHIN_V)
+    within = loosely * np.where(times < fall_s, np.where(switching, SWITCHING_WITHIN_V, ON_WITHIN_V), FALL_WITHIN_V)
     kept = times[knots(times, volts.reshape(-1, len(times)), within.min((0, 1)))]
     on_grid = np.unique(np.rint(kept / GRID_S)) * GRID_S
     line_s = np.clip(on_grid, times[0], times[-1])

@@ -208,7 +208,8 @@ class _Chips:
     def _chip(self, bench: Bench, cells: Sequence[Cells], number: int) -> CircuitChip:
         from cosim.calibration.circuit_chip import CircuitChip
 
-        return CircuitChip(replace(bench, statistics=self.process_draws), cells, number, _accuracy(self.bench))
+        drawn, loosely = replace(bench, statistics=self.process_draws), self.bench.design.calibration.line_tolerance
+        return CircuitChip(drawn, cells, number, _accuracy(self.bench), loosely)
 
 
 def condition_at(words: str, design: Design) -> Condition:

@@ -12,7 +12,7 @@ from training.calibration.circuit import LayerCircuit
 from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.in_the_loop import Tuned, fine_tuned
 from training.calibration.joint import Whole
-from training.calibration.plan import Plan, plan
+from training.calibration.plan import STEP, Plan, plan
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom
 from training.calibration.reprogram import reprogram
@@ -28,6 +28,7 @@ class Settings:
             others measure at the codes that the round before gave.
         jitter: rms noise of the spikes as they are seen, in phases.
         model_error: rms of what the model is off, in phases.
+        pattern_step: to which the times of patterns are rounded, in phases.
         loop: steps of fine-tuning with the chip in the loop, on `loop_samples` of the samples; 0: none.
         identified: whether the devices of the dies are found first; if not, no pattern is applied, and the model of the loop is
             that of the network without mismatch.
@@ -37,6 +38,7 @@ class Settings:
     boost_v: float = 14e-3
     jitter: float = 0.0
     model_error: float = 5e-4
+    pattern_step: float = STEP
     freedom: Freedom = field(default_factory=Freedom)
     loop: int = 0
     loop_samples: int = 16
@@ -81,7 +83,7 @@ def calibrate(
     patterns, expected = list[FloatArray](), list[FloatArray]()
     for number, count in enumerate(settings.rounds if settings.identified else ()):
         measured = tuple(layer.boosted(0.0 if number else settings.boost_v) for layer in program)
-        own, errors = _plans(circuits, estimates, measured, program, samples, count, settings.noise, seed + number, not number)
+        own, errors = _plans(circuits, estimates, measured, program, samples, count, settings, seed + number, not number)
         spikes = [chip.observe(tuple(layer.die(k) for layer in measured), own[k]) for k, chip in enumerate(chips)]
         _see(circuits, estimates, seen, measured, own, spikes, settings.noise)
         program = reprogram(circuits, estimates, nominal, samples, wanted, settings.freedom)
@@ -139,7 +141,7 @@ def _plans(
     target: Program,
     samples: FloatArray,
     count: int,
-    noise: float,
+    settings: Settings,
     seed: int,
     shared: bool,
 ) -> tuple[FloatArray, FloatArray]:
@@ -148,6 +150,6 @@ def _plans(
     for k in range(1 if shared else dies):
         own = [Estimate(e.unknown[k : k + 1], e.covariance[k : k + 1]) for e in estimates]
         now, then = (tuple(layer.die(k) for layer in program) for program in (measured, target))
-        plans.append(plan(circuits, own, now, then, samples, count, noise, seed))
+        plans.append(plan(circuits, own, now, then, samples, count, settings.noise, seed, settings.pattern_step))
     patterns, expected = np.stack([one.patterns for one in plans]), np.stack([one.expected for one in plans])
     return np.broadcast_to(patterns, (dies, *patterns.shape[1:])), expected

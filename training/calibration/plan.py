@@ -24,6 +24,9 @@ CANDIDATES, DRAWS = 300, 4
 NEVER = 0.25
 """Share of the inputs of a candidate that stay silent."""
 
+STEP = 1e-3
+"""Of the times of a pattern, where nothing is said of it (phases)."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,7 +37,7 @@ class Plan:
     expected: FloatArray
 
 
-def candidates(inputs: int, samples: FloatArray, seed: int, step: float = 1e-3) -> FloatArray:
+def candidates(inputs: int, samples: FloatArray, seed: int, step: float = STEP) -> FloatArray:
     """Random patterns, and some of the samples (phases); their times are multiples of `step`, so that a bench can make them."""
     draw = np.random.default_rng(seed)
     times = np.where(draw.random((CANDIDATES, inputs)) < NEVER, 1.0, draw.random((CANDIDATES, inputs)))
@@ -50,6 +53,7 @@ def plan(
     count: int,
     noise: float,
     seed: int = 0,
+    step: float = STEP,
 ) -> Plan:
     """`count` patterns to measure one die by.
 
@@ -59,8 +63,9 @@ def plan(
         target: what it will be set to when it works.
         samples: inputs that it will see, [samples, in].
         noise: rms of a spike (phases).
+        step: to which the times of patterns are rounded (phases).
     """
-    tried = candidates(samples.shape[1], samples, seed)
+    tried = candidates(samples.shape[1], samples, seed, step)
     draw = np.random.default_rng(seed + 1)
     drawn = [_drawn(estimate, draw) for estimate in estimates]
     seen = [_derivatives(*one) for one in _layers(circuits, drawn, program, tried)]
