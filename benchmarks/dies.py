@@ -67,7 +67,7 @@ OTHERS = {
     f"{OWN}, process drawn": ("process", "at most 2e-9", "at least 0.99"),
     f"{OWN}, at temperature_c=30, by replicas": ("replica_30c", "at most 5e-9", "at least 0.98"),
     f"{OWN}, at supply_v=1.818, by replicas": ("replica_supply", "at most 5e-9", "at least 0.98"),
-    f"{OWN}, loop 1": ("loop", "", ""),
+    f"{OWN}, loop 2": ("loop", "", ""),
     "own biases, not identified, jitter 5e-10, loop 2": ("loop_unidentified", "", ""),
 }
 TARGETS = {
@@ -83,6 +83,7 @@ OFF_BY = {
     "environment.ripple_v=0.01": "ripple_10mv",
     "environment.source_capacitance_f=1e-13,environment.source_resistance_ohm=1000000.0": "source_1mohm_100ff",
     "environment.line_load_f=5e-14": "load_50ff",
+    "environment.output_load_f=5e-14": "output_load_50ff",
     "supply_v=1.818": "supply_1_percent",
     "supply_v=1.782": "supply_1_percent_low",
     "temperature_c=30.0": "temperature_3c",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -24,6 +24,9 @@ class Environment(Section):
     ripple_hz: float = Field(default=10e6, gt=0.0, le=1e10, description="its frequency")
     rest_shift_v: float = Field(default=0.0, ge=-0.5, le=0.5, description="by which the rest level is off")
     line_load_f: float = Field(default=0.0, ge=0.0, le=1e-9, description="on the spike line of each neuron and its complement")
+    output_load_f: float = Field(
+        default=0.0, ge=0.0, le=1e-9, description="on those of the outputs besides: pads, and what the board reads them with"
+    )
 
     @property
     def is_shared(self) -> bool:
@@ -35,19 +38,28 @@ class Environment(Section):
         """Whether it delays every spike: impedances before the biases, loads on the spike lines."""
         return bool(self.source_resistance_ohm or self.line_load_f)
 
+    def of_layer(self, is_last: bool) -> Environment:
+        """As the neurons of a layer see it: what loads the outputs is on their lines, and on no other."""
+        load_f = self.line_load_f + self.output_load_f * is_last
+        return self.model_copy(update={"line_load_f": load_f, "output_load_f": 0.0})
+
+    def loads(self, lines: Iterable[SpikeLine]) -> dict[str, float]:
+        """What is on each of the spike lines of a layer (F), by node; nothing where that is none."""
+        return {node: self.line_load_f for line in lines for node in (line.true, line.bar)} if self.line_load_f else {}
+
     def on_step(self, bias_v: float) -> float:
         """What a converter makes of a bias (V) that is not at its rail."""
         return float(f"{round(bias_v / self.bias_step_v) * self.bias_step_v:.12g}") if self.bias_step_v else bias_v
 
-    def around(self, netlist: str, sources: Sources, outputs: Sequence[SpikeLine], supply_v: float) -> str:
+    def around(self, netlist: str, sources: Sources, loads: Mapping[str, float], supply_v: float) -> str:
         """A circuit on the board.
 
         Args:
             netlist: a card a line, as it was made with ideal sources.
-            outputs: spike lines of its neurons.
+            loads: on its nodes (F).
             supply_v: as designed. A bias that is off sits at a rail and on no step.
         """
-        if self == IDEAL:
+        if self == IDEAL and not loads:
             return netlist
         cards = netlist.splitlines()
         copies = dict(_copies(cards))
@@ -63,8 +75,7 @@ class Environment(Section):
                 found.append(f"{name} {line} 0 SIN({_level(card)!r} {self.ripple_v!r} {self.ripple_hz!r})")
             else:
                 found.append(card)
-        if self.line_load_f:
-            found += [f"C{line}_load {line} 0 {self.line_load_f!r}" for output in outputs for line in (output.true, output.bar)]
+        found += [f"C{node}_load {node} 0 {farad!r}" for node, farad in loads.items()]
         return "".join(f"{card}\n" for card in found)
 
     def _bias(self, card: str, copies: dict[str, int], supply_v: float) -> Iterator[str]:

@@ -120,7 +120,7 @@ def column_bench(
     if injection is not None:
         pulse = (injection.current_a, injection.start_s, injection.end_s, cells.timing.edge_s)
         current_pulse(circuit, "injection", nodes.membrane, *pulse)
-    return ColumnBench(cells.netlist(circuit, sources, [output]), sources)
+    return ColumnBench(cells.netlist(circuit, sources, cells.loads([output])), sources)
 
 
 def input_bench(
@@ -133,7 +133,7 @@ def input_bench(
     circuit, sources = new_circuit("input"), Sources()
     line = attach_input(circuit, cells, LINE, high, sources, place.driver if place else "")
     _attach_row(circuit, cells, line, row, place)
-    return ColumnBench(cells.netlist(circuit, sources, []), sources)
+    return ColumnBench(cells.netlist(circuit, sources, {}), sources)
 
 
 def _by_line(lines: Sequence[LineWaveform]) -> dict[LineWaveform, list[int]]:

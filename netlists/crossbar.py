@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -44,9 +44,13 @@ class Cells:
             return SynapseCell.attach_behind_one_line(self.synapse, circuit, name, nodes, settings)
         return self.synapse.attach_behind_one_line(circuit, name, nodes, settings)
 
-    def netlist(self, circuit: Circuit, sources: Sources, outputs: Sequence[SpikeLine]) -> str:
-        """The cards of a circuit of these cells, where their network stands; `outputs` are the lines of its neurons."""
-        return netlist_text(circuit, partial(self.environment.around, sources=sources, outputs=outputs, supply_v=self.supply_v))
+    def netlist(self, circuit: Circuit, sources: Sources, loads: Mapping[str, float]) -> str:
+        """The cards of a circuit of these cells, where their network stands; `loads` are on its nodes (F)."""
+        return netlist_text(circuit, partial(self.environment.around, sources=sources, loads=loads, supply_v=self.supply_v))
+
+    def loads(self, lines: Sequence[SpikeLine]) -> dict[str, float]:
+        """What the board puts on the lines of neurons of these cells (F), by node."""
+        return self.environment.loads(lines)
 
 
 @dataclass

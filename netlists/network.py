@@ -56,7 +56,7 @@ def network_bench(
     circuit = new_circuit("network")
     attach_supplies(circuit, cells[0], sources)
     lines = _input_lines(circuit, cells[0], input_times, windows[0], sources)
-    membranes, spikes, outputs = [], [], list[SpikeLine]()
+    membranes, spikes, loads = [], [], dict[str, float]()
     for k, (own, rows, window) in enumerate(zip(cells, settings, windows, strict=True)):
         layer = layer_name(k + 1)
         attach_biases(circuit, own, sources, f"{layer}_")
@@ -68,8 +68,8 @@ def network_bench(
         lines = attach_layer(circuit, layer, own, rows, lines, sources, f"{layer}_", crossing, biases)
         membranes.append(tuple(f"v({layer}_membrane_{j})" for j in range(len(rows))))
         spikes.append(tuple(f"v({line.true})" for line in lines))
-        outputs += lines
-    netlist = cells[0].netlist(circuit, sources, outputs)
+        loads |= own.loads(lines)
+    netlist = cells[0].netlist(circuit, sources, loads)
     return NetworkBench(netlist, windows, stop, tuple(membranes), tuple(spikes), sources)
 
 

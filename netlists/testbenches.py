@@ -128,7 +128,7 @@ def column(
         current_pulse(
             circuit, "injection", f"{COLUMN}_membrane_0", injection.current_a, injection.start_s, injection.end_s, edge_s
         )
-    return cells.netlist(circuit, sources, [output])
+    return cells.netlist(circuit, sources, cells.loads([output]))
 
 
 def _sent_line(circuit: Circuit, cells: Cells, name: str, sender: Sender, count: int, synapses: int) -> SpikeLine:

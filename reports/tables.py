@@ -46,7 +46,9 @@ RUN: Mapping[str, Columns] = {
         "die patterns before_rmse_s before_labels after_rmse_s after_hidden_rmse_s after_labels misfit cpu_s",
     ),
     "calibration/loop": _columns("condition", "die step seen_rmse_s"),
-    "conditions/errors": _columns("condition biases", "samples rmse_s labels accuracy model_rmse_s unexpected_rmse_s"),
+    "conditions/errors": _columns(
+        "condition biases", "samples rmse_s labels accuracy model_rmse_s unexpected_rmse_s out_of_range"
+    ),
     "validation/failures": _columns("mapping corner reason message seed", "die sample"),
 }
 

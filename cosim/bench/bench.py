@@ -221,8 +221,11 @@ class Bench:
 
         Raises `HardwareModelError` as `columns_of_layers`.
         """
-        columns = columns_of_layers(hardware, self.design.shape.crossbars)
-        return [replace(self.cells(column), environment=self.design.environment) for column in columns]
+        columns, board = columns_of_layers(hardware, self.design.shape.crossbars), self.design.environment
+        return [
+            replace(self.cells(column), environment=board.of_layer(layer == len(columns)))
+            for layer, column in enumerate(columns, 1)
+        ]
 
 
 def _check_draws(deck: Deck, pdk: Pdk) -> None:

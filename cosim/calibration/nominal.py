@@ -18,8 +18,27 @@ from training.data.spikes import SpikeData
 from training.hardware import FloatArray, HardwareModel, columns_of_layers, normalise
 from training.hardware_aware.variation import Mismatch
 
+NEARLY = 1e-6
+"""By how much, relative, a weight that a code gives may be another than was asked for, and still is that."""
+
 MOST_SAMPLES = 100
 """Training inputs on which neurons are programmed, and patterns planned."""
+
+
+@dataclass(frozen=True)
+class MissedWeights:
+    """Weights of a network that the cells of a condition do not have: so many of how many, and by what factor the one that is
+    farthest off is too large there, or below 1 too small."""
+
+    weights: int
+    of: int
+    factor: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.weights} of {self.of} weights are out of the range of the cells there and set to its end, the farthest "
+            f"{self.factor:.3g} times as large as it should be"
+        )
 
 
 @dataclass(frozen=True)
@@ -71,11 +90,23 @@ class Nominal:
             data.test_labels[:tests].numpy(), ideal(circuits, program, judged), data.classes, hardware.phase_s,
         )  # fmt: skip
 
+    @property
+    def weights(self) -> list[FloatArray]:
+        """Of every layer, [out, in], as its cells have them."""
+        return [circuit.weight(layer.sign, layer.code_v) for circuit, layer in zip(self.circuits, self.program, strict=True)]
+
     def at(self, circuits: Sequence[LayerCircuit]) -> Nominal:
         """The same network for cells at another condition: their own codes of its weights, the spikes that it was trained for."""
-        weights = [circuit.weight(layer.sign, layer.code_v) for circuit, layer in zip(self.circuits, self.program, strict=True)]
-        program = tuple(c.program(w, c.discharger.nominal_v) for c, w in zip(circuits, weights, strict=True))
+        program = tuple(c.program(w, c.discharger.nominal_v) for c, w in zip(circuits, self.weights, strict=True))
         return replace(self, circuits=circuits, program=tuple(map(_within, circuits, program)))
+
+    def missed_by(self, there: Nominal) -> MissedWeights:
+        """What the same network for other cells (`at`) has not of these weights."""
+        wanted, found = (np.concatenate([np.abs(own).ravel() for own in one.weights]) for one in (self, there))
+        factor = found[wanted > 0] / wanted[wanted > 0]
+        off = np.abs(np.log(factor))
+        farthest = float(factor[off.argmax()]) if len(off) else 1.0
+        return MissedWeights(int((off > NEARLY).sum()), len(off), farthest)
 
 
 def _within(circuit: LayerCircuit, layer: LayerProgram) -> LayerProgram:

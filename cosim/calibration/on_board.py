@@ -46,8 +46,9 @@ def spikes_on_board(
         return None
     own = bench.design.neuron.own_discharger_bias
     found = []
-    for circuit, layer in zip(circuits, program, strict=True):
-        late = lateness(bench, circuit.discharger.nominal_v, board, 1 if own else len(layer.bias_v))
+    for number, (circuit, layer) in enumerate(zip(circuits, program, strict=True), 1):
+        of_layer = board.of_layer(number == len(program))
+        late = lateness(bench, circuit.discharger.nominal_v, of_layer, 1 if own else len(layer.bias_v))
         start, model = -board.rest_shift_v / threshold_v, circuit.model
         found.append(replace(circuit, model=replace(model, v_reset=model.v_reset + start, firing_t=model.firing_t + late)))
     return ideal(found, tuple(_stepped(layer, board) for layer in program), patterns)

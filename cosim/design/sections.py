@@ -221,8 +221,8 @@ class Calibration(Section):
     model_error_s: float = Field(default=0.5e-9, gt=0.0, le=1e-3, description="rms of what the neuron model is off")
     pattern_step: float = Field(
         default=1e-3, ge=1e-6, le=0.25,
-        description="share of a phase to which the spikes of test patterns are rounded; the fewer different times, the fewer steps "
-        "ngspice takes for a column of a die",
+        description="share of a phase to which the spikes of test patterns are rounded; the fewer different times, the fewer "
+        "steps ngspice takes for a column of a die",
     )  # fmt: skip
     code_step_v: float = Field(default=0.0, ge=0.0, le=0.1, description="steps of codes and biases; 0 where any number will do")
     code_margin_v: float = Field(

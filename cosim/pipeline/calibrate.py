@@ -28,7 +28,7 @@ from cosim.simulator.pools import processors
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cosim.bench.bench import Accuracy, Bench
+    from cosim.bench.bench import Bench
     from cosim.bench.monitored import MonitoredBench
     from cosim.calibration.circuit_chip import CircuitChip
     from cosim.calibration.conditions import Elsewhere
@@ -206,10 +206,17 @@ class _Chips:
         return Moved(self.elsewhere, self._chip(*self.unmoved, number), own)
 
     def _chip(self, bench: Bench, cells: Sequence[Cells], number: int) -> CircuitChip:
-        from cosim.calibration.circuit_chip import CircuitChip
+        return circuit_chip(replace(bench, statistics=self.process_draws), cells, number)
 
-        drawn, loosely = replace(bench, statistics=self.process_draws), self.bench.design.calibration.line_tolerance
-        return CircuitChip(drawn, cells, number, _accuracy(self.bench), loosely)
+
+def circuit_chip(bench: Bench, cells: Sequence[Cells], number: int) -> CircuitChip:
+    """A mismatch die, simulated as `[calibration]` of the design says: on the reference design within 0.3 ns of the design's own
+    accuracy, in less than half of the time."""
+    from cosim.calibration.circuit_chip import CircuitChip
+
+    settings, working = bench.design.calibration, bench.working
+    accuracy = working._replace(reltol=settings.reltol, max_step_s=2 * bench.design.accuracy.max_step_s)
+    return CircuitChip(bench, cells, number, accuracy, settings.line_tolerance)
 
 
 def condition_at(words: str, design: Design) -> Condition:
@@ -311,12 +318,6 @@ def settings_for(design: Design, nominal: Nominal) -> Settings:
     from cosim.calibration.dies import settings_of
 
     return settings_of(design.calibration, design.neuron.own_discharger_bias, nominal.phase_s)
-
-
-def _accuracy(bench: MonitoredBench) -> Accuracy:
-    """Of a die's simulations: on the reference design within 0.3 ns of the design's own, in less than half of the time."""
-    design, working = bench.design, bench.working
-    return working._replace(reltol=design.calibration.reltol, max_step_s=2 * design.accuracy.max_step_s)
 
 
 def _keep(run: RunDirectory, die: CalibratedDie, number: int, condition: str, nominal: Nominal) -> None:

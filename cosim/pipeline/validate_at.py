@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cosim.bench.bench import Bench
     from cosim.bench.monitored import MonitoredBench
     from cosim.calibration.conditions import Biases, Elsewhere
-    from cosim.calibration.nominal import Nominal
+    from cosim.calibration.nominal import MissedWeights, Nominal
     from cosim.design import Design
     from cosim.design.condition import Condition
     from cosim.runs.directory import RunDirectory
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TABLE = "conditions/errors.parquet"
 COLUMNS = (
     "condition", "biases", "samples", "rmse_s", "hidden_rmse_s", "labels", "accuracy", "model_rmse_s", "unexpected_rmse_s",
+    "out_of_range", "out_of_range_factor",
 )  # fmt: skip
 _CHARACTERISED = ("rebiased", "calibrated")
 """Biases that follow from the characterisation of a condition."""
@@ -46,6 +47,7 @@ BOARD = (
     "environment.ripple_v=10e-3",
     "environment.source_resistance_ohm=1e6,environment.source_capacitance_f=100e-15",
     "environment.line_load_f=50e-15",
+    "environment.output_load_f=50e-15",
 )
 SUPPLY_OFF, TEMPERATURE_OFF_C = 0.01, 3.0
 """What a board is off by, one by one."""
@@ -58,6 +60,7 @@ class ConditionsResult:
     directory: Path
     rows: pd.DataFrame
     failed: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
@@ -69,6 +72,7 @@ class ConditionsResult:
             shares = f"{100 * row.labels:>5.0f} % {100 * row.accuracy:>6.0f} %"
             model = f"{'':>10}" if math.isnan(row.model_rmse_s) else f"{row.model_rmse_s * 1e9:>7.3g} ns"
             yield f"{row.condition:<44} {row.biases:<11} {row.rmse_s * 1e9:>7.3g} ns {model} {shares}"
+        yield from self.warnings
         yield from self.failed
 
 
@@ -113,7 +117,7 @@ def validate_at(
         freedom = replace(settings_for(space.design, nominal).freedom, own_biases=True)
         characterised = not conditions or any(choice in _CHARACTERISED for choice in wanted)
         places = [_Place(bench, nominal, hardware, condition, freedom, characterised) for condition in parsed]
-        rows, failed = list[dict[str, Any]](), list[str]()
+        rows, failed, warnings = list[dict[str, Any]](), list[str](), dict[str, None]()
         for place, choice in product(places, wanted):
             space.monitor.activity(f"{place.condition}: {choice}")
             try:
@@ -123,7 +127,9 @@ def validate_at(
                 space.monitor.remark(failed[-1])
                 continue
             _keep(space.run, rows[-1])
-        return ConditionsResult(space.run.path, pd.DataFrame(rows, columns=COLUMNS), failed)
+            if rows[-1]["out_of_range"] > 0:
+                warnings[f"{place.condition}: {place.out_of_range}"] = None
+        return ConditionsResult(space.run.path, pd.DataFrame(rows, columns=COLUMNS), failed, list(warnings))
 
 
 def sensitivity(design: Design) -> list[str]:
@@ -160,6 +166,11 @@ class _Place:
         from cosim.calibration.conditions import Elsewhere
 
         return Elsewhere.of(self.bench, self.condition, self.nominal)
+
+    @cached_property
+    def out_of_range(self) -> MissedWeights:
+        """Which of the trained weights the cells of the condition do not have."""
+        return self.nominal.missed_by(self.elsewhere.nominal)
 
     @property
     def is_here(self) -> bool:
@@ -208,7 +219,16 @@ class _Place:
         tests = self.nominal.tests
         spikes = CircuitChip(bench, cells, None, bench.network).observe(program, tests)
         told = {"condition": str(self.condition), "biases": str(choice), "samples": len(tests)}
-        return told | vars(Judged.of(spikes, self.nominal)) | self._beside(spikes, self.expected(choice, bench, program))
+        beside = self._beside(spikes, self.expected(choice, bench, program))
+        return told | vars(Judged.of(spikes, self.nominal)) | beside | self._weights(choice)
+
+    def _weights(self, choice: Biases) -> dict[str, float]:
+        """How many weights the cells there do not have; where biases do not ask for them nobody knows."""
+        asked = choice in _CHARACTERISED
+        return {
+            "out_of_range": float(self.out_of_range.weights) if asked else math.nan,
+            "out_of_range_factor": self.out_of_range.factor if asked else math.nan,
+        }
 
     def _beside(self, spikes: Sequence[FloatArray], expected: Sequence[FloatArray] | None) -> dict[str, float]:
         """How far off the model expects the outputs, and how far off that they are."""

@@ -85,6 +85,7 @@ UNIT = text("unit", "SI unit of the values; empty for none")
 GROUP = text("group", "synapse, neuron, ...: what it is a parameter of")
 MODE = text("mode", "`fixed` or `rebiased`: how biases follow the condition")
 NO_MODEL = "the condition was not characterised so, or its supply ripples"
+NO_WEIGHTS = "its biases do not ask for the trained weights"
 CALIBRATION = text("condition", "what tells this calibration from others of the same dies")
 DIE_NUMBER = whole("die", "seed that drew its mismatch; 0 is a chip on a bench")
 DEVICES = (
@@ -388,6 +389,8 @@ TABLES: Mapping[str, Table] = {
             number("accuracy", "", "share of the samples with the right label"),
             number("model_rmse_s", "s", "rms of the output spikes that the model expects there, off the same", NO_MODEL),
             number("unexpected_rmse_s", "s", "rms of the output spikes off those that the model expects there", NO_MODEL),
+            number("out_of_range", "", "trained weights out of the range of the cells there, set to its end", NO_WEIGHTS),
+            number("out_of_range_factor", "", "how many times as large as it should be the farthest of them is", NO_WEIGHTS),
         ),
     ),
     "calibration/bench_devices": Table(

@@ -85,13 +85,15 @@ def conditions(run: Run) -> list[Block]:
         [
             str(row.condition), str(row.biases), number(row.samples), engineering(row.rmse_s, "s"),
             engineering(row.model_rmse_s, "s"), engineering(row.unexpected_rmse_s, "s"), percent(row.labels), percent(row.accuracy),
+            number(row.out_of_range),
         ]
         for row in table.itertuples()
     ]  # fmt: skip
-    header = ("condition", "biases", "samples", "circuit", "model", "between them", "labels", "accuracy")
+    header = ("condition", "biases", "samples", "circuit", "model", "between them", "labels", "accuracy", "weights out")
     caption = (
         "The finished weights at other conditions and on other boards, without mismatch: output spikes of the circuit off the "
         "trained model, those that the model expects there, and how far apart the two are (–: there is no model of it); labels "
-        "as the trained model gives them."
+        "as the trained model gives them; weights that the cells have not there and that are set to the nearest (–: biases do "
+        "not ask for them)."
     )
     return [Table(header, rows, caption, words=("condition", "biases"))]

@@ -24,7 +24,7 @@ from cosim.calibration.file_chip import (
     read_spikes,
     write,
 )
-from cosim.calibration.nominal import Nominal
+from cosim.calibration.nominal import MissedWeights, Nominal
 from cosim.design import Design
 from cosim.errors import InputError
 from cosim.pipeline import calibrate_bench
@@ -203,8 +203,9 @@ def test_what_a_board_is_off_by_is_a_list_of_conditions() -> None:
     assert len(set(found)) == len(found) and found[0].applied(design) == design
     assert [found[-2].supply_v, found[-1].temperature_c] == pytest.approx([1.616, 43.0])
     boards = [one.applied(design).environment for one in found[1:-2]]
-    assert [board.bias_step_v for board in boards] == [1e-3, 5e-3, 0, 0, 0, 0] and boards[3].ripple_v == 0.01
+    assert [board.bias_step_v for board in boards] == [1e-3, 5e-3, 0, 0, 0, 0, 0] and boards[3].ripple_v == 0.01
     assert (boards[4].source_resistance_ohm, boards[4].source_capacitance_f, boards[5].line_load_f) == (1e6, 1e-13, 5e-14)
+    assert (boards[5].output_load_f, boards[6].line_load_f, boards[6].output_load_f) == (0, 0, 5e-14)
 
 
 def test_what_cannot_be_simulated_costs_its_row_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +223,12 @@ def test_what_cannot_be_simulated_costs_its_row_alone(tmp_path: Path, monkeypatc
             "accuracy": 1.0,
             "model_rmse_s": np.nan,
             "unexpected_rmse_s": np.nan,
+            "out_of_range": np.nan,
+            "out_of_range_factor": np.nan,
         }
+
+    def ranged(place: _Place, choice: str) -> dict[str, object]:
+        return row(place, choice) | {"out_of_range": 3.0, "out_of_range_factor": 5.5}
 
     space = SimpleNamespace(design=design, run=RunDirectory(tmp_path), monitor=Monitor())
     nominal = Nominal([], (), np.zeros(0), np.zeros((2, 1)), np.zeros(2, int), [], 2, PHASE)
@@ -238,6 +244,11 @@ def test_what_cannot_be_simulated_costs_its_row_alone(tmp_path: Path, monkeypatc
     table = pd.read_parquet(tmp_path / TABLE)
     assert table.rmse_s.tolist() == [2e-9, 2e-9] and table.condition.nunique() == 2
     assert validate_at(tmp_path, ["temperature_c=30"], "fixed").exit_code == 0
+    monkeypatch.setattr(_Place, "row", ranged)
+    monkeypatch.setattr(_Place, "out_of_range", MissedWeights(3, 40, 5.5))
+    warned = validate_at(tmp_path, ["temperature_c=30"], "rebiased,calibrated")
+    assert len(warned.warnings) == 1 and "temperature_c=30.0,supply_v=1.8: 3 of 40 weights are out of" in warned.warnings[0]
+    assert warned.warnings[0] in list(warned.lines())
 
 
 def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:

@@ -145,11 +145,23 @@ def test_a_die_keeps_its_shifts_and_the_network_its_weights_at_another_condition
     nominal = Nominal([here], program, np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(1, int), [np.zeros((1, 1))], 1, 1e-6)
     moved = nominal.at([there])
     assert moved.program[0].code_v == pytest.approx(program[0].code_v - [[0.02, 0.02, 0.0]], abs=2e-4)
+    assert nominal.missed_by(moved).weights == 0
     estimate = Estimate.prior(here, 1, 1)
     known = replace(estimate, unknown=np.ones_like(estimate.unknown))
     (carried,) = carried_over([known], [here], [there])
     assert carried.unknown * there.sigma == pytest.approx(known.unknown * here.sigma)
     assert np.diagonal(carried.covariance[0, 0]) == pytest.approx((here.sigma / there.sigma) ** 2)
+
+
+def test_weights_that_cells_elsewhere_do_not_have_are_counted() -> None:
+    """Where the weakest code gives a weight of 0.2, one of 0.1 becomes that and is twice what it should be."""
+    hardware, curve = HardwareModel.reference(), DischargerCurve(np.array([0.5, 0.53, 0.56]), np.array([-0.7, 0.0, 0.65]), 0.53)
+    here = LayerCircuit(normalise(hardware), curve, Mismatch(), 4, 0)
+    wanted, there = ((here.program(np.array([[0.5, weight, -0.2, 0.0]]), 0.53),) for weight in (0.1, 0.2))
+    nominal = Nominal([here], wanted, np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(1, int), [np.zeros((1, 1))], 1, 1e-6)
+    missed = nominal.missed_by(replace(nominal, program=there))
+    assert (missed.weights, missed.of) == (1, 3) and missed.factor == pytest.approx(2.0, rel=1e-6)
+    assert str(missed).startswith("1 of 3 weights are out of the range of the cells there") and "2 times as large" in str(missed)
 
 
 def test_a_die_that_moved_is_set_by_replicas_or_for_its_own_devices() -> None:

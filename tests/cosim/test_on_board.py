@@ -100,6 +100,8 @@ def test_every_neuron_is_late_by_what_a_resting_one_is(monkeypatch: pytest.Monke
     assert hidden[fires] - before[0][fires] == pytest.approx(LATE_S / PHASE, abs=5e-5) and fires.sum() > 8
     assert np.abs(output - before[1] - LATE_S / PHASE).max() > 1e-4  # what came later drove less, besides
     assert expected(line_load_f=5e-14)[0][fires] == pytest.approx(hidden[fires])
+    outputs = expected(output_load_f=5e-14)
+    assert np.array_equal(outputs[0], before[0]) and outputs[1] - before[1] == pytest.approx(LATE_S / PHASE, abs=5e-5)
     silent = bench(line_load_f=5e-14)
     silent.rows = (1e-6, np.nan)
     with pytest.raises(BoardError, match=r"a resting column does not fire on the board, its discharger at 0\.5"):

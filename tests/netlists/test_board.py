@@ -34,7 +34,7 @@ def flat(board: Environment) -> list[str]:
 
 def test_an_ideal_board_changes_no_card() -> None:
     netlist = "Vrest rest 0 1.3\nVa a 0 0.5123\n"
-    assert IDEAL.around(netlist, Sources(rest=["Vrest"], bias=["Va"]), [], 1.8) == netlist
+    assert IDEAL.around(netlist, Sources(rest=["Vrest"], bias=["Va"]), {}, 1.8) == netlist
 
 
 def test_a_network_on_a_board() -> None:
@@ -55,6 +55,18 @@ def test_a_network_on_a_board() -> None:
         assert card in board, card
     kept = [card for card in ideal if not re.match(r"V(\S*_bias|rest|supply|spike_supply) ", card)]
     assert set(kept) <= set(board)  # every device, and every line that a computer drives
+
+
+def test_what_loads_the_outputs_is_on_no_other_line() -> None:
+    board = Environment(line_load_f=1e-14, output_load_f=4e-14)
+    layers = [cells(board.of_layer(is_last)) for is_last in (False, True)]
+    cards = network_bench(layers, [ROWS, [[SynapseSetting(1, 0.5)]]], [0.1, 0.2, 1.0]).netlist.splitlines()
+    loads = [card for card in cards if "_load " in card]
+    assert loads == [
+        f"Clayer_{layer}_spike_0{line}_load layer_{layer}_spike_0{line} 0 {load}"
+        for layer, load in ((1, "1e-14"), (2, "5e-14"))
+        for line in ("", "_bar")
+    ]
 
 
 def test_biases_that_are_one_device_of_many_are_as_many_sources_side_by_side() -> None:

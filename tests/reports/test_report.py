@@ -209,14 +209,15 @@ def test_calibrated_dies_and_other_conditions_are_shown_where_they_were_asked_fo
         "accuracy": 0.3,
         "model_rmse_s": np.nan,
         "unexpected_rmse_s": np.nan,
+        "out_of_range": np.nan,
     }
     on_board = {"condition": "environment.rest_shift_v=0.005", "rmse_s": 5.72e-9, "model_rmse_s": 5.61e-9}
     (run_dir / "conditions").mkdir()
-    rows = [conditions, {**conditions, **on_board, "unexpected_rmse_s": 2e-10}]
+    rows = [conditions, {**conditions, **on_board, "unexpected_rmse_s": 2e-10, "out_of_range": 224.0}]
     pd.DataFrame(rows).to_parquet(run_dir / "conditions/errors.parquet")
     shown = _page(run_dir).replace("\N{NO-BREAK SPACE}", " ")
-    assert "corner=ff,temperature_c=85.0 fixed 10 746 ns – – 30.0 %" in shown
-    assert "environment.rest_shift_v=0.005 fixed 10 5.72 ns 5.61 ns 200 ps 30.0 %" in shown
+    assert "corner=ff,temperature_c=85.0 fixed 10 746 ns – – 30.0 % 30.0 % –" in shown
+    assert "environment.rest_shift_v=0.005 fixed 10 5.72 ns 5.61 ns 200 ps 30.0 % 30.0 % 224" in shown
 
 
 def test_accuracy_over_dies_of_the_model_has_a_picture_and_a_yield(run_dir: Path) -> None:

@@ -65,7 +65,10 @@ def test_what_is_not_claimed_follows_from_what_was_not_done(run_dir: Path) -> No
     change(run_dir / "provenance.json", hardware="measured")
     (run_dir / "design.toml").write_text((run_dir / "design.toml").read_text() + "\n[process]\nlayout = true\n")
     (run_dir / "conditions").mkdir()
-    row = {"biases": "fixed", "samples": 10, "labels": 0.3, "accuracy": 0.3, "model_rmse_s": 0.0, "unexpected_rmse_s": 0.0}
+    row = {
+        "biases": "fixed", "samples": 10, "labels": 0.3, "accuracy": 0.3, "model_rmse_s": 0.0, "unexpected_rmse_s": 0.0,
+        "out_of_range": 0.0,
+    }  # fmt: skip
     rows = [{"condition": "corner=ss", "rmse_s": 1e-9, **row}, {"condition": "corner=ff", "rmse_s": 7.46e-7, **row}]
     pd.DataFrame(rows).to_parquet(run_dir / "conditions/errors.parquet")
     text = review(run_dir)

@@ -78,6 +78,7 @@ def a_full_run(run: Path) -> Path:
         "accuracy": 0.3,
         "model_rmse_s": 6.9e-7,
         "unexpected_rmse_s": 2e-8,
+        "out_of_range": 224.0,
     }
     pd.DataFrame([condition]).to_parquet(run / "conditions" / "errors.parquet")
     die = {
