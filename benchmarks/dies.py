@@ -107,7 +107,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 
     Raises `InputError` where there is none.
     """
-    from benchmarks import dies_trained  # which asks this module for its networks
+    from benchmarks import classifier_chip, dies_trained  # which ask this module for their networks
 
     if not DIES.exists():
         raise InputError(f"{DIES}: is not there; make it with: python -m benchmarks.dies RUN")
@@ -125,6 +125,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield from _of_the_model()
     yield from dies_trained.figures()
     yield from _of_the_board()
+    yield from classifier_chip.figures()
 
 
 def _of_the_model() -> Iterator[Figure]:

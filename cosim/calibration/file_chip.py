@@ -25,6 +25,9 @@ PLAN_COLUMNS = ["round", "pattern", "input", "time_s"]
 PROGRAM_COLUMNS = ["round", "layer", "neuron", "device", "sign", "bias_v"]
 SPIKE_COLUMNS = ["round", "pattern", "layer", "neuron", "spike_s"]
 
+UNITS = {"microseconds": 1e6, "nanoseconds": 1e9, "picoseconds": 1e12}
+"""What a table might be in by mistake, and how many make a second."""
+
 DIGITS = 6
 """Volts are written to a microvolt, which moves no spike by a picosecond."""
 
@@ -148,16 +151,22 @@ def read_spikes(path: Path, plan: pd.DataFrame, outputs: Sequence[int], phase_s:
         if number not in set(plan["round"]):
             raise InputError(f"{path}: round {int(number)} is not in the plan")
         _check_complete(path, found[found["round"] == number], int(number), plan, outputs)
+    if gaps := set(range(1, int(max(rounds, default=0)) + 1)) - set(rounds):
+        raise InputError(f"{path}: round {min(gaps)} is missing; each round follows from the spikes of those before it")
     late = found[(found.spike_s < 0) | (found.spike_s > phase_s * (1 + 1e-9))]
     if len(late):
         worst = late.iloc[0]
-        hint = ""
-        if found.spike_s.max() > 100 * phase_s:
-            hint = "; are these nanoseconds? give seconds"
+        hint = _hint(float(found.spike_s.max()), phase_s)
         raise InputError(
             f"{path}: {_named(worst, keys)}: spike_s {worst.spike_s:g} lies outside the phase, 0 .. {phase_s:g} s{hint}"
         )
     return found
+
+
+def _hint(latest: float, phase_s: float) -> str:
+    """Which unit the times of spikes seem to be in, where that is not seconds."""
+    meant = next((unit for unit, second in UNITS.items() if 100 * phase_s < latest <= phase_s * second), "")
+    return f"; are these {meant}? give seconds" if meant else ""
 
 
 def _check_complete(path: Path, found: pd.DataFrame, number: int, plan: pd.DataFrame, outputs: Sequence[int]) -> None:

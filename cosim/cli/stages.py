@@ -111,7 +111,11 @@ def validate(options: ValidateOptions) -> None:
     if options.at and options.sensitivity:
         raise typer.BadParameter("names conditions of its own; leave out --at", param_hint="--sensitivity")
     if not (options.at or options.sensitivity):
+        if options.biases:
+            raise typer.BadParameter("goes with --at or --sensitivity", param_hint="--biases")
         _run_until("validate", options)
+    if unheard := next((name for name in ("structure", "judge", "dies") if getattr(options, name)), ""):
+        raise typer.BadParameter("does not go with --at and --sensitivity", param_hint=f"--{unheard}")
     with clear_errors(GOES_ON):
         from cosim.pipeline.validate_at import validate_at
 

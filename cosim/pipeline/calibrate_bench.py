@@ -26,7 +26,8 @@ def check_words(dies: str, plan: Path | None, observed: Path | None, at: str = "
     if plan is not None and at:
         raise InputError("--at: goes with --dies; a chip on a bench is measured where it is")
     if (plan is None) == (not dies):
-        raise InputError("give --dies (mismatch dies in ngspice, such as 1..24) or --plan (a chip on a bench)")
+        which = "give one of --dies and --plan" if dies else "give --dies or --plan"
+        raise InputError(f"{which}: mismatch dies in ngspice by their seeds, such as 1..24, or a chip on a bench")
 
 
 @dataclass(frozen=True)

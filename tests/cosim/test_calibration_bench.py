@@ -112,6 +112,7 @@ def test_a_plan_of_another_network_is_refused(plan: Path) -> None:
         (lambda t: t.drop(index=2), "round 1: pattern 0, layer 2, neuron 0 is missing; a neuron that did not spike has an empty"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "round 1, pattern 0, layer 1, neuron 0 stands there twice"),
         (lambda t: t.assign(spike_s=t.spike_s * 1e9), "lies outside the phase, 0 .. 1e-06 s; are these nanoseconds"),
+        (lambda t: t.assign(spike_s=t.spike_s * 1e6), "lies outside the phase, 0 .. 1e-06 s; are these microseconds"),
         (lambda t: t.assign(spike_s=t.spike_s + 8e-7), "lies outside the phase"),
         (lambda t: t.assign(spike_s=-t.spike_s), "lies outside the phase"),
         (lambda t: t.assign(neuron=t.neuron + 1), "neuron 0 is missing"),
@@ -125,6 +126,13 @@ def test_spikes_that_cannot_be_are_one_line(plan: Path, damage, message: str) ->
     with pytest.raises(InputError, match=message) as refused:
         read_spikes(spikes_file(plan, damage(observed())), read_plan(plan, DIGEST), OUTPUTS, PHASE)
     assert "\n" not in str(refused.value) and "spikes.csv" in str(refused.value)
+
+
+def test_a_round_is_nothing_without_those_before_it(plan: Path) -> None:
+    known = read_plan(plan, DIGEST)
+    both = pd.concat([known, known.assign(round=2)])
+    with pytest.raises(InputError, match=r"spikes\.csv: round 1 is missing; each round follows from"):
+        read_spikes(spikes_file(plan, observed().assign(round=2)), both, OUTPUTS, PHASE)
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

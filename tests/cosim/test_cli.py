@@ -82,6 +82,22 @@ def test_every_command_has_an_example(command: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["--biases", "rebiased"], "--biases"),
+        (["--at", "temperature_c=85", "--structure", "ternary_8_2"], "--structure"),
+        (["--sensitivity", "--dies", "3"], "--dies"),
+        (["--sensitivity", "--at", "temperature_c=85"], "--sensitivity"),
+    ],
+)
+def test_what_a_validation_would_not_hear_is_refused(words: list[str], option: str, tmp_path: Path) -> None:
+    """It used to run as if it had not been said."""
+    result = invoke("validate", REFERENCE, "--out", tmp_path / "run", *words)
+    assert result.exit_code == 2 and f"Invalid value for {option}:" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
     ("command", "own"),
     [
         ("run", {"--pdf"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,16 @@ from cosim.mapping.codes import to_range
 from cosim.mapping.columns import lumped, simulate_columns, typical_row
 from cosim.mapping.engine import engine_of, is_small, simulate_networks
 from cosim.mapping.network import MappedNetwork, NetworkRun, map_network
-from cosim.mapping.recorded import can_be_moved, fitted, knots, line_waveform, moved_rise, on_common_knots, recorded
+from cosim.mapping.recorded import (
+    can_be_moved,
+    fitted,
+    knots,
+    line_waveform,
+    moved_rise,
+    on_common_falls,
+    on_common_knots,
+    recorded,
+)
 from cosim.simulator import Outcome, Point, Row, Store
 from cosim.simulator.workers import WorkerPool
 from netlists.columns import LineWaveform, Place, column_bench
@@ -98,6 +108,25 @@ def test_lines_of_a_die_that_switch_together_share_their_knots_and_each_keeps_it
         crossings = [np.interp(0.0, own[part], row["line_s"][part]) for part in _edges(row["line_s"], own)]
         assert np.abs(np.array(crossings) - [0.5e-6 + each, 1e-6 - 2 * each]).max() < 20e-12, "50 mV of the rise are 37 ps"
         assert row["energy_j"] == 1.0
+
+
+@pytest.mark.parametrize(("loosely", "within_s"), [(1.0, 5e-12), (6.0, 30e-12)])
+def test_lines_that_rise_each_at_its_time_share_the_knots_of_their_fall(loosely: float, within_s: float) -> None:
+    late, fall_s = 7e-12 * np.arange(6), 0.99e-6
+    apart = [_line(0.3e-6 + 0.1e-6 * k, 1e-6 - each) for k, each in enumerate(late)]
+    together = on_common_falls([{**row, "energy_j": 1.0} for row in apart], fall_s, loosely)
+    falls = [row["line_s"][row["line_s"] >= fall_s] for row in together]
+    assert {tuple(own) for own in falls} == {tuple(falls[0])} and falls[0][0] == fall_s
+    every = np.concatenate([row["line_s"][row["line_s"] >= fall_s] for row in apart])
+    assert len(np.unique(every)) > 2 * loosely**0.5 * len(falls[0])
+    for row, own, each in zip(together, apart, late, strict=True):
+        assert row["energy_j"] == 1.0
+        rises = own["line_s"] < fall_s
+        assert np.array_equal(row["line_s"][: rises.sum()], own["line_s"][rises])
+        assert np.array_equal(row["bar_v"][: rises.sum()], own["bar_v"][rises])
+        volts = row["true_v"] - 0.9
+        down = _edges(row["line_s"], volts)[1]
+        assert np.interp(0.0, volts[down], row["line_s"][down]) == pytest.approx(1e-6 - each, abs=within_s)
 
 
 def test_a_line_that_hardly_moves_is_a_level_and_all_such_lines_are_one() -> None:
@@ -242,6 +271,8 @@ def test_a_seed_makes_the_same_die_of_the_columns_and_of_the_whole_network(bench
     moved = np.abs(_spikes(flat) - _spikes(nominal)).max()
     apart = [np.abs(_spikes(one) - _spikes(other)).max() for one, other in zip(by_columns, (nominal, flat), strict=True)]
     assert moved > 20e-9 and max(apart) < 5e-9, (moved, apart)
+    loose = simulate_columns(bench, cells, [replace(runs[1], loosely=6.0)])[0]
+    assert 0.0 < np.abs(_spikes(loose) - _spikes(by_columns[1])).max() < 1e-9
 
 
 @pytest.mark.slow

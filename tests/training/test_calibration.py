@@ -177,6 +177,9 @@ def test_planned_patterns_tell_more_than_random_ones() -> None:
     chosen = plan(CIRCUITS, prior, boosted, nominal(), SAMPLES, 8, 1e-3)
     assert chosen.patterns.shape == (8, 5) and len(np.unique(chosen.patterns, axis=0)) == 8
     assert (np.diff(chosen.expected, axis=0) < 1e-9).all() and (chosen.expected[-1] < chosen.expected[0] / 8).all()
+    rough = plan(CIRCUITS, prior, boosted, nominal(), SAMPLES, 8, 1e-3, step=0.125)
+    assert np.array_equal(rough.patterns * 8, np.rint(rough.patterns * 8)) and (rough.patterns < 1).any()
+    assert (rough.expected[-1] < 1.5 * chosen.expected[-1]).all()  # few times are nearly as good as many
 
 
 def test_codes_are_rounded_together() -> None:
