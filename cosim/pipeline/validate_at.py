@@ -67,11 +67,12 @@ class ConditionsResult:
         return FAILED if self.failed else 0
 
     def lines(self) -> Iterator[str]:
-        yield f"{'condition':<44} {'biases':<11} {'output rms':>10} {'model':>10} {'labels':>7} {'accuracy':>8}"
+        wide = max(map(len, ["condition", *self.rows.condition]))
+        yield f"{'condition':<{wide}} {'biases':<11} {'output rms':>10} {'model':>10} {'labels':>7} {'accuracy':>8}"
         for row in self.rows.itertuples():
             shares = f"{100 * row.labels:>5.0f} % {100 * row.accuracy:>6.0f} %"
             model = f"{'':>10}" if math.isnan(row.model_rmse_s) else f"{row.model_rmse_s * 1e9:>7.3g} ns"
-            yield f"{row.condition:<44} {row.biases:<11} {row.rmse_s * 1e9:>7.3g} ns {model} {shares}"
+            yield f"{row.condition:<{wide}} {row.biases:<11} {row.rmse_s * 1e9:>7.3g} ns {model} {shares}"
         yield from self.warnings
         yield from self.failed
 
