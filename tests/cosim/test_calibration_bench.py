@@ -265,6 +265,9 @@ def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
     asked = Asked("12+8", 0.0, 1e-3, codes_alone=True).of(design)
     assert asked.calibration.patterns == (12, 8) and not asked.neuron.own_discharger_bias
     assert condition_of(asked) == "codes alone, 12+8 patterns, step 0.001"
+    sixteenths = Design.model_validate({"name": "x", "calibration": {"pattern_step": 0.0625}})
+    assert condition_of(sixteenths) == "codes alone, 10+6 patterns, times 0.0625"
+    assert settings_of(sixteenths.calibration, True, PHASE).pattern_step == 0.0625
     looped = Asked(loop_steps=4, unidentified=True, process_draws=True).of(design)
     assert condition_of(looped) == "own biases, not identified, jitter 5e-10, loop 4, process drawn"
     settings = settings_of(looped.calibration, True, PHASE)
