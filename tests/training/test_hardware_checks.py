@@ -133,6 +133,21 @@ def test_a_file_that_was_changed_since_it_was_written_says_so(tmp_path: Path) ->
     assert HardwareModel.load(file) == HardwareModel.reference(), "how it is printed is no change"
 
 
+def test_on_the_slow_edge_of_a_line_with_many_gates_a_synapse_may_be_early(tmp_path: Path) -> None:
+    """With 64 a strong one switches on 0.37 ns before the line, of a phase of 2 us."""
+    file, content = saved(tmp_path)
+    charge, phase_s = content["minus"]["charge_on"], content["phase_s"]
+
+    def early(phases: float) -> list[float]:
+        return [charge["y"][0] - phases * phase_s * (x - charge["x"][0]) for x in charge["x"]]
+
+    charge["y"] = early(2e-4)
+    file.write_text(json.dumps(content))
+    assert HardwareModel.load(file).minus.charge_on.y == tuple(charge["y"])
+    charge["y"] = early(2e-3)
+    assert "how long before its spike line the synapse switches on, in phases, is 0.002" in refusal(file, content)
+
+
 def test_past_the_threshold_the_neuron_alone_decides(tmp_path: Path) -> None:
     """There the spikes of GF180's neuron come a little later again, by a percent."""
     file, content = saved(tmp_path)

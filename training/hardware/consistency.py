@@ -242,6 +242,9 @@ def _most_leaking(synapse: SynapseHardware, column: ColumnHardware, model: Hardw
     return 0.0 if synapse.leakage is None else float(np.abs(synapse.leakage.y).max()) * model.phase_s / _swing_c(column)
 
 
+EARLIEST_PHASES = 1e-3
+"""So long before its spike line a synapse may switch on: on the slow edge of a line with many gates a strong one does."""
+
 SYNAPSE_LAWS = (
     SynapseLaw("slope", "what the reversal says of the slope, over what slope and curvature say", _line_and_parabola, 0.8, 1.25),
     SynapseLaw("leakage", "largest leakage, in thresholds of a membrane a phase,", _most_leaking, 0.0, 0.05),
@@ -259,7 +262,7 @@ SYNAPSE_LAWS = (
     SynapseLaw("line_charge", "largest charge, in thresholds of a membrane,",
                _largest_kick(lambda s: s.line_charge), 0.0, 0.1),
     SynapseLaw("charge_on", "charge per current: how long before its spike line the synapse switches on, in phases,",
-               _lag_phases(lambda s: s.charge_on), -0.05, 1e-4),
+               _lag_phases(lambda s: s.charge_on), -0.05, EARLIEST_PHASES),
     SynapseLaw("charge_off", "charge per current: how long after its spike line the synapse switches off, in phases,",
                _lag_phases(lambda s: s.charge_off, but=_refill), -1e-4, 0.05),
 )  # fmt: skip
