@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from cosim.errors import InputError
 from cosim.runs.progress import Monitor
 from layouts.errors import LayoutError, ToolNotFound
 from layouts.gold import GoldTools, found_tools
-from netlists.crossbar import Cells
+from netlists.crossbar import Cells, Settings
 from netlists.errors import NetlistError
 from netlists.neuron import neuron_cell
 from netlists.synapse import synapse_cell
-from training.files import write_whole
+from training.files import why, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,7 @@ class LayoutResult:
     """What `cosim layout` has to say: what the checks found, areas, wires, and the files it wrote.
 
     `gold` is what magic and netgen say, `gold_tools` which they are; nothing where they were not asked, and `not_asked` says why.
+    `weights` says which are in the drawing, where devices make them.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -63,6 +64,7 @@ class LayoutResult:
     gold: tuple[GoldVerdict, ...] = ()
     gold_tools: str = ""
     not_asked: str = ""
+    weights: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -74,6 +76,7 @@ class LayoutResult:
             "cells": [verdict.as_dict() for verdict in self.verdicts],
             "areas_um2": {name: area for name, area in self.areas_um2.items() if not name.startswith("bias")},
             "bias_share_of_crossbars": self.areas_um2["bias_share_of_crossbars"],
+            "weights": self.weights,
             "wires": [asdict(wire) for wire in self.wires],
             "gold": {"tools": self.gold_tools, "not_asked": self.not_asked, "cells": [one.as_dict() for one in self.gold]},
             "files": [str(file) for file in self.files],
@@ -88,6 +91,8 @@ class LayoutResult:
             yield f"{verdict.name:<28} {size:>20}  {verdict.comparison.devices:>6} devices  {rules}, {match}"
             yield from (f"  {violation.line()}" for violation in verdict.violations)
             yield from (f"  {difference}" for difference in verdict.comparison.differences)
+        if self.weights:
+            yield f"weights: {self.weights}"
         yield from self._gold_lines()
         for name in ("synapse", "neuron", "network"):
             yield f"area of a {name:<18} {self.areas_um2[name]:10.1f} um^2"
@@ -106,17 +111,20 @@ class LayoutResult:
             yield from (f"  {difference}" for difference in found.comparison.differences)
 
 
-def run_layout(design_file: Path, out: Path | None, monitor: Monitor, gold: bool | None = None) -> LayoutResult:
+def run_layout(
+    design_file: Path, out: Path | None, monitor: Monitor, gold: bool | None = None, run: Path | None = None
+) -> LayoutResult:
     """Draw a design and check it; writes `layout/` of the run directory, or `out`. Raises `InputError` and what rooms raise.
 
     `gold`: whether magic and netgen are asked too; where they and their PDK are found unless given. Raises `ToolNotFound` where
-    they have to be and are not.
+    they have to be and are not. `run`: whose trained network is drawn where a device makes each weight; that of the design unless
+    given, where it was mapped.
     """
     design = load_design(design_file)
     tools, not_asked = _gold_tools(gold)
     monitor.begin("layout")
     try:
-        project = _drawn(design)
+        project, weights = _drawn(design, run)
     except (LayoutError, NetlistError) as error:
         raise InputError(f"{design_file}: {error}") from error
     monitor.expect(len(project.subjects) * (2 if tools else 1))
@@ -139,6 +147,7 @@ def run_layout(design_file: Path, out: Path | None, monitor: Monitor, gold: bool
         tuple(_gold(tools, project, monitor)) if tools else (),
         str(tools or ""),
         not_asked,
+        weights,
     )
     write_whole(folder / "layout.json", json.dumps(result.as_dict(), indent=1).encode())
     return result
@@ -203,7 +212,8 @@ def _extracted(folder: Path, project: LayoutProject, tables: Mapping[str, pd.Dat
     return files
 
 
-def _drawn(design: Design) -> LayoutProject:
+def _drawn(design: Design, run: Path | None) -> tuple[LayoutProject, str]:
+    """The drawing, and which weights are in it; nothing where biases set them."""
     from layouts.dimensions import check_dimensions
     from layouts.project import draw
 
@@ -212,7 +222,33 @@ def _drawn(design: Design) -> LayoutProject:
     synapse = synapse_cell(design.synapse, design.technology, design.process.supply_v)
     bias = design.neuron.discharger_bias_v[0]
     cells = Cells(synapse, neuron_cell(design.neuron, design.technology), design.timing, design.process.supply_v, bias)
-    return draw(cells, design.network.sizes, design.name)
+    trained = _trained(design, synapse.weight_is_drawn, run)
+    weights = str(trained[0]) if trained else "weakest and strongest side by side" if synapse.weight_is_drawn else ""
+    return draw(cells, design.network.sizes, design.name, trained[1] if trained else ()), weights
+
+
+def _trained(design: Design, weight_is_drawn: bool, run: Path | None) -> tuple[Path, Sequence[Settings]] | None:
+    """What a run has mapped, and where that is. None where there is nothing to be drawn."""
+    import pandas as pd
+
+    from cosim.mapping.network import mapped_networks
+
+    file = (run or Path("runs") / design.name) / "mapping.parquet"
+    if run and not weight_is_drawn:
+        raise InputError(f"--run: biases set the weights of {design.synapse.kind}: every network is drawn alike; leave it out")
+    if not weight_is_drawn or not (run or file.exists()):
+        return None
+    if not file.exists():
+        raise InputError(f"{file}: is not there; `cosim map DESIGN --out {file.parent}` writes it")
+    try:
+        layers = mapped_networks(pd.read_parquet(file))["ode"].settings
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{file}: is not what `cosim map` writes: {why(error)}; map the design anew") from None
+    sizes = [len(layers[0][0]), *map(len, layers)]
+    if sizes != list(design.network.sizes):
+        has, wanted = ("-".join(map(str, size)) for size in (sizes, design.network.sizes))
+        raise InputError(f"{file}: is of a network of {has}, {design.name} of {wanted}; map it anew, or name its run by --run")
+    return file, layers
 
 
 def _gds(project: LayoutProject) -> bytes:

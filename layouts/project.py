@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ import klayout.db as kdb
 from layouts.devices import Devices, devices_of
 from layouts.drawing.network import Drawn, draw_driver, draw_network, draw_synapse
 from layouts.drawing.plan import network_plan
+from layouts.drawing.resistor import nearest_drawn
 from layouts.drc import Violation, check
 from layouts.errors import LayoutError
 from layouts.gds import new_layout
@@ -120,24 +121,26 @@ def verdict(subject: Subject) -> Verdict:
     )
 
 
-def draw(cells: Cells, sizes: Sequence[int], name: str) -> LayoutProject:
+def draw(cells: Cells, sizes: Sequence[int], name: str, settings: Sequence[Settings] = ()) -> LayoutProject:
     """Draw the cells of a design and the network of these sizes, inputs first.
 
-    A weight that a device makes is drawn as `_settings` has it.
+    `settings` of its layers, whose resistors come on the grid; where a device makes a weight and there are none it is drawn as
+    `_settings` has it.
 
     Raises `LayoutError` for what has no drawing, `GeometryError` for a device that the process does not have.
     """
     process = cells.synapse.process
     if process.title != PROCESS:
         raise LayoutError(f"process.name: there are no layout rules for {process.title}; there are for {PROCESS}")
-    bench = _bench(cells, sizes)
+    bench = _bench(cells, sizes, settings)
     neuron, driver = cells.neuron.subcircuit(), cells.neuron.driver_subcircuit()
     plan = network_plan(bench)
     texts = _subcircuits(bench)
     plan = plan.with_cells(_alike(texts))
-    used = dict.fromkeys(place.cell for layer in plan.layers for row in layer.synapses for place in row)
+    if not plan.synapse_cells:
+        raise LayoutError(f"{name}: every weight is 0, so that there is no synapse to be drawn; train it anew")
     made: dict[str, Devices] = {
-        **{one: devices_of(_Text(one, texts[one])) for one in used},
+        **{one: devices_of(_Text(one, texts[one])) for one in plan.synapse_cells},
         SUBCIRCUITS[0]: devices_of(neuron, (driver,)),
         SUBCIRCUITS[1]: devices_of(driver),
     }
@@ -159,9 +162,12 @@ def draw_cell(layout: kdb.Layout, cell: Any) -> Subject:
     return Subject(layout, draw_synapse(layout, str(cell.name), devices_of(cell)).cell, str(cell), str(cell.name))
 
 
-def _bench(cells: Cells, sizes: Sequence[int]) -> str:
+def _bench(cells: Cells, sizes: Sequence[int], settings: Sequence[Settings]) -> str:
     """The netlist of the network."""
-    settings = [_settings(cells.synapse, before, after) for before, after in pairwise(sizes)]
+    if settings:
+        settings = [[[_drawable(cells.synapse, one) for one in row] for row in layer] for layer in settings]
+    else:
+        settings = [_settings(cells.synapse, before, after) for before, after in pairwise(sizes)]
     try:
         return network_bench([cells] * len(settings), settings, [0.5] * sizes[0]).netlist
     except NetlistError as error:
@@ -178,6 +184,14 @@ def _settings(synapse: SynapseCell[Any], inputs: int, neurons: int) -> Settings:
         [SynapseSetting(SIGNS[column % 2], ends[SIGNS[column % 2]][(column // 2 + row) % 2]) for column in range(inputs)]
         for row in range(neurons)
     ]
+
+
+def _drawable(synapse: SynapseCell[Any], setting: SynapseSetting | None) -> SynapseSetting | None:
+    """The same as it can be drawn: a resistor's length moves by 5 nm at most."""
+    if setting is None or not synapse.weight_is_drawn:
+        return setting
+    width = round(1000 * synapse.dimensions.resistor_width_um)
+    return replace(setting, code=nearest_drawn(round(1000 * setting.code), width) / 1000)
 
 
 def _alike(texts: Mapping[str, str]) -> dict[str, str]:

@@ -20,6 +20,14 @@ class LayoutOptions:
         Path | None,
         path_option("--out", metavar="DIR", help="Folder of the result; layout/ of the design's run unless given."),
     ] = None
+    run: Annotated[
+        Path | None,
+        path_option(
+            "--run",
+            metavar="DIR",
+            help="Run whose trained weights are drawn, where devices make them; the design's unless given.",
+        ),
+    ] = None
     gold: Annotated[
         bool | None,
         typer.Option("--gold/--no-gold", help="Ask magic and netgen too; where they and PDK_ROOT are found unless given."),
@@ -40,6 +48,6 @@ def layout(options: LayoutOptions) -> None:
         from cosim.layout import run_layout
 
         with monitor(verbose=False) as watching:
-            result = run_layout(options.design, options.out, watching, options.gold)
+            result = run_layout(options.design, options.out, watching, options.gold, options.run)
     say(options.as_json, result.as_dict(), result.lines())
     raise typer.Exit(result.exit_code)

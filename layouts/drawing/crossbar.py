@@ -8,7 +8,7 @@ from layouts.devices import GROUND
 from layouts.drawing.canvas import Canvas
 from layouts.drawing.frame import BIAS_PITCH, POWER, Frame, Parts, line, stack, wire
 from layouts.drawing.neuron import FIRST_LINE, LINE
-from layouts.drawing.plan import SPIKES, LayerPlan, Place
+from layouts.drawing.plan import NOTHING, SPIKES, LayerPlan, Place
 from layouts.drawing.row import GROUND_STRAP, SUPPLY_STRAP, TRACK_WIDTH, Row
 
 GUARD = FIRST_LINE - LINE - 300
@@ -70,21 +70,26 @@ class Layer:
 
     def _cells(self, y: int, synapses: Sequence[Place]) -> None:
         for column, place in enumerate(synapses):
-            row, x = self.parts.synapses[place.cell], column * self.parts.column
+            x = column * self.parts.column
+            if place.cell == NOTHING:
+                self._through(x, y)
+                continue
+            row = self.parts.synapses[place.cell]
             self.canvas.place(row.cell, x, y)
-            self._through(row, x, y)
+            self._through(x, y, row.width)
             for net, line_x in zip(SPIKES, self.parts.spike_columns, strict=True):
                 if net in row.wires:
                     stack(self.canvas, x + line_x, y + row.wires[net].y)
         self.canvas.place(self.parts.neuron.row.cell, self.neuron_x, y)
 
-    def _through(self, row: Row, x: int, y: int) -> None:
-        """What runs through a cell, on to the next column, where the cell is narrower than that."""
-        left, right = x + row.width, x + self.parts.column
+    def _through(self, x: int, y: int, width: int = 0) -> None:
+        """What runs through a cell of this width, on to the next column, where it is narrower than that."""
+        left, right = x + width, x + self.parts.column
         if left == right:
             return
+        wires = self.parts.neuron.row.wires  # on the tracks of the synapses
         for net in (GROUND, "membrane", "supply"):
-            wire(self.canvas, "met2", left, right, y + row.wires[net].y, TRACK_WIDTH)
+            wire(self.canvas, "met2", left, right, y + wires[net].y, TRACK_WIDTH)
         for low, high in (GROUND_STRAP, SUPPLY_STRAP):
             self.canvas.box("met3", left, y + low, right, y + high)
 
@@ -106,6 +111,8 @@ class Layer:
         tracks = {net: y + self.field + k * BIAS_PITCH for k, net in enumerate(own_nets(synapses))}
         ends = dict.fromkeys(tracks, 0)
         for column, place in enumerate(synapses):
+            if place.cell == NOTHING:
+                continue
             row = self.parts.synapses[place.cell]
             for pin in own_pins(row):
                 net, x = place.nets[pin], column * self.parts.column + row.columns[pin][0]

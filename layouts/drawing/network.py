@@ -61,7 +61,7 @@ def draw_driver(layout: kdb.Layout, name: str, devices: Devices, reach: Mapping[
 
 def draw_network(layout: kdb.Layout, name: str, plan: NetworkPlan, cells: Mapping[str, Devices]) -> Drawn:
     """Draw a network of the cells by their names: synapses, `neuron` and `spike_driver`."""
-    used = dict.fromkeys(place.cell for layer in plan.layers for row in layer.synapses for place in row)
+    used = plan.synapse_cells
     true, bar = columns = _spike_columns({cell: cells[cell] for cell in used})
     reach = {"spike": (true,), "spike_bar": (bar,)}
     synapses = {cell: draw_synapse(layout, cell, cells[cell], reach) for cell in used}

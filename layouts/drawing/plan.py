@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from layouts.errors import LayoutError
 from netlists.spice_text import words_and_values
 
 _NEURON = re.compile(r"layer_(\d+)_neuron_(\d+)")
 _SYNAPSE = re.compile(r"layer_(\d+)_synapse_(\d+)_(\d+)")
 _INPUT = re.compile(r"input_(\d+)_driver")
 
+NOTHING = ""
+"""The cell of a crossing that has no synapse."""
 SPIKES = ("spike", "spike_bar")
 """The pins of a synapse that the lines of its spike are joined to, true and complement."""
 
@@ -43,6 +44,12 @@ class NetworkPlan:
     inputs: tuple[Place, ...]
     layers: tuple[LayerPlan, ...]
 
+    @property
+    def synapse_cells(self) -> tuple[str, ...]:
+        """Each once."""
+        cells = (place.cell for layer in self.layers for row in layer.synapses for place in row)
+        return tuple(cell for cell in dict.fromkeys(cells) if cell != NOTHING)
+
     def with_cells(self, names: Mapping[str, str]) -> NetworkPlan:
         """The same with other cells in the place of some, by name."""
 
@@ -53,7 +60,7 @@ class NetworkPlan:
 
 
 def network_plan(spice: str) -> NetworkPlan:
-    """Read a netlist of `netlists.network`. Raises `LayoutError` for one that has a synapse missing."""
+    """Read a netlist of `netlists.network`. A crossing without a synapse, of weight 0, holds `NOTHING`."""
     pins, places = _read(spice)
     inputs, neurons, synapses = dict[int, Place](), dict[tuple[int, int], Place](), dict[tuple[int, int, int], Place]()
     for name, (cell, nodes) in places.items():
@@ -64,19 +71,22 @@ def network_plan(spice: str) -> NetworkPlan:
             neurons[int(found[1]), int(found[2])] = place
         elif found := _SYNAPSE.fullmatch(name):
             synapses[int(found[1]), int(found[2]), int(found[3])] = place
-    layers = []
+    senders = tuple(inputs[k] for k in sorted(inputs))
+    layers = list[LayerPlan]()
     for layer in sorted({layer for layer, _ in neurons}):
         rows = sorted(row for one, row in neurons if one == layer)
-        columns = sorted({column for one, _, column in synapses if one == layer})
-        if missing := [(row, column) for row in rows for column in columns if (layer, row, column) not in synapses]:
-            raise LayoutError(f"layer {layer}: the netlist has no synapse {missing[0][0]}, {missing[0][1]} to be drawn")
-        layers.append(
-            LayerPlan(
-                tuple(neurons[layer, row] for row in rows),
-                tuple(tuple(synapses[layer, row, column] for column in columns) for row in rows),
-            )
+        before = layers[-1].neurons if layers else senders
+        crossings = tuple(
+            tuple(synapses.get((layer, row, k)) or _nothing(neurons[layer, row], sender) for k, sender in enumerate(before))
+            for row in rows
         )
-    return NetworkPlan(tuple(inputs[k] for k in sorted(inputs)), tuple(layers))
+        layers.append(LayerPlan(tuple(neurons[layer, row] for row in rows), crossings))
+    return NetworkPlan(senders, tuple(layers))
+
+
+def _nothing(neuron: Place, sender: Place) -> Place:
+    lines = {pin: sender.nets[pin] for pin in SPIKES}
+    return Place(NOTHING, {"membrane": neuron.nets["membrane"], "supply": neuron.nets["supply"], **lines})
 
 
 def _read(spice: str) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, list[str]]]]:

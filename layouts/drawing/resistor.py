@@ -25,6 +25,10 @@ BEYOND = 570
 """Of the edge of a cell from its last bar: the tap of the next cell lies 0.065 um within that one (poly.9, psd.2)."""
 MARKER, IMPLANT, CUT = 200, 125, 95
 """How far the marker of the sheet resistance, the implant and the nitride cut reach beyond (urpm.3, urpm.4, urpm.5)."""
+MARKER_WIDTH = 1270
+"""Least of a marker (urpm.1)."""
+STEP = 5
+"""Of the grid."""
 MARGIN = 320
 """From the marker to the edge of a row: two rows are at least 0.2 um apart, two markers 0.84 um (urpm.2)."""
 SHORTEST = 1000
@@ -42,14 +46,32 @@ class DrawnResistor:
 
 
 def bars(resistor: Resistor) -> list[int]:
-    """Lengths of its bars: an even number, so many that they stand about as wide as high, but none too short."""
+    """Lengths of its bars: an even number, so many that they stand about as wide as high, but none too short. Those that are a
+    step of the grid longer stand side by side."""
     if resistor.length < SHORTEST:
         um = resistor.length / 1000
         raise LayoutError(f"{resistor.name}: L = {um:g} um is too short to be drawn; at least {SHORTEST / 1000:g}")
-    count, steps, pitch = 2, resistor.length // 5, resistor.width + BAR_SPACE
-    while count * pitch < resistor.length / count + 2 * HEAD and resistor.length >= (count + 2) * LEAST_BAR:
+    count = _count(resistor.length, resistor.width)
+    steps, longer = divmod(resistor.length // STEP, count)
+    return [STEP * (steps + 1)] * longer + [STEP * steps] * (count - longer)
+
+
+def nearest_drawn(length: int, width: int) -> int:
+    """The nearest length that magic finds no fault with.
+
+    It makes the marker anew, around each bar. One bar that is longer than the others is then narrower than urpm.1 where it stands
+    out.
+    """
+    on_grid = round(length / STEP) * STEP
+    alone = width + 2 * MARKER < MARKER_WIDTH and on_grid // STEP % _count(on_grid, width) == 1
+    return on_grid - STEP if alone else on_grid
+
+
+def _count(length: int, width: int) -> int:
+    count, pitch = 2, width + BAR_SPACE
+    while count * pitch < length / count + 2 * HEAD and length >= (count + 2) * LEAST_BAR:
         count += 2
-    return [5 * (steps * (k + 1) // count - steps * k // count) for k in range(count)]
+    return count
 
 
 def draw_resistor(canvas: Canvas, resistor: Resistor, left: int, bottom: int) -> DrawnResistor:

@@ -140,6 +140,44 @@ def test_resistors_of_any_width_and_length_are_bars_in_a_row(kind: str, sign: Si
     assert f"res_xhigh_po_{width_um:.2f}".replace(".", "p") in drawn
 
 
+def test_weights_of_their_own_are_drawn_and_a_weight_of_zero_is_no_device() -> None:
+    """Rows and columns without any synapse too."""
+    made = cells("resistive")
+    layers = [[[None, SynapseSetting(1, 40.0063), None], [None, SynapseSetting(-1, 60.0), None], [None] * 3],
+              [[SynapseSetting(-1, 40.0091), None, None]]]  # fmt: skip
+    project = draw(made, (3, 3, 1), "trained", layers)
+    assert len(project.subjects) == 3 + 3  # synapses; neuron, spike driver, network
+    whole = verdict(project.subjects[-1])
+    assert [violation.line() for violation in whole.violations] == []
+    assert whole.comparison.differences == ()
+    assert whole.comparison.devices == 3 * 2 + 4 * 16 + 3 * 6
+    drawn = extracted_netlist(project.network.cell)
+    of_bars = sum(float(line.split("l=")[1]) for line in drawn.splitlines() if "res_xhigh_po_" in line)
+    # Of four bars one alone is no longer than the others: 40.005 um becomes 40, and 40.01 is two and two.
+    assert of_bars == pytest.approx(40.0 + 60.0 + 40.01)
+    with pytest.raises(LayoutError, match="every weight is 0"):
+        draw(made, (1, 1), "idle", [[[None]]])
+
+
+def test_a_run_whose_weights_are_no_drawing_is_one_line(tmp_path: Path) -> None:
+    resistive = DESIGN.with_name("iris_5_5_5_resistive.toml")
+    mapping = tmp_path / "mapping.parquet"
+
+    def said(design: Path) -> str:
+        with pytest.raises(InputError) as error:
+            run_layout(design, tmp_path / "out", Monitor(), run=tmp_path)
+        return str(error.value)
+
+    assert "--run: biases set the weights of current_source" in said(DESIGN)
+    assert "mapping.parquet: is not there; `cosim map DESIGN --out" in said(resistive)
+    mapping.write_bytes(b"no table")
+    assert "mapping.parquet: is not what `cosim map` writes: " in said(resistive)
+    synapse = {"mapping": "ode", "layer": 1, "neuron": 0, "input": 0, "sign": 1, "code": 40.0}
+    pd.DataFrame([synapse]).to_parquet(mapping)
+    assert "mapping.parquet: is of a network of 1-1, iris_5_5_5_resistive of 5-5-5; map it anew" in said(resistive)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_well_whose_rail_feeds_nothing_else_is_on_that_rail() -> None:
     """The PMOS of a transmission gate to ground has the supply under it and nothing at it."""
     subject = _resistor("transmission_gate", 1, 40.0)
