@@ -30,7 +30,7 @@ from cosim.simulator import Point, Store
 from netlists.network import layer_name
 from training.hardware import HardwareModel, LayerPlaces
 
-SAMPLES, FIRES = 4, 0.98
+SAMPLES, FIRES = 2, 0.98
 """Spikes before `FIRES`, in phases, are compared."""
 RAILS = "rails"
 
