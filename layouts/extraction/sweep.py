@@ -2,10 +2,13 @@
 
 Between two neighbouring y at which a rectangle begins or ends everything is the same for all y: a plane is a row of intervals.
 So plates are overlaps of intervals, and the field of a vertical edge runs along the row. The edges in the other direction are
-those of the layout with x and y exchanged.
+those of the layout with x and y exchanged. A large layout is swept in strips, each with what lies within a halo of it: a strip
+has fewer slabs, and shorter ones.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numba import njit
@@ -19,6 +22,8 @@ FIELD_NET = 0
 _NO_NET = -1
 _FIELD, _TRANSPARENT = KINDS.index("field"), KINDS.index("resistor")
 _FAR = 1 << 40
+STRIP = 100_000
+"""Width of what is swept at once (nm)."""
 _BEGIN, _END, _KIND, _NET = range(4)
 _piece = njit(error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True)
 
@@ -42,9 +47,11 @@ def pairs(
     while True:
         table = np.full(slots, -1, np.int64), np.zeros(slots), np.array([nets, 0])
         if all(
-            _sweep(part, kind, net, plane, _events(part), _rooms(part, plane), plates, numbers, tables.halo, table)
+            _sweep(part[own], kind[own], net[own], plane[own], _events(part[own]), _rooms(part[own], plane[own]),
+                   window, plates, numbers, tables.halo, table)
             for part, plates in ((rectangles, True), (exchanged, False))
-        ):
+            for window, own in _strips(part, tables.halo)
+        ):  # fmt: skip
             break
         slots *= 4
     keys, sums, _ = table
@@ -52,6 +59,16 @@ def pairs(
     used = used[np.argsort(keys[used])]
     first, second = np.divmod(keys[used], nets)
     return first, second, sums[used]
+
+
+def _strips(rectangles: NDArray[np.int64], halo: int) -> Iterator[tuple[tuple[int, int], NDArray[np.intp]]]:
+    """Where each strip begins and ends, and what lies within a halo of it."""
+    if not len(rectangles):
+        return
+    first, last = int(rectangles[:, 0].min()), int(rectangles[:, 2].max()) + 1
+    for low in range(first, last, STRIP):
+        high = min(low + STRIP, last)
+        yield (low, high), np.flatnonzero((rectangles[:, 2] >= low - halo) & (rectangles[:, 0] <= high + halo))
 
 
 def _events(rectangles: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -75,7 +92,7 @@ def _most_at_once(rectangles: NDArray[np.int64]) -> int:
 
 
 @njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)
-def _sweep(rectangles, kind, net, plane, events, rooms, plates, numbers, halo, table):  # type: ignore[no-untyped-def]
+def _sweep(rectangles, kind, net, plane, events, rooms, window, plates, numbers, halo, table):  # type: ignore[no-untyped-def]
     """All slabs from below; False if the table of pairs has become too small."""
     starts, ends = events
     active, rows, below, above, counts = rooms
@@ -98,8 +115,9 @@ def _sweep(rectangles, kind, net, plane, events, rooms, plates, numbers, halo, t
         _look_up(rows, lengths, above, above_count)
         for p in range(planes):
             if plates:
-                _plates(rows[p], lengths[p], below[p], height_um, numbers, table)
-            _edges(rows[p], lengths[p], below[p], below_count[p], above[p], above_count[p], height_um, numbers, halo, table)
+                _plates(rows[p], lengths[p], below[p], window, height_um, numbers, table)
+            views = below[p], below_count[p], above[p], above_count[p]
+            _edges(rows[p], lengths[p], views, window, height_um, numbers, halo, table)
         if 2 * table[2][1] > table[0].size:
             return False
     return True
@@ -197,36 +215,41 @@ def _cover(row, length, view, seen):  # type: ignore[no-untyped-def]
 
 
 @_piece
-def _plates(row, length, below, height_um, numbers, table):  # type: ignore[no-untyped-def]
+def _plates(row, length, below, window, height_um, numbers, table):  # type: ignore[no-untyped-def]
+    """What of each interval lies in the window, over what is seen below it."""
     plate = numbers[1]
     k = 0
     for i in range(length):
-        while below[k, _END] <= row[i, _BEGIN]:
+        begin, end = max(row[i, _BEGIN], window[0]), min(row[i, _END], window[1])
+        if begin >= end:
+            continue
+        while below[k, _END] <= begin:
             k += 1
-        while below[k, _BEGIN] < row[i, _END]:
-            width = min(below[k, _END], row[i, _END]) - max(below[k, _BEGIN], row[i, _BEGIN])
+        while below[k, _BEGIN] < end:
+            width = min(below[k, _END], end) - max(below[k, _BEGIN], begin)
             value = plate[row[i, _KIND], below[k, _KIND]] * width / 1000.0 * height_um
             _add(table, row[i, _NET], below[k, _NET], value)
-            if below[k, _END] >= row[i, _END]:
+            if below[k, _END] >= end:
                 break
             k += 1
 
 
 @_piece
-def _edges(row, length, below, below_count, above, above_count, height_um, numbers, halo, table):  # type: ignore[no-untyped-def]
-    """Sidewalls and fringes of both sides of every interval. Where two touch there is no edge."""
+def _edges(row, length, views, window, height_um, numbers, halo, table):  # type: ignore[no-untyped-def]
+    """Sidewalls and fringes of both sides of every interval that lie in the window. Where two touch there is no edge."""
     sends, sidewall, offset = numbers[0], numbers[5], numbers[6]
+    below, below_count, above, above_count = views
     for i in range(length):
         of = row[i, _KIND]
         if not sends[of]:
             continue
         for side in (-1, 1):
-            if not _open(row, length, i, side):
+            edge = row[i, _BEGIN] if side < 0 else row[i, _END]
+            if edge < window[0] or edge >= window[1] or not _open(row, length, i, side):
                 continue
             k = i + side
             while 0 <= k < length and not sends[row[k, _KIND]]:
                 k += side
-            edge = row[i, _BEGIN] if side < 0 else row[i, _END]
             distance = _FAR
             if 0 <= k < length:
                 distance = edge - row[k, _END] if side < 0 else row[k, _BEGIN] - edge

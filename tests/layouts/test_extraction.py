@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pixels import Pixel, capacitances
 
+from benchmarks.layout.checks import cells
 from layouts.errors import LayoutError
-from layouts.extraction import Capacitances, Corner, extract
+from layouts.extraction import Capacitances, Corner, conductors, extract, extract_conductors, sweep
 from layouts.extraction.model import KINDS, PLANES, tables
 from layouts.extraction.sweep import pairs
+from layouts.project import draw
 
 AF = 1e-18
 BY_PLANE = {p: [k for k, kind in enumerate(KINDS) if PLANES[kind] == p] for p in sorted(set(PLANES.values()))}
@@ -131,6 +133,15 @@ def test_nets_follow_contacts() -> None:
     found = extracted(drawn)
     assert found.field == "0"
     assert set(found.total()) == {"0", "w"}
+
+
+def test_strips_make_one_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small network in strips narrower than the halo."""
+    project = draw(cells(), (2, 1), "small")
+    drawn = conductors(project.network.cell)
+    whole = extract_conductors(drawn).pairs()
+    monkeypatch.setattr(sweep, "STRIP", 7001)
+    assert extract_conductors(drawn).pairs() == pytest.approx(whole, rel=1e-9, abs=1e-30)
 
 
 def test_a_slanted_edge_is_refused() -> None:
