@@ -6,18 +6,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cosim.cli.errors import GOES_ON, INTERRUPTED
 from cosim.errors import CosimError, InputError
 from cosim.pipeline.packages import one_line_errors
 
 
 def exit_code(work: Callable[[], None]) -> int:
-    """What a command that does `work` exits with: 0, or the code of what a user can set right, which is told in one line."""
+    """What a command that does `work` exits with: 0, or the code of what a user can set right or stopped, told in one line."""
     try:
         with one_line_errors():
             work()
     except CosimError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\ninterrupted{GOES_ON}\n")
+        return INTERRUPTED
     return 0
 
 

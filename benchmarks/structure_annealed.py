@@ -9,6 +9,7 @@ test images. A seed of a structure adds a line to benchmarks/results/structures.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.command import exit_code
 from benchmarks.structure_rows import RUNS, SAMPLES, Row, untrained
 from training.data.catalogue import load
 from training.data.spikes import SpikeData, reduced
@@ -40,7 +42,7 @@ COUNT, SEEN = 4, 2000
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The command; returns the exit code."""
+    """The command; returns the exit code, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.structure_annealed", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the official files; downloaded where not given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -48,13 +50,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
     torch.set_num_threads(1)
-    table = GrowingTable(arguments.table, COLUMNS)
-    data = reduced(load("fashion-mnist", arguments.data), SAMPLES)
-    for seed in arguments.seeds:
-        for name in NAMES:
-            if not any((row["structure"], row["seed"]) == (name, str(seed)) for row in table.rows()):
-                table.append(perform(name, seed, data, arguments.runs))
-    return 0
+    return exit_code(lambda: _assign(arguments))
+
+
+def _assign(asked: argparse.Namespace) -> None:
+    """Add the lines that are not there."""
+    table, data = GrowingTable(asked.table, COLUMNS), reduced(load("fashion-mnist", asked.data), SAMPLES)
+    for seed, name in itertools.product(asked.seeds, NAMES):
+        if not any((row["structure"], row["seed"]) == (name, str(seed)) for row in table.rows()):
+            table.append(perform(name, seed, data, asked.runs))
 
 
 def perform(name: str, seed: int, data: SpikeData, runs: Path) -> dict[str, object]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import check_has, exit_code
 from benchmarks.dies import nominal_of
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
@@ -45,7 +46,7 @@ WAYS: dict[str, Way | None] = {"nearest": nearest, "greedy": by_single_changes, 
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The command; returns the exit code."""
+    """The command; returns the exit code, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.structure_codes", description=__doc__)
     parser.add_argument("run", type=Path, help="run directory of a design with own_discharger_bias = true")
     parser.add_argument("--dies", type=int, nargs="*", default=[1], help="in ngspice, beside the nominal circuit")
@@ -53,19 +54,24 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--flowers", type=int, default=6, help="simulated of each; 0: dies of the model alone")
     parser.add_argument("--table", type=Path, default=TABLE, help="where lines are added")
     arguments = parser.parse_args(words)
-    study = Study(nominal_of(arguments.run), arguments.step, GrowingTable(arguments.table, COLUMNS))
+    return exit_code(lambda: _judge(arguments))
+
+
+def _judge(asked: argparse.Namespace) -> None:
+    """Add the lines that are not there."""
+    check_has(asked.run, "design.toml", "hardware.json", "network.safetensors", made_by="cosim train designs/NAME.toml")
+    study = Study(nominal_of(asked.run), asked.step, GrowingTable(asked.table, COLUMNS))
     study.of_the_model()
-    if not arguments.flowers:
-        return 0
-    design, hardware = load_design(arguments.run / "design.toml"), HardwareModel.load(arguments.run / "hardware.json")
-    with Store(arguments.run / "points.sqlite") as store, WorkerPool(jobs=1, timeout_s=design.accuracy.timeout_s) as pool:
+    if not asked.flowers:
+        return
+    design, hardware = load_design(asked.run / "design.toml"), HardwareModel.load(asked.run / "hardware.json")
+    with Store(asked.run / "points.sqlite") as store, WorkerPool(jobs=1, timeout_s=design.accuracy.timeout_s) as pool:
         bench = Bench(design, design.process.pdk(), store, jobs=1, pool=pool)
         settings = settings_of(design.calibration, True, study.nominal.phase_s)
-        for die in (None, *arguments.dies):
+        for die in (None, *asked.dies):
             accuracy = bench.working._replace(reltol=design.calibration.reltol, max_step_s=2 * design.accuracy.max_step_s)
             chip = CircuitChip(bench, bench.cells_of_layers(hardware), die, accuracy)
-            study.of_the_circuit(chip, f"ngspice, die {die}" if die else "ngspice, nominal", settings, arguments.flowers)
-    return 0
+            study.of_the_circuit(chip, f"ngspice, die {die}" if die else "ngspice, nominal", settings, asked.flowers)
 
 
 @dataclass(frozen=True)

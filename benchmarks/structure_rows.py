@@ -8,6 +8,7 @@ benchmarks/results/structures.rows.csv, and the same command goes on where it wa
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 import sys
 import time
@@ -20,9 +21,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from benchmarks.command import exit_code
 from training.checkpoint import continued
 from training.data.catalogue import load
-from training.data.files import DataFileError
 from training.data.spikes import SpikeData, reduced
 from training.evaluation import accuracy
 from training.hardware import NormalisedModel
@@ -114,21 +115,19 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command; returns the exit code, 2 for bad input."""
     arguments = _parser().parse_args(words)
     torch.set_num_threads(1)
-    console = Console(stderr=True)
-    table = GrowingTable(arguments.table, COLUMNS)
-    try:
-        for name in arguments.rows:
-            for seed in arguments.seeds:
-                if any((row["structure"], row["seed"]) == (name, str(seed)) for row in table.rows()):
-                    continue
-                say = partial(_say, console, name, seed)
-                line = perform(name, seed, _data(ROWS[name], arguments.data), arguments.runs, say, arguments.device)
-                table.append(line)
-                console.print(f"{name}, seed {seed}: {line['test_accuracy']:.4f}")
-    except DataFileError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return 2
-    return 0
+    return exit_code(lambda: _train(arguments))
+
+
+def _train(asked: argparse.Namespace) -> None:
+    """Add the rows that are asked for and not there."""
+    console, table = Console(stderr=True), GrowingTable(asked.table, COLUMNS)
+    for name, seed in itertools.product(asked.rows, asked.seeds):
+        if any((row["structure"], row["seed"]) == (name, str(seed)) for row in table.rows()):
+            continue
+        say = partial(_say, console, name, seed)
+        line = perform(name, seed, _data(ROWS[name], asked.data), asked.runs, say, asked.device)
+        table.append(line)
+        console.print(f"{name}, seed {seed}: {line['test_accuracy']:.4f}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,6 +39,14 @@ def test_a_run_directory_without_a_file_is_told_with_the_command_that_makes_it(t
         check_has(tmp_path, "design.toml", "hardware.json", made_by="cosim train DESIGN")
 
 
+def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert exit_code(interrupted) == 130
+    assert capsys.readouterr().err == "\ninterrupted; the same command goes on from here\n"
+
+
 def test_a_bug_stays_one() -> None:
     with pytest.raises(ZeroDivisionError):
         exit_code(lambda: print(1 // 0))
