@@ -124,8 +124,8 @@ def verdict(subject: Subject) -> Verdict:
 def draw(cells: Cells, sizes: Sequence[int], name: str, settings: Sequence[Settings] = ()) -> LayoutProject:
     """Draw the cells of a design and the network of these sizes, inputs first.
 
-    `settings` of its layers, whose resistors come on the grid; where a device makes a weight and there are none it is drawn as
-    `_settings` has it.
+    `settings` of its layers; where there are none and a device makes a weight it is drawn as `_settings` has it. Resistors come
+    on the grid.
 
     Raises `LayoutError` for what has no drawing, `GeometryError` for a device that the process does not have.
     """
@@ -164,10 +164,8 @@ def draw_cell(layout: kdb.Layout, cell: Any) -> Subject:
 
 def _bench(cells: Cells, sizes: Sequence[int], settings: Sequence[Settings]) -> str:
     """The netlist of the network."""
-    if settings:
-        settings = [[[_drawable(cells.synapse, one) for one in row] for row in layer] for layer in settings]
-    else:
-        settings = [_settings(cells.synapse, before, after) for before, after in pairwise(sizes)]
+    settings = settings or [_settings(cells.synapse, before, after) for before, after in pairwise(sizes)]
+    settings = [[[_drawable(cells.synapse, one) for one in row] for row in layer] for layer in settings]
     try:
         return network_bench([cells] * len(settings), settings, [0.5] * sizes[0]).netlist
     except NetlistError as error:

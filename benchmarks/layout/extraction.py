@@ -15,7 +15,7 @@ MEMBRANE = "layer_1_membrane_2"
 
 def figures(quick: bool) -> Iterator[Figure]:
     """With `quick` only the 5-5-5."""
-    for sizes in (REFERENCE,) if quick else (REFERENCE, (8, 8), (16, 16)):
+    for sizes in (REFERENCE,) if quick else (REFERENCE, (8, 8), (64, 32)):
         project = draw(cells(), sizes, "network")
         name = "_".join(map(str, sizes))
         before = process_cpu_s()
