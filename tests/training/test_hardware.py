@@ -88,6 +88,18 @@ def test_older_versions_become_the_newest(version: int, tmp_path: Path) -> None:
     assert model.neuron == HardwareModel.reference().neuron
 
 
+def test_charges_that_were_found_with_another_law_are_refused(tmp_path: Path) -> None:
+    """Where a synapse's capacitance depends on its code, version 10 took the neuron's own delay to wait for it."""
+    content, file = json.loads(REFERENCE_FILE.read_text()), tmp_path / "old.json"
+    del content["content_sha256"]
+    file.write_text(json.dumps(content | {"schema_version": 10}))
+    assert HardwareModel.load(file) == HardwareModel.reference(), "nothing else has changed"
+    content["minus"]["capacitance_off"] = content["minus"]["charge_on"]
+    file.write_text(json.dumps(content | {"schema_version": 10}))
+    with pytest.raises(HardwareModelError, match=r"old\.json: schema_version: 10, whose charges .*: cosim characterize DESIGN"):
+        HardwareModel.load(file)
+
+
 def test_a_saved_model_keeps_variation_and_provenance(tmp_path: Path) -> None:
     model = HardwareModel.reference().model_copy(update={"variation": variation(), "provenance": "measured"})
     model.save(tmp_path / "hardware.json")

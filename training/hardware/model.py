@@ -18,7 +18,7 @@ from training.hardware.expected import Expected, curve, quantity
 from training.hardware.places import LayerPlaces
 from training.hardware.variation import Variation
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """Version 2 adds `provenance` and `variation`; version 1 is read as a simulated model without a variation. Version 3 adds
 `origin`, which older versions leave empty. Version 4 adds `columns` and `inputs_loaded_with`; older versions have one column,
 whose input lines are loaded as its output line is. Version 5 adds the digest of the content, and states every field. Version
@@ -26,7 +26,12 @@ whose input lines are loaded as its output line is. Version 5 adds the digest of
 Version 7 adds `slope`, `curvature` and the leakages: in older versions a current is the straight line from its value at rest to
 `reversal`, and nothing leaks. Version 8 adds the drifts of the charges of switching off, and what the line of a neuron
 brings beyond that of an input; older versions have neither. Version 9 adds `places`, which older versions leave empty. Version
-10 adds what the supply lines of a layout drop, to `places`; older versions drop nothing."""
+10 adds what the supply lines of a layout drop, to `places`; older versions drop nothing. In version 11 a larger capacitance slows
+what the discharger does and not the neuron's own delay: where a synapse's capacitance depends on its code, charges of older
+versions were found with the other law, and are refused."""
+
+DELAY_APART = 11
+"""The first version of that."""
 
 REFERENCE_FILE = Path(__file__).with_name("reference.json")
 """The file of `HardwareModel.reference`."""
@@ -314,6 +319,11 @@ class HardwareModel(Record):
             raise HardwareModelError(
                 f"{path}: schema_version: {version} is newer than {SCHEMA_VERSION}, the newest this version reads; update cosim"
             )
+        if version < DELAY_APART and any(_has(data, side, "capacitance_off") for side in ("plus", "minus")):
+            raise HardwareModelError(
+                f"{path}: schema_version: {version}, whose charges were found as if a synapse's capacitance slowed a neuron's "
+                "own delay; extract it again: cosim characterize DESIGN"
+            )
         digest = data.pop(DIGEST, None)
         try:
             model = cls.model_validate(_migrated(data, version))
@@ -329,6 +339,11 @@ class HardwareModel(Record):
                 "from, or remove this key where the change is meant"
             )
         return model
+
+
+def _has(data: dict[str, Any], part: str, name: str) -> bool:
+    """Whether a part of an unchecked content has a field."""
+    return isinstance(data.get(part), dict) and data[part].get(name) is not None
 
 
 def _migrated(data: dict[str, Any], version: int) -> dict[str, Any]:
