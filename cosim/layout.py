@@ -23,6 +23,7 @@ from training.files import why, write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cosim.mapping.network import MappedNetwork, Setting
     from layouts.gold.verdict import GoldVerdict
     from layouts.project import LayoutProject, Verdict
 
@@ -241,14 +242,24 @@ def _trained(design: Design, weight_is_drawn: bool, run: Path | None) -> tuple[P
     if not file.exists():
         raise InputError(f"{file}: is not there; `cosim map DESIGN --out {file.parent}` writes it")
     try:
-        layers = mapped_networks(pd.read_parquet(file))["ode"].settings
+        mapped = mapped_networks(pd.read_parquet(file))["ode"]
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{file}: is not what `cosim map` writes: {why(error)}; map the design anew") from None
-    sizes = [len(layers[0][0]), *map(len, layers)]
+    inputs = 1 + max(line for lines in mapped.lines[0] for line in lines)
+    if any(len(lines) < inputs for lines in mapped.lines[0]):  # not all are linked, and the last input may be one without a link
+        inputs = max(inputs, design.network.sizes[0])
+    sizes = [inputs, *map(len, mapped.settings)]
     if sizes != list(design.network.sizes):
         has, wanted = ("-".join(map(str, size)) for size in (sizes, design.network.sizes))
         raise InputError(f"{file}: is of a network of {has}, {design.name} of {wanted}; map it anew, or name its run by --run")
-    return file, layers
+    return file, list(_on_all_lines(mapped, sizes))
+
+
+def _on_all_lines(mapped: MappedNetwork, sizes: Sequence[int]) -> Iterator[list[list[Setting]]]:
+    """Settings of every layer with a place for each line; None too where a network has no link."""
+    for rows, lines, inputs in zip(mapped.settings, mapped.lines, sizes, strict=False):
+        linked = [dict(zip(own, row, strict=True)) for own, row in zip(lines, rows, strict=True)]
+        yield [[neuron.get(line) for line in range(inputs)] for neuron in linked]
 
 
 def _gds(project: LayoutProject) -> bytes:

@@ -27,9 +27,11 @@ class Synapses(NamedTuple):
     kick_off_drift: Tensor
 
     def wired(self, links: Tensor) -> Synapses:
-        """Without the devices that are not there, shaped as the weight: what noise or an idle one does, these do not."""
-        done = ("weight", "kick_on", "kick_off", "kick_off_tail", "load", "lift", "leakage")
-        return self._replace(**{name: getattr(self, name) * links for name in done})
+        """Without the devices that are not there, shaped as the weight: what noise or an idle one does, these do not.
+
+        The bend of a current, beta and gamma, is that of no current there.
+        """
+        return self._replace(**{name: getattr(self, name) * links for name in self._fields if name not in ("beta", "gamma")})
 
 
 class SynapseCells(nn.Module):

@@ -63,10 +63,12 @@ def lateness(bench: Bench, bias_v: float, board: Environment, neurons: int) -> f
     """
     if not board.delays:
         return 0.0
-    share = Environment(
-        source_resistance_ohm=min(board.source_resistance_ohm * neurons, 1e9),
-        source_capacitance_f=board.source_capacitance_f / neurons,
-        line_load_f=board.line_load_f,
+    share = IDEAL.model_copy(
+        update={
+            "source_resistance_ohm": board.source_resistance_ohm * neurons,
+            "source_capacitance_f": board.source_capacitance_f / neurons,
+            "line_load_f": board.line_load_f,
+        }
     )
     size = ColumnSize.in_use(bench.design.shape)[0]
     points = [point for one in (IDEAL, share) for point in firing_time.points(bench, size, [bias_v], one)]

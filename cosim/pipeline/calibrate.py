@@ -234,10 +234,11 @@ def condition_of(design: Design) -> str:
     own, settings = design.neuron.own_discharger_bias, design.calibration
     identified = f"{'+'.join(map(str, settings.patterns))} patterns" if settings.identify else "not identified"
     parts = ["own biases" if own else "codes alone", identified]
-    is_usual = settings.pattern_step == type(settings)().pattern_step
+    usual = type(settings)()
     told = {
-        "times": 0.0 if is_usual else settings.pattern_step, "jitter": settings.jitter_s, "step": settings.code_step_v,
-        "margin": settings.code_margin_v, "loop": settings.loop_steps,
+        "times": 0.0 if settings.pattern_step == usual.pattern_step else settings.pattern_step,
+        "lines": 0.0 if settings.line_tolerance == usual.line_tolerance else settings.line_tolerance,
+        "jitter": settings.jitter_s, "step": settings.code_step_v, "margin": settings.code_margin_v, "loop": settings.loop_steps,
     }  # fmt: skip
     parts += [f"{what} {value:g}" for what, value in told.items() if value]
     return ", ".join(parts + ["process drawn"] * settings.process_draws)

@@ -267,6 +267,8 @@ def test_a_command_asks_for_another_calibration_of_the_same_circuit() -> None:
     assert condition_of(asked) == "codes alone, 12+8 patterns, step 0.001"
     sixteenths = Design.model_validate({"name": "x", "calibration": {"pattern_step": 0.0625}})
     assert condition_of(sixteenths) == "codes alone, 10+6 patterns, times 0.0625"
+    loosely = Design.model_validate({"name": "x", "calibration": {"line_tolerance": 4}})
+    assert condition_of(loosely) == "codes alone, 10+6 patterns, lines 4"
     assert settings_of(sixteenths.calibration, True, PHASE).pattern_step == 0.0625
     looped = Asked(loop_steps=4, unidentified=True, process_draws=True).of(design)
     assert condition_of(looped) == "own biases, not identified, jitter 5e-10, loop 4, process drawn"

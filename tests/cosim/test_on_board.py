@@ -102,6 +102,8 @@ def test_every_neuron_is_late_by_what_a_resting_one_is(monkeypatch: pytest.Monke
     assert expected(line_load_f=5e-14)[0][fires] == pytest.approx(hidden[fires])
     outputs = expected(output_load_f=5e-14)
     assert np.array_equal(outputs[0], before[0]) and outputs[1] - before[1] == pytest.approx(LATE_S / PHASE, abs=5e-5)
+    heavy = expected(line_load_f=8e-10, output_load_f=8e-10)  # each as much as may be asked for, the two together more
+    assert heavy[1] == pytest.approx(expected(line_load_f=8e-10)[1])
     silent = bench(line_load_f=5e-14)
     silent.rows = (1e-6, np.nan)
     with pytest.raises(BoardError, match=r"a resting column does not fire on the board, its discharger at 0\.5"):

@@ -16,7 +16,8 @@ from benchmarks.layout.checks import cells
 from benchmarks.layout.faults import FAULTS, Fault, Patient, found, patients
 from cosim.cli.main import app
 from cosim.errors import InputError
-from cosim.layout import run_layout
+from cosim.layout import _on_all_lines, run_layout
+from cosim.mapping.network import MappedNetwork
 from cosim.runs.progress import Monitor
 from layouts.devices import devices_of
 from layouts.drc import RULES, check
@@ -157,6 +158,13 @@ def test_weights_of_their_own_are_drawn_and_a_weight_of_zero_is_no_device() -> N
     assert of_bars == pytest.approx(40.0 + 60.0 + 40.01)
     with pytest.raises(LayoutError, match="every weight is 0"):
         draw(made, (1, 1), "idle", [[[None]]])
+
+
+def test_a_network_without_some_links_is_drawn_without_them() -> None:
+    """Each synapse on its own line, none where a structure has no link; the last line has none at all."""
+    weak, strong = SynapseSetting(1, 40.0), SynapseSetting(-1, 20.0)
+    mapped = MappedNetwork("ode", (((weak, strong), (None, weak)),), (((0, 2), (1, 3)),))
+    assert list(_on_all_lines(mapped, [5, 2])) == [[[weak, None, strong, None, None], [None, None, None, weak, None]]]
 
 
 def test_a_run_whose_weights_are_no_drawing_is_one_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from training.calibration.identify import Estimate, Observed, identify
 from training.calibration.joint import Whole
 from training.calibration.least_squares import solve
 from training.calibration.outputs import HELD, annealed_for_outputs, moved
-from training.calibration.plan import plan
+from training.calibration.plan import candidates, plan
 from training.calibration.program import LayerProgram, Program
 from training.calibration.reach import Freedom, on_devices
 from training.calibration.reprogram import reprogram
@@ -169,6 +169,15 @@ def test_one_wrong_spike_does_not_spoil_a_neuron(dies: list[ModelDie]) -> None:
     ideal = c.spikes(np.repeat(dies[0].unknown[0], len(SAMPLES), 0), rows)[: len(SAMPLES)]
     off = [float(np.sqrt(((predicted(seen) - ideal)[ideal < 1] ** 2).mean())) for seen in (true, wrong)]
     assert off[1] < 6e-3 and off[0] < off[1]
+
+
+@pytest.mark.parametrize("step", [1e-3, 0.07, 0.15, 1 / 49, 0.0015])
+def test_times_of_patterns_are_below_the_end_of_the_phase_or_silent(step: float) -> None:
+    """Whether a step divides the phase or not: a quarter of the inputs is silent, and no file is read back as another plan."""
+    times = candidates(40, SAMPLES[:0].reshape(0, 40), 0, step)
+    assert times.max() == 1.0 and times[times < 1.0].max() <= 1.0 - 1e-9
+    assert 0.2 < (times == 1.0).mean() < 0.3 + step
+    assert times[times < 1.0] / step == pytest.approx(np.rint(times[times < 1.0] / step))
 
 
 def test_planned_patterns_tell_more_than_random_ones() -> None:

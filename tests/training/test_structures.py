@@ -29,6 +29,7 @@ from training.structures.packing import length, packed, unpacked
 from training.structures.plan import NAMED, AnyStructure, CommutingPlan, MasksPlan, SupermaskPlan, TernaryPlan, ToeplitzPlan
 from training.structures.structure import structure_of, structures_of
 from training.structures.ternary import Ternary, TernaryTable, ternary_table
+from training.synapses import Synapses
 from training.tensors import read_tensors, write_tensors
 from training.trainer import train
 
@@ -302,8 +303,9 @@ def test_pruned_links_never_are_and_locked_ones_always() -> None:
     assert int((share == 0).sum()) >= 180 and int((share == 1).sum()) >= 240
 
 
-def test_the_unit_follows_the_links_that_are_searched_alone() -> None:
-    layer = next(iter(network(MasksPlan(learn="C", coats=1, links=0.5, pruned=0.3, locked=0.4), (20, 30))))
+@pytest.mark.parametrize("learn", ["C", "CM"])  # of one coat no magnitude is learnt
+def test_the_unit_follows_the_links_that_are_searched_alone(learn: str) -> None:
+    layer = next(iter(network(MasksPlan(learn=learn, coats=1, links=0.5, pruned=0.3, locked=0.4), (20, 30))))
     structure, before = structure_of(layer), layer.weight.detach().clone()
     assert structure is not None
     locked, searched = structure.get_buffer("_locked"), structure.get_buffer("_searched")
@@ -312,6 +314,15 @@ def test_the_unit_follows_the_links_that_are_searched_alone() -> None:
         assert torch.equal(layer.weight, before)
         layer.stored[searched] *= 1.5
         torch.testing.assert_close(layer.weight, 1.5 * before)
+
+
+def test_scores_of_links_that_are_all_locked_move_nothing() -> None:
+    layer = next(iter(network(MasksPlan(learn="C", coats=1, links=0.5, pruned=0.3, locked=0.5), (20, 30))))
+    structure, before = structure_of(layer), layer.weight.detach().clone()
+    assert structure is not None
+    with torch.no_grad():
+        layer.stored[structure.get_buffer("_locked")] = 3.0
+        assert torch.equal(layer.weight, before)
 
 
 def test_what_no_score_decides_has_the_gradient_of_the_unit() -> None:
@@ -480,6 +491,13 @@ def test_a_wiring_that_does_not_fit_is_one_line(links: np.ndarray, said: str, tm
     write_tensors(path, {"layers.0.links": torch.from_numpy(links)})
     with pytest.raises(wiring.WiringError, match=said):
         network(MasksPlan(wiring="file", file=str(path)))
+
+
+def test_a_device_that_is_not_there_does_nothing_whatever_an_idle_one_does() -> None:
+    links = torch.tensor([[True, False, True]])
+    synapses = Synapses(*[torch.ones(1, 3) for _ in Synapses._fields]).wired(links)
+    left = {name for name, values in synapses._asdict().items() if not torch.equal(values, links.float())}
+    assert left == {"beta", "gamma"}, "which bend a current, and there is none"
 
 
 def test_a_link_that_is_not_there_is_no_device() -> None:

@@ -24,6 +24,9 @@ CANDIDATES, DRAWS = 300, 4
 NEVER = 0.25
 """Share of the inputs of a candidate that stay silent."""
 
+ROUNDING = 1e-9
+"""A time that is nearer to the end of the phase is its end (phases)."""
+
 STEP = 1e-3
 """Of the times of a pattern, where nothing is said of it (phases)."""
 
@@ -38,10 +41,13 @@ class Plan:
 
 
 def candidates(inputs: int, samples: FloatArray, seed: int, step: float = STEP) -> FloatArray:
-    """Random patterns, and some of the samples (phases); their times are multiples of `step`, so that a bench can make them."""
+    """Random patterns, and some of the samples (phases); their times are multiples of `step` below 1, so that a bench can make
+    them, or 1: silent."""
     draw = np.random.default_rng(seed)
     times = np.where(draw.random((CANDIDATES, inputs)) < NEVER, 1.0, draw.random((CANDIDATES, inputs)))
-    return np.asarray(np.rint(np.concatenate([times, samples[:20]]) / step) * step)
+    times = np.concatenate([times, samples[:20]])
+    rounded = np.rint(times / step) * step
+    return np.where((times >= 1.0) | (rounded > 1.0 - ROUNDING), 1.0, rounded)
 
 
 def plan(

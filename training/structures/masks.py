@@ -90,7 +90,8 @@ class Masks(Structure):
         drawn = _drawn(rule, self.shape)
         for name in ("sign", "coats", "searched", "locked"):
             self.register_buffer(f"_{name}", drawn.get(name), persistent=False)
-        settled = drawn["locked"] if rule.learn == "C" and rule.locked else None
+        decides = "S" in rule.learn or ("M" in rule.learn and rule.coats > 1)
+        settled = drawn["locked"] if rule.locked and not decides else None
         self.register_buffer("_settled", settled, persistent=False)
         self.thresholds_per_rms = best_unit(rule.coats)
 
@@ -112,8 +113,9 @@ class Masks(Structure):
         sign = _sign_of(stored) if self._sign is None else self._sign.to(stored)
         along = stored * sign
         there = self._linked(along)
-        followed = there if self._settled is None else there & ~self._settled
-        within = followed if bool(followed.any()) else torch.ones_like(there)
+        deciding = torch.ones_like(there) if self._settled is None else ~self._settled
+        within = there & deciding
+        within = within if bool(within.any()) else deciding
         rms = stored[within].square().mean().sqrt()
         if self._coats is not None:
             drawn = self._coats.to(stored)
