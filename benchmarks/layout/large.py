@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.figure import Figure, stored
 from benchmarks.layout.columns_of_array import Columns, among_lines, on_rails
-from benchmarks.layout.placed import on_places, spikes
+from benchmarks.layout.placed import but, on_places, spikes
 from benchmarks.layout.rails import NAMES
 from benchmarks.probes import process_cpu_s
 from cosim.bench.lines import rms
@@ -96,7 +96,7 @@ class _Large:
 
     def spikes(self, **first: object) -> list[FloatArray]:
         """What the model says where the first layer's places have this."""
-        places = [LayerPlaces(**{**self.plain[0].model_dump(), **first}), *self.plain[1:]]
+        places = [but(self.plain[0], **first), *self.plain[1:]]
         return spikes(on_places(self.network, self.hardware, self.crossbars, places), self.images)
 
     def coupled(self, tile: _Tile) -> Iterator[Figure]:

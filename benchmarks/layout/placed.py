@@ -26,6 +26,11 @@ def on_places(
     return known.double().eval()
 
 
+def but(place: LayerPlaces, **parts: object) -> LayerPlaces:
+    """The same places with other parts; arrays as lists."""
+    return LayerPlaces(**{**place.model_dump(), **parts})
+
+
 def spikes(network: RCSpikeNetwork, times: torch.Tensor) -> list[FloatArray]:
     """Of each layer, [samples, neurons], in phases."""
     with torch.no_grad():

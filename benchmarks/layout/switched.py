@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.figure import Figure, stored
-from benchmarks.layout.placed import on_places, spikes
+from benchmarks.layout.placed import but, on_places, spikes
 from benchmarks.layout.spikes import run_folder
 from cosim.bench.bench import Bench
 from cosim.bench.lines import rms
@@ -89,6 +89,8 @@ class _Run:
         self.network = load_networks(folder)["ode"]
         self.times = in_double(spike_data(self.design.network)).test_t[:samples]
         self.crossbars = self.design.shape.crossbars
+        self.mapped = mapped_networks(pd.read_parquet(folder / "mapping.parquet"))["ode"]
+        self.drawn = post_layout(self.design)
 
     def model(self, places: Sequence[LayerPlaces]) -> Spikes:
         """What the model says with such places."""
@@ -96,12 +98,11 @@ class _Run:
 
     def places_on_rails(self) -> list[LayerPlaces]:
         """With the resistance of the lines that feed the rows."""
-        lines = [tuple(tuple(map(tuple, own.tolist())) for own in layer.drops) for layer in post_layout(self.design).places]
-        return [place.model_copy(update={"drop_ohm": drops}) for place, drops in zip(self.places, lines, strict=True)]
+        return [but(place, drop_ohm=own.drops.tolist()) for place, own in zip(self.places, self.drawn.places, strict=True)]
 
     def places_without(self, coupling: str) -> list[LayerPlaces]:
         """As the circuit has it whose nets of that kind move nothing."""
-        wires = _Wires(post_layout(self.design).network)
+        wires = _Wires(self.drawn.network)
         found = []
         for number, place in enumerate(self.places, 1):
             membranes = np.array(place.capacitance_f) + place.between.sum(1)
@@ -111,7 +112,7 @@ class _Run:
                 "line_to_membrane": {"charge_on_c": alone},
                 "between_lines": {"crosstalk_f": 0.0 * np.array(place.crosstalk_f)},
             }[coupling]
-            found.append(LayerPlaces(**{**place.model_dump(), **{name: value.tolist() for name, value in update.items()}}))
+            found.append(but(place, **{name: value.tolist() for name, value in update.items()}))
         return found
 
     def circuit(self, name: str = "", belongs: Belongs | None = None) -> Spikes:
@@ -129,10 +130,9 @@ class _Run:
         return [np.stack([row[f"{layer_name(layer)}_spike_s"] for row in rows]) / self.hardware.phase_s for layer in layers]
 
     def _point(self, bench: Bench, sample: int, name: str, belongs: Belongs | None) -> Point:
-        mapped = mapped_networks(pd.read_parquet(self.folder / "mapping.parquet"))["ode"]
         corner = str(bench.design.process.corner)
         condition = {"sample": sample, "die": None, "corner": corner, "reltol": bench.working.reltol}
-        run = NetworkRun(mapped, self.times[sample].numpy(), condition, bench.working, keep_start=sample == 0)
+        run = NetworkRun(self.mapped, self.times[sample].numpy(), condition, bench.working, keep_start=sample == 0)
         point = sample_point(bench, bench.cells_of_layers(self.hardware), run)
         if belongs is None:
             return point
