@@ -21,13 +21,12 @@ import numpy as np
 from benchmarks.command import check_has, exit_code
 from benchmarks.dies import nominal_of
 from benchmarks.figure import Figure, machine
-from cosim.calibration.dies import Judged
+from cosim.calibration.dies import Judged, told
 from cosim.calibration.nominal import Nominal
 from cosim.pipeline.calibrate import Asked, circuit_chip, prepared, settings_for
 from cosim.runs.progress import Monitor
 from training.calibration.calibrate import Calibrated, calibrate
 from training.calibration.chip import NoisyChip, sent
-from training.calibration.identify import Estimate
 from training.calibration.program import Program
 from training.hardware import FloatArray, HardwareModel
 from training.study.table import GrowingTable
@@ -90,19 +89,11 @@ def _measure(asked: argparse.Namespace) -> None:
         found = calibrate([seen], nominal.circuits, nominal.program, nominal.samples, settings)
         program = tuple(layer.die(0) for layer in found.program)
         judged = Judged.of(chip.observe(program, nominal.tests), nominal)
-    row = {"design": design.name, "die": asked.die, **_told(found, nominal), **vars(judged), **on_all(found, program, every)}
+    row = {"design": design.name, "die": asked.die, "images": len(nominal.tests)}
+    row["patterns"] = sum(own.shape[1] for own in found.patterns)
+    row |= {**told(found, nominal), **vars(judged), **on_all(found, program, every)}
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     GrowingTable(asked.table, COLUMNS).append({**row, "revision": dict(machine(()))["revision"], "day": day})
-
-
-def _told(found: Calibrated, nominal: Nominal) -> dict[str, Any]:
-    estimates = found.estimates
-    return {
-        "patterns": sum(own.shape[1] for own in found.patterns), "images": len(nominal.tests),
-        "expected_rmse_s": float(found.expected[-1][0, -1, -1]) * nominal.phase_s,
-        "used_share": float(np.mean([one.used for one in estimates])),
-        "misfit": float(np.sqrt(np.mean([one.misfit**2 for one in estimates]))),
-    }  # fmt: skip
 
 
 def on_all(found: Calibrated, program: Program, every: Nominal, draws: int = DRAWS) -> dict[str, Any]:
@@ -122,14 +113,8 @@ def _sent_by(found: Calibrated, program: Program, every: Nominal, draws: int) ->
     """What dies that the estimate allows send for all test inputs, one die after another."""
     draw = np.random.default_rng(0)
     for _ in range(draws):
-        unknown = [drawn(estimate, draw) for estimate in found.estimates]
+        unknown = [estimate.allowed(1, draw) for estimate in found.estimates]
         yield [spikes[0] for spikes in sent(every.circuits, unknown, tuple(one.of_dies(1) for one in program), every.tests[None])]
-
-
-def drawn(estimate: Estimate, draw: np.random.Generator) -> FloatArray:
-    """A layer [1, out, unknowns] of a die that an estimate allows."""
-    normal = draw.standard_normal(estimate.unknown.shape)
-    return np.asarray(estimate.unknown + np.einsum("dkij,dkj->dki", np.linalg.cholesky(estimate.covariance), normal))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from cosim.calibration.circuit_chip import CircuitChip
 from cosim.calibration.dies import Judged, settings_of
 from cosim.calibration.nominal import Nominal
 from cosim.design import load_design
+from cosim.pipeline.calibrate import circuit_chip
 from cosim.simulator import Store, WorkerPool
 from training.calibration.calibrate import Settings, calibrate
 from training.calibration.chip import ModelDie, NoisyChip, ideal, layer_spikes, sent
@@ -69,8 +70,7 @@ def _judge(asked: argparse.Namespace) -> None:
         bench = Bench(design, design.process.pdk(), store, jobs=1, pool=pool)
         settings = settings_of(design.calibration, True, study.nominal.phase_s)
         for die in (None, *asked.dies):
-            accuracy = bench.working._replace(reltol=design.calibration.reltol, max_step_s=2 * design.accuracy.max_step_s)
-            chip = CircuitChip(bench, bench.cells_of_layers(hardware), die, accuracy)
+            chip = circuit_chip(bench, bench.cells_of_layers(hardware), die)
             study.of_the_circuit(chip, f"ngspice, die {die}" if die else "ngspice, nominal", settings, asked.flowers)
 
 

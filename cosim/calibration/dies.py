@@ -127,7 +127,6 @@ class _Timed:
 def _row(
     number: int, condition: str, before: Judged, after: Judged, found: Calibrated, nominal: Nominal, own_s: float
 ) -> dict[str, Any]:
-    last = found.estimates[-1], found.estimates[0]
     return {
         "condition": condition,
         "die": number,
@@ -135,10 +134,19 @@ def _row(
         "samples": len(nominal.tests),
         **{f"before_{name}": value for name, value in vars(before).items()},
         **{f"after_{name}": value for name, value in vars(after).items()},
-        "expected_rmse_s": float(found.expected[-1][0, -1, -1]) * nominal.phase_s if found.expected else float("nan"),
-        "used_share": float(np.mean([one.used for one in last])),
-        "misfit": float(np.sqrt(np.mean([one.misfit**2 for one in found.estimates]))),
+        **told(found, nominal),
         "cpu_s": own_s,
+    }
+
+
+def told(found: Calibrated, nominal: Nominal) -> dict[str, float]:
+    """What a calibration of one die says of itself: what its plans expected of the outputs, share of the observations of the
+    first and the last layer that count, and misfit."""
+    ends = found.estimates[-1], found.estimates[0]
+    return {
+        "expected_rmse_s": float(found.expected[-1][0, -1, -1]) * nominal.phase_s if found.expected else float("nan"),
+        "used_share": float(np.mean([one.used for one in ends])),
+        "misfit": float(np.sqrt(np.mean([one.misfit**2 for one in found.estimates]))),
     }
 
 

@@ -209,9 +209,9 @@ class _Chips:
         return circuit_chip(replace(bench, statistics=self.process_draws), cells, number)
 
 
-def circuit_chip(bench: Bench, cells: Sequence[Cells], number: int) -> CircuitChip:
-    """A mismatch die, simulated as `[calibration]` of the design says: on the reference design within 0.3 ns of the design's own
-    accuracy, in less than half of the time."""
+def circuit_chip(bench: Bench, cells: Sequence[Cells], number: int | None) -> CircuitChip:
+    """A mismatch die, or with None the nominal circuit, simulated as `[calibration]` of the design says: on the reference design
+    within 0.3 ns of the design's own accuracy, in less than half of the time."""
     from cosim.calibration.circuit_chip import CircuitChip
 
     settings, working = bench.design.calibration, bench.working

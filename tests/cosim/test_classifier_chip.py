@@ -54,7 +54,7 @@ def test_what_is_not_known_of_a_die_costs_accuracy() -> None:
 
 def test_dies_are_drawn_about_what_was_found() -> None:
     estimate = known(2.0, 0.5).estimates[0]
-    draws = np.stack([classifier_chip.drawn(estimate, DRAW) for _ in range(400)])
+    draws = np.stack([estimate.allowed(1, DRAW) for _ in range(400)])
     assert draws.mean(0) == pytest.approx(2.0, abs=0.15) and draws.std() == pytest.approx(0.5, rel=0.05)
 
 

@@ -70,6 +70,12 @@ class Estimate:
         n = circuit.unknowns
         return cls(np.zeros((dies, out, n)), np.broadcast_to(np.eye(n), (dies, out, n, n)).copy())
 
+    def allowed(self, dies: int, draw: np.random.Generator) -> FloatArray:
+        """Dies that the estimate of one allows, [dies, out, unknowns]."""
+        root = np.linalg.cholesky(self.covariance[0])
+        normal = draw.standard_normal((dies, *self.unknown.shape[1:]))
+        return np.asarray(self.unknown[0] + np.einsum("kij,dkj->dki", root, normal))
+
 
 def identify(circuit: LayerCircuit, observed: Sequence[Observed], noise: float, start: FloatArray | None = None) -> Estimate:
     """The devices of a layer of dies.

@@ -73,7 +73,7 @@ def plan(
     """
     tried = candidates(samples.shape[1], samples, seed, step)
     draw = np.random.default_rng(seed + 1)
-    drawn = [_drawn(estimate, draw) for estimate in estimates]
+    drawn = [estimate.allowed(DRAWS, draw) for estimate in estimates]
     seen = [_derivatives(*one) for one in _layers(circuits, drawn, program, tried)]
     wanted = [_derivatives(*one)[0] for one in _layers(circuits, [e.unknown for e in estimates], target, samples[:100])]
     importance = [np.einsum("dkpi,dkpj->kij", g, g) / g.shape[2] for g in wanted]
@@ -88,13 +88,6 @@ def plan(
         ]
         expected.append(_expected(importance, covariance))
     return Plan(tried[chosen], np.array(expected))
-
-
-def _drawn(estimate: Estimate, draw: np.random.Generator) -> FloatArray:
-    """Dies that the estimate allows, [draws, out, unknowns]."""
-    root = np.linalg.cholesky(estimate.covariance[0])
-    normal = draw.standard_normal((DRAWS, *estimate.unknown.shape[1:]))
-    return np.asarray(estimate.unknown[0] + np.einsum("kij,dkj->dki", root, normal))
 
 
 def _layers(
